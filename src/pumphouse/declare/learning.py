@@ -1,0 +1,152 @@
+"""Declaring what is predicted, from what, for whom, and whether it helped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pumphouse.declare.asset import Common, Declaration, place_of_caller, place_of_function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """Spec of kind "feature": a query over `moments`, a `.sql` file of the project."""
+
+    text: str
+    entity: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """Spec of kind "label": one table is the label, the moments to train on, and the outcome."""
+
+    text: str
+    entity: tuple[str, ...]
+    matures: str
+    """How long after `as_of` the outcome is certain: "90 days"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Spec of kind "model": a function from a training set to an estimator."""
+
+    label: str
+    features: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """Spec of kind "rollout": which model answers, which one only listens, and which label judges them."""
+
+    model: str
+    shadow: str | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Spec of kind "scores": a prediction for every entity, as a table."""
+
+    rollout: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean:
+    """The mean of a column per unit, counted for some days after the unit was first exposed."""
+
+    table: str
+    column: str
+    within_days: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Spec of kind "experiment": who is compared, the arms with their weights, what is measured, what must not get worse."""
+
+    unit: str
+    arms: tuple[tuple[str, float], ...]
+    metrics: tuple[tuple[str, Mean], ...]
+    guardrails: tuple[tuple[str, Mean], ...]
+
+
+def model(
+    *, label: str, features: list[str] | tuple[str, ...], every: str | None = None
+) -> Callable[[Callable[..., Any]], Declaration]:
+    """A decorator for a function that takes a training set and returns an estimator with `fit` done.
+
+    `run` trains it when it has no version yet, when it is named, or on its own schedule, never because data changed.
+    """
+
+    def declare(function: Callable[..., Any]) -> Declaration:
+        return Declaration(
+            kind="model",
+            spec=Model(label=label, features=tuple(features)),
+            common=Common(doc=(function.__doc__ or "").strip(), every=every),
+            place=place_of_function(function),
+            inputs=(label, *features),
+            function=function,
+        )
+
+    return declare
+
+
+def rollout(model: str, *, shadow: str | None = None, outcome: str | None = None) -> Declaration:
+    """What answers under this name: the live version of `model`, beside it a `shadow` whose answers are only kept.
+
+    `outcome` is the label that says later what came true. The lake pins versions: `pumphouse model promote returns@7`.
+    """
+    inputs = tuple(name for name in (model, shadow, outcome) if name)
+    return Declaration(
+        kind="rollout",
+        spec=Rollout(model=model, shadow=shadow, outcome=outcome),
+        common=Common(),
+        place=place_of_caller(),
+        inputs=inputs,
+    )
+
+
+def scores(rollout: str, *, every: str | None = None) -> Declaration:
+    """A table with one prediction for each entity, made with the versions that are live."""
+    return Declaration(
+        kind="scores",
+        spec=Scores(rollout=rollout),
+        common=Common(every=every),
+        place=place_of_caller(),
+        inputs=(rollout,),
+    )
+
+
+def mean(column: str, *, within_days: int) -> Mean:
+    """A metric: the mean per unit of the sum of `table.column` in the days after first exposure."""
+    table, dot, name = column.partition(".")
+    if not dot or not table or not name:
+        raise ValueError(f"a metric names a column as 'table.column', not '{column}'")
+    return Mean(table=table, column=name, within_days=within_days)
+
+
+def experiment(
+    *,
+    unit: str,
+    arms: Mapping[str, float],
+    metrics: Mapping[str, Mean],
+    guardrails: Mapping[str, Mean] | None = None,
+    doc: str = "",
+) -> Declaration:
+    """A comparison of arms over units. Assignment is a function of the unit and the experiment's name alone.
+
+    Its build is a verdict with its numbers, at one snapshot: better, worse, no difference found, or not enough data.
+    """
+    measured = tuple(metrics.items()) + tuple((guardrails or {}).items())
+    return Declaration(
+        kind="experiment",
+        spec=Experiment(
+            unit=unit,
+            arms=tuple(arms.items()),
+            metrics=tuple(metrics.items()),
+            guardrails=tuple((guardrails or {}).items()),
+        ),
+        common=Common(doc=doc),
+        place=place_of_caller(),
+        inputs=tuple(dict.fromkeys(metric.table for _, metric in measured)),
+    )

@@ -1,0 +1,95 @@
+"""Declaring tables that are made from other tables, and what must hold of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pumphouse.declare.asset import Common, Declaration, Slice, Time, names, place_of_caller, place_of_function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sql:
+    """Spec of kind "sql": a `.sql` file of the project."""
+
+    text: str
+    slice: Slice | None = None
+    reads: tuple[str, ...] | None = None
+    """Declared edges, for text that the parser can't read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Spec of kind "table": a Python function from tables to a table."""
+
+    slice: Slice | None = None
+    memory_bytes_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Spec of kind "check": a condition that must be true of each row of a table."""
+
+    asset: str
+    condition: str
+    severity: Literal["error", "warn"]
+
+
+def slice_of(text: str, *, lookback: int = 0) -> Slice:
+    """The slice that `"paid_at by day"` means. Raises ValueError with the forms that exist."""
+    found = re.fullmatch(r"\s*(\w+)\s+by\s+(hour|day|week|month)\s*", text)
+    if not found:
+        raise ValueError(f"slice '{text}' is not of the form '<column> by hour|day|week|month'")
+    unit = found[2]
+    return Slice(column=found[1], unit=unit, lookback=lookback)  # type: ignore[arg-type]  # the pattern allows only these
+
+
+def table(
+    *,
+    key: str | tuple[str, ...] | None = None,
+    slice: str | None = None,
+    time: Mapping[str, str] | None = None,
+    required: str | tuple[str, ...] | None = None,
+    memory_bytes_max: int | None = None,
+    timeout_s: float | None = None,
+) -> Callable[[Callable[..., Any]], Declaration]:
+    """A decorator for a function from tables to a table. Its parameters are the names of what it reads.
+
+    It may return a frame (polars, pandas, Arrow), a lazy frame or a DuckDB relation, or yield Arrow batches. It runs in a
+    process of its own.
+    """
+
+    def declare(function: Callable[..., Any]) -> Declaration:
+        return Declaration(
+            kind="table",
+            spec=Table(slice=slice_of(slice) if slice else None, memory_bytes_max=memory_bytes_max),
+            common=Common(
+                doc=(function.__doc__ or "").strip(),
+                key=names(key),
+                required=names(required),
+                time=Time(**(time or {})),
+                timeout_s=timeout_s,
+            ),
+            place=place_of_function(function),
+            function=function,
+        )
+
+    return declare
+
+
+def check(asset: str, condition: str, *, severity: Literal["error", "warn"] = "error", doc: str = "") -> Declaration:
+    """A condition in SQL that must be true of each row of a table; unknown (null) counts as true.
+
+    It runs inside the commit: "error" leaves the version before standing and keeps the rows that failed; "warn" reports.
+    """
+    if severity not in ("error", "warn"):
+        raise ValueError(f"severity is 'error' or 'warn', not '{severity}'")
+    return Declaration(
+        kind="check",
+        spec=Check(asset=asset, condition=condition, severity=severity),
+        common=Common(doc=doc),
+        place=place_of_caller(),
+        inputs=(asset,),
+    )

@@ -1,0 +1,131 @@
+"""What an engine does: run SQL over scans, map Arrow batches, and write Parquet. DuckDB and Spark do it behind one Protocol.
+
+A `Scan` says where a table's rows at one snapshot are; the lake makes it, any engine reads it. A `Query` is SQL over
+named scans with its parameters and functions. All are plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+HIDDEN_COLUMNS: tuple[str, ...] = ("_loaded_at", "_raw", "_known_at")
+"""The lake's own columns. `*` does not select them; name one to read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """One Parquet file of a table at a snapshot, and what of it does not count.
+
+    `delete_file` lists positions of deleted rows. `snapshot_max` is set where a merged file also holds rows of later
+    snapshots: only rows whose `_ducklake_internal_snapshot_id` is not above it count.
+    """
+
+    path: str
+    delete_file: str | None = None
+    snapshot_max: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """A table at one snapshot, for any engine.
+
+    `relation` is SQL that a DuckDB with the lake attached reads; `files` is the same for engines without it. Both leave
+    out rows of people with a tombstone: `hidden` names each entity column with the values (as text) to leave out.
+    """
+
+    table: str
+    snapshot: int
+    schema: pa.Schema
+    relation: str
+    files: tuple[DataFile, ...] = ()
+    hidden: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that `*` selects."""
+        return tuple(name for name in self.schema.names if name not in HIDDEN_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlFunction:
+    """A vectorised function that SQL can call by name: Arrow arrays in, one Arrow array out, nulls included.
+
+    `defaults` fills parameters that a call leaves out, from the last: `e164(phone)` is `e164(phone, 'US')`.
+    """
+
+    name: str
+    function: Callable[..., pa.Array]
+    parameters: tuple[pa.DataType, ...]
+    returns: pa.DataType
+    defaults: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """SQL in DuckDB's dialect over named inputs.
+
+    `inputs` are tables of the lake, `tables` are small Arrow tables handed in, `parameters` are values of `$name`.
+    """
+
+    text: str
+    inputs: Mapping[str, Scan] = field(default_factory=dict)
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    functions: tuple[SqlFunction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """Parquet files that were written, with the rows in them and their Arrow schema."""
+
+    files: tuple[Path, ...]
+    rows: int
+    schema: pa.Schema
+
+
+BatchFunction = Callable[["pa.RecordBatch"], Mapping[str, "pa.RecordBatch"]]
+"""From a batch to one batch for each named output."""
+
+
+class Engine(Protocol):
+    """Runs queries and maps batches. Used from one thread at a time; `fork()` gives another thread its own."""
+
+    dialect: str
+
+    def schema(self, query: Query) -> pa.Schema:
+        """Names and types of a query's columns, without running it."""
+        ...
+
+    def read(self, query: Query) -> pa.RecordBatchReader:
+        """A stream of the query's rows."""
+        ...
+
+    def write(self, query: Query, *, folder: Path, stem: str) -> Written:
+        """Parquet files `<stem>*.parquet` in `folder` that hold the query's rows.
+
+        Types that Parquet can't hold exactly are cast to ones that can: HUGEINT to DECIMAL(38,0), which fails where it
+        does not fit; ENUM to text; INTERVAL is kept only where Parquet's can hold it, else refused.
+        """
+        ...
+
+    def map(
+        self, query: Query, function: BatchFunction, *, outputs: Mapping[str, pa.Schema], folder: Path, stem: str
+    ) -> Mapping[str, Written]:
+        """Parquet files of each output of `function` over the query's batches, in memory that does not grow with the rows."""
+        ...
+
+    def fork(self) -> Engine:
+        """The same engine for another thread."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop what runs; it raises in the thread that runs it."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,176 @@
+"""Every error Pumphouse raises on purpose. Each says what, where, and how to mend, and keeps those as values.
+
+PumphouseError
+├── ProjectFaults        a folder of declarations with one or more faults, all of them at once
+├── ConfigError          pumphouse.toml, a secret or a setting is missing or wrong
+├── UnknownName          a table, command target or version that does not exist
+├── MissingExtra         an optional part of Pumphouse is not installed
+├── AccessDenied         somebody asked for what they may not see
+├── LakeError            the lake can't do it
+│   ├── LakeBusy         somebody else holds the lake; tried for as long as was allowed
+│   ├── LakeTooNew       made by a newer Pumphouse
+│   ├── SchemaChange     a column was narrowed, renamed or dropped: a person has to choose
+│   └── KeyConflict      two rows with one key
+├── SourceError          a source could not be read: a file, a database, an API, a website
+└── BuildError           a build failed
+    ├── CheckFailed      a check of severity "error" found rows; the previous version stands
+    ├── WorkerDied       a worker process died or reached its memory limit
+    └── BuildTimeout     a build took longer than it may
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A line of a file, as a person would look it up. `file` is relative to the project's folder where there is one."""
+
+    file: str
+    line: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+class PumphouseError(Exception):
+    """Something went wrong that a person can mend.
+
+    `what` is the sentence that says so, `asset` and `place` say where, `mend` says how. They stay values: a page or a
+    program reads the attributes, a terminal prints the text.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, asset: str | None = None, place: Place | None = None, mend: str | None = None
+    ) -> None:
+        self.what = what
+        self.asset = asset
+        self.place = place
+        self.mend = mend
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        where = f" ({self.place})" if self.place else ""
+        how = f" {self.mend}" if self.mend else ""
+        return f"{self.what}{where}.{how}" if not self.what.endswith((".", "?", "!")) else f"{self.what}{where}{how}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross from worker processes; the default would drop the keyword-only values.
+        return (_rebuild, (type(self), dict(self.__dict__)))
+
+
+def _rebuild(kind: type[PumphouseError], values: dict[str, object]) -> PumphouseError:
+    error = kind.__new__(kind)
+    Exception.__init__(error, values.get("what"))
+    error.__dict__.update(values)
+    return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing wrong in a project's folder: what, where, and how to mend."""
+
+    what: str
+    place: Place
+    mend: str = ""
+    asset: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}" + (f"\n    {self.mend}" if self.mend else "")
+
+
+class ProjectFaults(PumphouseError):
+    """A project can't be opened; `faults` holds all that was found, sorted by place."""
+
+    exit_code = 2
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.place.file, fault.place.line, fault.what)))
+        count = len(self.faults)
+        super().__init__(f"{count} fault{'s' if count != 1 else ''} in the project")
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.what}:", *(f"  {str(fault).replace(chr(10), chr(10) + '  ')}" for fault in self.faults)])
+
+
+class ConfigError(PumphouseError):
+    """`pumphouse.toml`, a secret or a setting is missing or wrong."""
+
+    exit_code = 2
+
+
+class UnknownName(PumphouseError):
+    """A table, asset, version or step that does not exist."""
+
+    exit_code = 2
+
+
+class MissingExtra(PumphouseError):
+    """An optional part of Pumphouse is not installed; the text names the extra."""
+
+    exit_code = 2
+
+    def __init__(self, package: str, *, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package '{package}'", mend=f"Install it: pip install 'pumphouse[{extra}]'")
+        self.package = package
+        self.extra = extra
+
+
+class AccessDenied(PumphouseError):
+    """Somebody asked for what they may not see."""
+
+
+class LakeError(PumphouseError):
+    """The lake can't do what was asked."""
+
+
+class LakeBusy(LakeError):
+    """Somebody else holds the lake; it was tried for as long as was allowed."""
+
+    exit_code = 4
+
+
+class LakeTooNew(LakeError):
+    """The lake was made by a newer Pumphouse."""
+
+
+class SchemaChange(LakeError):
+    """A column was narrowed, renamed or dropped: a person has to choose."""
+
+
+class KeyConflict(LakeError):
+    """Two rows with one key, or a row without one."""
+
+
+class SourceError(PumphouseError):
+    """A source could not be read. What was read before stays stored; the next run goes on."""
+
+
+class BuildError(PumphouseError):
+    """A build failed; the version before it stands."""
+
+
+class CheckFailed(BuildError):
+    """A check of severity "error" found rows; the version before stands and the rows are kept."""
+
+
+class WorkerDied(BuildError):
+    """A worker process died or reached its memory limit; the other builds went on."""
+
+
+class BuildTimeout(BuildError):
+    """A build took longer than it may."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question that offers the nearest known name, or nothing: `Did you mean 'orders'?`."""
+    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"Did you mean '{near[0]}'?" if near else ""
