@@ -1,0 +1,276 @@
+"""The engine of one machine: DuckDB, in this process."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from pumphouse.engines import storage
+from pumphouse.engines.engine import BatchFunction, Query, SqlFunction, Written
+from pumphouse.engines.extensions import extension_folder, link
+from pumphouse.engines.parameters import bind, literal, quoted
+from pumphouse.engines.parquet import ParquetFiles
+from pumphouse.errors import BuildError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FILE_BYTES_MAX = 512 * 1024 * 1024
+BATCH_ROWS = 50_000
+
+
+class DuckDB:
+    """A DuckDB in memory, with its extensions linked, no network, and no reading of Python variables from SQL.
+
+    `fork()` is a connection to the same database for another thread; what `close()` closes is this connection.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(self, *, memory_limit: str | None = None, threads: int | None = None, zone: str = "UTC") -> None:
+        extensions = extension_folder()
+        config: dict[str, Any] = {
+            "extension_directory": str(extensions),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+        }
+        if memory_limit:
+            config["memory_limit"] = memory_limit
+        if threads:
+            config["threads"] = threads
+        self._open(duckdb.connect(config=config), extensions=extensions, zone=zone, functions={}, lock=threading.Lock())
+
+    def _open(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        extensions: Path,
+        zone: str,
+        functions: dict[str, SqlFunction],
+        lock: threading.Lock,
+    ) -> None:
+        self.connection = connection
+        self._extensions = extensions
+        self._zone = zone
+        self._functions = functions  # registered in the database, so shared by its forks
+        self._lock = lock
+        connection.execute("SET python_enable_replacements = false")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(f"SET TimeZone = {literal(zone)}")
+
+    def fork(self) -> DuckDB:
+        """The same database for another thread."""
+        other = DuckDB.__new__(DuckDB)
+        other._open(
+            self.connection.cursor(),
+            extensions=self._extensions,
+            zone=self._zone,
+            functions=self._functions,
+            lock=self._lock,
+        )
+        return other
+
+    def load(self, extension: str) -> None:
+        """Load an extension from its wheel. Raises MissingExtra where it is not installed."""
+        platform = str(self.connection.execute("PRAGMA platform").fetchall()[0][0])
+        link(extension, into=self._extensions, platform=platform)
+        self.connection.execute(f"LOAD {extension}")
+
+    def execute(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of one statement, for the lake's own bookkeeping."""
+        return self.connection.execute(sql, parameters or []).fetchall()
+
+    def schema(self, query: Query) -> pa.Schema:
+        """Names and types of a query's columns, without running it."""
+        with self._prepared(query) as sql:
+            return self.connection.execute(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema
+
+    def read(self, query: Query) -> pa.RecordBatchReader:
+        """A stream of the query's rows. The stream has a connection of its own and may outlive other queries."""
+        return _reader(self.fork(), query)
+
+    def relation(self, query: Query) -> duckdb.DuckDBPyRelation:
+        """The query as a lazy relation of DuckDB, on a connection of its own."""
+        fork = self.fork()
+        sql = fork._prepare(query)
+        return fork.connection.sql(sql)
+
+    def write(self, query: Query, *, folder: Path, stem: str) -> Written:
+        """Parquet files of the query's rows in `folder`; see `engines.storage` for the types."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._prepared(query) as sql:
+            described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
+            columns = ", ".join(storage.stored(name, kind) for name, kind, *_ in described)
+            target = folder / stem
+            options = f"FORMAT parquet, FILE_SIZE_BYTES {FILE_BYTES_MAX}, FILENAME_PATTERN 'part_{{i}}'"
+            copy = f"COPY (SELECT {columns} FROM ({sql})) TO {literal(str(target))} ({options}, RETURN_STATS)"
+            with _explained():
+                stats = self.connection.execute(copy).fetchall()
+            files = tuple(sorted(Path(row[0]) for row in stats))
+            rows = sum(row[1] for row in stats)
+            if not files:  # no rows: an empty file carries the schema
+                empty = target / "part_0.parquet"
+                target.mkdir(exist_ok=True)
+                self.connection.execute(
+                    f"COPY (SELECT {columns} FROM ({sql}) LIMIT 0) TO {literal(str(empty))} (FORMAT parquet)"
+                )
+                files = (empty,)
+            return Written(files=files, rows=rows, schema=self._schema_of_file(files[0]))
+
+    def map(
+        self, query: Query, function: BatchFunction, *, outputs: Mapping[str, pa.Schema], folder: Path, stem: str
+    ) -> Mapping[str, Written]:
+        """Parquet files of each output of `function` over the query's batches."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(ParquetFiles(folder, f"{stem}_{name}", schema))
+                for name, schema in outputs.items()
+            }
+            for batch in self.read(query):
+                for name, result in function(batch).items():
+                    if result.num_rows:
+                        files[name].write(result)
+            return {name: file.close() for name, file in files.items()}
+
+    def interrupt(self) -> None:
+        """Stop what this connection runs; it raises there."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Close this connection; the database goes with its last one."""
+        self.connection.close()
+
+    @contextmanager
+    def _prepared(self, query: Query) -> Iterator[str]:
+        sql = self._prepare(query)
+        try:
+            yield sql
+        finally:
+            for name in query.inputs:
+                self.connection.execute(f"DROP VIEW IF EXISTS temp.{quoted(name)}")
+            for name in query.tables:
+                self.connection.unregister(name)
+
+    def _prepare(self, query: Query) -> str:
+        """Make the query's inputs and functions known to this connection; the text to run."""
+        for name, scan in query.inputs.items():
+            self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {scan.relation}")
+        for name, table in query.tables.items():
+            self.connection.register(name, table)
+        for function in query.functions:
+            self._register(function)
+        text = bind(query.text.strip().rstrip(";"), query.parameters)
+        return with_defaults(text, query.functions) if query.functions else text
+
+    def _register(self, function: SqlFunction) -> None:
+        with self._lock:
+            if self._functions.get(function.name) == function:
+                return
+            if function.name in self._functions:
+                self.connection.remove_function(function.name)
+            self.connection.create_function(
+                function.name,
+                _on_arrays(function),
+                [_type_name(kind) for kind in function.parameters],  # type: ignore[misc]  # accepts names of types
+                _type_name(function.returns),  # type: ignore[arg-type]
+                type="arrow",  # type: ignore[arg-type]  # accepts the name of the enum's member
+                null_handling="special",  # type: ignore[arg-type]
+            )
+            self._functions[function.name] = function
+
+    def _schema_of_file(self, path: Path) -> pa.Schema:
+        # As DuckDB reads it, not as Parquet's own metadata says: the lake compares what queries will see.
+        return self.connection.execute(
+            f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0"
+        ).to_arrow_table().schema
+
+
+def with_defaults(text: str, functions: tuple[SqlFunction, ...]) -> str:
+    """The SQL with the parameters that calls left out: `e164(phone)` is `e164(phone, 'US')`."""
+    by_name = {function.name: function for function in functions}
+    tree = sqlglot.parse_one(text, dialect="duckdb")
+    changed = False
+    for call in tree.find_all(exp.Anonymous):
+        function = by_name.get(call.name.lower())
+        if function is None:
+            continue
+        missing = len(function.parameters) - len(call.expressions)
+        if not 0 <= missing <= len(function.defaults):
+            raise BuildError(
+                f"{function.name} takes {len(function.parameters)} values, {len(call.expressions)} were given",
+                mend=f"Give the last {len(function.defaults)} or leave them out." if function.defaults else None,
+            )
+        for value in function.defaults[len(function.defaults) - missing :]:
+            call.append("expressions", sqlglot.parse_one(literal(value), dialect="duckdb"))
+            changed = True
+    return tree.sql(dialect="duckdb") if changed else text
+
+
+def _reader(engine: DuckDB, query: Query) -> pa.RecordBatchReader:
+    sql = engine._prepare(query)
+    return engine.connection.execute(sql).to_arrow_reader(BATCH_ROWS)
+
+
+def _on_arrays(function: SqlFunction) -> Any:
+    """DuckDB hands chunked arrays to a function; ours take arrays. It evaluates annotations, so there are none."""
+
+    def call(*columns):  # type: ignore[no-untyped-def]
+        arrays = [column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column for column in columns]
+        return function.function(*arrays).cast(function.returns)
+
+    # DuckDB counts the parameters by looking at the signature.
+    parameters = [
+        inspect.Parameter(f"p{number}", inspect.Parameter.POSITIONAL_ONLY) for number in range(len(function.parameters))
+    ]
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def _type_name(kind: pa.DataType) -> str:
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP"
+    names = {
+        pa.string(): "VARCHAR",
+        pa.int64(): "BIGINT",
+        pa.int32(): "INTEGER",
+        pa.float64(): "DOUBLE",
+        pa.bool_(): "BOOLEAN",
+        pa.date32(): "DATE",
+    }
+    return names[kind]
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """DuckDB's errors as ours, with what mends the known ones."""
+    try:
+        yield
+    except duckdb.OutOfRangeException as error:
+        raise BuildError(_first_line(error), mend="A sum or product left its type's range; cast to a wider type.") from error
+    except duckdb.ConversionException as error:
+        mend = None
+        if "DECIMAL(38,0)" in str(error):
+            mend = "A 128-bit integer does not fit DECIMAL(38, 0); cast it to VARCHAR or DOUBLE in the query."
+        raise BuildError(_first_line(error), mend=mend) from error
+    except duckdb.OutOfMemoryException as error:
+        raise BuildError(_first_line(error), mend="Give the engine more with [engine] memory = '8GB'.") from error
+    except duckdb.IOException as error:
+        mend = "The disk is full; free some space and run again." if "No space left" in str(error) else None
+        raise BuildError(_first_line(error), mend=mend) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+

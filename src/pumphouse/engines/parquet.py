@@ -1,0 +1,108 @@
+"""Arrow batches to Parquet files under one stem, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pumphouse.engines.engine import Written
+
+FILE_ROWS_MAX = 5_000_000
+"""Rows of one file; a larger table is several files, so that a filter can skip some."""
+ROW_GROUP_ROWS = 122_880
+
+
+class ParquetFiles:
+    """A writer of `<stem>_0.parquet`, `<stem>_1.parquet`... Batches are gathered into row groups; nothing else is kept.
+
+    Leaving the `with` block by an exception removes what was written.
+    """
+
+    def __init__(self, folder: Path, stem: str, schema: pa.Schema) -> None:
+        self.schema = storable(schema)
+        self.folder = folder
+        self.stem = stem
+        self.rows = 0
+        self._files: list[Path] = []
+        self._writer: pq.ParquetWriter | None = None
+        self._rows_in_file = 0
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows_waiting = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows. The batch's columns are matched by name and cast to the schema; a value that doesn't fit raises."""
+        if batch.schema != self.schema:
+            batch = batch.select(self.schema.names).cast(self.schema)
+        self._waiting.append(batch)
+        self._rows_waiting += batch.num_rows
+        self.rows += batch.num_rows
+        if self._rows_waiting >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def close(self) -> Written:
+        """The files, complete. At least one, so that an empty table has a schema."""
+        self._flush(finish=True)
+        return Written(files=tuple(self._files), rows=self.rows, schema=self.schema)
+
+    def _flush(self, *, finish: bool = False) -> None:
+        if self._waiting or (finish and not self._files):
+            if self._writer is None:
+                path = self.folder / f"{self.stem}_{len(self._files)}.parquet"
+                self._files.append(path)
+                self._writer = pq.ParquetWriter(path, self.schema, compression="zstd", compression_level=1)
+                self._rows_in_file = 0
+            table = pa.Table.from_batches(self._waiting, self.schema)
+            self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            self._rows_in_file += self._rows_waiting
+            self._waiting, self._rows_waiting = [], 0
+        if self._writer is not None and (finish or self._rows_in_file >= FILE_ROWS_MAX):
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> ParquetFiles:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            if self._writer is not None:
+                self._writer.close()
+            for path in self._files:
+                path.unlink(missing_ok=True)
+
+
+def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, folder: Path, stem: str) -> Written:
+    """Parquet files of a stream of batches."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ParquetFiles(folder, stem, schema) as files:
+        for batch in batches:
+            files.write(batch)
+        return files.close()
+
+
+def storable(schema: pa.Schema) -> pa.Schema:
+    """The schema as the lake keeps it: dictionaries as their values, nanoseconds as microseconds, text as `string`."""
+    return pa.schema([pa.field(field.name, _storable(field.type)) for field in schema])
+
+
+def _storable(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _storable(kind.value_type)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz="UTC" if kind.tz else None)
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_date64(kind):
+        return pa.date32()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind):
+        return pa.list_(_storable(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _storable(field.type)) for field in kind])
+    if pa.types.is_interval(kind) or pa.types.is_duration(kind):
+        raise TypeError("an interval goes through DuckDB, which keeps its months, days and microseconds apart")
+    return kind
