@@ -5,6 +5,8 @@
 .PHONY: help demo test check bench assets lock clean
 
 BIN := .venv/bin
+# uv trusts whom this machine trusts, as pip and npm do.
+export UV_SYSTEM_CERTS := 1
 ASSETS := src/pumphouse/cleaning/data/ip_country.version
 READY := .venv/ready
 
@@ -36,7 +38,7 @@ lock: .venv/tools  ## pin all dependencies anew, within pyproject.toml and packa
 clean:  ## remove all that was set up, built or cached
 	@rm -rf .venv assets/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
-	@find src tests bench examples -name __pycache__ -prune -exec rm -rf {} +
+	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------------- set-up
 
@@ -46,14 +48,15 @@ clean:  ## remove all that was set up, built or cached
 	@echo "setting up .venv (once, about a minute)"
 	@$$(.ci/python) -m venv .venv
 	@sed -n '/^uv==/,/[^\]$$/p' requirements.lock >.venv/tools.txt
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement .venv/tools.txt
+	@$(BIN)/python -m pip install -qq --require-hashes --requirement .venv/tools.txt
 	@touch $@
 
 # pip, slower, knows the mirrors and certificates that this machine's pip is set up with: where uv can't, it can.
 .venv/locked: requirements.lock | .venv/tools
 	@echo "installing the packages of requirements.lock"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock \
-		|| $(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+		|| { echo "uv could not; pip tries (slower)"; \
+		$(BIN)/python -m pip install -qq --require-hashes --requirement requirements.lock; }
 	@touch $@
 
 # Written last by assets/build.py.
