@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import sqlglot
+from duckdb.func import FunctionNullHandling, PythonUDFType
 from sqlglot import exp
 
 from pumphouse.engines import storage
@@ -182,10 +183,10 @@ class DuckDB:
             self.connection.create_function(
                 function.name,
                 _on_arrays(function),
-                [_type_name(kind) for kind in function.parameters],  # type: ignore[misc]  # accepts names of types
-                _type_name(function.returns),  # type: ignore[arg-type]
-                type="arrow",  # type: ignore[arg-type]  # accepts the name of the enum's member
-                null_handling="special",  # type: ignore[arg-type]
+                [_type_name(kind) for kind in function.parameters],
+                _type_name(function.returns),
+                type=PythonUDFType.ARROW,
+                null_handling=FunctionNullHandling.SPECIAL,
             )
             self._functions[function.name] = function
 

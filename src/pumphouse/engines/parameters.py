@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from pumphouse.errors import ConfigError, did_you_mean
 

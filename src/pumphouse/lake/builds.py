@@ -1,0 +1,86 @@
+"""What the lake knows of each build: it is written into the build's snapshot, so it is committed or absent with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+QUARANTINE_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("row_id", "column", "original", "step", "step_version", "reason", "run")]
+)
+"""`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
+
+
+def quarantine_of(table: str) -> str:
+    """The name of a table's quarantine."""
+    return f"{table}__quarantine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What became of the rows: where a build maps rows, `rows_in == rows_out + withheld + dropped + merged` (law 2).
+
+    `quarantined` counts cells that were set to null and kept in quarantine; `withheld` counts rows kept out whole.
+    """
+
+    rows_in: int = 0
+    rows_out: int = 0
+    quarantined: int = 0
+    dropped: int = 0
+    merged: int = 0
+    withheld: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """One committed build."""
+
+    id: str
+    asset: str
+    snapshot: int = 0
+    at: datetime | None = None
+    writes: tuple[str, ...] = ()
+    """Tables whose content it changed."""
+    run: str = ""
+    actor: str = ""
+    fingerprint: str = ""
+    inputs: dict[str, int] = field(default_factory=dict)
+    """Each input with the snapshot of its last change when it was read."""
+    counts: Counts = field(default_factory=Counts)
+    cursor: Any = None  # a number or text, whatever the source's cursor column holds
+    raw: str | None = None
+    """Blob that lists what was fetched."""
+    detail: dict[str, Any] = field(default_factory=dict)  # JSON of the kind that built
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """A file that a build made: a report's page, a model version, a verdict. Its bytes are in the lake's blobs."""
+
+    asset: str
+    name: str
+    sha: str
+    snapshot: int
+    at: datetime
+    detail: dict[str, Any]  # JSON of the kind that built
+
+
+def encode(build: Build) -> str:
+    """The build as JSON for its snapshot."""
+    return msgspec.json.encode({"pumphouse": 1, **msgspec.to_builtins(build)}).decode()
+
+
+def decode(text: str, *, snapshot: int, at: datetime) -> Build | None:
+    """The build in a snapshot's JSON, or None for a snapshot that somebody else made."""
+    try:
+        values = msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return None
+    if not isinstance(values, dict) or values.get("pumphouse") != 1:
+        return None
+    del values["pumphouse"]
+    return msgspec.convert({**values, "snapshot": snapshot, "at": at}, Build)

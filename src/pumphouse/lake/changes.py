@@ -1,0 +1,58 @@
+"""Changes to the lake that a person makes, apart from builds: restoring a table, hiding a person."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pumphouse.errors import UnknownName
+from pumphouse.lake.builds import Build, Counts
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.lake import Lake
+
+
+def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
+    """The build that makes a table what it was at an earlier snapshot.
+
+    It takes the fingerprint and input versions of the newest build, so the table counts as fresh until its code or an
+    input changes again; a source takes the cursor of then, so what came later is fetched again when it is next due.
+    Raises UnknownName where the table was not there at that snapshot.
+    """
+    if not lake.has(table, snapshot=to):
+        versions = [build.snapshot for build in lake.history(table)]
+        raise UnknownName(
+            f"'{table}' did not exist at snapshot {to}",
+            asset=table,
+            mend=f"It was built at {', '.join(map(str, versions[-8:]))}." if versions else None,
+        )
+    newest = lake.builds().get(table)
+    then = [build for build in lake.history(table) if build.snapshot <= to]
+    commit = Commit(
+        lake,
+        table,
+        run=run,
+        actor=actor,
+        fingerprint=newest.fingerprint if newest else "",
+        inputs=newest.inputs if newest else {},
+        accept_schema=True,
+    )
+    commit.restore(table, to=to)
+    commit.detail(restored=to)
+    if then:
+        commit.cursor(then[-1].cursor)
+        if then[-1].raw:
+            commit.raw(then[-1].raw)
+    build = commit.publish()
+    assert build is not None  # a restore always makes a snapshot
+    return replace(build, counts=Counts())
+
+
+def hide(lake: Lake, *, entity: str, value: object, why: str, run: str, actor: str) -> Build:
+    """The build that hides a person: rows whose column `entity` is `value` leave every scan at every snapshot, at once.
+
+    Tables that read such rows become stale and are rebuilt without them by the next run.
+    """
+    commit = Commit(lake, f"tombstone {entity}", run=run, actor=actor)
+    commit.tombstone(entity, str(value), why=why)
+    build = commit.publish()
+    assert build is not None  # a tombstone always makes a snapshot
+    return build

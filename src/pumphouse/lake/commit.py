@@ -1,0 +1,447 @@
+"""One build's changes, and the transaction that makes them all visible or none (law 1).
+
+Files are written before; the transaction registers them, merges keys, checks, and stores who built what from what in the
+snapshot itself. It is short, so it can be tried again when somebody else committed first.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import duckdb
+import pyarrow as pa
+
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import HIDDEN_COLUMNS, Written
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.engines.parquet import storable
+from pumphouse.errors import CheckFailed, KeyConflict, LakeBusy, LakeError
+from pumphouse.lake.builds import Build, Counts, encode, quarantine_of
+from pumphouse.lake.lake import SCHEMA, Lake
+from pumphouse.lake.locks import held
+from pumphouse.lake.schemas import refuse_narrowing, widens
+
+COMMIT_TRIES_MAX = 8
+COMMIT_WAIT_S = 120.0
+"""How long a commit waits for another one."""
+BACKOFF_S = 0.05
+FAILING_ROWS_MAX = 10_000
+
+_OWN_TABLES = {
+    "artefacts": "asset VARCHAR, name VARCHAR, sha VARCHAR, snapshot BIGINT, made_at TIMESTAMPTZ, number INTEGER, detail VARCHAR",
+    "cursors": "asset VARCHAR, moved_at TIMESTAMPTZ",
+    "tombstones": "entity VARCHAR, value VARCHAR, hidden_at TIMESTAMPTZ, actor VARCHAR, why VARCHAR",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOfRows:
+    """A condition on each row of a table, run inside the commit."""
+
+    name: str
+    table: str
+    condition: str
+    severity: Literal["error", "warn"]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What one try of the transaction found."""
+
+    changed: set[str] = field(default_factory=set)
+    merged: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+class Commit:
+    """What one build will change. Nothing is visible before `publish`, and then all of it at once."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        asset: str,
+        *,
+        run: str,
+        actor: str,
+        fingerprint: str = "",
+        inputs: Mapping[str, int] | None = None,
+        accept_schema: bool = False,
+    ) -> None:
+        if not lake.writable:
+            raise LakeError("this lake is open for reading only", mend="Open it in an environment of its own.")
+        self._lake = lake
+        self._accept_schema = accept_schema
+        self._changes: list[Callable[[DuckDB, _Outcome], None]] = []
+        self._checks: list[CheckOfRows] = []
+        self._artefacts = 0
+        self._build = Build(
+            id=uuid.uuid4().hex, asset=asset, run=run, actor=actor, fingerprint=fingerprint, inputs=dict(inputs or {})
+        )
+
+    def replace(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
+        """The table is these rows and no others. Raises KeyConflict on publish where `key` is null or comes twice."""
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            name = self._lake.name_of(table)
+            old = self._old_schema(engine, table, outcome)
+            if old is not None and not self._accept_schema:
+                refuse_narrowing(table, old=old, new=storable(written.schema))
+            engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_rows_of(written)} LIMIT 0")
+            self._register(engine, table, written)
+            self._guard_key(engine, table, _rows_of(written), key)
+            outcome.changed.add(table)
+
+        self._changes.append(change)
+
+    def append(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
+        """These rows are added. New columns are added to the table, wider types widen it."""
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            if not written.rows and self._old_schema(engine, table, outcome) is not None:
+                return
+            self._fit_columns(engine, table, storable(written.schema), outcome)
+            self._insert(engine, table, written)
+            self._guard_key(engine, table, self._rows_with_keys_of(table, written, key), key)
+            outcome.changed.add(table)
+
+        self._changes.append(change)
+
+    def upsert(self, table: str, written: Written, *, key: tuple[str, ...]) -> None:
+        """Rows replace those of the same key; others are added. Of rows with one key the last wins, and is counted as merged.
+
+        Rows that are equal to what is there (the lake's own columns apart) change nothing.
+        """
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            self._fit_columns(engine, table, storable(written.schema), outcome)
+            name, keys = self._lake.name_of(table), ", ".join(map(quoted, key))
+            staged = f"(SELECT *, file_row_number AS _row, filename AS _file FROM {_rows_of(written, numbered=True)})"
+            engine.execute(
+                f"CREATE OR REPLACE TEMP TABLE arriving AS SELECT * EXCLUDE (_row, _file, file_row_number, filename) FROM {staged}"
+                f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _file DESC, _row DESC) = 1"
+            )
+            self._guard_key(engine, table, "temp.arriving", key)
+            distinct = int(engine.execute("SELECT count(*) FROM temp.arriving")[0][0])
+            outcome.merged += written.rows - distinct
+            compared = [column for column in written.schema.names if column not in (*HIDDEN_COLUMNS, *key)]
+            same_key = " AND ".join(f"t.{quoted(column)} = a.{quoted(column)}" for column in key)
+            same = " AND ".join(f"t.{quoted(column)} IS NOT DISTINCT FROM a.{quoted(column)}" for column in compared)
+            engine.execute(
+                f"DELETE FROM temp.arriving a USING {name} t WHERE {same_key}" + (f" AND {same}" if same else "")
+            )
+            if engine.execute("SELECT count(*) FROM temp.arriving")[0][0]:
+                matching = " AND ".join(f"t.{quoted(column)} = a.{quoted(column)}" for column in key)
+                engine.execute(f"DELETE FROM {name} t USING temp.arriving a WHERE {matching}")
+                engine.execute(f"INSERT INTO {name} BY NAME SELECT * FROM temp.arriving")
+                outcome.changed.add(table)
+            engine.execute("DROP TABLE temp.arriving")
+
+        self._changes.append(change)
+
+    def replace_where(self, table: str, written: Written, *, where: str, key: tuple[str, ...] = ()) -> None:
+        """Rows that meet the condition are replaced by these: one slice of a table."""
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            self._fit_columns(engine, table, storable(written.schema), outcome)
+            engine.execute(f"DELETE FROM {self._lake.name_of(table)} WHERE {where}")
+            self._insert(engine, table, written)
+            self._guard_key(engine, table, self._rows_with_keys_of(table, written, key), key)
+            outcome.changed.add(table)
+
+        self._changes.append(change)
+
+    def delete_keys(self, table: str, keys: Written, *, key: tuple[str, ...]) -> None:
+        """Rows whose key is among these are removed: what a source no longer has."""
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            matching = " AND ".join(f"t.{quoted(column)} = a.{quoted(column)}" for column in key)
+            gone = engine.execute(f"DELETE FROM {self._lake.name_of(table)} t USING {_rows_of(keys)} a WHERE {matching}")
+            if gone and gone[0][0]:
+                outcome.changed.add(table)
+
+        self._changes.append(change)
+
+    def quarantine(self, table: str, written: Written) -> None:
+        """What could not be cleaned is added to `<table>__quarantine` (columns: lake.builds.QUARANTINE_SCHEMA)."""
+        if written.rows or not self._lake.has(quarantine_of(table)):
+            self.append(quarantine_of(table), written)
+
+    def replace_quarantine(self, table: str, written: Written) -> None:
+        """`<table>__quarantine` is these rows: the whole table was made again."""
+        self.replace(quarantine_of(table), written)
+
+    def cursor(self, value: Any) -> None:  # a number or text
+        """How far the source has been read, as JSON: the next fetch starts there."""
+        self._build = replace(self._build, cursor=value)
+
+    def raw(self, sha: str) -> None:
+        """The blob that lists what was fetched."""
+        self._build = replace(self._build, raw=sha)
+
+    def detail(self, **values: Any) -> None:  # JSON of the kind that builds
+        """Facts about this build that its kind wants to find again in `Build.detail`."""
+        self._build = replace(self._build, detail={**self._build.detail, **values})
+
+    def artefact(self, name: str, sha: str, detail: Mapping[str, Any] | None = None, *, read_at: int | None = None) -> None:
+        """A file that the build made, kept in the lake's blobs, and the snapshot from which it was made."""
+        number, self._artefacts = self._artefacts, self._artefacts + 1
+        snapshot = self._lake.snapshot() if read_at is None else read_at
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            self._insert_own(
+                engine,
+                "artefacts",
+                [self._build.asset, name, sha, snapshot, datetime.now(UTC), number, json.dumps(detail or {})],
+            )
+            outcome.changed.add(f"{SCHEMA}.artefacts")
+
+        self._changes.append(change)
+
+    def tombstone(self, entity: str, value: str, *, why: str) -> None:
+        """Hide a person from every scan at every snapshot: rows in which the column `entity` is `value`."""
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            self._insert_own(engine, "tombstones", [entity, value, datetime.now(UTC), self._build.actor, why])
+            outcome.changed.add(f"{SCHEMA}.tombstones")
+
+        self._changes.append(change)
+        self.detail(tombstone=entity)
+
+    def restore(self, table: str, *, to: int) -> None:
+        """The table is what it was at an earlier snapshot; that is a change like any other, and history keeps both."""
+
+        def change(engine: DuckDB, outcome: _Outcome) -> None:
+            name = self._lake.name_of(table)
+            engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} AT (VERSION => {to})")
+            outcome.changed.add(table)
+
+        self._changes.append(change)
+
+    def check(self, condition: str, *, table: str, name: str, severity: Literal["error", "warn"]) -> None:
+        """A condition that must hold of each row of a table as this build leaves it; unknown (null) counts as true."""
+        self._checks.append(CheckOfRows(name=name, table=table, condition=condition, severity=severity))
+
+    def publish(self, counts: Counts | None = None) -> Build | None:
+        """Commit it all as one snapshot; the build as it was committed, or None where nothing would change.
+
+        Raises SchemaChange, KeyConflict, CheckFailed (its rows are kept in `<table>__failed`), or LakeBusy after
+        COMMIT_TRIES_MAX tries. After any of them the lake is as it was.
+        """
+        self._build = replace(self._build, counts=counts or Counts())
+        try:
+            return self._publish()
+        except _Failing as failing:
+            self._keep(failing)
+            raise CheckFailed(
+                str(failing),
+                asset=failing.table,
+                mend=f"The version before stands. Look at them: pumphouse query 'FROM {failing.table}__failed'",
+            ) from None
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _publish(self) -> Build | None:
+        with held(self._lake.folder / "commit.lock", purpose=f"committing {self._build.asset}", wait_s=COMMIT_WAIT_S):
+            for attempt in range(COMMIT_TRIES_MAX):
+                try:
+                    return self._try()
+                except (duckdb.TransactionException, duckdb.IOException) as error:
+                    if "No space left" in str(error) or "disk is full" in str(error):
+                        raise LakeError("the lake's disk is full; nothing was changed", mend="Free some space and run again.") from error
+                    done = next((b for b in self._lake.history(self._build.asset) if b.id == self._build.id), None)
+                    if done is not None:  # the answer to the commit was lost, not the commit
+                        return done
+                    if attempt == COMMIT_TRIES_MAX - 1:
+                        raise LakeBusy(
+                            f"'{self._build.asset}' could not be committed in {COMMIT_TRIES_MAX} tries: {error}",
+                            mend="Somebody else keeps writing to this lake; run again.",
+                        ) from error
+                    time.sleep(BACKOFF_S * 2**attempt * random.uniform(0.5, 1.5))
+        raise AssertionError("the loop above returns or raises")
+
+    def _try(self) -> Build | None:
+        engine = self._lake.engine.fork()
+        outcome = _Outcome()
+        engine.execute("BEGIN")
+        try:
+            for change in self._changes:
+                change(engine, outcome)
+            if not outcome.changed and self._same_cursor():
+                engine.execute("ROLLBACK")
+                return None
+            for check in self._checks:
+                self._run_check(engine, check, outcome)
+            self._stamp(engine, outcome)
+            engine.execute("COMMIT")
+        except BaseException:
+            _roll_back(engine)
+            raise
+        finally:
+            engine.close()
+        return next(build for build in reversed(self._lake.history(self._build.asset)) if build.id == self._build.id)
+
+    def _stamp(self, engine: DuckDB, outcome: _Outcome) -> None:
+        """Write the build into the snapshot that is being made."""
+        if not outcome.changed:  # only the cursor moved; a snapshot needs a change to carry it
+            self._insert_own(engine, "cursors", [self._build.asset, datetime.now(UTC)])
+        counts = replace(self._build.counts, merged=self._build.counts.merged + outcome.merged)
+        detail = {**self._build.detail, "warnings": outcome.warnings} if outcome.warnings else self._build.detail
+        build = replace(self._build, writes=tuple(sorted(outcome.changed)), counts=counts, detail=detail)
+        engine.execute(
+            f"CALL {self._lake.alias}.set_commit_message(?, ?, extra_info => ?)",
+            [build.actor, f"build {build.asset}", encode(build)],
+        )
+
+
+    def _same_cursor(self) -> bool:
+        last = self._lake.builds().get(self._build.asset)
+        return bool(self._build.cursor == (last.cursor if last else None))
+
+    def _run_check(self, engine: DuckDB, check: CheckOfRows, outcome: _Outcome) -> None:
+        failing = f"FROM {self._lake.name_of(check.table)} WHERE NOT ({check.condition})"
+        count = int(engine.execute(f"SELECT count(*) {failing}")[0][0])
+        if not count:
+            return
+        said = f"check '{check.name}' found {count:,} row{'s' if count != 1 else ''} of '{check.table}' where not ({check.condition})"
+        if check.severity == "warn":
+            outcome.warnings.append(said)
+            return
+        rows = engine.connection.execute(f"SELECT * {failing} LIMIT {FAILING_ROWS_MAX}").to_arrow_table()
+        raise _Failing(said, check.table, rows)
+
+    def _keep(self, failing: _Failing) -> None:
+        """Commit the rows that a check refused, in a build of their own, so that somebody can look at them."""
+        table = f"{failing.table}__failed"
+        stem = f"{table}_{self._build.id}"
+        written = self._lake.stage(failing.rows.to_batches(), failing.rows.schema, stem=stem)
+        keeping = Commit(self._lake, table, run=self._build.run, actor=self._build.actor, accept_schema=True)
+        keeping.replace(table, written)
+        keeping.publish(Counts(rows_in=written.rows, rows_out=written.rows))
+
+    def _old_schema(self, engine: DuckDB, table: str, outcome: _Outcome) -> pa.Schema | None:
+        if table in outcome.changed:  # made or changed in this very transaction
+            name = self._lake.name_of(table)
+            return storable(engine.connection.execute(f"SELECT * FROM {name} LIMIT 0").to_arrow_table().schema)
+        return self._lake.stored_schema(table) if table in self._lake.tables() else None
+
+    def _fit_columns(self, engine: DuckDB, table: str, new: pa.Schema, outcome: _Outcome) -> None:
+        """Make the table if it is not there; add what is new, widen what is wider, refuse what narrows."""
+        name = self._lake.name_of(table)
+        old = self._old_schema(engine, table, outcome)
+        if old is None:
+            empty = pa.Table.from_batches([], new)
+            engine.connection.register("arriving_columns", empty)
+            engine.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving_columns")
+            engine.connection.unregister("arriving_columns")
+            return
+        added = [field for field in new if field.name not in old.names]
+        kept = pa.schema([new.field(field.name) if field.name in new.names else field for field in old])
+        if added and any(field.name not in new.names for field in old):
+            kept = new  # one column gone and another come: a rename, unless somebody says otherwise
+        narrower = pa.schema(
+            [old.field(f.name) if f.name in old.names and widens(f.type, old.field(f.name).type) else f for f in kept]
+        )
+        if not self._accept_schema:
+            refuse_narrowing(table, old=old, new=narrower)
+        for field in narrower:
+            kind = _sql_type(engine, field)
+            if field.name not in old.names:
+                engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(field.name)} {kind}")
+            elif field.type != old.field(field.name).type:
+                engine.execute(f"ALTER TABLE {name} ALTER COLUMN {quoted(field.name)} SET DATA TYPE {kind}")
+        for field in added:
+            if field.name not in narrower.names:
+                engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(field.name)} {_sql_type(engine, field)}")
+
+    def _insert(self, engine: DuckDB, table: str, written: Written) -> None:
+        """Register the files where their columns are the table's; else copy the rows, cast to the table's types."""
+        name = self._lake.name_of(table)
+        now = engine.connection.execute(f"SELECT * FROM {name} LIMIT 0").to_arrow_table().schema
+        if storable(now).equals(storable(written.schema)):
+            self._register(engine, table, written)
+        else:
+            engine.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {_rows_of(written)}")
+
+    def _register(self, engine: DuckDB, table: str, written: Written) -> None:
+        if not written.rows:
+            return
+        for file in written.files:
+            engine.execute(
+                "CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)]
+            )
+
+    def _rows_with_keys_of(self, table: str, written: Written, key: tuple[str, ...]) -> str:
+        """The table's rows that have a key among these: only they can come twice now."""
+        if not key:
+            return ""
+        matching = " AND ".join(f"t.{quoted(column)} IS NOT DISTINCT FROM a.{quoted(column)}" for column in key)
+        name = self._lake.name_of(table)
+        return f"(SELECT t.* FROM {name} t WHERE EXISTS (SELECT 1 FROM {_rows_of(written)} a WHERE {matching}))"
+
+    def _guard_key(self, engine: DuckDB, table: str, rows: str, key: tuple[str, ...]) -> None:
+        if not key:
+            return
+        keys = ", ".join(map(quoted, key))
+        missing = " OR ".join(f"{quoted(column)} IS NULL" for column in key)
+        if engine.execute(f"SELECT 1 FROM {rows} WHERE {missing} LIMIT 1"):
+            raise KeyConflict(
+                f"'{table}' has a row without its key ({', '.join(key)})",
+                asset=table,
+                mend="Leave such rows out, or declare another key.",
+            )
+        distinct = engine.execute(f"SELECT count(*), (SELECT count(*) FROM (SELECT 1 FROM {rows} GROUP BY {keys})) FROM {rows}")
+        if distinct[0][0] == distinct[0][1]:
+            return
+        twice = engine.execute(f"SELECT {keys}, count(*) AS n FROM {rows} GROUP BY {keys} HAVING n > 1 ORDER BY n DESC, {keys} LIMIT 1")
+        example = ", ".join(f"{column} = {value!r}" for column, value in zip(key, twice[0], strict=False))
+        raise KeyConflict(
+            f"'{table}' has {distinct[0][0] - distinct[0][1]:,} rows too many for its key: {example} comes {twice[0][-1]} times",
+            asset=table,
+            mend="Declare the key that is true, or merge the rows first.",
+        )
+
+    def _insert_own(self, engine: DuckDB, table: str, row: list[Any]) -> None:  # values of any column type
+        self._own_table(engine, table, _OWN_TABLES[table])
+        marks = ", ".join("?" for _ in row)
+        engine.execute(f"INSERT INTO {self._lake.alias}.{SCHEMA}.{table} VALUES ({marks})", row)
+
+    def _own_table(self, engine: DuckDB, table: str, columns: str) -> None:
+        engine.execute(f"CREATE SCHEMA IF NOT EXISTS {self._lake.alias}.{SCHEMA}")
+        engine.execute(f"CREATE TABLE IF NOT EXISTS {self._lake.alias}.{SCHEMA}.{table} ({columns})")
+
+
+class _Failing(Exception):
+    """A check of severity "error" found rows; carries them out of the transaction."""
+
+    def __init__(self, said: str, table: str, rows: pa.Table) -> None:
+        super().__init__(said)
+        self.table = table
+        self.rows = rows
+
+
+def _roll_back(engine: DuckDB) -> None:
+    try:
+        engine.execute("ROLLBACK")
+    except duckdb.Error:  # the failed commit has already ended the transaction
+        return
+
+
+def _rows_of(written: Written, *, numbered: bool = False) -> str:
+    files = ", ".join(literal(str(file)) for file in written.files)
+    options = ", file_row_number = true, filename = true" if numbered else ""
+    return f"read_parquet([{files}]{options})"
+
+
+def _sql_type(engine: DuckDB, field: pa.Field) -> str:
+    empty = pa.Table.from_batches([], pa.schema([field]))
+    engine.connection.register("one_column", empty)
+    kind = str(engine.connection.execute("DESCRIBE SELECT * FROM one_column").fetchall()[0][1])
+    engine.connection.unregister("one_column")
+    return kind

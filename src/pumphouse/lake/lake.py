@@ -1,0 +1,348 @@
+"""The lake: tables at every snapshot, who built them from what, and the one way out (`scan`). The way in is `lake.commit`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pumphouse.engines import storage
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import DataFile, Scan, Written
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.engines.parquet import storable, write_batches
+from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
+from pumphouse.lake.blobs import Blobs
+from pumphouse.lake.builds import Artefact, Build, decode
+from pumphouse.lake.state import State
+
+FORMAT = 1
+"""The layout of a lake's folder and metadata; a larger one was made by a newer Pumphouse."""
+ATTACH_TRIES_MAX = 8
+SCHEMA = "pumphouse"
+"""The schema of the lake's own tables."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a lake is: its folder, and the PostgreSQL address of its catalogue where that is not a file in the folder."""
+
+    folder: Path
+    catalogue: str | None = None
+
+
+class Lake:
+    """A lake that is open. Its DuckDB has it attached as `lake`; `fork` its engine to use it in another thread.
+
+    `upstream` is another lake, read only and pinned at the snapshot it had when it was opened: what this lake has not
+    built is read there.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        *,
+        engine: DuckDB,
+        alias: str = "lake",
+        writable: bool = True,
+        upstream: Lake | None = None,
+    ) -> None:
+        self.location = location
+        self.folder = location.folder.absolute()
+        self.engine = engine
+        self.alias = alias
+        self.writable = writable
+        self.upstream = upstream
+        self.blobs = Blobs(self.folder / "blobs")
+        self._lock = threading.RLock()
+        self._tables: dict[int, tuple[str, ...]] = {}
+        self._builds: list[Build] = []
+        self._builds_through = -1
+        self._schemas: dict[tuple[str, int], pa.Schema] = {}
+        if writable:
+            self._make()
+        elif not (self.folder / "lake.json").exists():
+            raise LakeError(f"there is no lake at {self.folder}", mend="Run the project there first.")
+        self._check_format()
+        self._attach()
+        self.state = State(self.folder / "state.sqlite")
+        self.pinned = self.snapshot() if not writable else None
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> int:
+        """The newest snapshot. 0 is the empty lake."""
+        return int(self._catalogue("SELECT max(snapshot_id) FROM {meta}.ducklake_snapshot")[0][0])
+
+    def tables(self, *, snapshot: int | None = None) -> tuple[str, ...]:
+        """Names of the tables at a snapshot, in order; the lake's own bookkeeping is not among them."""
+        at = self.snapshot() if snapshot is None else snapshot
+        if at in self._tables:
+            return self._tables[at]
+        rows = self._catalogue(
+            "SELECT t.table_name FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
+            f" WHERE s.schema_name = 'main' AND t.begin_snapshot <= {at}"
+            f" AND (t.end_snapshot IS NULL OR t.end_snapshot > {at})"
+            f" AND s.begin_snapshot <= {at} AND (s.end_snapshot IS NULL OR s.end_snapshot > {at}) ORDER BY 1"
+        )
+        self._tables[at] = tuple(row[0] for row in rows)
+        return self._tables[at]
+
+    def has(self, table: str, *, snapshot: int | None = None) -> bool:
+        """Whether there is such a table, in this lake or upstream."""
+        return self._owner(table, snapshot) is not None
+
+    def version(self, table: str, *, snapshot: int | None = None) -> int:
+        """The snapshot in which the table's content last changed. Raises UnknownName where there is no such table."""
+        owner = self._owner(table, snapshot)
+        if owner is None:
+            raise self._unknown(table, snapshot)
+        if owner is not self:
+            return owner.version(table, snapshot=owner.pinned)
+        return self.versions(snapshot=snapshot)[table]
+
+    def versions(self, *, snapshot: int | None = None) -> dict[str, int]:
+        """The version of every table that can be read, upstream's where this lake has none."""
+        own: dict[str, int] = {}
+        for build in self._known_builds():
+            if snapshot is None or build.snapshot <= snapshot:
+                own |= dict.fromkeys(build.writes, build.snapshot)
+        present = set(self.tables(snapshot=snapshot))
+        hidden = self._tombstoned()
+        versions = {table: version for table, version in own.items() if table in present}
+        if hidden:
+            for table in versions:
+                columns = self.stored_schema(table, snapshot=snapshot).names
+                versions[table] = max([versions[table], *(at for entity, at in hidden if entity in columns)])
+        above = self.upstream.versions(snapshot=self.upstream.pinned) if self.upstream is not None else {}
+        return {**above, **versions}
+
+    def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
+        """Names and types of a table's columns as queries see them, the lake's own among them."""
+        stored = self.stored_schema(table, snapshot=snapshot)
+        restored = [
+            pa.field(field.name, pa.month_day_nano_interval()) if storage.is_interval(field.type) else field
+            for field in stored
+        ]
+        return pa.schema(restored)
+
+    def stored_schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
+        """Names and types of a table's columns as files hold them."""
+        owner = self._owner(table, snapshot)
+        if owner is None:
+            raise self._unknown(table, snapshot)
+        if owner is not self:
+            return owner.stored_schema(table, snapshot=owner.pinned)
+        at = self.snapshot() if snapshot is None else snapshot
+        with self._lock:
+            if (table, at) not in self._schemas:
+                select = f"SELECT * FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0"
+                cursor = self.engine.connection.cursor()
+                self._schemas[table, at] = storable(cursor.execute(select).to_arrow_table().schema)
+            return self._schemas[table, at]
+
+    def scan(self, table: str, *, snapshot: int | None = None, files: bool = False) -> Scan:
+        """The table's rows at a snapshot, for any engine; `files` lists data files for one that is not DuckDB.
+
+        People with a tombstone are left out at every snapshot. Raises UnknownName where there is no such table.
+        """
+        owner = self._owner(table, snapshot)
+        if owner is None:
+            raise self._unknown(table, snapshot)
+        if owner is not self:
+            return owner.scan(table, snapshot=owner.pinned, files=files)
+        at = self.snapshot() if snapshot is None else snapshot
+        stored = self.stored_schema(table, snapshot=at)
+        columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
+        entities = sorted({entity for entity, _ in self._tombstoned() if entity in stored.names})
+        conditions = [
+            f"({quoted(entity)} IS NULL OR CAST({quoted(entity)} AS VARCHAR) NOT IN"
+            f" (SELECT value FROM {self.alias}.{SCHEMA}.tombstones WHERE entity = {literal(entity)}))"
+            for entity in entities
+        ]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return Scan(
+            table=table,
+            snapshot=at,
+            schema=self.schema(table, snapshot=at),
+            relation=f"SELECT {columns} FROM {self.name_of(table)} AT (VERSION => {at}){where}",
+            files=self._files(table, at) if files else (),
+            hidden=tuple((entity, self._values_hidden(entity)) for entity in entities),
+        )
+
+    def builds(self) -> Mapping[str, Build]:
+        """The last committed build of each asset."""
+        return {build.asset: build for build in self._known_builds()}
+
+    def history(self, asset: str) -> tuple[Build, ...]:
+        """All committed builds of an asset, oldest first."""
+        return tuple(build for build in self._known_builds() if build.asset == asset)
+
+    def artefacts(self, asset: str) -> tuple[Artefact, ...]:
+        """Files that builds of an asset made, oldest first."""
+        if not self._has_own("artefacts"):
+            return ()
+        rows = self.engine.fork().execute(
+            f"SELECT asset, name, sha, snapshot, made_at, detail FROM {self.alias}.{SCHEMA}.artefacts WHERE asset = ? ORDER BY made_at, number",
+            [asset],
+        )
+        return tuple(
+            Artefact(asset=name, name=file, sha=sha, snapshot=snapshot, at=at, detail=json.loads(detail))
+            for name, file, sha, snapshot, at, detail in rows
+        )
+
+    # -- writing (what `Commit` stands on) --------------------------------------------------------------------------
+
+    def staging(self) -> Path:
+        """The folder for files of builds that are not committed yet. The lake's data path, so that a commit only registers."""
+        folder = self.folder / "data" / "staged"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def stage(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, stem: str) -> Written:
+        """Parquet files of a stream of batches, in the lake's data path; nothing sees them before a commit."""
+        return write_batches(batches, schema, folder=self.staging(), stem=stem)
+
+    def name_of(self, table: str) -> str:
+        """The table's full name in the lake's DuckDB."""
+        return f"{self.alias}.main.{quoted(table)}"
+
+    def close(self) -> None:
+        """Close the lake and its engine."""
+        self.state.close()
+        if self.upstream is not None:
+            self.upstream.state.close()
+        self.engine.close()
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _owner(self, table: str, snapshot: int | None) -> Lake | None:
+        if table in self.tables(snapshot=snapshot):
+            return self
+        if self.upstream is not None and table in self.upstream.tables(snapshot=self.upstream.pinned):
+            return self.upstream
+        return None
+
+    def _unknown(self, table: str, snapshot: int | None) -> UnknownName:
+        known = self.tables(snapshot=snapshot)
+        when = f" at snapshot {snapshot}" if snapshot is not None else ""
+        return UnknownName(
+            f"the lake has no table '{table}'{when}",
+            asset=table,
+            mend=did_you_mean(table, known) or f"Build it: pumphouse run {table}",
+        )
+
+    def _known_builds(self) -> list[Build]:
+        with self._lock:
+            rows = self._catalogue(
+                "SELECT c.snapshot_id, s.snapshot_time, c.commit_extra_info FROM {meta}.ducklake_snapshot_changes c"
+                " JOIN {meta}.ducklake_snapshot s USING (snapshot_id)"
+                f" WHERE c.snapshot_id > {self._builds_through} ORDER BY 1"
+            )
+            for snapshot, at, info in rows:
+                moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
+                build = decode(info, snapshot=snapshot, at=moment.astimezone(UTC)) if info else None
+                if build is not None:
+                    self._builds.append(build)
+                self._builds_through = snapshot
+            return list(self._builds)
+
+    def _tombstoned(self) -> list[tuple[str, int]]:
+        """Entity columns with a tombstone, each with the snapshot of its newest."""
+        newest: dict[str, int] = {}
+        for build in self._known_builds():
+            if "tombstone" in build.detail:
+                newest[build.detail["tombstone"]] = build.snapshot
+        return list(newest.items())
+
+    def _values_hidden(self, entity: str) -> tuple[str, ...]:
+        rows = self.engine.fork().execute(
+            f"SELECT value FROM {self.alias}.{SCHEMA}.tombstones WHERE entity = ? ORDER BY value", [entity]
+        )
+        return tuple(row[0] for row in rows)
+
+    def _files(self, table: str, at: int) -> tuple[DataFile, ...]:
+        rows = self.engine.fork().execute(
+            "SELECT data_file, delete_file FROM ducklake_list_files(?, ?, snapshot_version => ?)", [self.alias, table, at]
+        )
+        return tuple(DataFile(path=data, delete_file=deletes, snapshot_max=at) for data, deletes in rows)
+
+    def _has_own(self, table: str) -> bool:
+        rows = self._catalogue(
+            "SELECT 1 FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
+            f" WHERE s.schema_name = '{SCHEMA}' AND t.table_name = {literal(table)} AND t.end_snapshot IS NULL"
+        )
+        return bool(rows)
+
+    def _catalogue(self, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows of any shape
+        """Rows of DuckLake's own metadata.
+
+        Through DuckDB even where they are a SQLite file: a second SQLite library in this process would drop the first
+        one's locks when it closes the file.
+        """
+        cursor = self.engine.connection.cursor()
+        return cursor.execute(sql.format(meta=f"__ducklake_metadata_{self.alias}")).fetchall()
+
+    def _make(self) -> None:
+        try:
+            (self.folder / "data").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LakeError(
+                f"the lake's folder can't be made: {error.strerror} ({self.folder})",
+                mend="Name another with lake = \"...\" in pumphouse.toml.",
+            ) from error
+        metadata = self.folder / "metadata.sqlite"
+        if self.location.catalogue is None and not metadata.exists():
+            db = sqlite3.connect(metadata, timeout=30)
+            db.execute("PRAGMA journal_mode = wal")  # readers go on beside a writer
+            db.close()
+        about = self.folder / "lake.json"
+        if not about.exists():
+            about.write_text(json.dumps({"format": FORMAT}) + "\n")
+
+    def _check_format(self) -> None:
+        about = json.loads((self.folder / "lake.json").read_text())
+        if about["format"] > FORMAT:
+            raise LakeTooNew(
+                f"the lake at {self.folder} has format {about['format']}, this Pumphouse knows formats up to {FORMAT}",
+                mend="Update Pumphouse: pip install --upgrade pumphouse",
+            )
+
+    def _attach(self) -> None:
+        self.engine.load("ducklake")
+        if self.location.catalogue is None:
+            self.engine.load("sqlite_scanner")
+            catalogue = f"ducklake:sqlite:{self.folder / 'metadata.sqlite'}"
+        else:
+            self.engine.load("postgres_scanner")
+            catalogue = f"ducklake:postgres:{self.location.catalogue}"
+        options = f"DATA_PATH {literal(str(self.folder / 'data') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
+        if not self.writable:
+            options += ", READ_ONLY"
+        for attempt in range(ATTACH_TRIES_MAX):
+            try:
+                self.engine.execute(f"ATTACH {literal(catalogue)} AS {self.alias} ({options})")
+                return
+            except duckdb.Error as error:
+                text = str(error)
+                if "version" in text and ("not supported" in text or "newer" in text):
+                    raise LakeTooNew(
+                        f"the lake at {self.folder} was made by a newer DuckLake",
+                        mend="Update Pumphouse: pip install --upgrade pumphouse",
+                    ) from error
+                if "locked" not in text:
+                    where = "its PostgreSQL" if self.location.catalogue else str(self.folder)
+                    raise LakeError(
+                        f"the lake's catalogue can't be opened ({type(error).__name__})",
+                        mend=f"Is {where} there, and yours to read?",
+                    ) from error
+                time.sleep(0.05 * 2**attempt)
+        raise LakeBusy("the lake's catalogue stayed locked", mend="Another program holds it; try again.")
