@@ -30,7 +30,7 @@ bench: $(READY)  ## measure; each file in bench/ prints one ratio or count besid
 
 assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, which country an IP belongs to
 
-lock: .venv/tools  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
+lock: .venv/locked  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
 		--no-header --no-annotate --generate-hashes --output-file requirements.lock
 	@cd assets && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null
@@ -42,18 +42,15 @@ clean:  ## remove all that was set up, built or cached
 
 # ------------------------------------------------------------------------------------------------------------- set-up
 
-# uv, at the pinned version: it installs many times faster than pip, and writes the lock.
-.venv/tools:
-	@.ci/need "Python 3.11 or later with its venv module" python3-venv .ci/python
-	@echo "setting up .venv (once, about a minute)"
-	@$$(.ci/python) -m venv .venv
-	@sed -n '/^uv==/,/[^\]$$/p' requirements.lock >.venv/tools.txt
-	@$(BIN)/python -m pip install -qq --require-hashes --requirement .venv/tools.txt
-	@touch $@
-
-# pip, slower, knows the mirrors and certificates that this machine's pip is set up with: where uv can't, it can.
-.venv/locked: requirements.lock | .venv/tools
-	@echo "installing the packages of requirements.lock"
+# An installer that was killed leaves half a package that looks whole, so a .venv without this stamp is begun anew.
+# uv installs many times faster than pip; pip knows the mirrors this machine is set up for, so where uv can't, it can.
+.venv/locked: requirements.lock
+	@if [ -e $@ ]; then echo "requirements.lock changed: bringing .venv up to it"; else \
+		.ci/need "Python 3.11 or later with its venv module" python3-venv .ci/python && \
+		echo "setting up .venv (once, about a minute)" && $$(.ci/python) -m venv --clear .venv; fi
+	@rm -f $@
+	@sed -n '/^uv==/,/[^\]$$/p' requirements.lock >.venv/uv.txt
+	@$(BIN)/python -m pip install -qq --require-hashes --requirement .venv/uv.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock \
 		|| { echo "uv could not; pip tries (slower)"; \
 		$(BIN)/python -m pip install -qq --require-hashes --requirement requirements.lock; }
@@ -67,5 +64,6 @@ $(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
 
 $(READY): .venv/locked pyproject.toml | $(ASSETS)
 	@echo "installing pumphouse itself"
+	@rm -rf .venv/lib/python3*/site-packages/pumphouse-*.dist-info
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --offline
 	@touch $@
