@@ -1,0 +1,1 @@
+"""Features at moments, labels, and training sets that never see the future."""

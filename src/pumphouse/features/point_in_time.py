@@ -1,0 +1,181 @@
+"""A feature's query, rewritten so that each moment sees only what had happened and was known by then.
+
+An author writes `FROM moments m LEFT JOIN orders o ON o.customer_id = m.customer_id AND o.paid_at > m.as_of - INTERVAL
+90 DAY`, where the window starts; here `AND o.paid_at <= m.as_of AND o._known_at <= m.as_of` is added, to each join. For
+that to be all it takes, each moment has to be computed by itself: one SELECT, that starts from `moments`, joins its
+inputs to it as they are, and selects the entity and `as_of`. Then grouping can't mix two moments, because SQL wants
+what is selected beside an aggregate among the groups. Whatever else could mix them is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+
+from pumphouse.errors import BuildError, Place
+from pumphouse.features.moments import AS_OF, MOMENTS
+from pumphouse.features.times import InputTime
+
+CLAUSES = frozenset({"expressions", "from_", "joins", "where", "group", "having", "qualify", "order", "kind", "hint"})
+"""The parts of a SELECT that keep moments apart. DISTINCT, LIMIT, WITH and the rest don't, or are not needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureDefinition:
+    """All of a feature that decides its numbers. A model's version keeps what it was trained with, and serves by it."""
+
+    name: str
+    text: str
+    entity: tuple[str, ...]
+    fingerprint: str = ""
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureShape:
+    """What a feature's text says: the inputs it joins to the moments, and the columns that are its values."""
+
+    select: exp.Select
+    inputs: tuple[str, ...]
+    values: tuple[str, ...]
+
+
+def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, InputTime]) -> str:
+    """The feature's SQL (DuckDB's dialect) over `moments`, in which each input shows its rows as of each moment.
+
+    `inputs` says for each table the query joins which column is the time of its events. Raises BuildError with the
+    reason where a query can't be answered for each moment by itself.
+    """
+    select = feature_shape(feature).select.copy()
+    as_of = exp.column(AS_OF, table=select.args["from_"].this.alias_or_name, quoted=True)
+    for join in select.args.get("joins") or []:
+        visible = inputs[join.this.name].visible(join.this.alias_or_name, as_of)
+        if join.args.get("on") is not None:
+            join.set("on", exp.and_(join.args["on"], visible))
+        else:  # A comma or CROSS JOIN has no ON; it keeps the same rows when the condition stands in WHERE.
+            select = select.where(visible, copy=False)
+    return select.sql("duckdb")
+
+
+def feature_shape(feature: FeatureDefinition) -> FeatureShape:
+    """The parts of a feature's text. Raises BuildError with the reason where it can't hold law 6."""
+    try:
+        select = sqlglot.parse_one(feature.text, dialect="duckdb")
+    except sqlglot.ParseError as error:
+        raise _refused(feature, f"can't be read: {error.errors[0]['description']}", "Correct its SQL.") from error
+    if not isinstance(select, exp.Select):
+        raise _refused(feature, "is not one SELECT", "Write SELECT ... FROM moments m LEFT JOIN ... .")
+    _refuse_what_mixes_moments(feature, select)
+    return FeatureShape(select=select, inputs=_inputs(feature, select), values=_values(feature, select))
+
+
+def _refuse_what_mixes_moments(feature: FeatureDefinition, select: exp.Select) -> None:
+    inner = next((each for each in select.find_all(exp.Select, exp.SetOperation) if each is not select), None)
+    if inner is not None:
+        does = "aggregates" if inner.find(exp.AggFunc, exp.Group) else "reads"
+        raise _refused(
+            feature,
+            f"{does} an input before it meets the moments, in '{inner.sql('duckdb')[:80]}'",
+            "Join the table itself to moments and group there: FROM moments m LEFT JOIN orders o ON ... GROUP BY ALL.",
+        )
+    for clause, value in select.args.items():
+        if value and clause not in CLAUSES:
+            raise _refused(
+                feature,
+                f"uses {clause.strip('_').upper()}, which could mix rows of several moments",
+                "Group by the entity and as_of instead.",
+            )
+    if select.find(exp.Rollup, exp.Cube, exp.GroupingSets):
+        raise _refused(feature, "groups by several sets", "GROUP BY ALL gives one row for each moment.")
+    moments = _alias_of_moments(feature, select)
+    keys = {*(name.lower() for name in feature.entity), AS_OF}
+    for window in select.find_all(exp.Window):
+        parts = {part.name.lower() for part in window.args.get("partition_by") or [] if _is_of(part, moments)}
+        if not keys <= parts:
+            raise _refused(
+                feature,
+                f"has a window over several moments, '{window.sql('duckdb')[:80]}'",
+                f"PARTITION BY {', '.join(f'{moments}.{name}' for name in (*feature.entity, AS_OF))}.",
+            )
+    if setting := select.find(exp.Parameter, exp.Placeholder):
+        raise _refused(feature, f"has the setting {setting.sql('duckdb')}", "Write the value itself.")
+
+
+def _alias_of_moments(feature: FeatureDefinition, select: exp.Select) -> str:
+    first = select.args["from_"].this if select.args.get("from_") else None
+    if not isinstance(first, exp.Table) or first.name.lower() != MOMENTS or not _is_plain(first):
+        raise _refused(feature, "doesn't start from the moments", "Write FROM moments m LEFT JOIN <table> ON ... .")
+    alias: str = first.alias_or_name
+    return alias
+
+
+def _inputs(feature: FeatureDefinition, select: exp.Select) -> tuple[str, ...]:
+    names: list[str] = []
+    for join in select.args.get("joins") or []:
+        table = join.this
+        if not isinstance(table, exp.Table) or not _is_plain(table) or table.name.lower() == MOMENTS:
+            raise _refused(
+                feature,
+                f"joins '{table.sql('duckdb')[:80]}', which is not a table of the project",
+                "Name the table, with an alias if you like: LEFT JOIN orders o ON ... .",
+            )
+        if join.method or join.side not in ("", "LEFT") or join.kind not in ("", "INNER", "OUTER", "CROSS"):
+            words = " ".join(word for word in (join.method, join.side, join.kind) if word)
+            raise _refused(
+                feature,
+                f"joins '{table.name}' by {words} JOIN",
+                "Use LEFT JOIN or JOIN; the latest value is arg_max(value, time).",
+            )
+        if join.args.get("using"):
+            raise _refused(feature, f"joins '{table.name}' by USING", "Write ON, with both columns.")
+        names.append(table.name)
+    if not names:
+        raise _refused(feature, "reads no table beside the moments", "Join the table its number comes from.")
+    return tuple(dict.fromkeys(names))
+
+
+def _values(feature: FeatureDefinition, select: exp.Select) -> tuple[str, ...]:
+    moments = _alias_of_moments(feature, select)
+    keys = (*feature.entity, AS_OF)
+    found: dict[str, exp.Expression] = {}
+    for item in select.expressions:
+        name = item.alias_or_name
+        if item.is_star or isinstance(item.unalias(), exp.Columns) or not name:
+            raise _refused(feature, f"selects '{item.sql('duckdb')}' without a name", "Name each column with AS.")
+        if name.lower() in (each.lower() for each in found):
+            raise _refused(feature, f"selects '{name}' twice", "Give each column a name of its own.")
+        found[name] = item.unalias()
+    for key in keys:
+        item = next((item for name, item in found.items() if name.lower() == key.lower()), None)
+        if item is None or item.name.lower() != key.lower() or not _is_of(item, moments):
+            raise _refused(feature, f"doesn't select {moments}.{key}", f"Select {_list(moments, keys)} as they are.")
+    values = tuple(name for name in found if name.lower() not in {key.lower() for key in keys})
+    if not values:
+        raise _refused(feature, "selects no value", f"Select a value beside {_list(moments, keys)}.")
+    return values
+
+
+def _is_plain(table: exp.Table) -> bool:
+    """Whether it is a name with perhaps an alias: no schema, sample, pivot, renamed columns or function."""
+    alias = table.args.get("alias")
+    renamed = alias is not None and alias.args.get("columns")
+    return (
+        isinstance(table.this, exp.Identifier)
+        and not renamed
+        and not any(value for part, value in table.args.items() if part not in ("this", "alias"))
+    )
+
+
+def _is_of(column: exp.Expression, alias: str) -> bool:
+    return isinstance(column, exp.Column) and column.table.lower() == alias.lower()
+
+
+def _list(alias: str, keys: tuple[str, ...]) -> str:
+    return " and ".join(f"{alias}.{key}" for key in keys)
+
+
+def _refused(feature: FeatureDefinition, reason: str, mend: str) -> BuildError:
+    return BuildError(f"feature '{feature.name}' {reason}", asset=feature.name, place=feature.place, mend=mend)
