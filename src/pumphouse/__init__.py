@@ -1,0 +1,57 @@
+"""Pumphouse: the whole job of a data engineer as one Python tool.
+
+Declare sources, tables, features, models and reports in a folder; `ph.open(folder)` makes them a lake. Importing this
+does nothing but name things.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pumphouse.declare.facts import bet, deliver, search
+from pumphouse.declare.learning import experiment, mean, model, rollout, scores
+from pumphouse.declare.services import Cursor, Http, TrainingSet
+from pumphouse.declare.sources import csv, database, files, fixed_width, source, survey, website
+from pumphouse.declare.tables import check, table
+from pumphouse.errors import PumphouseError
+
+if TYPE_CHECKING:
+    from pumphouse.project.project import Project
+    from pumphouse.project.project import open_project as open
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Cursor",
+    "Http",
+    "Project",
+    "PumphouseError",
+    "TrainingSet",
+    "bet",
+    "check",
+    "csv",
+    "database",
+    "deliver",
+    "experiment",
+    "files",
+    "fixed_width",
+    "mean",
+    "model",
+    "open",
+    "rollout",
+    "scores",
+    "search",
+    "source",
+    "survey",
+    "table",
+    "website",
+]
+
+
+def __getattr__(name: str) -> Any:  # a public name that is not imported yet
+    # Declaring must not load an engine: `open` and `Project` bring DuckDB and Arrow, so they come when asked for.
+    if name in ("open", "Project"):
+        from pumphouse.project import project
+
+        return project.open_project if name == "open" else project.Project
+    raise AttributeError(f"module 'pumphouse' has no attribute '{name}'")

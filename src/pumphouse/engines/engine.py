@@ -6,13 +6,13 @@ named scans with its parameters and functions. All are plain values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+import pyarrow as pa
 
 HIDDEN_COLUMNS: tuple[str, ...] = ("_loaded_at", "_raw", "_known_at")
 """The lake's own columns. `*` does not select them; name one to read it."""
@@ -45,11 +45,39 @@ class Scan:
     relation: str
     files: tuple[DataFile, ...] = ()
     hidden: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    conditions: tuple[str, ...] = ()
+    """Conditions of `where`, in DuckDB's dialect, that an engine which reads `files` has to apply itself."""
+    rows_max: int | None = None
+    """The limit of `sample`, likewise."""
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that `*` selects."""
         return tuple(name for name in self.schema.names if name not in HIDDEN_COLUMNS)
+
+    def only(self, columns: Iterable[str]) -> Scan:
+        """The same rows with these columns only, in the table's own order."""
+        wanted = set(columns)
+        kept = [name for name in self.schema.names if name in wanted]
+        selected = ", ".join(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in kept)
+        return replace(
+            self,
+            schema=pa.schema([self.schema.field(name) for name in kept]),
+            relation=f"SELECT {selected} FROM ({self.relation})",
+        )
+
+    def where(self, condition: str) -> Scan:
+        """Only the rows that meet a condition in SQL."""
+        return replace(self, relation=f"SELECT * FROM ({self.relation}) WHERE {condition}", conditions=(*self.conditions, condition))
+
+    def sample(self, rows: int) -> Scan:
+        """About this many rows, the first that come."""
+        return replace(self, relation=f"SELECT * FROM ({self.relation}) LIMIT {rows}", rows_max=rows)
+
+    def for_text(self, text: str) -> Scan:
+        """What SQL sees of the table: the columns of `*`, and of the lake's own those that the text names."""
+        named = [name for name in HIDDEN_COLUMNS if re.search(rf"\b{name}\b", text)]
+        return self.only([*self.columns, *named])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,10 +82,13 @@ class Context:
         return self.lake.scan(name, snapshot=self.snapshot, files=self.engine.dialect != "duckdb")
 
     def query(self, text: str, *names: str, **parameters: Any) -> Query:  # values of `$name`
-        """SQL over inputs of these names; `$name` is a parameter given here, or a setting."""
+        """SQL over inputs of these names; `$name` is a parameter given here, or a setting.
+
+        `*` leaves the lake's own columns out; the text may name them.
+        """
         return Query(
             text=text,
-            inputs={name: self.scan(name) for name in names},
+            inputs={name: self.scan(name).for_text(text) for name in names},
             parameters={**self.settings, "today": self.today, **parameters},
             functions=tuple(function for function in self.functions if f"{function.name}(" in text.lower()),
         )

@@ -178,6 +178,11 @@ class Lake:
             hidden=tuple((entity, self._values_hidden(entity)) for entity in entities),
         )
 
+    def count(self, table: str, *, snapshot: int | None = None) -> int:
+        """How many rows a scan gives."""
+        scan = self.scan(table, snapshot=snapshot)
+        return int(self.engine.fork().execute(f"SELECT count(*) FROM ({scan.relation})")[0][0])
+
     def builds(self) -> Mapping[str, Build]:
         """The last committed build of each asset."""
         return {build.asset: build for build in self._known_builds()}

@@ -1,0 +1,53 @@
+"""Which assets the world says are due: a clock, a file that changed, an answer that arrived."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pumphouse.declare.asset import Asset
+from pumphouse.graph.assets import Graph
+from pumphouse.lake.lake import Lake
+from pumphouse.project.config import Config
+from pumphouse.project.schedule import parse_every
+from pumphouse.sources.files import changed as files_changed
+from pumphouse.sources.survey import stream_of
+
+
+def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> dict[str, str]:
+    """Names that are due, each with the reason in plain words. An asset that was never built is not listed: it is stale anyway."""
+    builds = lake.builds()
+    found: dict[str, str] = {}
+    for asset in graph.assets.values():
+        last = builds.get(asset.name)
+        if last is None:
+            continue
+        if asset.common.every is not None:
+            every = parse_every(asset.common.every, zone=config.zone)
+            checked = last_checked(lake, asset.name) or last.at
+            if every.is_due(checked, now=now):
+                since = every.due_at(checked)
+                found[asset.name] = f"due since {since:%Y-%m-%d %H:%M} UTC" if since else "due"
+        elif asset.kind == "files" and files_changed(asset, lake, config.folder):
+            found[asset.name] = "its files changed"
+        elif asset.kind == "survey" and lake.state.events(stream_of(asset.name), after=int(last.cursor or 0), limit=1):
+            found[asset.name] = "answers arrived"
+    return found
+
+
+def next_due(asset: Asset, lake: Lake, config: Config) -> datetime | None:
+    """When a scheduled asset is next due; None where it has no schedule or never ran."""
+    last = lake.builds().get(asset.name)
+    if asset.common.every is None or last is None:
+        return None
+    return parse_every(asset.common.every, zone=config.zone).due_at(last_checked(lake, asset.name) or last.at)
+
+
+def last_checked(lake: Lake, asset: str) -> datetime | None:
+    """When a run last looked at the asset, whether or not that changed it. Only a memory: without it, the last build counts."""
+    text = lake.state.recall(f"checked:{asset}")
+    return datetime.fromisoformat(text) if text else None
+
+
+def remember_checked(lake: Lake, asset: str, at: datetime) -> None:
+    """Remember that a run looked at the asset."""
+    lake.state.remember(f"checked:{asset}", at.isoformat())

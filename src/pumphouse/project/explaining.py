@@ -1,0 +1,25 @@
+"""What a stranger's exception says to a person: which line of the project, and what."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from pumphouse.errors import BuildError, Place, PumphouseError
+
+
+def explained(error: BaseException, *, asset: str, folder: Path) -> PumphouseError:
+    """The exception as ours, at the innermost line of the project's own code where it came through there."""
+    if isinstance(error, PumphouseError):
+        if error.asset is None:
+            error.asset = asset
+        return error
+    place = None
+    root = folder.absolute()
+    for frame in traceback.extract_tb(error.__traceback__):
+        file = Path(frame.filename)
+        if file.is_relative_to(root) and ".venv" not in file.parts:
+            place = Place(file=str(file.relative_to(root)), line=frame.lineno or 1)
+    text = str(error).strip().splitlines()
+    said = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return BuildError(f"'{asset}' failed: {said}", asset=asset, place=place)

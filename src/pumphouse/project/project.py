@@ -1,0 +1,253 @@
+"""A project that is open: its declarations, its lake, and everything a person does with them."""
+
+from __future__ import annotations
+
+import getpass
+import html
+import os
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pumphouse.cleaning import sql_functions
+from pumphouse.errors import ConfigError, UnknownName
+from pumphouse.graph.assets import Graph, load
+from pumphouse.graph.plan import Plan
+from pumphouse.graph.plan import plan as make_plan
+from pumphouse.lake.builds import Build
+from pumphouse.lake.changes import hide, restore
+from pumphouse.lake.lake import Lake
+from pumphouse.project import trial
+from pumphouse.project.config import Config, read_config
+from pumphouse.project.due import due_assets
+from pumphouse.project.jobs import today
+from pumphouse.project.lakes import for_sample, open_engine, open_lake
+from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
+from pumphouse.project.telling import tell_failures
+
+ACTOR_VARIABLE = "PUMPHOUSE_ACTOR"
+
+
+def open_project(where: str | os.PathLike[str] = ".", *, env: str | None = None) -> Project:
+    """The project in a folder, in one environment. Nothing is read but `pumphouse.toml` until it is needed.
+
+    Raises ConfigError where there is no project.
+    """
+    text = os.fspath(where)
+    if text.startswith(("http://", "https://")):
+        raise ConfigError("opening a project by its server's address comes with a later version", mend="Open its folder.")
+    return Project(read_config(Path(text).absolute(), env=env))
+
+
+class Project:
+    """A folder of declarations and the lake that they become. Use it as a dictionary of tables: `p["orders"]`."""
+
+    def __init__(self, config: Config, *, who: str | None = None, door: str = "python") -> None:
+        self.config = config
+        self.who = who or os.environ.get(ACTOR_VARIABLE) or getpass.getuser()
+        self.door = door
+
+    # -- what is declared -------------------------------------------------------------------------------------------
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The assets and who reads whom. Raises ProjectFaults with every fault of the folder."""
+        return load(self.config.folder)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, made on first use."""
+        return open_lake(self.config)
+
+    def settings(self, now: datetime) -> dict[str, Any]:
+        """Values of `$name` and of keyword-only parameters: those of pumphouse.toml, and `today` in the project's zone."""
+        return {**self.config.settings, "today": today(now, self.config.zone)}
+
+    def close(self) -> None:
+        """Let go of the lake."""
+        if "lake" in self.__dict__:
+            self.lake.close()
+            del self.__dict__["lake"]
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def reader(self, *, who: str | None = None, door: str | None = None, now: datetime | None = None) -> Reader:
+        """A person at a door: what they read is written to the access log under their name."""
+        return Reader(
+            lake=self.lake,
+            who=who or self.who,
+            door=door or self.door,
+            functions=sql_functions(self.config.folder),
+            parameters=self.settings(now or datetime.now(UTC)),
+        )
+
+    def __getitem__(self, name: str) -> Rows:
+        return self.reader().table(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.graph.assets
+
+    def read(self, name: str, *, as_: type | None = None, snapshot: int | None = None) -> Any:
+        """A table's rows as `as_`: pa.Table (also without `as_`), pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.RecordBatchReader."""
+        rows = self.reader().table(name, snapshot=snapshot)
+        forms = {
+            "Table": rows.to_arrow,
+            "RecordBatchReader": rows.to_batches,
+            "LazyFrame": rows.to_lazy,
+            "DuckDBPyRelation": rows.to_relation,
+        }
+        if as_ is None:
+            return rows.to_arrow()
+        if as_.__name__ == "DataFrame":
+            return rows.to_polars() if as_.__module__.startswith("polars") else rows.to_pandas()
+        if as_.__name__ not in forms:
+            raise UnknownName(f"a table can't be read as {as_.__name__}", mend=f"Use one of {', '.join(forms)}, DataFrame.")
+        return forms[as_.__name__]()
+
+    def sql(self, text: str, *, snapshot: int | None = None) -> Rows:
+        """A query over the lake's tables, all at one snapshot."""
+        return self.reader().sql(text, snapshot=snapshot)
+
+    # -- running ----------------------------------------------------------------------------------------------------
+
+    def plan(
+        self,
+        *targets: str,
+        only: bool = False,
+        due: bool = False,
+        full: bool = False,
+        refetch: bool = False,
+        now: datetime | None = None,
+    ) -> Plan:
+        """What a run would build and why. Reads the lake's metadata, changes nothing."""
+        moment = now or datetime.now(UTC)
+        found = due_assets(self.graph, self.lake, self.config, now=moment)
+        if due:
+            targets = (*targets, *found)
+            if not targets:
+                return Plan(builds=(), unchanged=())
+        rebuild = frozenset(targets) if targets else frozenset(self.graph.assets)
+        return make_plan(
+            self.graph,
+            committed=self.lake.builds(),
+            versions=self.lake.versions(),
+            settings=self.settings(moment),
+            due=found,
+            targets=targets,
+            only=only,
+            rebuild=rebuild if full or refetch else frozenset(),
+        )
+
+    def run(
+        self,
+        *targets: str,
+        only: bool = False,
+        due: bool = False,
+        full: bool = False,
+        refetch: bool = False,
+        window: tuple[date, date] | None = None,
+        sample: int | None = None,
+        accept_schema: bool = False,
+        wait_s: float = 0.0,
+        now: datetime | None = None,
+        watcher: Watcher | None = None,
+    ) -> Report:
+        """Build what is stale or due, or the targets and what they need; what came of each is in the report.
+
+        `full` builds again from stored raw bytes, `refetch` asks the world again. `window` redoes slices; `sample` builds
+        in a lake apart from about so many rows. Raises LakeBusy where another run holds the lake longer than `wait_s`.
+        """
+        moment = now or datetime.now(UTC)
+        unknown = [name for name in targets if name not in self.graph.assets]
+        if unknown:
+            self.graph.asset(unknown[0])  # raises, with the nearest name
+        if sample is not None:
+            return self._run_sample(targets, sample=sample, now=moment, watcher=watcher)
+        report = run(
+            lambda: self.plan(*targets, only=only, due=due, full=full, refetch=refetch, now=moment),
+            graph=self.graph,
+            lake=self.lake,
+            engine=self._engine,
+            config=self.config,
+            settings=self.settings(moment),
+            now=moment,
+            actor=self.who,
+            options=Options(
+                mode="refetch" if refetch else "full" if full else "normal",
+                targets=frozenset(targets),
+                window=window,
+                accept_schema=accept_schema,
+                wait_s=wait_s,
+                command=" ".join(["run", *targets]),
+            ),
+            watcher=watcher or Nobody(),
+        )
+        tell_failures(report, config=self.config, lake=self.lake)
+        return report
+
+    def build(self, name: str, /, **inputs: Any) -> Rows:
+        """What one asset makes of rows given by hand; nothing of the lake is read or changed. For a project's own tests."""
+        return trial.build(self.graph, self.config, name, inputs, settings=self.settings(datetime.now(UTC)))
+
+    def restore(self, table: str, *, to: int) -> Build:
+        """Make a table what it was at an earlier snapshot. It stays so until its code or an input changes."""
+        return restore(self.lake, table, to=to, run=run_id(datetime.now(UTC)), actor=self.who)
+
+    def hide(self, entity: str, value: object, *, why: str) -> Build:
+        """Hide a person: rows whose column `entity` is `value` leave every scan at every snapshot, at once."""
+        return hide(self.lake, entity=entity, value=value, why=why, run=run_id(datetime.now(UTC)), actor=self.who)
+
+    # -- how it shows itself ------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"Project({self.config.name!r}, env={self.config.env!r}, {len(self.graph.assets)} assets)"
+
+    def _repr_html_(self) -> str:
+        """A table of the assets for a notebook: what each is, and its last build."""
+        builds = self.lake.builds()
+        rows = []
+        for asset in self.graph.assets.values():
+            last = builds.get(asset.name)
+            when = f"{last.at:%Y-%m-%d %H:%M}" if last and last.at else "never"
+            count = f"{last.counts.rows_out:,}" if last and asset.makes_table else ""
+            first_line = asset.common.doc.strip().splitlines()[0] if asset.common.doc.strip() else ""
+            cells = (asset.name, asset.kind, count, when, first_line)
+            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+        head = "".join(f"<th>{name}</th>" for name in ("asset", "kind", "rows", "built", "what it is"))
+        caption = f"{html.escape(self.config.name)}, environment {html.escape(self.config.env)}"
+        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _engine(self) -> Any:  # an Engine; Spark's class is not imported where it is not used
+        return open_engine(self.config, self.lake)
+
+    def _run_sample(
+        self, targets: tuple[str, ...], *, sample: int, now: datetime, watcher: Watcher | None
+    ) -> Report:
+        trial_project = Project(for_sample(self.config), who=self.who)
+        gathered = {name for name, asset in self.graph.assets.items() if asset.is_gathered}
+        chosen = [name for name in targets or self.graph.order() if name not in gathered and self.graph.assets[name].makes_table]
+        with trial_project:
+            return run(
+                lambda: trial_project.plan(*chosen, only=True, full=True, now=now),
+                graph=trial_project.graph,
+                lake=trial_project.lake,
+                engine=trial_project._engine,
+                config=trial_project.config,
+                settings=trial_project.settings(now),
+                now=now,
+                actor=self.who,
+                options=Options(mode="full", sample=sample, command=f"run --sample {sample}"),
+                watcher=watcher or Nobody(),
+            )

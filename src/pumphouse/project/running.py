@@ -1,0 +1,330 @@
+"""Running: the plan's builds, in parallel where edges allow, each committed on its own, each failure told and survived."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Literal, Protocol
+
+import duckdb
+
+from pumphouse.engines.engine import Engine
+from pumphouse.errors import BuildError, BuildTimeout, PumphouseError
+from pumphouse.graph.assets import Graph
+from pumphouse.graph.plan import Plan, PlannedBuild, effective
+from pumphouse.lake.builds import Counts
+from pumphouse.lake.context import Built
+from pumphouse.lake.lake import Lake
+from pumphouse.lake.locks import held
+from pumphouse.lake.state import BuildRecord
+from pumphouse.project.config import Config
+from pumphouse.project.due import remember_checked
+from pumphouse.project.explaining import explained
+from pumphouse.project.jobs import Job, context_of
+from pumphouse.project.kinds import KINDS
+from pumphouse.project.workers import bytes_of, run_in_process
+
+RETRY_WAIT_S = 1.0
+RETRY_WAIT_S_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What became of one asset in a run: built, unchanged, failed, or skipped because something before it failed."""
+
+    asset: str
+    kind: str
+    status: Literal["built", "unchanged", "failed", "skipped"]
+    seconds: float
+    snapshot: int | None = None
+    counts: Counts = field(default_factory=Counts)
+    note: str = ""
+    warnings: tuple[str, ...] = ()
+    error: PumphouseError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one run did."""
+
+    run: str
+    results: tuple[Result, ...]
+    snapshot: int
+    seconds: float
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        """Those that failed, not those skipped because of them."""
+        return tuple(result for result in self.results if result.status == "failed")
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed
+
+    def __str__(self) -> str:
+        done = sum(result.status == "built" for result in self.results)
+        if not self.results:
+            return f"Nothing to do: everything is as of snapshot {self.snapshot}."
+        parts = [f"{done} built"]
+        for status in ("unchanged", "failed", "skipped"):
+            if count := sum(result.status == status for result in self.results):
+                parts.append(f"{count} {status}")
+        return f"{', '.join(parts)} in {self.seconds:.1f} s; snapshot {self.snapshot}."
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes, from any of its threads: the command line's progress bars, a page, nobody."""
+
+    def planned(self, builds: tuple[PlannedBuild, ...]) -> None: ...
+    def started(self, asset: str) -> None: ...
+    def progress(self, asset: str, rows: int) -> None: ...
+    def finished(self, result: Result) -> None: ...
+
+
+class Nobody:
+    """A watcher that watches nothing."""
+
+    def planned(self, builds: tuple[PlannedBuild, ...]) -> None: ...
+    def started(self, asset: str) -> None: ...
+    def progress(self, asset: str, rows: int) -> None: ...
+    def finished(self, result: Result) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to run what was planned."""
+
+    mode: Literal["normal", "full", "refetch"] = "normal"
+    targets: frozenset[str] = frozenset()
+    """Names that were asked for; `mode` is about them, or about all where there are none."""
+    window: tuple[date, date] | None = None
+    sample: int | None = None
+    accept_schema: bool = False
+    wait_s: float = 0.0
+    """How long to wait for another run of the same lake."""
+    command: str = "run"
+
+
+def run_id(now: datetime) -> str:
+    """A name for a run that sorts by time: `20261123T071500-3f9a`."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:4]}"
+
+
+def run(
+    make_plan: Callable[[], Plan],
+    *,
+    graph: Graph,
+    lake: Lake,
+    engine: Engine,
+    config: Config,
+    settings: Mapping[str, Any],  # values as TOML has them
+    now: datetime,
+    actor: str,
+    options: Options,
+    watcher: Watcher,
+) -> Report:
+    """Build what is planned and log what came of it.
+
+    The plan is made once the lake's run lock is held, so that it sees what the run before left. Raises LakeBusy where
+    another run holds the lake for longer than `options.wait_s`; a failed build raises nothing: it is in the report.
+    """
+    began = time.monotonic()
+    identity = run_id(now)
+    with held(lake.folder / "run.lock", purpose=f"run {identity}", wait_s=options.wait_s):
+        for dead in lake.state.runs():
+            if dead.status == "running":  # nobody else can be running: we hold the lock
+                lake.state.run_finished(dead.run, status="stopped", at=now, snapshot=None, summary="ended before its end")
+        lake.state.run_started(identity, command=options.command, actor=actor, at=now)
+        status, summary = "stopped", "stopped by a person"
+        try:
+            plan = make_plan()
+            watcher.planned(plan.builds)
+            running = _Running(
+                graph=graph, lake=lake, engine=engine, config=config, settings=settings, now=now, actor=actor,
+                options=options, watcher=watcher, run=identity,
+            )  # fmt: skip
+            results = running.all(plan)
+            report = Report(
+                run=identity, results=results, snapshot=lake.snapshot(), seconds=time.monotonic() - began
+            )
+            status, summary = ("done" if report.ok else "failed"), str(report)
+            return report
+        except PumphouseError as error:
+            status, summary = "failed", str(error)
+            raise
+        finally:
+            lake.state.run_finished(
+                identity, status=status, at=datetime.now(UTC), snapshot=lake.snapshot(), summary=summary
+            )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    graph: Graph
+    lake: Lake
+    engine: Engine
+    config: Config
+    settings: Mapping[str, Any]  # values as TOML has them
+    now: datetime
+    actor: str
+    options: Options
+    watcher: Watcher
+    run: str
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def all(self, plan: Plan) -> tuple[Result, ...]:
+        """Every planned build, as soon as those before it are done."""
+        waiting = {build.asset: build for build in plan.builds}
+        results: dict[str, Result] = {}
+        under_way: dict[Future[Result], str] = {}
+        with ThreadPoolExecutor(max_workers=self.config.engine.workers, thread_name_prefix="build") as pool:
+            try:
+                while waiting or under_way:
+                    for name in list(waiting):
+                        before = [one for one in waiting[name].after if one in waiting or one in under_way.values()]
+                        if before:
+                            continue
+                        build = waiting.pop(name)
+                        broken = [one for one in build.after if one in results and results[one].status in ("failed", "skipped")]
+                        if broken:
+                            results[name] = self._skipped(name, broken)
+                        else:
+                            under_way[pool.submit(self._one, build)] = name
+                    done, _ = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        results[under_way.pop(future)] = future.result()
+            except BaseException:  # Ctrl-C: end what runs, then let it out
+                self.stop.set()
+                self.lake.engine.interrupt()
+                raise
+        return tuple(results[build.asset] for build in plan.builds)
+
+    def _one(self, build: PlannedBuild) -> Result:
+        asset = self.graph.assets[build.asset]
+        began = time.monotonic()
+        self._log(asset.name, "building", began, None, "")
+        self.watcher.started(asset.name)
+        result: Result | None = None
+        for attempt in range(asset.common.retries + 1):
+            try:
+                built = self._build(build)
+                result = Result(
+                    asset=asset.name,
+                    kind=asset.kind,
+                    status="built" if built.snapshot is not None else "unchanged",
+                    seconds=time.monotonic() - began,
+                    snapshot=built.snapshot,
+                    counts=built.counts,
+                    note=built.note,
+                    warnings=built.warnings,
+                )
+                if asset.is_gathered or asset.common.every is not None:
+                    remember_checked(self.lake, asset.name, self.now)
+                break
+            except Exception as error:  # the runner: whatever a build raises is recorded, and the others go on
+                ours = explained(error, asset=asset.name, folder=self.config.folder)
+                if not isinstance(error, PumphouseError):
+                    ours.add_note("".join(traceback.format_exception(error)))
+                result = Result(
+                    asset=asset.name, kind=asset.kind, status="failed", seconds=time.monotonic() - began, error=ours,
+                    note=str(ours),
+                )  # fmt: skip
+                if attempt < asset.common.retries and not self.stop.is_set():
+                    self.stop.wait(min(RETRY_WAIT_S * 2**attempt, RETRY_WAIT_S_MAX) * random.uniform(0.5, 1.0))
+        assert result is not None  # at least one attempt is made
+        self._log(asset.name, result.status, began, result.snapshot, result.note)
+        self.watcher.finished(result)
+        return result
+
+    def _build(self, build: PlannedBuild) -> Built:
+        """Build one asset at the newest snapshot, unless what was planned turned out to change nothing."""
+        asset = self.graph.assets[build.asset]
+        snapshot = self.lake.snapshot()
+        versions = self.lake.versions(snapshot=snapshot)
+        fingerprint = effective(self.graph, asset.name, self.settings)
+        inputs = {name: versions[name] for name in self.graph.tables_read_by(asset.name) if name in versions}
+        last = self.lake.builds().get(asset.name)
+        if build.only_because_of_inputs and last is not None and last.fingerprint == fingerprint and last.inputs == inputs:
+            return Built(asset=asset.name, snapshot=None, note="its inputs came out as they were")
+        asked = not self.options.targets or asset.name in self.options.targets
+        mode = self.options.mode if asked else "normal"
+        if asset.is_gathered and last is not None and last.fingerprint != fingerprint and mode == "normal":
+            mode = "full"  # its code changed: what was fetched is read again, and nobody is asked
+        job = Job(
+            config=self.config, asset=asset.name, run=self.run, actor=self.actor, now=self.now, snapshot=snapshot,
+            fingerprint=fingerprint, inputs=inputs, settings=self.settings, mode=mode,
+            window=self.options.window if asked else None, sample=self.options.sample,
+            accept_schema=self.options.accept_schema and asked,
+        )  # fmt: skip
+        return self._built_by(job)
+
+    def _built_by(self, job: Job) -> Built:
+        asset = self.graph.assets[job.asset]
+        kind = KINDS[asset.kind]
+
+        def progress(rows: int) -> None:
+            self.watcher.progress(asset.name, rows)
+
+        if kind.where == "process":
+            limit = getattr(asset.spec, "memory_bytes_max", None)
+            if limit is None and self.config.engine.worker_memory is not None:
+                limit = bytes_of(self.config.engine.worker_memory)
+            return run_in_process(
+                job,
+                self.graph.assets,
+                timeout_s=asset.common.timeout_s,
+                memory_bytes_max=limit,
+                progress=progress,
+                stop=self.stop,
+            )
+        engine = self.engine.fork()
+        timer = None
+        late = threading.Event()
+        if asset.common.timeout_s:
+
+            def interrupt() -> None:
+                late.set()
+                engine.interrupt()
+
+            timer = threading.Timer(asset.common.timeout_s, interrupt)
+            timer.start()
+        context = context_of(
+            job, lake=self.lake, engine=engine, assets=self.graph.assets, declaration=None, progress=progress
+        )
+        try:
+            return kind.build(asset, context)
+        except duckdb.InterruptException:
+            if late.is_set():
+                raise BuildTimeout(
+                    f"'{asset.name}' took longer than {asset.common.timeout_s:g} s",
+                    asset=asset.name,
+                    place=asset.place,
+                    mend="Give it longer with timeout_s, or less to do.",
+                ) from None
+            raise BuildError(f"'{asset.name}' was stopped with the run", asset=asset.name) from None
+        finally:
+            if timer is not None:
+                timer.cancel()
+            engine.close()
+
+    def _skipped(self, name: str, broken: Iterable[str]) -> Result:
+        note = f"not tried: {', '.join(broken)} failed"
+        result = Result(asset=name, kind=self.graph.assets[name].kind, status="skipped", seconds=0.0, note=note)
+        self._log(name, "skipped", time.monotonic(), None, note)
+        self.watcher.finished(result)
+        return result
+
+    def _log(self, asset: str, status: str, began: float, snapshot: int | None, note: str) -> None:
+        seconds = None if status == "building" else time.monotonic() - began
+        started = datetime.now(UTC)
+        self.lake.state.build_logged(
+            BuildRecord(run=self.run, asset=asset, status=status, started=started, seconds=seconds, snapshot=snapshot, note=note)
+        )

@@ -1,0 +1,58 @@
+"""A worker process: one build of code that the user wrote, apart from the run and from all other builds.
+
+Started by `workers.run_in_process` with the path of a pickled job. Talks JSON lines on what was its standard output;
+whatever the user's code prints goes to standard error, which the parent keeps.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+from pumphouse.graph.assets import load_declaration
+from pumphouse.project.explaining import explained
+from pumphouse.project.jobs import Job, context_of
+from pumphouse.project.kinds import KINDS
+from pumphouse.project.lakes import open_engine, open_lake
+
+
+def main() -> None:
+    """Build the one asset that the job names, and say what came of it."""
+    parent = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def say(**message: Any) -> None:  # JSON
+        parent.write(json.dumps(message) + "\n")
+
+    job: Job
+    job, assets = pickle.loads(Path(sys.argv[1]).read_bytes())  # noqa: S301  # written by our parent, in its own folder
+    asset = assets[job.asset]
+    try:
+        declaration = None
+        if asset.module is not None:
+            declaration = load_declaration(job.config.folder, asset.module, asset.variable)
+        lake = open_lake(job.config)
+        context = context_of(
+            job,
+            lake=lake,
+            engine=open_engine(job.config, lake),
+            assets=assets,
+            declaration=declaration,
+            progress=lambda rows: say(progress=rows),
+        )
+        built = KINDS[asset.kind].build(asset, context)
+        say(built=base64.b64encode(pickle.dumps(built)).decode())
+    except Exception as error:  # the worker's outermost edge: all that went wrong is the parent's to tell
+        ours = explained(error, asset=job.asset, folder=job.config.folder)
+        say(error=base64.b64encode(pickle.dumps(ours)).decode())
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Tables written in Python: a function from tables, in the form it asks for, to a table in any form."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pumphouse.declare.asset import Asset
+from pumphouse.declare.tables import Table
+from pumphouse.engines.duckdb import BATCH_ROWS, DuckDB
+from pumphouse.engines.engine import Query, Scan
+from pumphouse.errors import BuildError, MissingExtra
+from pumphouse.lake.context import Built, Context
+from pumphouse.tables import slices
+from pumphouse.tables.landing import land
+
+
+def build(asset: Asset, context: Context) -> Built:
+    """Call the function with its inputs at the run's snapshot and commit what it returns.
+
+    Raises BuildError where it returns something that is no table, and what `land` raises.
+    """
+    assert context.declaration is not None  # the project hands it to every kind that is written in Python
+    spec: Table = asset.spec
+    scans = {name: context.scan(name) for name in asset.inputs if name != asset.name}
+    if context.lake.has(asset.name, snapshot=context.snapshot) and asset.name in asset.inputs:
+        scans[asset.name] = context.scan(asset.name)
+    where = None
+    if spec.slice is not None and context.window is not None:
+        sliced = [name for name, scan in scans.items() if spec.slice.column in scan.columns]
+        if len(sliced) != 1:
+            raise BuildError(
+                f"'{asset.name}' can't be sliced: {len(sliced)} of its inputs have a column '{spec.slice.column}'",
+                asset=asset.name,
+                place=asset.place,
+                mend="Take 'slice' out of its declaration, or let exactly one input have the column.",
+            )
+        where = slices.in_window(spec.slice.column, context.window)
+        scans[sliced[0]] = scans[sliced[0]].where(where)
+    if context.sample is not None:
+        scans = {name: scan.sample(context.sample) for name, scan in scans.items()}
+    result = call(asset, context, scans)
+    known = f', CAST("{asset.common.time.known}" AS TIMESTAMPTZ) AS _known_at' if asset.common.time.known else ""
+    query = Query(text=f"SELECT *{known} FROM result", tables={"result": result})
+    written = context.lake.engine.fork().write(
+        query, folder=context.lake.staging(), stem=f"{asset.name}_{uuid.uuid4().hex}"
+    )
+    context.progress(written.rows)
+    rows_in = sum(context.lake.count(name, snapshot=context.snapshot) for name in scans)
+    return land(asset, context, written, rows_in=rows_in, slice_where=where)
+
+
+def call(asset: Asset, context: Context, scans: dict[str, Scan]) -> Any:  # a table or a reader of batches
+    """What the asset's function returns for these inputs, as something Arrow."""
+    assert context.declaration is not None
+    forms = dict(asset.forms)
+    arguments: dict[str, Any] = {
+        name: delivered(scans[name], forms.get(name), engine=context.lake.engine) if name in scans else None
+        for name in asset.inputs
+    }
+    settings = {name: context.today if name == "today" else context.settings[name] for name in asset.settings if name in {*context.settings, "today"}}
+    return as_arrow(context.declaration(**arguments, **settings), asset=asset)
+
+
+def delivered(scan: Scan, form: str | None, *, engine: DuckDB) -> Any:
+    """A table's rows in the form a parameter asks for; without one a lazy DuckDB relation, never a loaded frame."""
+    query = Query(text=f'SELECT * FROM "{scan.table}"', inputs={scan.table: scan.only(scan.columns)})
+    match form:
+        case None | "duckdb.DuckDBPyRelation":
+            return engine.relation(query)
+        case "pa.RecordBatchReader":
+            return engine.read(query)
+        case "pa.Table":
+            return engine.read(query).read_all()
+        case "pl.DataFrame":
+            return _polars().from_arrow(engine.read(query).read_all())
+        case "pl.LazyFrame":
+            return engine.relation(query).pl(lazy=True)
+        case "pd.DataFrame":
+            return engine.relation(query).df()
+    raise BuildError(f"a table can't be delivered as {form}")
+
+
+def as_arrow(result: Any, *, asset: Asset) -> pa.Table | pa.RecordBatchReader:
+    """Anything a function may return, as Arrow: a frame, a lazy frame, a relation, batches, or a list of dicts."""
+    kind = f"{type(result).__module__.split('.')[0]}.{type(result).__name__}"
+    match kind:
+        case "pyarrow.Table" | "pyarrow.RecordBatchReader":
+            return result
+        case "pyarrow.RecordBatch":
+            return pa.Table.from_batches([result])
+        case "polars.LazyFrame":
+            return result.collect(engine="streaming").to_arrow()
+        case "polars.DataFrame":
+            return result.to_arrow()
+        case "pandas.DataFrame":
+            return pa.Table.from_pandas(result, preserve_index=False)
+        case "duckdb.DuckDBPyRelation" | "_duckdb.DuckDBPyRelation":
+            return result.to_arrow_reader(BATCH_ROWS)
+        case "builtins.list":
+            return pa.Table.from_pylist(result)
+        case "builtins.generator":
+            return _from_generator(result, asset)
+    raise BuildError(
+        f"'{asset.name}' returned {kind}, which is no table",
+        asset=asset.name,
+        place=asset.place,
+        mend="Return a polars, pandas or Arrow table, a DuckDB relation, or a list of dicts.",
+    )
+
+
+def _from_generator(rows: Iterator[Any], asset: Asset) -> pa.RecordBatchReader:
+    first = next(rows, None)
+    if not isinstance(first, pa.RecordBatch):
+        raise BuildError(
+            f"'{asset.name}' yielded {type(first).__name__}, not Arrow record batches",
+            asset=asset.name,
+            place=asset.place,
+            mend="Yield pa.RecordBatch, or return a list of dicts.",
+        )
+    return pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], rows))
+
+
+def _polars() -> Any:  # the module
+    try:
+        import polars
+    except ImportError as error:
+        raise MissingExtra("polars", extra="polars", purpose="A parameter annotated pl.DataFrame") from error
+    return polars
