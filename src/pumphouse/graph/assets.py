@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeVar
 
 from pumphouse.declare.asset import Asset, Declaration
@@ -16,7 +15,7 @@ from pumphouse.graph.drafts import Draft, draft_modules, draft_page, draft_sql
 from pumphouse.graph.edges import find_edges, find_loops, sort_by_edges
 from pumphouse.graph.fingerprints import Code, NamedFiles, fingerprint
 from pumphouse.graph.folder import SourceFile, walk
-from pumphouse.graph.modules import import_module, import_modules, module_of
+from pumphouse.graph.modules import import_modules, module_of
 from pumphouse.graph.names import name_faults
 
 CACHE_FILE = ".pumphouse/graph.msgpack"
@@ -39,7 +38,7 @@ class Graph:
 
     folder: Path
     assets: Mapping[str, Asset]
-    """By name, sorted. Places are relative to the folder."""
+    """By name, sorted; a plain dict, for it is sent to worker processes. Places are relative to the folder."""
     loading: Loading
     _order: tuple[str, ...]
     _readers: Mapping[str, tuple[str, ...]]
@@ -139,14 +138,6 @@ def load(folder: Path, *, cache: Path | None = None, ignore: Collection[str] = (
     return _graph(folder, named, edges, loading)
 
 
-def load_declaration(folder: Path, module: str, variable: str) -> Declaration:
-    """One declaration, by the `module` and `variable` of its asset. Imports that module and what it needs, no more."""
-    declaration = getattr(import_module(folder, module), variable, None)
-    if not isinstance(declaration, Declaration):
-        raise UnknownName(f"'{variable}' is not declared in {module} any more", mend="Open the project again.")
-    return declaration
-
-
 def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[str, ...]], loading: Loading) -> Graph:
     readers: dict[str, list[str]] = {}
     for name, inputs in edges.items():
@@ -173,7 +164,7 @@ def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[
         )
     return Graph(
         folder=folder,
-        assets=MappingProxyType(assets),
+        assets=assets,
         loading=loading,
         _order=sort_by_edges(edges, allowed_self=assets),
         _readers={name: tuple(names) for name, names in readers.items()},

@@ -13,7 +13,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, ModuleType
 
-from pumphouse.errors import ConfigError, Fault, Place, PumphouseError
+from pumphouse.declare.asset import Declaration
+from pumphouse.errors import ConfigError, Fault, Place, PumphouseError, UnknownName
 
 
 def package_of(folder: Path) -> str:
@@ -57,10 +58,16 @@ def import_modules(folder: Path, paths: Sequence[str]) -> tuple[dict[str, Module
     return modules, list(faults.values())
 
 
-def import_module(folder: Path, name: str) -> ModuleType:
-    """One module of the project by its dotted name, and those it imports. What it raises is passed on."""
+def load_declaration(folder: Path, module: str, variable: str) -> Declaration:
+    """One declaration, by the `module` and `variable` of its asset. Imports that module and what it needs, no more.
+
+    What the module raises is passed on. Raises UnknownName where the variable no longer holds a declaration.
+    """
     _prepare(folder.resolve())
-    return importlib.import_module(name)
+    declaration = getattr(importlib.import_module(module), variable, None)
+    if not isinstance(declaration, Declaration):
+        raise UnknownName(f"'{variable}' is not declared in {module} any more", mend="Open the project again.")
+    return declaration
 
 
 class ProjectFinder:
