@@ -27,6 +27,7 @@ from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.telling import tell_failures
+from pumphouse.project.versions import current_versions
 
 ACTOR_VARIABLE = "PUMPHOUSE_ACTOR"
 
@@ -139,7 +140,7 @@ class Project:
         return make_plan(
             self.graph,
             committed=self.lake.builds(),
-            versions=self.lake.versions(),
+            versions=current_versions(self.graph, self.lake),
             settings=self.settings(moment),
             due=found,
             targets=targets,

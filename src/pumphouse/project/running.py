@@ -29,6 +29,7 @@ from pumphouse.project.due import remember_checked
 from pumphouse.project.explaining import explained
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
+from pumphouse.project.versions import input_versions
 from pumphouse.project.workers import bytes_of, run_in_process
 
 RETRY_WAIT_S = 1.0
@@ -248,11 +249,10 @@ class _Running:
         """Build one asset at the newest snapshot, unless what was planned turned out to change nothing."""
         asset = self.graph.assets[build.asset]
         snapshot = self.lake.snapshot()
-        versions = self.lake.versions(snapshot=snapshot)
         fingerprint = effective(self.graph, asset.name, self.settings)
-        inputs = {name: versions[name] for name in self.graph.tables_read_by(asset.name) if name in versions}
+        inputs = input_versions(self.graph, self.lake, asset.name, snapshot=snapshot)
         last = self.lake.builds().get(asset.name)
-        if build.only_because_of_inputs and last is not None and last.fingerprint == fingerprint and last.inputs == inputs:
+        if not build.certain and last is not None and last.fingerprint == fingerprint and last.inputs == inputs:
             return Built(asset=asset.name, snapshot=None, note="its inputs came out as they were")
         asked = not self.options.targets or asset.name in self.options.targets
         mode = self.options.mode if asked else "normal"

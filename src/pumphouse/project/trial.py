@@ -16,7 +16,7 @@ from pumphouse.declare.asset import TABLES
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import BuildError, UnknownName, did_you_mean
 from pumphouse.graph.assets import Graph
-from pumphouse.graph.plan import effective
+from pumphouse.graph.plan import effective, reads
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.config import Config
@@ -42,7 +42,7 @@ def build(
     asset = graph.asset(name)
     if asset.kind not in TABLES:
         raise BuildError(f"'{name}' is a {asset.kind}, and makes no table", asset=name)
-    tables = graph.tables_read_by(name)
+    tables = tuple(one for one in reads(graph, name) if graph.assets[one].makes_table)
     for given in inputs:
         if given not in tables:
             raise UnknownName(f"'{name}' does not read '{given}'", asset=name, mend=did_you_mean(given, tables) or None)

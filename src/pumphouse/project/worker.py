@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pumphouse.graph.assets import load_declaration
+from pumphouse.graph.modules import load_declaration
 from pumphouse.project.explaining import explained
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
