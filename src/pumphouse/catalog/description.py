@@ -1,0 +1,215 @@
+"""What one asset is: what it means, its columns, where it comes from, how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from pumphouse.catalog.lineage import made_from
+from pumphouse.catalog.words import ago, plain
+from pumphouse.declare.asset import Asset, Kind
+from pumphouse.declare.tables import Check
+from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.errors import Place, UnknownName, did_you_mean
+from pumphouse.lake.builds import Build, Counts, quarantine_of
+from pumphouse.lake.lake import Lake
+
+BUILDS_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column with its type in SQL. `*` does not select a hidden one, which the lake keeps for itself."""
+
+    name: str
+    type: str
+    hidden: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneBuild:
+    """A committed build: the snapshot that it made and what became of the rows."""
+
+    snapshot: int
+    at: datetime
+    actor: str
+    run: str
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """The documentation of one asset as of `now`."""
+
+    name: str
+    kind: Kind
+    doc: str
+    owner: str | None
+    key: tuple[str, ...]
+    every: str | None
+    place: Place
+    definition: str
+    """The text of an SQL file or report; of other kinds what was declared."""
+    checks: tuple[str, ...]
+    upstream: tuple[str, ...]
+    """What it reads directly."""
+    downstream: tuple[str, ...]
+    """What is made from it directly."""
+    columns: tuple[Column, ...]
+    rows: int | None
+    """None for what is no table, or was not built yet."""
+    quarantined: int | None
+    """Cells and rows in its quarantine; None where it has none."""
+    builds: tuple[OneBuild, ...]
+    """The last ones, newest first."""
+    behind: tuple[str, ...]
+    """Inputs that have changed since the last build."""
+    now: datetime
+
+    @property
+    def freshness(self) -> str:
+        """How fresh its content is, in words: "built yesterday; orders has changed since"."""
+        if not self.builds:
+            return "not built yet"
+        built = f"built {ago(self.builds[0].at, now=self.now)}"
+        if not self.behind:
+            return f"{built}; none of its inputs has changed since" if self.upstream else built
+        return f"{built}; {', '.join(self.behind)} {'has' if len(self.behind) == 1 else 'have'} changed since"
+
+    def to_dict(self) -> dict[str, Any]:  # values of JSON; times as ISO 8601
+        """The same as plain values, for JSON."""
+        return {**{name: plain(value) for name, value in asdict(self).items()}, "freshness": self.freshness}
+
+    def to_text(self) -> str:
+        """The same as lines that a person reads."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.name} ({self.kind}, {self.place})"
+        yield from (f"  {line}" for line in (self.doc or "Nobody has documented it.").splitlines())
+        facts = {
+            "owner": self.owner or "nobody",
+            "key": ", ".join(self.key),
+            "every": self.every,
+            "rows": f"{self.rows:,}" if self.rows is not None else None,
+            "quarantine": f"{self.quarantined:,}" if self.quarantined is not None else None,
+            "fresh": self.freshness,
+            "reads": ", ".join(self.upstream),
+            "feeds": ", ".join(self.downstream),
+        }
+        yield ""
+        yield from (f"{name:<11}{value}" for name, value in facts.items() if value)
+        yield from self._section("columns", [_column_line(column, self.columns) for column in self.columns])
+        yield from self._section("checks", self.checks)
+        yield from self._section("builds", [_build_line(build, now=self.now) for build in self.builds])
+        yield from self._section("definition", self.definition.strip().splitlines())
+
+    @staticmethod
+    def _section(title: str, lines: tuple[str, ...] | list[str]) -> Iterator[str]:
+        if lines:
+            yield ""
+            yield title
+            yield from (f"  {line}".rstrip() for line in lines)
+
+
+def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetime) -> Description:
+    """What the asset `name` is and how it stands. Raises UnknownName, with the nearest name."""
+    if name not in assets:
+        raise UnknownName(f"there is no asset '{name}'", asset=name, mend=did_you_mean(name, assets) or None)
+    asset = assets[name]
+    builds = _builds(lake, name)
+    is_there = asset.makes_table and lake.has(name)
+    quarantine = quarantine_of(name)
+    return Description(
+        name=name,
+        kind=asset.kind,
+        doc=asset.common.doc.strip(),
+        owner=asset.common.owner,
+        key=asset.common.key,
+        every=asset.common.every,
+        place=asset.place,
+        definition=_definition(asset.spec),
+        checks=tuple(_check_line(one) for _, one in sorted(assets.items()) if _checks(one, name)),
+        upstream=asset.inputs,
+        downstream=made_from(assets).get(name, ()),
+        columns=_columns(lake, name) if is_there else (),
+        rows=lake.count(name) if is_there else None,
+        quarantined=lake.count(quarantine) if is_there and lake.has(quarantine) else None,
+        builds=tuple(
+            OneBuild(snapshot=one.snapshot, at=one.at, actor=one.actor, run=one.run, counts=one.counts)
+            for one in reversed(builds[-BUILDS_SHOWN:])
+            if one.at is not None
+        ),
+        behind=_behind(lake, builds[-1]) if builds else (),
+        now=now,
+    )
+
+
+def _builds(lake: Lake, name: str) -> tuple[Build, ...]:
+    """The builds of an asset; those of the lake above where this one never built it."""
+    own = lake.history(name)
+    return lake.upstream.history(name) if not own and lake.upstream is not None else own
+
+
+def _behind(lake: Lake, build: Build) -> tuple[str, ...]:
+    versions = lake.versions()
+    return tuple(name for name, version in build.inputs.items() if versions.get(name, version) != version)
+
+
+def _columns(lake: Lake, name: str) -> tuple[Column, ...]:
+    described = lake.engine.fork().execute(f"DESCRIBE {lake.scan(name).relation}")
+    columns = [Column(name=row[0], type=row[1], hidden=row[0] in HIDDEN_COLUMNS) for row in described]
+    return tuple(sorted(columns, key=lambda column: column.hidden))
+
+
+def _checks(asset: Asset, name: str) -> bool:
+    return isinstance(asset.spec, Check) and asset.spec.asset == name
+
+
+def _definition(spec: Any) -> str:  # each kind's own dataclass
+    text = getattr(spec, "text", None)
+    if isinstance(text, str):
+        return text
+    return "\n".join(f"{field}: {value}" for field, value in _said(spec)) if is_dataclass(spec) else ""
+
+
+def _said(spec: Any) -> Iterator[tuple[str, str]]:  # any dataclass of a declaration
+    """Its fields that say something, in words."""
+    for field in fields(spec):
+        value = getattr(spec, field.name)
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        if field.init and value not in (None, (), "") and value != default:
+            yield field.name, _in_words(value)
+
+
+def _in_words(value: Any) -> str:  # whatever a declaration's fields hold
+    if is_dataclass(value):
+        name = getattr(value, "name", type(value).__name__)
+        return f"{name}({', '.join(f'{field}={inner}' for field, inner in _said(value))})"
+    if isinstance(value, tuple):
+        return ", ".join(map(_in_words, value))
+    return str(value)
+
+
+def _column_line(column: Column, columns: tuple[Column, ...]) -> str:
+    width = max(len(one.name) for one in columns)
+    return f"{column.name:<{width}}  {column.type}{'  (hidden)' if column.hidden else ''}"
+
+
+def _check_line(check: Asset) -> str:
+    return f"{check.name}: {check.spec.condition} ({check.spec.severity})"
+
+
+def _build_line(build: OneBuild, *, now: datetime) -> str:
+    counts = {
+        "in": build.counts.rows_in,
+        "out": build.counts.rows_out,
+        "quarantined": build.counts.quarantined,
+        "dropped": build.counts.dropped,
+        "merged": build.counts.merged,
+        "withheld": build.counts.withheld,
+    }
+    said = [f"{number:,} {what}" for what, number in counts.items() if number or what in ("in", "out")]
+    return f"snapshot {build.snapshot}, {ago(build.at, now=now)} by {build.actor}: {', '.join(said)}"
