@@ -16,12 +16,13 @@ from pumphouse.declare.tables import Sql
 from pumphouse.errors import Fault, Place
 from pumphouse.graph.code import ModuleFacts
 from pumphouse.graph.documents import PageDocument, SqlDocument
+from pumphouse.graph.early import MOMENTS
 from pumphouse.graph.findings import Finding
 from pumphouse.graph.fingerprints import Code, NamedFiles, SpecReading, content_of, fingerprint
 from pumphouse.graph.folder import SourceFile
 from pumphouse.graph.functions import SERVICES_OF, Parameters, read_parameters
 from pumphouse.graph.headers import declared
-from pumphouse.graph.sql import MOMENTS, NameRead
+from pumphouse.graph.scopes import NameRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ def draft_sql(file: SourceFile, document: SqlDocument, *, files: NamedFiles) -> 
         case "feature":
             spec = Feature(text=query.text, entity=said.entity)
             found += query.early
-            if query.parsed and MOMENTS not in {read.name.lower() for read in query.names}:
+            if not query.unparsed and MOMENTS not in {read.name.lower() for read in query.names}:
                 mend = "Start with FROM moments m, and join what the feature is made of."
                 found.append(Finding(1, "a feature is a query over moments, and this one doesn't read them", mend))
         case "label":
