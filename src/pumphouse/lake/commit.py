@@ -87,6 +87,7 @@ class Commit:
 
     def replace(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
         """The table is these rows and no others. Raises KeyConflict on publish where `key` is null or comes twice."""
+        written = self._settled(table, written)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             name = self._lake.name_of(table)
@@ -102,6 +103,7 @@ class Commit:
 
     def append(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
         """These rows are added. New columns are added to the table, wider types widen it."""
+        written = self._settled(table, written)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             if not written.rows and self._old_schema(engine, table, outcome) is not None:
@@ -147,6 +149,7 @@ class Commit:
 
     def replace_where(self, table: str, written: Written, *, where: str, key: tuple[str, ...] = ()) -> None:
         """Rows that meet the condition are replaced by these: one slice of a table."""
+        written = self._settled(table, written)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -325,6 +328,15 @@ class Commit:
         keeping.replace(table, written)
         keeping.publish(Counts(rows_in=written.rows, rows_out=written.rows))
 
+    def _settled(self, table: str, written: Written) -> Written:
+        """The same files in the table's own folder: there they are stored by a relative path, so the lake can be moved."""
+        home = self._lake.folder / "data" / "main" / table
+        home.mkdir(parents=True, exist_ok=True)
+        files = tuple(home / f"{file.parent.name}_{file.name}" for file in written.files)
+        for file, settled in zip(written.files, files, strict=True):
+            file.rename(settled)
+        return replace(written, files=files)
+
     def _old_schema(self, engine: DuckDB, table: str, outcome: _Outcome) -> pa.Schema | None:
         if table in outcome.changed:  # made or changed in this very transaction
             name = self._lake.name_of(table)
@@ -373,9 +385,7 @@ class Commit:
         if not written.rows:
             return
         for file in written.files:
-            engine.execute(
-                "CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)]
-            )
+            engine.execute("CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)])
 
     def _rows_with_keys_of(self, table: str, written: Written, key: tuple[str, ...]) -> str:
         """The table's rows that have a key among these: only they can come twice now."""

@@ -1,0 +1,153 @@
+"""A lake keeps every snapshot, hides who asked to be hidden, and says what it can't do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.errors import LakeError, LakeTooNew, UnknownName
+from pumphouse.lake.changes import hide, restore
+from pumphouse.lake.lake import Lake, Location
+
+from .conftest import Desk
+
+
+def test_every_snapshot_reads_the_same_later_and_after_files_are_merged(desk: Desk) -> None:
+    snapshots = []
+    for number in range(5):
+        commit = desk.commit()
+        commit.append("orders", desk.written(f"SELECT {number} AS id, 'v' AS v"))
+        if number == 3:
+            commit.upsert("orders", desk.written("SELECT 0 AS id, 'changed' AS v"), key=("id",))
+        build = commit.publish()
+        assert build is not None
+        snapshots.append(build.snapshot)
+    then = [desk.rows("SELECT * FROM orders ORDER BY ALL", "orders", snapshot=at) for at in snapshots]
+    assert [len(rows) for rows in then] == [1, 2, 3, 4, 5]
+    desk.lake.engine.execute("CALL ducklake_merge_adjacent_files('lake')")
+    desk.replaced("SELECT 99 AS id, 'new' AS v")
+    assert [desk.rows("SELECT * FROM orders ORDER BY ALL", "orders", snapshot=at) for at in snapshots] == then
+
+
+def test_an_unknown_table_gets_the_nearest_name(desk: Desk) -> None:
+    desk.replaced("SELECT 1 AS id")
+    with pytest.raises(UnknownName, match="Did you mean 'orders'"):
+        desk.lake.scan("order")
+
+
+def test_restore_is_a_change_that_keeps_history(desk: Desk) -> None:
+    first = desk.replaced("SELECT 1 AS id")
+    second = desk.replaced("SELECT 2 AS id")
+    build = restore(desk.lake, "orders", to=first, run="r", actor="me")
+    assert build.snapshot == second + 1
+    assert desk.rows("SELECT id FROM orders", "orders") == [(1,)]
+    assert desk.rows("SELECT id FROM orders", "orders", snapshot=second) == [(2,)]
+    assert build.detail == {"restored": first}
+
+
+def test_restore_to_before_the_table_names_its_versions(desk: Desk) -> None:
+    first = desk.replaced("SELECT 1 AS id")
+    with pytest.raises(UnknownName, match=f"did not exist at snapshot 0. It was built at {first}"):
+        restore(desk.lake, "orders", to=0, run="r", actor="me")
+
+
+def test_a_tombstone_hides_a_person_from_every_snapshot_and_counts_as_a_change(desk: Desk) -> None:
+    old = desk.replaced("SELECT unnest([7, 8]) AS customer_id, 'a' AS v")
+    desk.replaced("SELECT unnest([7, 8, NULL]) AS customer_id, 'b' AS v")
+    desk.replaced("SELECT 7 AS other", table="unrelated")
+    unrelated = desk.lake.version("unrelated")
+    build = hide(desk.lake, entity="customer_id", value=7, why="asked for it", run="r", actor="me")
+    assert desk.rows("SELECT customer_id FROM orders ORDER BY ALL", "orders") == [(8,), (None,)]
+    assert desk.rows("SELECT customer_id FROM orders", "orders", snapshot=old) == [(8,)]
+    assert desk.lake.version("orders") == build.snapshot
+    assert desk.lake.version("unrelated") == unrelated
+    assert desk.lake.scan("orders").hidden == (("customer_id", ("7",)),)
+    assert desk.lake.count("orders") == 2
+
+
+def test_a_lake_of_a_newer_version_is_refused(desk: Desk, tmp_path: Path) -> None:
+    desk.replaced("SELECT 1 AS id")
+    (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(LakeTooNew, match="has format 99"):
+        Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("")
+    with pytest.raises(LakeError, match="can't be made"):
+        Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))
+
+
+def test_reading_a_lake_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with pytest.raises(LakeError, match="there is no lake"):
+        Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1), writable=False)
+    assert not (tmp_path / "lake").exists()
+
+
+def test_what_a_lake_lacks_is_read_upstream_pinned_and_never_written(desk: Desk, tmp_path: Path) -> None:
+    desk.replaced("SELECT 'prod' AS v")
+    desk.replaced("SELECT 'prod' AS v", table="customers")
+    engine = DuckDB(threads=1)
+    upstream = Lake(desk.lake.location, engine=engine, alias="upstream", writable=False)
+    dev = Desk(Lake(Location(folder=tmp_path / "dev"), engine=engine, upstream=upstream))
+    dev.replaced("SELECT 'dev' AS v")
+    desk.replaced("SELECT 'later' AS v", table="customers")
+    assert dev.rows("SELECT v FROM orders", "orders") == [("dev",)]
+    assert dev.rows("SELECT v FROM customers", "customers") == [("prod",)]
+    assert dev.lake.versions() == {"orders": 1, "customers": 2}
+    assert desk.rows("SELECT v FROM orders", "orders") == [("prod",)]
+    dev.lake.close()
+
+
+def test_a_lake_can_be_moved(desk: Desk, tmp_path: Path) -> None:
+    desk.replaced("SELECT 1 AS id")
+    desk.lake.close()
+    (tmp_path / "lake").rename(tmp_path / "elsewhere")
+    moved = Desk(Lake(Location(folder=tmp_path / "elsewhere"), engine=DuckDB(threads=1)))
+    assert moved.rows("SELECT id FROM orders", "orders") == [(1,)]
+    moved.lake.close()
+    (tmp_path / "elsewhere").rename(tmp_path / "lake")
+
+
+exact = st.one_of(
+    st.integers(-(2**63), 2**63 - 1).map(lambda n: f"{n}::HUGEINT::BIGINT"),
+    st.integers(-(10**38) + 1, 10**38 - 1).map(lambda n: f"'{n}'::HUGEINT"),
+    st.decimals(-(10**20), 10**20, places=9, allow_nan=False).map(lambda d: f"'{d}'::DECIMAL(38, 9)"),
+    st.tuples(st.integers(-1200, 1200), st.integers(-999, 999), st.integers(-(10**15), 10**15)).map(
+        lambda t: f"(to_months({t[0]}) + to_days({t[1]}) + to_microseconds({t[2]}))"
+    ),
+    st.datetimes().map(lambda d: f"TIMESTAMPTZ '{d.isoformat()}+05:30'"),
+    st.sampled_from(["sad", "ok", "happy"]).map(lambda v: f"'{v}'::ENUM('sad', 'ok', 'happy')"),
+    st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"])).map(
+        lambda text: "'" + text.replace("'", "''") + "'"
+    ),
+)
+
+
+@given(st.lists(exact, min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_values_come_back_exact(tmp_path_factory: pytest.TempPathFactory, values: list[str]) -> None:
+    lake = Lake(Location(folder=tmp_path_factory.mktemp("lake")), engine=DuckDB(threads=1))
+    desk = Desk(lake)
+    columns = ", ".join(f"{value} AS c{number}" for number, value in enumerate(values))
+    desk.replaced(f"SELECT {columns}")
+    same = ", ".join(f"t.c{number} = CAST({value} AS VARCHAR)::{_type(value)}" for number, value in enumerate(values))
+    [row] = desk.rows(f"SELECT {same} FROM orders t", "orders")
+    assert all(row), values
+    lake.close()
+
+
+def _type(value: str) -> str:
+    if "HUGEINT" in value and "BIGINT" not in value:
+        return "DECIMAL(38, 0)"
+    for kind in ("BIGINT", "DECIMAL(38, 9)"):
+        if kind in value:
+            return kind
+    if "to_months" in value:
+        return "INTERVAL"
+    return "TIMESTAMPTZ" if value.startswith("TIMESTAMPTZ") else "VARCHAR"
