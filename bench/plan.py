@@ -65,7 +65,9 @@ def generate(folder: Path, count: int) -> None:
             names.append(f"table_{number}")
             sql_files += 1
         else:
-            body = f"from pumphouse.declare.tables import table\n\nfrom shop.weights import weight\n\nRATE_{modules} = 2\n"
+            body = (
+                f"from pumphouse.declare.tables import table\n\nfrom shop.weights import weight\n\nRATE_{modules} = 2\n"
+            )
             for _ in range(min(TABLES_A_MODULE, count - len(names) - len(checks) + 2)):
                 name = f"made_{len(names)}"
                 first, second = names[len(names) // 2], names[-1]

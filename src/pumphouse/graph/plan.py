@@ -90,7 +90,7 @@ def plan(
     committed: Mapping[str, Built],
     versions: Mapping[str, int],
     settings: Mapping[str, object],
-    due: Mapping[str, str] | Collection[str] = (),
+    due: Mapping[str, str] | None = None,
     targets: Collection[str] = (),
     only: bool = False,
     rebuild: Collection[str] = (),
@@ -99,9 +99,9 @@ def plan(
     """The builds that are needed now, each after those it waits for.
 
     `committed` holds the last build of each asset, `versions` the snapshot of each table's last change (and of a
-    rollout's last promotion), `settings` all values there are. `due` names assets whose schedule has come, optionally
-    with words for it ("due since 02:00"). With `targets`, only they and what they read are looked at; with `only`, they
-    alone. Those in `rebuild` are built in any case. `rows` says how large tables are. Raises UnknownName.
+    rollout's last promotion), `settings` all values there are. `due` names assets whose time has
+    come, with the words for it ("due since 02:00"). With `targets`, only they and what they read are looked at; with
+    `only`, they alone. Those in `rebuild` are built in any case. `rows` says how large tables are. Raises UnknownName.
     """
     wanted = _wanted(graph, targets, only=only)
     forced = {graph.asset(name).name for name in rebuild}
@@ -112,8 +112,8 @@ def plan(
         if name not in wanted or asset.kind in NOT_BUILT:
             continue
         reasons = list(stale(graph, name, committed=committed, versions=versions, settings=settings))
-        if name in due:
-            reasons.append(due[name] if isinstance(due, Mapping) else "due")
+        if due and name in due:
+            reasons.append(due[name])
         # To name a source or a model is to ask for it; another asset that is named is built if it is stale.
         if name in forced or (name in targets and _has_own_clock(asset)):
             reasons.append("asked for")

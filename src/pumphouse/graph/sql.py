@@ -99,7 +99,7 @@ def _parse_finding(error: ParseError) -> Finding:
     first = error.errors[0] if error.errors else {}
     described = str(first.get("description") or "it can't be read").split(" but got <Token")[0].rstrip(".")
     near = str(first.get("highlight") or "").strip()
-    # SQLGlot counts columns wrongly after a comment of several lines.
-    column = max(1, first.get("col") or 1)
+    # SQLGlot says where a word ends, and counts wrongly after a comment of several lines.
+    column = max(1, (first.get("col") or 1) - len(near) + 1)
     where = f" near '{near}'" if near else ""
     return Finding(first.get("line") or 1, f"the SQL does not parse at column {column}{where}: {described}", _READS)
