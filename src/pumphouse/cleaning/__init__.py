@@ -1,0 +1,33 @@
+"""Cleaning columns and tables without losing a cell: what users import.
+
+Importing it loads neither an engine nor a library behind a step; those come when a step runs.
+"""
+
+from typing import TYPE_CHECKING
+
+from pumphouse.cleaning.addresses import ip_country
+from pumphouse.cleaning.clean import clean
+from pumphouse.cleaning.columns import col
+from pumphouse.cleaning.dates import parse_date
+from pumphouse.cleaning.dropping import drop
+from pumphouse.cleaning.duplicates import dedupe
+from pumphouse.cleaning.filling import fill
+from pumphouse.cleaning.phones import e164
+from pumphouse.cleaning.shorthand import expand
+from pumphouse.cleaning.step import Cell
+
+if TYPE_CHECKING:
+    from pumphouse.cleaning.functions import sql_functions
+
+__all__ = [
+    "Cell", "clean", "col", "dedupe", "drop", "e164", "expand", "fill", "ip_country", "parse_date", "sql_functions",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    # Rooms above ask for it, users don't: it imports pyarrow, which importing a project must not.
+    if name == "sql_functions":
+        from pumphouse.cleaning.functions import sql_functions
+
+        return sql_functions
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

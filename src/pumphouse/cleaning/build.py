@@ -1,0 +1,77 @@
+"""Building a cleaned table: rows, quarantine and fits in one commit."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from pumphouse.cleaning.fits import Fits, fit_batch, fit_of, read_fits
+from pumphouse.cleaning.work import Work
+from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import Written
+from pumphouse.errors import PumphouseError
+from pumphouse.lake.builds import Counts
+from pumphouse.lake.context import Built, Context
+
+
+def build(asset: Asset, context: Context) -> Built:
+    """The cleaned table, made anew from its input. What `fill` and `drop` learn is kept, until `--refit`.
+
+    Raises UnknownName for a column that is not there, KeyConflict where two rows have one key after the last step.
+    """
+    try:
+        return _build(asset, context)
+    except PumphouseError as error:
+        error.asset, error.place = error.asset or asset.name, error.place or asset.place
+        raise
+
+
+def _build(asset: Asset, context: Context) -> Built:
+    refit = bool(context.settings.get("refit"))
+    stored = _stored_fits(asset, context)
+    with tempfile.TemporaryDirectory(dir=context.lake.staging(), prefix=f"{asset.name}_") as folder:
+        work = Work(asset=asset, context=context, folder=Path(folder))
+        fits = work.learn(Fits() if refit else stored)
+        cleaned = work.clean(fits)
+        rows, quarantine = (_kept(written, folder=Path(folder)) for written in (cleaned.rows, cleaned.quarantine))
+    # Whoever asks for new fits asks for other columns to be dropped.
+    commit = replace(context, accept_schema=context.accept_schema or refit).begin(asset)
+    commit.replace(asset.name, rows, key=asset.common.key)
+    commit.replace_quarantine(asset.name, quarantine)
+    if fits != stored:
+        batch = fit_batch(fits)
+        commit.replace(fit_of(asset.name), context.lake.stage([batch], batch.schema, stem=f"{Path(folder).name}_fit"))
+    counts = Counts(
+        rows_in=cleaned.rows_in,
+        rows_out=rows.rows,
+        quarantined=quarantine.rows - cleaned.withheld,
+        withheld=cleaned.withheld,
+        merged=cleaned.rows_in - cleaned.withheld - rows.rows,
+    )
+    committed = commit.publish(counts)
+    return Built(
+        asset=asset.name,
+        snapshot=committed.snapshot if committed else None,
+        counts=counts,
+        note=", ".join(f"dropped the column {name}: {why}" for name, why in work.dropped(fits).items()),
+    )
+
+
+def _stored_fits(asset: Asset, context: Context) -> Fits:
+    """What earlier builds learnt. Only this table's own build writes it, so it is read as it stands."""
+    name = fit_of(asset.name)
+    if not context.lake.has(name, snapshot=context.snapshot):
+        return Fits()
+    return read_fits(context.engine, context.scan(name))
+
+
+def _kept(written: Written, *, folder: Path) -> Written:
+    """The same files, moved from the build's own folder to the lake's staging, from which a commit registers them."""
+    moved = []
+    for number, file in enumerate(written.files):
+        target = folder.parent / f"{folder.name}_{file.stem}_{number}.parquet"
+        shutil.move(file, target)
+        moved.append(target)
+    return replace(written, files=tuple(moved))

@@ -1,0 +1,53 @@
+"""Dropping columns that say nothing. Which ones is a fit: chosen once and stored, until somebody chooses anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """The step that `drop` makes."""
+
+    name: ClassVar[str] = "drop"
+    mostly_null: float | None = None
+    constant: bool = False
+    version: str = field(default="1", init=False)
+
+    @property
+    def fit_name(self) -> str:
+        """What its fit is stored under; another one where anything that decides it changes."""
+        rules = [f"mostly_null={self.mostly_null}"] if self.mostly_null is not None else []
+        return f"drop {', '.join([*rules, *(['constant'] if self.constant else [])])}, version {self.version}"
+
+
+def drop(*, mostly_null: float | None = None, constant: bool = False) -> Drop:
+    """A step that drops columns: null in at least this share of the rows, or of one value everywhere.
+
+    Columns that the cleaning names (its steps, `key`, `required`, `time`) or makes always stay. The first build with
+    rows chooses, and stores its choice in `<table>__fit`; later builds drop the same columns until `--refit`.
+
+    `drop(mostly_null=0.95, constant=True)`
+    """
+    if mostly_null is None and not constant:
+        raise ValueError("drop needs a rule: drop(mostly_null=0.95), drop(constant=True) or both")
+    if mostly_null is not None and not 0 < mostly_null <= 1:
+        raise ValueError(f"mostly_null is a share of the rows above 0 and up to 1, not {mostly_null}")
+    return Drop(mostly_null=mostly_null, constant=constant)
+
+
+def chosen(
+    drop: Drop, columns: Sequence[str], profile: Mapping[str, Any]
+) -> list[tuple[str, str]]:  # Any: counts, flags
+    """(column, why) of each column to drop, by the row that `profile_query` gives."""
+    rows = profile["row_count"]
+    found = []
+    for place, name in enumerate(columns):
+        cells = profile[f"cells_{place}"]
+        if drop.mostly_null is not None and rows - cells >= drop.mostly_null * rows:
+            found.append((name, f"null in {rows - cells} of {rows} rows"))
+        elif drop.constant and (cells == 0 or (cells == rows and profile[f"same_{place}"])):
+            found.append((name, f"the same in all {rows} rows"))
+    return found

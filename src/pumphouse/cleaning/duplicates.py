@@ -1,0 +1,40 @@
+"""Merging rows that say the same thing: equal on some columns after cleaning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from pumphouse.declare.asset import names
+
+LOADED_AT = "_loaded_at"
+"""When a row was loaded: every gathered table has it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dedupe:
+    """The step that `dedupe` makes."""
+
+    name: ClassVar[str] = "dedupe"
+    on: tuple[str, ...]
+    keep: Literal["newest", "first"] = "newest"
+    by: str = LOADED_AT
+    version: str = field(default="1", init=False)
+
+
+def dedupe(
+    *, on: list[str] | tuple[str, ...] | str, keep: Literal["newest", "first"] = "newest", by: str = LOADED_AT
+) -> Dedupe:
+    """A step that keeps one row of those that are equal in all columns of `on`, and counts the others as merged.
+
+    It keeps the "newest" or the "first" by the column `by`, which is when rows were loaded if nothing is said; of rows
+    that are equal there too, the one with the largest or smallest key. A row with null in one of the `on` columns is
+    equal to none.
+
+    `dedupe(on=["phone", "email"], keep="newest", by="updated_at")`
+    """
+    if keep not in ("newest", "first"):
+        raise ValueError(f"dedupe keeps 'newest' or 'first', not {keep!r}")
+    if not on:
+        raise ValueError("dedupe needs the columns in which rows are equal: dedupe(on=['phone', 'email'])")
+    return Dedupe(on=names(tuple(on) if isinstance(on, list) else on), keep=keep, by=by)

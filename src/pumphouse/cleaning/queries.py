@@ -1,0 +1,63 @@
+"""The questions that cleaning asks of a whole table, as SQL over the input `staged`: fits, and which rows stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pumphouse.cleaning.duplicates import Dedupe
+from pumphouse.cleaning.filling import Fill
+from pumphouse.engines.parameters import quoted
+from pumphouse.errors import BuildError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def fill_query(fill: Fill, column: str, kind: pa.DataType) -> str:
+    """SQL over the input `staged`: one row for each group, with the group's columns and the value it is filled with."""
+    import pyarrow.types as types
+
+    cell = quoted(column)
+    groups = [f"group_{place}" for place in range(len(fill.by))]
+    listed = "".join(f"{group}, " for group in groups)
+    named = "".join(f"{quoted(name)} AS {group}, " for name, group in zip(fill.by, groups, strict=True))
+    partition = f"PARTITION BY {', '.join(groups)}" if groups else ""
+    values = f"SELECT {named}{cell} AS value FROM staged WHERE {cell} IS NOT NULL"
+    if fill.how == "mode":
+        values = f"SELECT {listed}value, count(*) AS times FROM ({values}) AS v GROUP BY {listed}value"
+        order, wanted = "times DESC, value", "place = 1"
+    elif types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_temporal(kind):
+        values = f"SELECT {listed}value, count(*) OVER ({partition}) AS times FROM ({values}) AS v"
+        order, wanted = "value", "2 * place IN (times, times + 1)"
+    else:
+        raise BuildError(f"'{column}' has no median: its type is {kind}", mend="Fill it with its mode: fill('mode').")
+    placed = (
+        f"SELECT {listed}value, times, row_number() OVER ({partition} ORDER BY {order}) AS place FROM ({values}) AS w"
+    )
+    return f"SELECT {listed}value FROM ({placed}) AS p WHERE {wanted}"
+
+
+def profile_query(columns: Sequence[tuple[str, pa.DataType]]) -> str:
+    """SQL over the input `staged`: one row with the count, and of each column how many cells, and if all are equal."""
+    import pyarrow.types as types
+
+    parts = ["count(*) AS row_count"]
+    for place, (name, kind) in enumerate(columns):
+        cells = quoted(name)
+        comparable = not (types.is_nested(kind) or types.is_binary(kind))
+        parts.append(f"count({cells}) AS cells_{place}")
+        parts.append(f"{f'min({cells}) = max({cells})' if comparable else 'FALSE'} AS same_{place}")
+    return f"SELECT {', '.join(parts)} FROM staged"
+
+
+def dedupe_query(dedupe: Dedupe, *, columns: Sequence[str], kept: Sequence[str], key: Sequence[str]) -> str:
+    """SQL over the input `staged`, whose columns are `columns`: the rows that stay, with the columns `kept`."""
+    # Without a key every column decides, so that the same rows give the same one.
+    deciding = list(dict.fromkeys([dedupe.by, *(key or columns)]))
+    order = ", ".join(f"{quoted(name)} {'DESC' if dedupe.keep == 'newest' else 'ASC'} NULLS LAST" for name in deciding)
+    listed = ", ".join(map(quoted, columns))
+    partition = ", ".join(map(quoted, dedupe.on))
+    placed = f"SELECT {listed}, row_number() OVER (PARTITION BY {partition} ORDER BY {order}) AS _place FROM staged"
+    unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in dedupe.on)
+    return f"SELECT {', '.join(map(quoted, kept))} FROM ({placed}) AS placed WHERE _place = 1 OR {unknown}"

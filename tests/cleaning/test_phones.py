@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import phonenumbers
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pumphouse.cleaning import Cell, col, e164
+from pumphouse.cleaning.phones import E164Cleaner
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+EXAMPLES = {
+    region: phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    or phonenumbers.example_number(region)
+    for region in REGIONS
+}
+FORMATS = [
+    phonenumbers.PhoneNumberFormat.NATIONAL,
+    phonenumbers.PhoneNumberFormat.INTERNATIONAL,
+    phonenumbers.PhoneNumberFormat.RFC3966,
+    phonenumbers.PhoneNumberFormat.E164,
+]
+
+
+def test_a_national_number_is_read_in_the_default_region() -> None:
+    assert e164(default="DE").one("030 901820") == Cell(value="+4930901820", extra={}, reason=None)
+
+
+def test_the_rows_region_comes_before_the_default() -> None:
+    step = e164(region=col.country, default="US")
+    assert step.one("030 901820", country="de").value == "+4930901820"
+    assert step.one("(212) 555-0123", country=None).value == "+12125550123"
+
+
+def test_a_region_that_is_none_does_not_fall_back_to_the_default() -> None:
+    cell = e164(region=col.country, default="US").one("212 555 0123", country="Germany")
+    assert cell.value is None
+    assert cell.reason == "no region 'GERMANY': an ISO 3166 code like US or DE is needed"
+    assert e164(region=col.country).one("+49 30 901820", country="Germany").value == "+4930901820"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "212 555 0123 ext. 12",
+        "2125550123x12",
+        "2125550123#12",
+        "+1 212-555-0123 extension 12",
+        "tel:+12125550123;ext=12",
+    ],
+)
+def test_the_extension_is_kept_beside_the_number(written: str) -> None:
+    assert e164(default="US").one(written) == Cell(value="+12125550123", extra={"extension": "12"})
+
+
+@pytest.mark.parametrize(
+    "written", ["2125550123.0", "2125550123.00", "2.125550123E+09", "2,125550123e9", 2125550123.0, 2125550123]
+)
+def test_a_number_that_was_a_float_is_the_number_again(written: object) -> None:
+    assert e164(default="US").one(written).value == "+12125550123"
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("2.12555E+09", "rounded by a spreadsheet: its last digits are gone"),
+        ("ask Max", "not a phone number"),
+        ("555 0123", "the area code is missing"),
+        ("911", "too short for a number under +1"),
+        ("212 555 0123 44", "too long for a number under +1"),
+        ("012 555 0123", "no such number under +1"),
+        ("1-800-FLOWERS", "letters among the digits"),
+        ("212 555 0123 (home)", "letters among the digits"),
+        ("2125550123 / 3105550123", "too long"),
+        ("2125550123, 3105550123", "not a phone number"),
+        ("+999 12345678", "no such country code"),
+        ("999 555 0123", "no such number under +1"),
+    ],
+)
+def test_what_is_not_sure_is_declined_with_a_reason(written: str, reason: str) -> None:
+    assert e164(default="US").one(written) == Cell(value=None, reason=reason)
+
+
+def test_letters_are_never_taken_for_digits() -> None:
+    # libphonenumber reads Max as 629, and +493090182629 is a valid number.
+    assert e164(default="DE").one("030 90182 Max").reason == "letters among the digits"
+
+
+def test_without_any_region_a_national_number_is_declined() -> None:
+    assert e164().one("030 901820").reason == "no country code, and no region to read it by"
+
+
+@pytest.mark.parametrize("gap", [None, "", "  "])
+def test_a_gap_stays_a_gap_without_a_reason(gap: str | None) -> None:
+    assert e164(default="US").one(gap) == Cell(value=None)
+
+
+def test_a_region_given_as_text_is_refused_with_the_form_to_write() -> None:
+    with pytest.raises(TypeError, match="default='US'"):
+        e164(region="US")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.float64(), pa.decimal128(14, 2), pa.large_string(), pa.dictionary(pa.int8(), pa.string())]
+)
+def test_any_column_that_can_hold_a_number_is_read(kind: pa.DataType) -> None:
+    column = pa.array(["2125550123", None, "2125550123"]).cast(
+        kind.value_type if pa.types.is_dictionary(kind) else kind
+    )
+    if pa.types.is_dictionary(kind):
+        column = column.dictionary_encode()
+    cleaned = E164Cleaner(region=None, default="US")(column, {})
+    assert cleaned.values.to_pylist() == ["+12125550123", None, "+12125550123"]
+
+
+@given(st.sampled_from(REGIONS), st.sampled_from(FORMATS))
+def test_every_countrys_example_is_read_as_it_is_printed_there(region: str, style: int) -> None:
+    number = EXAMPLES[region]
+    expected = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    assert e164(default=region).one(phonenumbers.format_number(number, style)).value == expected
+
+
+@given(st.text(alphabet="0123456789+-()/. xX#eE,;abc٣", max_size=24), st.sampled_from(["US", "DE", "IT", "AR", None]))
+def test_a_cleaned_number_cleaned_again_is_itself(written: str, default: str | None) -> None:
+    cell = e164(default=default).one(written)
+    if cell.value is not None:
+        assert e164(default=default).one(cell.value) == Cell(value=cell.value)
+        assert e164().one(cell.value) == Cell(value=cell.value)
+    else:
+        assert cell.reason or not written.strip()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["030 901820", "212 555 0123 x4", "x", "", None]), st.sampled_from(["DE", "US", "?", None])
+        )
+    )
+)
+def test_a_column_is_cleaned_as_its_cells_are(rows: list[tuple[str | None, str | None]]) -> None:
+    step = e164(region=col.country, default="GB")
+    cleaned = step.load(None)(  # type: ignore[arg-type]  # it reads no file
+        pa.array([phone for phone, _ in rows], pa.string()),
+        {"country": pa.array([country for _, country in rows], pa.string())},
+    )
+    cells = [step.one(phone, country=country) for phone, country in rows]
+    assert cleaned.values.to_pylist() == [cell.value for cell in cells]
+    assert cleaned.reasons.to_pylist() == [cell.reason for cell in cells]
+    assert cleaned.extra["extension"].to_pylist() == [cell.extra.get("extension") for cell in cells]

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pumphouse.cleaning import Cell, expand
+from pumphouse.cleaning.dictionary import Dictionary
+from pumphouse.cleaning.dictionary_files import parse_dictionary
+from pumphouse.cleaning.shorthand import Expander
+from pumphouse.errors import ConfigError
+
+DICTIONARY = """shorthand,expansion,note
+pls,please,
+asap,as soon as possible,
+u,you,
+r,are,
+b4,before,
+w/,with,"a mark at its end"
+w/o,without,
+as far as i know,to my knowledge,the long form is looked for first
+as far,so far,
+US,United States,only in capitals
+us,the team,
+usa,USA,
+(c),copyright,
+eg,"for example,",
+tokio,Tōkyō,
+東京,Tokyo,
+"""
+
+
+def dictionary(*entries: tuple[str, str]) -> Dictionary:
+    return parse_dictionary("shorthand,expansion\n" + "".join(f'"{a}","{b}"\n' for a, b in entries), file="test.csv")
+
+
+SHORTHAND = parse_dictionary(DICTIONARY, file="shorthand.csv")
+
+
+@pytest.mark.parametrize(
+    ("written", "expanded"),
+    [
+        ("pls call asap", "please call as soon as possible"),
+        ("Pls call ASAP", "Please call as soon as possible"),
+        ("as far as I  know, u r late", "to my knowledge, you are late"),
+        ("as far as u know", "so far as you know"),
+        ("tea w/ milk, w/o sugar", "tea with milk, without sugar"),
+        ("w/milk", "w/milk"),
+        ("the US told us", "the United States told the team"),
+        ("usa USA Usa", "USA USA USA"),
+        ("u.s. u-turn u@u.de http://u.de/u re:u", "u.s. u-turn u@u.de http://u.de/u re:u"),
+        ("(u)", "(you)"),
+        ("(c) me, (c)lub", "copyright me, (c)lub"),
+        ("東京都, 東京", "東京都, Tokyo"),
+        ("İ u ı", "İ you ı"),
+        ("tokio", "Tōkyō"),
+        ("", ""),
+    ],
+)
+def test_only_whole_words_are_written_out_and_the_longest_first(written: str, expanded: str) -> None:
+    assert SHORTHAND.expand(written) == expanded
+
+
+def test_text_comes_back_composed() -> None:
+    assert SHORTHAND.expand("cafe\u0301 u") == "café you"
+
+
+def test_the_step_reads_its_dictionary_from_the_projects_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shorthand.csv").write_text(DICTIONARY, encoding="utf-8-sig")
+    cleaned = expand("shorthand.csv").load(tmp_path)(pa.array(["pls", None, ""]), {})
+    assert cleaned.values.to_pylist() == ["please", None, ""]
+    assert cleaned.reasons.null_count == 3
+    monkeypatch.chdir(tmp_path)
+    assert expand("shorthand.csv").one("pls call asap") == Cell(value="please call as soon as possible")
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ((("u", "you"), ("you", "thou")), "line 2: 'u' becomes 'you', and 'you' becomes 'thou'"),
+        ((("a", "b"), ("b", "c x"), ("x", "d a")), "and 'x' becomes 'd a', and so on for ever"),
+        ((("u", "you"), ("you all", "everybody")), "'u' becomes 'you', and 'you all' becomes 'everybody'"),
+        ((("know", "be aware"), ("i be", "I am")), "'know' becomes 'be aware', and 'i be' becomes 'I am'"),
+        ((("x", "y"), ("a y b", "c")), "'x' becomes 'y', and 'a y b' becomes 'c'"),
+        ((("usa", "US"), ("US", "United States")), "'usa' becomes 'US', and 'US' becomes 'United States'"),
+        ((("x", "y"), ("Y", "z")), "'x' becomes 'y', and 'Y' becomes 'z'"),
+        ((("a", "a a"),), "'a' becomes 'a a', and so on for ever"),
+    ],
+)
+def test_an_entry_that_another_would_expand_is_refused_with_the_chain(
+    entries: tuple[tuple[str, str], ...], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        dictionary(*entries)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("", 1, "the columns are shorthand,expansion,note and not none"),
+        ("short,long\nu,you\n", 1, "and not short,long"),
+        ("shorthand,expansion,notes\n", 1, "and not shorthand,expansion,notes"),
+        ("shorthand,expansion\nu\n", 2, "line 2: 1 fields under 2 columns"),
+        ("shorthand,expansion\n\neg,for example, as such\n", 3, "line 3: 3 fields under 2 columns"),
+        ("shorthand,expansion\nu,\n", 2, "shorthand or expansion is empty"),
+        ("shorthand,expansion\nu,you\nU,thou\nu,thee\n", 4, "'u' already stands for 'you' (line 2)"),
+        ("shorthand,expansion\nu,\u0301a\n", 2, "a combining mark stands at the start"),
+    ],
+)
+def test_a_dictionary_that_is_wrong_is_refused_with_the_line(text: str, line: int, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)) as raised:
+        parse_dictionary(text, file="shorthand.csv")
+    assert str(raised.value.place) == f"shorthand.csv:{line}"
+
+
+def test_every_fault_of_a_dictionary_is_told_at_once() -> None:
+    with pytest.raises(ConfigError, match=r"line 2: .*line 3: .*line 4: "):
+        parse_dictionary("shorthand,expansion\na\nb\nc\n", file="shorthand.csv")
+
+
+def test_the_same_line_twice_is_one_entry() -> None:
+    assert len(dictionary(("u", "you"), ("u", "you")).entries) == 1
+
+
+def test_a_missing_or_unreadable_dictionary_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.csv is not there"):
+        expand("nowhere.csv").load(tmp_path)
+    (tmp_path / "latin.csv").write_bytes("shorthand,expansion\nmfg,mit freundlichen Grüßen\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match="not UTF-8") as raised:
+        expand("latin.csv").load(tmp_path)
+    assert raised.value.place is not None
+    assert raised.value.place.line == 2
+
+
+# Few characters, so that entries, texts and what is beside them often meet.
+PIECES = st.lists(
+    st.sampled_from(["a", "b", "A", "B", "é", " ", " ", ".", ",", "-", "(", "@", "\u0301", "\u0338", "<", "ß", "\n"]),
+    max_size=8,
+).map("".join)
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "ab", "bc", "é"]), min_size=1, max_size=3).map(" ".join)
+
+
+@given(st.lists(st.tuples(PIECES, PIECES), max_size=4), st.lists(PIECES, max_size=4).map("".join))
+def test_expanding_again_changes_nothing(entries: list[tuple[str, str]], written: str) -> None:
+    try:
+        found = dictionary(*entries)
+    except ConfigError:
+        assume(False)
+    once = found.expand(written)
+    assert found.expand(once) == once
+
+
+@given(
+    st.dictionaries(WORDS, st.sampled_from(["one", "two words", "x y z"]), max_size=5),
+    st.lists(st.sampled_from(["a", "b", "c", "ab", "bc", "é", "A", "AB", ", ", " ", " ", ". "])).map("".join),
+)
+def test_it_does_what_a_plain_regular_expression_does(entries: dict[str, str], written: str) -> None:
+    longest_first = [r"\s+".join(key.split()) for key in sorted(entries, key=len, reverse=True)]
+    plain = re.compile(rf"(?<!\w)({'|'.join(longest_first) or '(?!)'})(?!\w)", re.IGNORECASE)
+
+    def replacement(found: re.Match[str]) -> str:
+        expansion = entries[" ".join(found[0].lower().split())]
+        is_title = found[0][0].isupper() and not any(map(str.isupper, found[0][1:]))
+        return expansion[0].upper() + expansion[1:] if is_title else expansion
+
+    assert dictionary(*entries.items()).expand(written) == plain.sub(replacement, written)
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from(["pls", "u r late", "x"]))))
+def test_a_column_is_expanded_as_its_cells_are(column: list[str | None]) -> None:
+    cleaned = Expander(SHORTHAND)(pa.array(column, pa.string()), {})
+    assert cleaned.values.to_pylist() == [cell if cell is None else SHORTHAND.expand(cell) for cell in column]
+
+
+@pytest.mark.realdata
+def test_real_messages_lose_nothing_but_their_shorthand(realdata: Path) -> None:
+    messages = (realdata / "sms_messages.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    expanded = [SHORTHAND.expand(message) for message in messages]
+    assert len(messages) == 5_574
+    assert sum(a != b for a, b in zip(messages, expanded, strict=True)) > 1_000
+    assert [SHORTHAND.expand(message) for message in expanded] == expanded
