@@ -1,0 +1,271 @@
+"""Which type a gathered column has, and values as that type. What does not fit becomes null, for the quarantine to keep.
+
+Nothing is guessed: a value fits a type only where it can be told back from it. `007` is text, `12` in a column of
+numbers with a fraction is one of them, `2024-01-02` is a day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+MOMENT = pa.timestamp("us", tz="UTC")
+NAIVE = pa.timestamp("us")
+BIG = pa.decimal128(38, 0)
+"""Integers beyond 64 bits."""
+INT64_DIGITS = 19
+
+# Text that is a number, a truth value or a time, told back exactly (a fraction: as the nearest double).
+INTEGER_TEXT = r"^(0|-?[1-9][0-9]{0,37})$"
+FRACTION_TEXT = r"^-?((0|[1-9][0-9]*)?\.[0-9]+([eE][+-]?[0-9]{1,3})?|(0|[1-9][0-9]*)[eE][+-]?[0-9]{1,3})$"
+NUMBER_TEXT = f"{INTEGER_TEXT}|{FRACTION_TEXT}"
+TRUTH_TEXT = r"^(true|false|True|False|TRUE|FALSE)$"
+DAY_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+TIME_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
+
+
+def natural(seen: Iterable[pa.DataType]) -> pa.DataType:
+    """The narrowest type that holds values of all these types; text where there is no other."""
+    kinds = set(seen)
+    if len(kinds) == 1:
+        return kinds.pop()
+    if kinds and all(pa.types.is_integer(kind) for kind in kinds):
+        return BIG if pa.uint64() in kinds else pa.int64()
+    if kinds and all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+        return pa.float64()
+    if kinds and all(pa.types.is_integer(kind) or pa.types.is_decimal(kind) for kind in kinds):
+        return _wide_enough(kinds)
+    if kinds <= {pa.date32(), MOMENT} or kinds <= {pa.date32(), NAIVE}:
+        return MOMENT if MOMENT in kinds else NAIVE if NAIVE in kinds else pa.string()
+    return pa.string()
+
+
+def chosen(seen: Iterable[pa.DataType], *, known: pa.DataType | None) -> pa.DataType:
+    """The type for values of these types in a column that has the type `known` already.
+
+    It stays `known` where the values are told back from it, and where some are of it and the others are strays among
+    them. Else it is what the values are, and the lake says what that changes.
+    """
+    kinds = set(seen)
+    fresh = natural(kinds)
+    if known is None or not kinds:
+        return known or fresh
+    if known == pa.string() or all(_held(kind, known) for kind in kinds):
+        return known
+    return known if known in kinds and fresh == pa.string() else fresh
+
+
+def kinds_of_text(texts: pa.Array) -> set[pa.DataType]:
+    """The types that the texts of a file's column are of, each text of the narrowest it has."""
+    rest = texts.drop_null()
+    found: set[pa.DataType] = set()
+    for pattern, kind in (
+        (INTEGER_TEXT, pa.int64()),
+        (FRACTION_TEXT, pa.float64()),
+        (TRUTH_TEXT, pa.bool_()),
+        (DAY_TEXT, pa.date32()),
+        (TIME_TEXT, None),
+    ):
+        if not len(rest):
+            return found
+        matching = pc.match_substring_regex(rest, pattern)
+        if kind is None:
+            found |= kinds_of_times(rest.filter(matching), day=False)
+        elif pc.any(matching).as_py():
+            found |= _kinds_that_fit(rest.filter(matching), kind)
+        rest = rest.filter(pc.invert(matching))
+    return found | ({pa.string()} if len(rest) else set())
+
+
+def kinds_of_digits(texts: pa.Array) -> set[pa.DataType]:
+    """Whole numbers where all of it is digits, which may begin with zeros; else text."""
+    digits = pc.all(pc.match_substring_regex(texts, r"^[0-9]{1,18}$")).as_py()
+    return {pa.int64()} if digits else {pa.string()}
+
+
+def kinds_of_times(texts: pa.Array, *, day: bool = True) -> set[pa.DataType]:
+    """Days, moments (with a time zone), times without one, or text: what ISO 8601 makes of each."""
+    found: set[pa.DataType] = set()
+    for text in pc.unique(texts.drop_null()).to_pylist():
+        if day and _day(text) is not None:
+            found.add(pa.date32())
+        elif (time := _time(text)) is not None:
+            found.add(MOMENT if time.tzinfo else NAIVE)
+        else:
+            found.add(pa.string())
+    return found
+
+
+def fit(values: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The values as `kind`, null where one does not fit."""
+    if values.type == kind:
+        return values
+    if pa.types.is_null(values.type):
+        return pa.nulls(len(values), kind)
+    if kind == pa.string() and pa.types.is_binary(values.type):
+        return pa.array([None if value is None else bytes_as_text(value) for value in values.to_pylist()], kind)
+    if kind == pa.string():
+        return values.cast(kind)
+    if values.type == pa.string():
+        return _parsed(values, kind)
+    if kind == MOMENT and values.type == NAIVE:
+        return pc.assume_timezone(values, "UTC")
+    try:
+        return values.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return pa.array([_cast(value, kind) for value in values], kind)
+
+
+def bytes_as_text(value: bytes | bytearray) -> str:
+    """Bytes as text that tells them back: `\\x` and two digits for each."""
+    return f"\\x{value.hex()}"
+
+
+def said(kind: pa.DataType) -> str:
+    """A type as a reason names it."""
+    if pa.types.is_integer(kind):
+        return "a whole number of 64 bits"
+    if pa.types.is_decimal(kind):
+        return (
+            f"a number of {kind.scale} decimals and {kind.precision} digits at most"
+            if kind.scale
+            else "a whole number of 38 digits"
+        )
+    if pa.types.is_floating(kind):
+        return "a number that a double holds"
+    if pa.types.is_boolean(kind):
+        return "true or false"
+    if pa.types.is_date(kind):
+        return "a day (ISO 8601)"
+    if pa.types.is_timestamp(kind):
+        return "a time (ISO 8601)" if kind.tz else "a time without a zone (ISO 8601)"
+    return f"a value of type {kind}"
+
+
+def _wide_enough(kinds: set[pa.DataType]) -> pa.DataType:
+    decimals = [kind for kind in kinds if pa.types.is_decimal(kind)]
+    scale = max(kind.scale for kind in decimals)
+    digits = max(kind.precision - kind.scale for kind in decimals)
+    if len(decimals) < len(kinds):
+        digits = max(digits, INT64_DIGITS)
+    return pa.decimal128(digits + scale, scale) if digits + scale <= BIG.precision else pa.string()
+
+
+def _held(kind: pa.DataType, known: pa.DataType) -> bool:
+    """Whether a column of type `known` takes values of `kind`; one by one, where that depends on the value."""
+    if kind == known:
+        return True
+    if pa.types.is_integer(kind):
+        return bool(
+            known == pa.float64() or (pa.types.is_decimal(known) and known.precision - known.scale >= INT64_DIGITS)
+        )
+    if pa.types.is_decimal(kind) and pa.types.is_decimal(known):
+        return bool(known.scale >= kind.scale and known.precision - known.scale >= kind.precision - kind.scale)
+    return bool((kind == pa.date32() and pa.types.is_timestamp(known)) or (kind == NAIVE and known == MOMENT))
+
+
+def _kinds_that_fit(texts: pa.Array, kind: pa.DataType) -> set[pa.DataType]:
+    """`kind`, and for texts that look like it and are not (2024-02-30, 20 digits) what they are."""
+    fitted = _parsed(texts, kind)
+    found = {kind} if fitted.null_count < len(texts) else set()
+    if fitted.null_count:
+        found.add(BIG if kind == pa.int64() else pa.string())
+    return found
+
+
+def _parsed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Texts as what they say. All at once where all are plain numbers, else each distinct text once."""
+    pattern = INTEGER_TEXT if kind == pa.int64() else FRACTION_TEXT if kind == pa.float64() else None
+    if pattern and pc.all(pc.match_substring_regex(texts, pattern)).as_py():
+        try:
+            numbers = texts.cast(kind)
+        except pa.ArrowInvalid:  # one of them does not fit 64 bits
+            numbers = None
+        if numbers is not None and (kind == pa.int64() or pc.all(pc.is_finite(numbers)).as_py()):
+            return numbers
+    coded = texts.dictionary_encode()
+    values = pa.array([None if text is None else _parser(kind)(text) for text in coded.dictionary.to_pylist()], kind)
+    return values.take(coded.indices)
+
+
+def _parser(kind: pa.DataType) -> Callable[[str], Any]:
+    if pa.types.is_integer(kind):
+        return _integer
+    if pa.types.is_decimal(kind):
+        return lambda text: _decimal(text, kind)
+    if pa.types.is_floating(kind):
+        return _double
+    if pa.types.is_boolean(kind):
+        return lambda text: {"true": True, "false": False}.get(text.lower())
+    if pa.types.is_date(kind):
+        return _day
+    if pa.types.is_timestamp(kind):
+        return _moment if kind.tz else _naive
+    return lambda text: None
+
+
+def _integer(text: str) -> int | None:
+    number = int(text) if re.match(INTEGER_TEXT, text) else None
+    return number if number is not None and -(2**63) <= number < 2**63 else None
+
+
+def _decimal(text: str, kind: pa.DataType) -> Decimal | None:
+    if not re.match(NUMBER_TEXT, text):
+        return None
+    number = Decimal(text)
+    if number.adjusted() >= kind.precision - kind.scale:
+        return None
+    exact = round(number, kind.scale)
+    return exact if exact == number else None
+
+
+def _double(text: str) -> float | None:
+    if not re.match(NUMBER_TEXT, text):
+        return None
+    number = float(text)
+    if re.match(INTEGER_TEXT, text) and int(text) != number:
+        return None
+    return number if isfinite(number) else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    time = _time(text)
+    if time is None:
+        return None
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:  # the first or last day that there is, moved beyond
+        return None
+
+
+def _naive(text: str) -> datetime | None:
+    time = _time(text)
+    return time if time is not None and time.tzinfo is None else None
+
+
+def _cast(value: pa.Scalar, kind: pa.DataType) -> Any:  # a Python value of whatever type
+    try:
+        return value.cast(kind).as_py()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None

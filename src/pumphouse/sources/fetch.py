@@ -1,0 +1,203 @@
+"""One visit to the outside world, and what is kept of it: every answer's bytes, and a manifest that lists them.
+
+A visit asks the world (live) or answers from an earlier manifest (recorded). The code that reads is the same for both,
+so a source can be built again, also by changed code, without asking anybody.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import SourceError
+from pumphouse.lake.blobs import Blobs
+from pumphouse.lake.builds import Build
+from pumphouse.lake.context import Context
+
+Method = Literal["GET", "FILE", "TABLE", "ROWS"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What was asked, and which stored bytes were the answer. It holds no secret: sign-in is added below this layer."""
+
+    method: Method
+    address: str
+    """An address, a file relative to the project's folder, a table, or the number of a batch of rows."""
+    sha: str
+    size_bytes: int
+    status: int | None = None
+    url: str | None = None
+    """Where the answer came from in the end, after redirects."""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What one build was made from: the exchanges of one visit, or, for a rebuild, the manifests of several."""
+
+    at: datetime
+    cursor: Any = None  # a number or text: where the visit began
+    whole: bool
+    """Whether the table's content was this and nothing before it."""
+    exchanges: tuple[Exchange, ...] = ()
+    parts: tuple[str, ...] = ()
+
+
+class Visit:
+    """One visit: live until its answers are kept, or recorded. `exchanges` lists what was asked so far."""
+
+    def __init__(
+        self, blobs: Blobs, *, asset: str, at: datetime, cursor: Any, whole: bool, recorded: Recorded | None = None
+    ) -> None:
+        self.asset = asset
+        self.at = at
+        self.cursor = cursor
+        self.whole = whole
+        self.recorded = recorded
+        self.exchanges: list[Exchange] = []
+        self._blobs = blobs
+        self._answers: dict[tuple[Method, str], deque[Exchange]] = {}
+        for exchange in recorded.manifest.exchanges if recorded else ():
+            self._answers.setdefault((exchange.method, exchange.address), deque()).append(exchange)
+
+    @property
+    def latest(self) -> str:
+        """The bytes that were answered last: rows that are read now came from them."""
+        return self.exchanges[-1].sha if self.exchanges else ""
+
+    def keep(
+        self,
+        method: Method,
+        address: str,
+        body: bytes,
+        *,
+        status: int | None = None,
+        url: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Exchange:
+        """Store an answer's bytes and note the exchange."""
+        exchange = Exchange(
+            method=method,
+            address=address,
+            sha=self._blobs.put(body),
+            size_bytes=len(body),
+            status=status,
+            url=url,
+            headers=headers or {},
+        )
+        self.exchanges.append(exchange)
+        return exchange
+
+    def note(self, exchange: Exchange) -> None:
+        """Note an exchange whose bytes are stored already."""
+        self.exchanges.append(exchange)
+
+    def recall(self, method: Method, address: str) -> Exchange:
+        """What was answered when this was asked, in the order it was asked; the last answer also stands for later asking.
+
+        Raises SourceError for what was never asked.
+        """
+        answers = self._answers.get((method, address))
+        if not answers:
+            raise SourceError(
+                f"the stored answers hold none for {address}: the code now asks for something it did not ask then",
+                asset=self.asset,
+                mend=f"Ask the world again: pumphouse run {self.asset} --refetch",
+            )
+        exchange = answers.popleft() if len(answers) > 1 else answers[0]
+        self.exchanges.append(exchange)
+        return exchange
+
+    def body(self, exchange: Exchange) -> bytes:
+        """The stored bytes of an answer."""
+        return self._blobs.get(exchange.sha)
+
+    def path(self, exchange: Exchange) -> Path:
+        """The file that holds the bytes of an answer, to be read only."""
+        return self._blobs.path(exchange.sha)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A manifest with the name of its blob."""
+
+    sha: str
+    manifest: Manifest
+
+
+def visits(asset: Asset, context: Context, *, whole: bool) -> tuple[Visit, ...]:
+    """The visits whose rows make this build: one live one, or all recorded ones since the content was last whole.
+
+    `whole` says that the kind always fetches everything; a first visit and `--refetch` do so too.
+    """
+    lake = context.lake
+    if context.mode == "full" and (found := recorded_since_whole(lake.history(asset.name), lake.blobs)):
+        return tuple(
+            Visit(
+                lake.blobs,
+                asset=asset.name,
+                at=record.manifest.at,
+                cursor=record.manifest.cursor,
+                whole=record.manifest.whole,
+                recorded=record,
+            )
+            for record in found
+        )
+    last = lake.builds().get(asset.name)
+    from_start = whole or context.mode == "refetch" or last is None or asset.name not in lake.tables()
+    cursor = None if last is None or from_start else last.cursor
+    return (Visit(lake.blobs, asset=asset.name, at=context.now, cursor=cursor, whole=from_start),)
+
+
+def recorded_since_whole(history: tuple[Build, ...], blobs: Blobs) -> tuple[Recorded, ...]:
+    """The manifests that a table's content was made from, oldest first: back to the last that was the whole content.
+
+    A restored table goes on from the builds up to the snapshot it was restored to.
+    """
+    found: list[Recorded] = []
+    newest = history[-1].snapshot if history else 0
+    for build in reversed(history):
+        if build.snapshot > newest:
+            continue
+        if "restored" in build.detail:
+            newest = build.detail["restored"]
+            continue
+        if build.raw is None:
+            continue
+        record = Recorded(sha=build.raw, manifest=load(blobs, build.raw))
+        if record.manifest.parts:
+            found += [Recorded(sha=sha, manifest=load(blobs, sha)) for sha in reversed(record.manifest.parts)]
+        else:
+            found.append(record)
+        if record.manifest.whole:
+            break
+    return tuple(reversed(found))
+
+
+def last_visit(history: tuple[Build, ...], blobs: Blobs) -> Recorded | None:
+    """The manifest of the newest visit that the table's content was made from, or None before the first."""
+    found = recorded_since_whole(history, blobs)
+    return found[-1] if found else None
+
+
+def store(done: tuple[Visit, ...], blobs: Blobs, *, at: datetime) -> str:
+    """The name of the blob that lists what a build was made from: its live visit, or the recorded ones it was rebuilt from."""
+    parts = tuple(visit.recorded.sha for visit in done if visit.recorded)
+    if parts:
+        manifest = Manifest(at=at, whole=True, parts=parts)
+    else:
+        (visit,) = done
+        manifest = Manifest(at=visit.at, cursor=visit.cursor, whole=visit.whole, exchanges=tuple(visit.exchanges))
+    return blobs.put(msgspec.json.encode(manifest))
+
+
+def load(blobs: Blobs, sha: str) -> Manifest:
+    """The manifest in a blob."""
+    return msgspec.json.decode(blobs.get(sha), type=Manifest)

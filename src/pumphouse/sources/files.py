@@ -1,0 +1,213 @@
+"""Files: all that match a pattern become one table. Each file's bytes are stored before they are read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from pumphouse.declare.asset import Asset
+from pumphouse.declare.sources import Delimited, Files, FixedWidth
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.errors import ConfigError, SourceError
+from pumphouse.lake.blobs import Blobs
+from pumphouse.lake.context import Built, Connection, Context
+from pumphouse.lake.lake import Lake
+from pumphouse.sources import delimited, fixed_width, json_files, parquet_files
+from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit
+from pumphouse.sources.landing import gather
+from pumphouse.sources.spool import Spool
+from pumphouse.sources.texts import StoredFile
+from pumphouse.sources.web import asking
+
+FILES_MAX = 100_000
+MODIFIED = "modified-ns"
+NAMES_SHOWN_MAX = 5
+
+Reader = Callable[[StoredFile, Spool, DuckDB], bool]
+"""Reads a file into the spool; false where there is nothing in it."""
+
+
+def build(asset: Asset, context: Context) -> Built:
+    """The rows of all files that match, in the order of their names."""
+    spec: Files = asset.spec
+
+    def read(visit: Visit, spool: Spool) -> None:
+        if visit.recorded:
+            for exchange in visit.recorded.manifest.exchanges:
+                visit.note(exchange)
+        elif is_address(spec.pattern):
+            _download(asset, visit)
+        else:
+            _copy(asset, context, visit)
+        engine = context.lake.engine.fork()
+        try:
+            _read_all(asset, visit, spool, engine)
+        finally:
+            engine.close()
+
+    return gather(asset, context, read, cursor=spec.cursor)
+
+
+def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
+    """Whether a file came, went or changed since the table was built: a look at sizes and times, and where only a time
+    differs, at the bytes. An address can't be looked at without a fetch, so it counts as unchanged.
+    """
+    spec: Files = asset.spec
+    if is_address(spec.pattern):
+        return False
+    last = last_visit(lake.history(asset.name), lake.blobs)
+    if last is None:
+        return True
+    known = _by_name(last)
+    try:
+        paths = matching(asset, folder)
+    except SourceError:  # a build says so
+        return True
+    if [name_in(folder, path) for path in paths] != list(known):
+        return True
+    return any(_is_other(path, exchange) for path, exchange in zip(paths, known.values(), strict=True))
+
+
+def is_address(pattern: str) -> bool:
+    """Whether a pattern is the address of one file on the web."""
+    return pattern.startswith(("http://", "https://"))
+
+
+def matching(asset: Asset, folder: Path) -> list[Path]:
+    """The files that match, by name. Raises SourceError where there are none, or more than FILES_MAX."""
+    pattern = asset.spec.pattern
+    if Path(pattern).is_absolute():
+        raise ConfigError(
+            f"pattern '{pattern}' is absolute",
+            asset=asset.name,
+            place=asset.place,
+            mend="Give it relative to the project's folder.",
+        )
+    found = sorted((path for path in folder.glob(pattern) if path.is_file()), key=lambda path: name_in(folder, path))
+    if not 0 < len(found) <= FILES_MAX:
+        raise SourceError(
+            f"{len(found):,} files match '{pattern}'" if found else f"no file matches '{pattern}' in {folder}",
+            asset=asset.name,
+            place=asset.place,
+            mend=f"At most {FILES_MAX:,} are read." if found else _nearest(pattern, folder),
+        )
+    return found
+
+
+def name_in(folder: Path, path: Path) -> str:
+    """A file's name relative to the project's folder, with forward slashes."""
+    return path.relative_to(folder).as_posix()
+
+
+def _nearest(pattern: str, folder: Path) -> str:
+    parent = (folder / pattern).parent
+    while "*" in str(parent) or not parent.is_dir():
+        parent = parent.parent
+    names = sorted(path.name for path in parent.iterdir())
+    near = get_close_matches(PurePosixPath(pattern).name, names, n=NAMES_SHOWN_MAX, cutoff=0.3)
+    shown = ", ".join(near or names[:NAMES_SHOWN_MAX])
+    return f"In {parent} there is {shown}." if shown else f"There is nothing in {parent}."
+
+
+def _copy(asset: Asset, context: Context, visit: Visit) -> None:
+    """Store each file's bytes, those apart that have the size and time of the last visit."""
+    blobs = context.lake.blobs
+    last = last_visit(context.lake.history(asset.name), blobs)
+    known = _by_name(last) if last else {}
+    for path in matching(asset, context.folder):
+        name = name_in(context.folder, path)
+        try:
+            before = known.get(name)
+            if before and context.mode != "refetch" and _looks_same(path, before) and blobs.has(before.sha):
+                visit.note(before)
+            else:
+                visit.note(_stored(path, name, blobs))
+        except OSError as error:
+            raise SourceError(
+                f"{name} can't be read: {error.strerror}", asset=asset.name, mend="Is it there, and yours to read?"
+            ) from None
+
+
+def _stored(path: Path, name: str, blobs: Blobs) -> Exchange:
+    # Looked at before it is copied: a change in between is seen as one by the next run.
+    stat = path.stat()
+    return Exchange(
+        method="FILE",
+        address=name,
+        sha=blobs.put_file(path),
+        size_bytes=stat.st_size,
+        headers={MODIFIED: str(stat.st_mtime_ns)},
+    )
+
+
+def _looks_same(path: Path, exchange: Exchange) -> bool:
+    stat = path.stat()
+    return (stat.st_size, str(stat.st_mtime_ns)) == (exchange.size_bytes, exchange.headers.get(MODIFIED))
+
+
+def _is_other(path: Path, exchange: Exchange) -> bool:
+    if _looks_same(path, exchange):
+        return False
+    if path.stat().st_size != exchange.size_bytes:
+        return True
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() != exchange.sha
+
+
+def _by_name(last: Recorded) -> dict[str, Exchange]:
+    return {exchange.address: exchange for exchange in last.manifest.exchanges}
+
+
+def _download(asset: Asset, visit: Visit) -> None:
+    address = asset.spec.pattern
+    with asking(Connection(name=asset.name, url=address), visit) as asker:
+        answer = asker.get(address)
+    if answer.status >= 400:
+        raise SourceError(f"{answer.url} answered {answer.status}", asset=asset.name, mend="Is the address right?")
+
+
+def _read_all(asset: Asset, visit: Visit, spool: Spool, engine: DuckDB) -> None:
+    spec: Files = asset.spec
+    empty = []
+    for exchange in visit.exchanges:
+        name = exchange.address
+        file = StoredFile(asset=asset.name, name=name, sha=exchange.sha, path=visit.path(exchange))
+        if not (exchange.size_bytes and _reader(asset, name, spec.format)(file, spool, engine)):
+            empty.append(name)
+        if spool.is_full:
+            break
+    if empty and len(empty) == len(visit.exchanges):
+        raise SourceError(
+            f"{', '.join(empty[:NAMES_SHOWN_MAX])}: nothing in it",
+            asset=asset.name,
+            mend="Was it written to its end? Fetch it again.",
+        )
+    if empty:
+        spool.warnings.append(f"{len(empty):,} of {len(visit.exchanges):,} files are empty, the first is {empty[0]}")
+
+
+def _reader(asset: Asset, name: str, form: FixedWidth | Delimited | None) -> Reader:
+    if isinstance(form, FixedWidth):
+        return lambda file, spool, _: fixed_width.read(file, form, spool)
+    if isinstance(form, Delimited):
+        return lambda file, spool, engine: delimited.read(file, form, spool, engine)
+    ending = PurePosixPath(urlsplit(name).path.removesuffix(".gz")).suffix.lower()
+    match ending:
+        case ".csv" | ".tsv":
+            chosen = Delimited(delimiter="\t" if ending == ".tsv" else None)
+            return lambda file, spool, engine: delimited.read(file, chosen, spool, engine)
+        case ".json":
+            return lambda file, spool, _: json_files.read_list(file, spool)
+        case ".jsonl" | ".ndjson":
+            return lambda file, spool, _: json_files.read_lines(file, spool)
+        case ".parquet":
+            return lambda file, spool, _: parquet_files.read(file, spool)
+    raise ConfigError(
+        f"{name}: its ending does not say what is in it",
+        asset=asset.name,
+        place=asset.place,
+        mend="Say it: format=ph.csv(...) or ph.fixed_width(...). Endings that do are csv, tsv, json, jsonl and parquet, also with .gz.",
+    )

@@ -1,0 +1,124 @@
+"""Sources written as a function: a generator over services that yields rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from types import GeneratorType
+from typing import Any
+
+import pyarrow as pa
+
+from pumphouse.declare.asset import Asset
+from pumphouse.declare.sources import FunctionSource
+from pumphouse.errors import ConfigError, SourceError
+from pumphouse.lake.context import Built, Context
+from pumphouse.sources.fetch import Visit
+from pumphouse.sources.http import CursorValue, HttpConnection
+from pumphouse.sources.landing import gather
+from pumphouse.sources.rows import Batch, batch_of, batch_of_arrow, from_bytes, to_bytes
+from pumphouse.sources.spool import BATCH_ROWS, Spool
+from pumphouse.sources.web import asking
+
+
+def build(asset: Asset, context: Context) -> Built:
+    """The rows that the function yields become the table.
+
+    A function that asks for `ph.Http` is run again over the stored answers to rebuild its table. What any other function
+    yields is its raw form: it is stored before it is looked at, and a rebuild reads it without running the function.
+    """
+    spec: FunctionSource = asset.spec
+    function = context.declaration.function if context.declaration else None
+    assert function is not None  # kinds in Python come with it
+    asks_http = any(service == "Http" for _, service in asset.services)
+
+    def read(visit: Visit, spool: Spool) -> None:
+        if asks_http:
+            _read_answers(asset, context, function, visit, spool)
+        elif visit.recorded:
+            for exchange in visit.recorded.manifest.exchanges:
+                spool.add_columns(from_bytes(visit.body(exchange)), raw=exchange.sha)
+        else:
+            _read_rows(asset, context, function, visit, spool)
+
+    return gather(asset, context, read, cursor=spec.cursor, history=spec.history)
+
+
+def _read_answers(asset: Asset, context: Context, function: Callable[..., Any], visit: Visit, spool: Spool) -> None:
+    if asset.spec.connection is None:
+        raise ConfigError(
+            f"'{asset.name}' asks for ph.Http and names no connection",
+            asset=asset.name,
+            mend='Name one: @ph.source(connection="..."), and add it to pumphouse.toml.',
+        )
+    connection = context.connection(asset.spec.connection)
+    with asking(connection, visit) as asker:
+        http = HttpConnection(connection, asker, asset=asset.name)
+        for rows in _yielded(asset, function, _arguments(asset, context, visit, http=http), spool):
+            if isinstance(rows, list):
+                spool.add_rows(rows, raw=visit.latest)
+            else:
+                spool.add_arrow(rows, raw=visit.latest)
+
+
+def _read_rows(asset: Asset, context: Context, function: Callable[..., Any], visit: Visit, spool: Spool) -> None:
+    for batch in _batches(
+        _yielded(asset, function, _arguments(asset, context, visit, http=None), spool), asset=asset.name
+    ):
+        exchange = visit.keep("ROWS", f"rows {len(visit.exchanges) + 1}", to_bytes(batch))
+        spool.add_columns(batch, raw=exchange.sha)
+
+
+def _batches(pieces: Iterable[list[dict[str, Any]] | pa.RecordBatch], *, asset: str) -> Iterator[Batch]:
+    """What came, in batches worth a blob each."""
+    waiting: list[dict[str, Any]] = []
+    for piece in pieces:
+        if isinstance(piece, list):
+            waiting += piece
+        if waiting and (len(waiting) >= BATCH_ROWS or not isinstance(piece, list)):
+            yield batch_of(waiting, asset=asset)
+            waiting = []
+        if not isinstance(piece, list):
+            yield batch_of_arrow(piece, asset=asset)
+    if waiting:
+        yield batch_of(waiting, asset=asset)
+
+
+def _arguments(asset: Asset, context: Context, visit: Visit, *, http: HttpConnection | None) -> dict[str, Any]:
+    given: Mapping[str, Any] = {"Http": http, "Cursor": CursorValue(visit.cursor)}
+    settings = {name: context.settings[name] for name in asset.settings if name in context.settings}
+    return {**{parameter: given[service] for parameter, service in asset.services}, **settings}
+
+
+def _yielded(
+    asset: Asset, function: Callable[..., Any], arguments: dict[str, Any], spool: Spool
+) -> Iterator[list[dict[str, Any]] | pa.RecordBatch]:
+    """What the function yields, as lists of rows or Arrow batches, until a sample has enough."""
+    yielding = function(**arguments)
+    if isinstance(yielding, dict | str | bytes) or not isinstance(yielding, Iterable):
+        raise _no_rows(asset, yielding, did="returned")
+    with ExitStack() as stack:
+        if isinstance(yielding, GeneratorType):
+            stack.enter_context(closing(yielding))
+        for piece in yielding:
+            if isinstance(piece, dict):
+                yield [piece]
+            elif isinstance(piece, pa.RecordBatch):
+                yield piece
+            elif isinstance(piece, pa.Table):
+                yield from piece.to_batches() or [pa.RecordBatch.from_pylist([], piece.schema)]
+            elif isinstance(piece, list) and all(isinstance(row, dict) for row in piece):
+                yield piece
+            else:
+                raise _no_rows(asset, piece, did="yielded")
+            if spool.is_full:
+                return
+
+
+def _no_rows(asset: Asset, value: object, *, did: str) -> SourceError:
+    return SourceError(
+        f"'{asset.name}' {did} a value of type {type(value).__name__}",
+        asset=asset.name,
+        place=asset.place,
+        mend="Yield a dict for each row, a list of such dicts, or Arrow: yield from http.pages(...).",
+    )

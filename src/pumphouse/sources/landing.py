@@ -1,0 +1,245 @@
+"""What was gathered meets what is there: the one path by which every source becomes a table.
+
+    visit -> read -> spool -> types -> rows and cells held back -> staged files -> one commit
+
+`read` is all that differs between files, databases, functions and websites.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from pumphouse.declare.asset import Asset
+from pumphouse.declare.sources import Mode, mode
+from pumphouse.declare.tables import Check
+from pumphouse.engines.engine import HIDDEN_COLUMNS, Written
+from pumphouse.engines.parameters import bind
+from pumphouse.engines.parquet import write_batches
+from pumphouse.errors import ConfigError, SourceError
+from pumphouse.lake.builds import Counts
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.context import Built, Context
+from pumphouse.sources import columns, fetch, merging
+from pumphouse.sources.fetch import Visit
+from pumphouse.sources.rows import require_names
+from pumphouse.sources.shaping import ORDER, Shape, Shaping
+from pumphouse.sources.spool import Spool
+
+Read = Callable[[Visit, Spool], None]
+"""Reads all that a visit has to give into the spool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Landing:
+    """A build on its way: how its rows meet the table's, and what there is of the table."""
+
+    asset: Asset
+    context: Context
+    how: Mode
+    cursor: str | None
+    history: bool
+    visits: tuple[Visit, ...]
+    known: dict[str, pa.DataType]
+    """The table's columns; empty before the first build."""
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether the table becomes what these visits brought, and nothing that was there before."""
+        return self.visits[0].whole and not self.compares
+
+    @property
+    def compares(self) -> bool:
+        """Whether all there is came from the world just now, to be compared with the table key by key."""
+        return self.how == "compare" and not self.history and self.context.mode == "normal" and bool(self.known)
+
+
+def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = None, history: bool = False) -> Built:
+    """Build a gathered asset. Raises SourceError; what was read before it stays stored, and nothing is committed."""
+    if history and not asset.common.key:
+        raise ConfigError(
+            f"'{asset.name}' keeps a history of no key", asset=asset.name, mend="Declare key=... beside history=True."
+        )
+    how = mode(key=asset.common.key, cursor=cursor)
+    landing = _Landing(
+        asset=asset,
+        context=context,
+        how=how,
+        cursor=cursor,
+        history=history,
+        visits=fetch.visits(asset, context, whole=how in ("replace", "compare") and not history),
+        known=_known(asset, context),
+    )
+    times = (asset.common.time.event, asset.common.time.known, cursor)
+    with Spool(
+        context.lake.folder / "scratch" / f"gather_{asset.name}",
+        asset=asset.name,
+        run=context.run,
+        times=frozenset(name for name in times if name),
+        rows_max=context.sample,
+        progress=context.progress,
+    ) as spool:
+        for visit in landing.visits:
+            spool.begin(visit)
+            read(visit, spool)
+        spool.flush()
+        if _has_same_answers(landing):
+            return Built(asset=asset.name, snapshot=None, note="nothing new")
+        return _land(landing, spool)
+
+
+def _known(asset: Asset, context: Context) -> dict[str, pa.DataType]:
+    if asset.name not in context.lake.tables():
+        return {}
+    return {
+        field.name: columns.MOMENT if pa.types.is_timestamp(field.type) and field.type.tz else field.type
+        for field in context.lake.stored_schema(asset.name)
+        if field.name not in HIDDEN_COLUMNS
+    }
+
+
+def _has_same_answers(landing: _Landing) -> bool:
+    """Whether everything was asked for and got the very bytes that the table was made from."""
+    if not landing.known or landing.context.mode != "normal" or not landing.visits[0].whole:
+        return False
+    lake = landing.context.lake
+    last = fetch.last_visit(lake.history(landing.asset.name), lake.blobs)
+    now = [(exchange.address, exchange.sha) for exchange in landing.visits[0].exchanges]
+    return last is not None and [(exchange.address, exchange.sha) for exchange in last.manifest.exchanges] == now
+
+
+def _land(landing: _Landing, spool: Spool) -> Built:
+    asset, lake = landing.asset, landing.context.lake
+    if not spool.rows and not spool.ledger.rows:
+        _refuse_emptiness(landing, spool)
+        if landing.known and not landing.starts_over:
+            return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
+    lines_withheld = spool.ledger.rows
+    stem = f"{asset.name}_{uuid.uuid4().hex}"
+    shaping = Shaping(spool, _shape(landing, spool))
+    rows, merged = _stage(landing, shaping, folder=spool.folder, stem=stem)
+    entries = merging.new_entries(
+        lake, spool.ledger.close(), table=None if landing.starts_over else asset.name, stem=f"{stem}_quarantine"
+    )
+
+    commit = landing.context.begin(asset)
+    if landing.starts_over:
+        commit.replace(asset.name, rows, key=() if landing.history else asset.common.key)
+        commit.replace_quarantine(asset.name, entries)
+    else:
+        _add(landing, commit, rows, stem=stem)
+        commit.quarantine(asset.name, entries)
+    commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
+    commit.raw(fetch.store(landing.visits, lake.blobs, at=landing.context.now))
+    _add_checks(landing, commit)
+    held_back = spool.ledger.rows + shaping.dropped + merged
+    counts = Counts(
+        rows_in=spool.rows + lines_withheld,
+        rows_out=spool.rows + lines_withheld - held_back,
+        quarantined=spool.ledger.cells,
+        dropped=shaping.dropped,
+        merged=merged,
+        withheld=spool.ledger.rows,
+    )
+    build = commit.publish(counts)
+    return Built(
+        asset=asset.name,
+        snapshot=build.snapshot if build else None,
+        counts=counts,
+        note="" if build else "nothing new",
+        warnings=(*spool.warnings, *(build.detail.get("warnings", ()) if build else ())),
+    )
+
+
+def _refuse_emptiness(landing: _Landing, spool: Spool) -> None:
+    """Raise SourceError where no row came, and that would empty a table or make one without columns."""
+    name, context = landing.asset.name, landing.context
+    if not landing.known and not spool.kinds:
+        raise SourceError(
+            f"'{name}' has given no row yet, so its columns are not known",
+            asset=name,
+            mend="Run again when there is one.",
+        )
+    is_all = context.mode == "normal" and (landing.starts_over or landing.compares)
+    if is_all and landing.known and merging.has_rows(context.lake, name):
+        raise SourceError(
+            f"'{name}' gave no row, and its table would be emptied",
+            asset=name,
+            mend=f"If there really is none any more: pumphouse run {name} --refetch",
+        )
+
+
+def _shape(landing: _Landing, spool: Spool) -> Shape:
+    asset, known, context = landing.asset, landing.known, landing.context
+    if spool.kinds:
+        require_names(_declared(landing), spool.kinds, asset=asset.name)
+    keeps_types = context.mode != "refetch" and not context.accept_schema
+    kinds = {
+        name: spool.kind_of(name, known=known.get(name) if keeps_types or not seen else None)
+        for name, seen in spool.kinds.items()
+    }
+    missing = {name: kind for name, kind in known.items() if name not in kinds}
+    # Rows that are dicts leave out what is null. But where a column went and another came, it may be a rename: the lake asks.
+    if not spool.has_every_column and not kinds.keys() - known.keys():
+        kinds |= missing
+    return Shape(
+        asset=asset.name,
+        kinds=kinds or known,
+        key=asset.common.key,
+        required=asset.common.required,
+        cursor=landing.cursor,
+        appends=landing.how == "append",
+        known=asset.common.time.known,
+    )
+
+
+def _declared(landing: _Landing) -> dict[str, str]:
+    """The columns that the declaration names, and what for."""
+    common = landing.asset.common
+    return {
+        **dict.fromkeys(common.required, "the required column"),
+        **({common.time.event: "the time of the event"} if common.time.event else {}),
+        **({common.time.known: "the time it was known"} if common.time.known else {}),
+        **({landing.cursor: "the cursor"} if landing.cursor else {}),
+        **dict.fromkeys(common.key, "the key"),
+    }
+
+
+def _stage(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
+    """Files of the rows for the table in the lake's data path, and how many rows were merged into others of their key."""
+    lake, key, schema = landing.context.lake, landing.asset.common.key, shaping.shape.schema
+    if not key:
+        plain = pa.schema([field for field in schema if field.name != ORDER])
+        return lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=stem), 0
+    arrived = write_batches(shaping.batches(), schema, folder=folder, stem="arrived")
+    if not landing.history:
+        rows = merging.last_of_key(lake, arrived, key=key, stem=stem)
+        return rows, arrived.rows - rows.rows
+    found = merging.last_of_key_and_visit(lake, arrived, key=key, folder=folder)
+    existing = None if landing.starts_over else lake.scan(landing.asset.name)
+    return merging.new_versions(lake, found, existing=existing, key=key, stem=stem), arrived.rows - found.rows
+
+
+def _add(landing: _Landing, commit: Commit, rows: Written, *, stem: str) -> None:
+    """Add rows to the table that is there."""
+    name, key = landing.asset.name, landing.asset.common.key
+    if landing.history or landing.how == "append":
+        commit.append(name, rows)
+        return
+    commit.upsert(name, rows, key=key)
+    if landing.compares:
+        lake = landing.context.lake
+        gone = merging.keys_gone(lake, rows, existing=lake.scan(name), key=key, stem=f"{stem}_gone")
+        commit.delete_keys(name, gone, key=key)
+
+
+def _add_checks(landing: _Landing, commit: Commit) -> None:
+    context = landing.context
+    for check in context.assets.values():
+        if isinstance(check.spec, Check) and check.spec.asset == landing.asset.name:
+            condition = bind(check.spec.condition, {**context.settings, "today": context.today})
+            commit.check(condition, table=landing.asset.name, name=check.name, severity=check.spec.severity)

@@ -1,0 +1,159 @@
+"""Batches as they came become batches of the table: typed, keyed, dated. What can't go along goes to the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pumphouse.errors import SourceError
+from pumphouse.sources import columns
+from pumphouse.sources.rows import as_text
+from pumphouse.sources.spool import RAW, Spool, Spooled
+
+ORDER = "_order"
+"""A column for the time of landing: the number of a row in all that came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What a table's rows look like, and which of them may not go in."""
+
+    asset: str
+    kinds: Mapping[str, pa.DataType]
+    key: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    cursor: str | None = None
+    appends: bool = False
+    """Whether rows only ever come once: those up to the cursor are dropped."""
+    known: str | None = None
+    """The column that says when a row was known."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The table's columns, then the lake's own, then ORDER."""
+        own = [("_loaded_at", columns.MOMENT), (RAW, pa.string()), ("_known_at", columns.MOMENT), (ORDER, pa.int64())]
+        return pa.schema([*self.kinds.items(), *own])
+
+    @property
+    def needed(self) -> dict[str, str]:
+        """Columns without which a row is withheld, and what they are."""
+        cursor = {self.cursor: "cursor"} if self.cursor and self.appends else {}
+        return {**dict.fromkeys(self.required, "required column"), **cursor, **dict.fromkeys(self.key, "key")}
+
+
+class Shaping:
+    """One pass over a spool. `dropped` and `newest` are complete when `batches` has ended."""
+
+    def __init__(self, spool: Spool, shape: Shape) -> None:
+        self.dropped = 0
+        """Rows that were there already, by the cursor."""
+        self.newest: Any = None  # a number or text: the largest value of the cursor's column, as the source wrote it
+        self._spool = spool
+        self.shape = shape
+        self._largest: Any = None  # the same value as the column's type, to compare with
+        self._rows = 0
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The table's rows, in the order in which they came."""
+        for spooled in self._spool.read():
+            yield self._shaped(spooled)
+
+    def _shaped(self, spooled: Spooled) -> pa.RecordBatch:
+        shape, came = self.shape, spooled.columns
+        length = len(came[RAW].values)
+        original = {name: came[name].values if name in came else pa.nulls(length) for name in shape.kinds}
+        cells = {name: self._spool.cells_of(name, original[name], kind) for name, kind in shape.kinds.items()}
+        kept = self._withhold(spooled, original, cells)
+        if shape.cursor:
+            self._follow(original[shape.cursor], cells[shape.cursor])
+            if shape.appends and spooled.visit.cursor is not None:
+                later = self._later(cells[shape.cursor], spooled.visit.cursor)
+                self.dropped += pc.sum(pc.and_(kept, pc.invert(later))).as_py() or 0
+                kept = pc.and_(kept, later)
+        self._quarantine(spooled, original, cells, kept)
+        loaded = pa.array([spooled.visit.at] * length, columns.MOMENT)
+        own = [loaded, came[RAW].values.cast(pa.string()), self._known_at(cells, loaded)]
+        order = pa.array(range(self._rows, self._rows + length), pa.int64())
+        self._rows += length
+        return pa.RecordBatch.from_arrays([*cells.values(), *own, order], schema=shape.schema).filter(kept)
+
+    def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array]) -> pa.Array:
+        """Which rows go in; the others are in the ledger, whole."""
+        kept = pa.array([True] * len(spooled.columns[RAW].values))
+        for name, what in self.shape.needed.items():
+            there = pc.is_valid(cells[name])
+            for at in pc.indices_nonzero(pc.and_(kept, pc.invert(there))).to_pylist():
+                value = original[name][at].as_py()
+                why = (
+                    "is null" if value is None else f"is not {columns.said(self.shape.kinds[name])}: {as_text(value)!r}"
+                )
+                row = {column: came.values[at].as_py() for column, came in spooled.columns.items() if column != RAW}
+                text = as_text({column: cell for column, cell in row.items() if cell is not None})
+                self._spool.ledger.row(
+                    row_id=hashlib.sha256(text.encode()).hexdigest()[:16],
+                    original=text,
+                    reason=f"{what} '{name}' {why}",
+                )
+            kept = pc.and_(kept, there)
+        return kept
+
+    def _quarantine(
+        self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array], kept: pa.Array
+    ) -> None:
+        """Put the originals of cells that became null into the ledger, for rows that go in."""
+        for name, kind in self.shape.kinds.items():
+            if cells[name].null_count == original[name].null_count:
+                continue
+            lost = pc.and_(pc.and_(pc.is_valid(original[name]), pc.is_null(cells[name])), kept)
+            for at in pc.indices_nonzero(lost).to_pylist():
+                self._spool.ledger.cell(
+                    row_id=self._row_id(spooled, cells, at),
+                    column=name,
+                    original=as_text(original[name][at].as_py()),
+                    reason=f"is not {columns.said(kind)}",
+                )
+
+    def _row_id(self, spooled: Spooled, cells: dict[str, pa.Array], at: int) -> str:
+        """A row's key, or the stored bytes it came from with its number among the rows of its visit."""
+        if self.shape.key:
+            return "|".join(as_text(cells[name][at].as_py()) for name in self.shape.key)
+        return f"{spooled.columns[RAW].values[at].as_py()[:12]}:{spooled.first_row + at}"
+
+    def _follow(self, original: pa.Array, cells: pa.Array) -> None:
+        """Remember the largest value of the cursor's column."""
+        largest = pc.max(cells)
+        if largest.is_valid and (self._largest is None or largest.as_py() > self._largest):
+            self._largest = largest.as_py()
+            value = original[pc.index(cells, largest).as_py()].as_py()
+            self.newest = (
+                value if isinstance(value, int | float | str) and not isinstance(value, bool) else as_text(value)
+            )
+
+    def _later(self, cells: pa.Array, cursor: Any) -> pa.Array:
+        start = columns.fit(pa.array([cursor]), cells.type)[0]
+        if not start.is_valid:
+            raise SourceError(
+                f"cursor '{self.shape.cursor}' stood at {cursor!r}, and now its column holds {columns.said(cells.type)}",
+                asset=self.shape.asset,
+                mend=f"Read it from the start: pumphouse run {self.shape.asset} --refetch",
+            )
+        return pc.fill_null(pc.greater(cells, start), False)  # noqa: FBT003
+
+    def _known_at(self, cells: dict[str, pa.Array], loaded: pa.Array) -> pa.Array:
+        """When each row was known: its declared column, and where that has nothing to say, when it was loaded."""
+        name = self.shape.known
+        if name is None:
+            return loaded
+        values = cells[name]
+        if not pa.types.is_temporal(values.type):
+            raise SourceError(
+                f"'{name}' is declared to be when a row was known, and it holds {columns.said(values.type)}",
+                asset=self.shape.asset,
+                mend="Declare a column of days or times (ISO 8601).",
+            )
+        return pc.coalesce(columns.fit(values, columns.MOMENT), loaded)

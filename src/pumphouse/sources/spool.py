@@ -1,0 +1,235 @@
+"""What a build gathers, kept on disk batch by batch until it is known which types its columns have.
+
+Types are seen over everything that comes before one row is written: the thousandth page may be the first with a
+fraction. So a batch goes to a scratch file as it came, and is read once more with the types that fit all.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pumphouse.engines.engine import Written
+from pumphouse.engines.parquet import ParquetFiles
+from pumphouse.lake.builds import QUARANTINE_SCHEMA
+from pumphouse.sources import columns
+from pumphouse.sources.fetch import Visit
+from pumphouse.sources.rows import Batch, Column, batch_of, batch_of_arrow, from_bytes, to_bytes
+
+BATCH_ROWS = 50_000
+STEP = "gather"
+STEP_VERSION = "1"
+
+Form = Literal["text", "digits"] | Any  # or an Arrow type, which has no type of its own for a checker
+"""How the text of a file's column is read: whatever all of it is, digits, or as one declared type."""
+
+
+RAW = "_raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spooled:
+    """A batch as it came: the visit it came with, its first row's number in that visit, and its columns.
+
+    The column RAW names the stored bytes that each row came from.
+    """
+
+    visit: Visit
+    first_row: int
+    columns: Batch
+
+
+class Ledger:
+    """Rows for a table's quarantine, written as they come."""
+
+    def __init__(self, folder: Path, *, run: str) -> None:
+        self._files = ParquetFiles(folder, "quarantine", QUARANTINE_SCHEMA)
+        self._run = run
+        self._waiting: list[dict[str, str]] = []
+        self.cells = 0
+        self.rows = 0
+
+    def cell(self, *, row_id: str, column: str, original: str, reason: str) -> None:
+        """Keep the original of a cell that became null."""
+        self.cells += 1
+        self._keep(row_id=row_id, column=column, original=original, reason=reason)
+
+    def row(self, *, row_id: str, original: str, reason: str) -> None:
+        """Keep a row, or a line, that is withheld."""
+        self.rows += 1
+        self._keep(row_id=row_id, column="*", original=original, reason=reason)
+
+    def close(self) -> Written:
+        """The files with everything that was kept."""
+        self._flush()
+        return self._files.close()
+
+    def _keep(self, **entry: str) -> None:
+        self._waiting.append({**entry, "step": STEP, "step_version": STEP_VERSION, "run": self._run})
+        if len(self._waiting) == BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._files.write(pa.RecordBatch.from_pylist(self._waiting, QUARANTINE_SCHEMA))
+            self._waiting = []
+
+
+class Spool:
+    """Rows on their way: `add_*` takes them, `kinds` says which types were seen, `read` gives them back.
+
+    Use it in a `with` block: it leaves no file behind. `times` are columns whose text is read as days or moments where
+    any of it is one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        asset: str,
+        run: str,
+        times: frozenset[str] = frozenset(),
+        rows_max: int | None = None,
+        progress: Callable[[int], None] = lambda rows: None,
+    ) -> None:
+        # A build that was killed left its files; one build of an asset runs at a time.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.ledger = Ledger(folder, run=run)
+        self.warnings: list[str] = []
+        self.rows = 0
+        self.kinds: dict[str, set[pa.DataType]] = {}
+        self.forms: dict[str, Form | None] = {}
+        self.has_every_column = True
+        """False once rows came as dicts, where a column that is always null may not come at all."""
+        self.folder = folder
+        self._asset = asset
+        self._times = times
+        self._rows_max = rows_max
+        self._progress = progress
+        self._batches: list[tuple[Visit, int, Path]] = []
+        self._visit: Visit | None = None
+        self._rows_of_visit = 0
+        self._waiting: list[Mapping[str, Any]] = []
+        self._waiting_raw: list[str] = []
+
+    def __enter__(self) -> Spool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a sample has all the rows it wants: a reader stops here."""
+        return self._rows_max is not None and self.rows >= self._rows_max
+
+    def begin(self, visit: Visit) -> None:
+        """What comes from here on came with this visit."""
+        self.flush()
+        self._visit, self._rows_of_visit = visit, 0
+
+    def declare(self, forms: Mapping[str, Form | None]) -> None:
+        """Columns that come, also where no row does, with how their text is read; None where only the values tell."""
+        self.forms |= forms
+        for name, form in forms.items():
+            self.kinds.setdefault(name, set())
+            if isinstance(form, pa.DataType):
+                self.kinds[name] |= {form}
+
+    def add_rows(self, rows: Sequence[Mapping[str, Any]], *, raw: str) -> None:
+        """Take rows that came from the stored bytes `raw`."""
+        self.has_every_column = False
+        rows = self._wanted(rows)
+        self._waiting += rows
+        self._waiting_raw += [raw] * len(rows)
+        self._count(len(rows))
+        if len(self._waiting) >= BATCH_ROWS:
+            self.flush()
+
+    def add_arrow(self, batch: pa.RecordBatch, *, raw: str) -> None:
+        """Take the rows of an Arrow batch; one without rows still says which columns there are."""
+        self.flush()
+        for start in range(0, max(batch.num_rows, 1), BATCH_ROWS):
+            piece = self._wanted(batch.slice(start, BATCH_ROWS))
+            self._count(piece.num_rows)
+            self._keep(batch_of_arrow(piece, asset=self._asset), [raw] * piece.num_rows)
+
+    def add_columns(self, batch: Batch, *, raw: str) -> None:
+        """Take columns of one length."""
+        self.flush()
+        length = len(next(iter(batch.values())).values)
+        wanted = length if self._rows_max is None else min(length, self._rows_max - self.rows)
+        self._count(wanted)
+        self._keep(
+            {name: Column(column.values[:wanted], column.kinds) for name, column in batch.items()}, [raw] * wanted
+        )
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._waiting:
+            self._keep(batch_of(self._waiting, asset=self._asset), self._waiting_raw)
+            self._waiting, self._waiting_raw = [], []
+
+    def kind_of(self, name: str, *, known: pa.DataType | None) -> pa.DataType:
+        """The type of a column over all that came, in a table where it has the type `known` already."""
+        seen = self.kinds[name]
+        if name in self._times and seen & {pa.date32(), columns.MOMENT, columns.NAIVE}:
+            # A declared time: text among times is a stray, and a time without a zone is in UTC.
+            seen = {columns.MOMENT if kind == columns.NAIVE else kind for kind in seen} - {pa.string()}
+        if seen:
+            return columns.chosen(seen, known=known)
+        return known or (columns.MOMENT if name in self._times else pa.string())
+
+    def cells_of(self, name: str, values: pa.Array, kind: pa.DataType) -> pa.Array:
+        """A batch's column as its type, null where a value does not fit."""
+        if self.forms.get(name) == "digits" and kind == pa.int64():
+            values = pc.replace_substring_regex(values, "^0+([0-9])", r"\1")
+        return columns.fit(values, kind)
+
+    def read(self) -> Iterator[Spooled]:
+        """Every batch, in the order in which it came."""
+        for visit, first_row, path in self._batches:
+            yield Spooled(visit=visit, first_row=first_row, columns=from_bytes(path.read_bytes()))
+
+    def _keep(self, batch: Batch, raw: list[str]) -> None:
+        assert self._visit is not None  # begin() was called
+        for name, column in batch.items():
+            seen = self.kinds.setdefault(name, set())
+            form = self.forms.get(name)
+            if not isinstance(form, pa.DataType):
+                seen |= self._kinds_of(name, column, form)
+        if not raw:
+            return
+        path = self.folder / f"{len(self._batches)}.arrow"
+        sources = Column(pa.array(raw, pa.string()).dictionary_encode(), {pa.string()})
+        path.write_bytes(to_bytes({**batch, RAW: sources}, compression="lz4"))
+        self._batches.append((self._visit, self._rows_of_visit + 1, path))
+        self._rows_of_visit += len(raw)
+
+    def _kinds_of(self, name: str, column: Column, form: Form | None) -> set[pa.DataType]:
+        if column.kinds != {pa.string()}:
+            return column.kinds
+        if name in self._times:
+            return columns.kinds_of_times(column.values)
+        if form == "text":
+            return columns.kinds_of_text(column.values)
+        if form == "digits":
+            return columns.kinds_of_digits(column.values)
+        return column.kinds
+
+    def _wanted(self, rows: Any) -> Any:  # a list or an Arrow batch, and the beginning of it
+        return rows if self._rows_max is None else rows[: max(self._rows_max - self.rows, 0)]
+
+    def _count(self, rows: int) -> None:
+        self.rows += rows
+        self._progress(self.rows)

@@ -1,0 +1,103 @@
+"""SQLite, read-only, by Python's own sqlite3. Its columns may hold anything; what is not of a column's type is withheld."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
+
+import pyarrow as pa
+
+from pumphouse.errors import ConfigError, SourceError, did_you_mean
+from pumphouse.lake.context import Connection
+from pumphouse.sources.query import Selection, Table
+from pumphouse.sources.rows import Batch, column_of, refuse_names
+from pumphouse.sources.spool import BATCH_ROWS
+
+LOCKED_S_MAX = 30.0
+
+
+@contextmanager
+def opened(connection: Connection, selection: Selection, *, folder: Path) -> Iterator[Table]:
+    """The selected rows. Raises SourceError where the file, the table or a column is not there, or it stays locked."""
+    path = _path(connection, folder)
+    if not path.is_file():
+        raise SourceError(
+            f"connection '{connection.name}': there is no file {path}",
+            asset=selection.asset,
+            mend="url is sqlite:///path for a path in the project's folder, sqlite:////path for any other.",
+        )
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCKED_S_MAX)) as database:
+            database.text_factory = _text
+            yield _table(database, selection)
+    except sqlite3.Error as error:
+        raise SourceError(
+            f"connection '{connection.name}': {path.name} can't be read: {error}",
+            asset=selection.asset,
+            mend="Is it a whole SQLite database, and does no other program hold it?",
+        ) from None
+
+
+def _path(connection: Connection, folder: Path) -> Path:
+    parts = urlsplit(connection.url)
+    if parts.netloc or not parts.path.strip("/"):
+        raise ConfigError(
+            f"connection '{connection.name}' names no file",
+            mend="url is sqlite:///shop.db, or sqlite:////data/shop.db.",
+        )
+    return folder / unquote(parts.path[1:])
+
+
+def _table(database: sqlite3.Connection, selection: Selection) -> Table:
+    schema_name, _, name = selection.table.rpartition(".")
+    about = database.execute("SELECT name, type FROM pragma_table_info(?, ?)", (name, schema_name or "main")).fetchall()
+    if not about:
+        names = [row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
+        raise SourceError(
+            f"the database has no table '{selection.table}'; it has {', '.join(sorted(names)) or 'none at all'}",
+            asset=selection.asset,
+            mend=did_you_mean(selection.table, names) or None,
+        )
+    schema = pa.schema([(name, _kind(declared)) for name, declared in about])
+    refuse_names(schema.names, asset=selection.asset)
+    for name in (*((selection.cursor,) if selection.cursor else ()), *selection.order):
+        if name not in schema.names:  # SQLite would take the name for text
+            raise SourceError(
+                f"table '{selection.table}' has no column '{name}'; it has {', '.join(schema.names)}",
+                asset=selection.asset,
+                mend=did_you_mean(name, schema.names) or None,
+            )
+    parameters = () if selection.cursor is None or selection.since is None else (selection.since,)
+    rows = database.execute(selection.sql("*", mark="?"), parameters)
+    return Table(schema=schema, batches=_batches(rows, schema.names, asset=selection.asset))
+
+
+def _batches(rows: sqlite3.Cursor, names: list[str], *, asset: str) -> Iterator[Batch]:
+    while chunk := rows.fetchmany(BATCH_ROWS):
+        yield {
+            name: column_of(list(values), name=name, asset=asset)
+            for name, values in zip(names, zip(*chunk, strict=True), strict=True)
+        }
+
+
+def _kind(declared: str) -> pa.DataType:
+    """The type that a column's declaration promises, as SQLite reads it; null where it promises none."""
+    upper = declared.upper()
+    if "INT" in upper:
+        return pa.int64()
+    if any(word in upper for word in ("CHAR", "CLOB", "TEXT")):
+        return pa.string()
+    if any(word in upper for word in ("REAL", "FLOA", "DOUB")):
+        return pa.float64()
+    return pa.null()
+
+
+def _text(value: bytes) -> str | bytes:
+    """Text where it is UTF-8, else the bytes: SQLite does not look."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value

@@ -1,0 +1,374 @@
+"""Asking for an address: the live web with its retries and limits, or the stored answers of an earlier visit.
+
+Only declared hosts are ever asked: that of the connection's url, and those in its `hosts`. Whoever writes pumphouse.toml
+thereby allows them, private addresses too; nothing that a page or an API says (a link, a redirect) leads elsewhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
+
+from pumphouse.errors import ConfigError, SourceError
+from pumphouse.lake.context import Connection
+from pumphouse.sources.fetch import Exchange, Visit
+
+if TYPE_CHECKING:
+    import httpx
+
+USER_AGENT = f"pumphouse/{version('pumphouse')}"
+TRIES_MAX = 6
+TRYING_S_MAX = 120.0
+"""Over all tries of one address, the waiting between them included."""
+WAIT_S_MAX = 30.0
+"""Between two tries, unless the server asks for longer."""
+CONNECT_S_MAX = 10.0
+SILENCE_S_MAX = 60.0
+"""How long a server may say nothing in the middle of an answer."""
+REDIRECTS_MAX = 5
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+PASSING = frozenset({429, 500, 502, 503, 504})
+"""Statuses after which the same question may get an answer."""
+KEPT_HEADERS = ("content-type", "etag", "last-modified")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to go on with one address."""
+
+    tries_max: int = TRIES_MAX
+    total_s_max: float = TRYING_S_MAX
+    wait_s_first: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer whose bytes are stored. `status` is never one of PASSING, nor a redirect."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Asker(Protocol):
+    """Answers a GET of an address: `Live` from the web, `Stored` from an earlier visit."""
+
+    def get(self, address: str) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+class Stored:
+    """Answers as they were when a visit was recorded. Nobody is asked."""
+
+    def __init__(self, visit: Visit) -> None:
+        self._visit = visit
+
+    def get(self, address: str) -> Answer:
+        """What this address answered. Raises SourceError where it was never asked."""
+        exchange = self._visit.recall("GET", address)
+        return _answer(exchange, self._visit.body(exchange))
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Live:
+    """The web, as one connection of the project may see it. Every answer is stored before anybody looks into it."""
+
+    def __init__(self, connection: Connection, visit: Visit, *, patience: Patience | None = None) -> None:
+        self._visit = visit
+        self._patience = patience or Patience()
+        self._connection = connection
+        self._hosts = frozenset({host_of(connection.url), *connection.options.get("hosts", ())})
+        self._signed = SignIn(connection)
+        self._client = _client(self._signed)
+
+    def get(self, address: str) -> Answer:
+        """The answer, after redirects and retries. Raises SourceError naming the address and what was tried."""
+        status, url, headers, body = self._through_redirects(address)
+        kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
+        exchange = self._visit.keep("GET", address, body, status=status, url=url, headers=kept)
+        return _answer(exchange, body)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _through_redirects(self, address: str) -> tuple[int, str, Mapping[str, str], bytes]:
+        url = address
+        for _ in range(REDIRECTS_MAX + 1):
+            self._refuse_undeclared(url, asked=address)
+            status, headers, body = self._with_patience(url)
+            if status not in (301, 302, 303, 307, 308) or "location" not in headers:
+                return status, url, headers, body
+            url = joined(url, headers["location"])
+        raise self._error(
+            f"{address} redirects more than {REDIRECTS_MAX} times", mend="Ask for the address it should lead to."
+        )
+
+    def _refuse_undeclared(self, url: str, *, asked: str) -> None:
+        host = host_of(url)
+        if url.startswith(("http://", "https://")) and host in self._hosts:
+            return
+        came = f"{asked} leads to {url}" if url != asked else url
+        mend = f'Where it should be read too, add it to the connection: hosts = ["{host}"].'
+        if not host or not url.startswith(("http://", "https://")):
+            mend = "Only addresses of http and https are read."
+        elif is_private(host):
+            mend = "It is a private address, so it is only read where pumphouse.toml names it."
+        raise self._error(f"{came}, which is not a declared host of connection '{self._connection.name}'", mend=mend)
+
+    def _with_patience(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
+        import stamina
+
+        patience = self._patience
+        began = time.monotonic()
+        tries = 0
+
+        def wait_s(error: Exception) -> bool | float:
+            if not isinstance(error, _Passing):
+                return False
+            if error.retry_after_s is None:
+                return True
+            return (
+                error.retry_after_s if time.monotonic() - began + error.retry_after_s < patience.total_s_max else False
+            )
+
+        try:
+            for attempt in stamina.retry_context(
+                on=wait_s,
+                attempts=patience.tries_max,
+                timeout=patience.total_s_max,
+                wait_initial=patience.wait_s_first,
+                wait_jitter=patience.wait_s_first,
+                wait_max=WAIT_S_MAX,
+            ):
+                with attempt:
+                    tries += 1
+                    return self._once(url, deadline=began + patience.total_s_max)
+        except _Passing as error:
+            asked_for = f", and asks to wait {error.retry_after_s:,.0f} s" if error.retry_after_s else ""
+            raise self._error(
+                f"{url} {error}{asked_for}; tried {tries} time{'s' if tries != 1 else ''} in {time.monotonic() - began:.1f} s",
+                mend=error.mend,
+            ) from None
+        raise AssertionError("retry_context returns or raises")
+
+    def _once(self, url: str, *, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
+        import httpx
+
+        try:
+            with self._client.stream("GET", url) as response:
+                if response.status_code in PASSING:
+                    raise _Passing(
+                        f"answered {response.status_code} {response.reason_phrase}".rstrip(),
+                        retry_after_s=_retry_after_s(response.headers),
+                        mend="Wait until it is well again, then run again: nothing was lost.",
+                    )
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > ANSWER_BYTES_MAX:
+                        raise self._error(
+                            f"{url} answers more than {ANSWER_BYTES_MAX:,} bytes at once", mend="Ask for smaller pages."
+                        )
+                    if time.monotonic() > deadline:
+                        raise _Passing("has not finished its answer", mend="Is it overloaded? Ask for smaller pages.")
+                return (
+                    response.status_code,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    bytes(body),
+                )
+        except httpx.TimeoutException:
+            raise _Passing("did not answer in time", mend="Is it up, and reachable from this machine?") from None
+        except httpx.DecodingError as error:
+            raise _Passing(
+                f"sent an answer that can't be unpacked ({error})", mend="Is a proxy in between broken?"
+            ) from None
+        except httpx.TransportError as error:
+            raise _Passing(
+                f"could not be reached ({self._signed.hide(str(error) or type(error).__name__)})",
+                mend="Is it up, and reachable from this machine?",
+            ) from None
+        except (httpx.InvalidURL, UnicodeError):
+            raise self._error(f"{url!r} is no address", mend="Look at where the link comes from.") from None
+
+    def _error(self, what: str, *, mend: str) -> SourceError:
+        return SourceError(self._signed.hide(what), asset=self._visit.asset, mend=mend)
+
+
+class _Passing(Exception):
+    """A failure that may pass; its text ends the sentence that the address begins."""
+
+    def __init__(self, what: str, *, mend: str, retry_after_s: float | None = None) -> None:
+        super().__init__(what)
+        self.mend = mend
+        self.retry_after_s = retry_after_s
+
+
+class SignIn:
+    """How a connection signs in, added to requests below everything that logs, stores or reports them.
+
+    `auth` is one of `{bearer = TOKEN}`, `{user = NAME, password = P}`, `{header = NAME, value = V}`,
+    `{query = NAME, value = V}`. Only the connection's own host gets it.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        parts = urlsplit(connection.url)
+        self._host = host_of(connection.url)
+        auth: dict[str, Any] = dict(connection.options.get("auth") or {})
+        if not auth and parts.username:
+            auth = {"user": parts.username, "password": parts.password or ""}
+        self._headers: dict[str, str] = {}
+        self._parameter: tuple[str, str] | None = None
+        self._secrets = tuple(str(auth[name]) for name in ("bearer", "password", "value") if auth.get(name))
+        match auth:
+            case {} if not auth:
+                return
+            case {"bearer": str(token)} if len(auth) == 1:
+                self._headers["Authorization"] = f"Bearer {token}"
+            case {"user": str(user), "password": str(password)} if len(auth) == 2:
+                self._headers["Authorization"] = _basic(user, password)
+            case {"header": str(name), "value": str(value)} if len(auth) == 2:
+                self._headers[name] = value
+            case {"query": str(name), "value": str(value)} if len(auth) == 2:
+                self._parameter = (name, value)
+            case _:
+                raise ConfigError(
+                    f"connection '{connection.name}' has an auth with {', '.join(sorted(auth))}, which is none that is known",
+                    mend="auth is {bearer = ..}, {user = .., password = ..}, {header = .., value = ..} or {query = .., value = ..}.",
+                )
+
+    def sign(self, request: httpx.Request) -> None:
+        """Add what signs in, where the request goes to the connection's own host."""
+        import httpx
+
+        if host_of(str(request.url)) != self._host:
+            return
+        request.headers.update(self._headers)
+        if self._parameter:
+            request.url = httpx.URL(request.url).copy_merge_params(dict([self._parameter]))
+
+    def hide(self, text: str) -> str:
+        """The text without any secret in it."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _client(signed: SignIn) -> httpx.Client:
+    import httpx
+
+    class Signing(httpx.BaseTransport):
+        # The client logs, and puts into its errors, the request it handed down; only this copy is signed.
+        def __init__(self) -> None:
+            self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_connections=4))
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            copy = httpx.Request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+            signed.sign(copy)
+            return self._inner.handle_request(copy)
+
+        def close(self) -> None:
+            self._inner.close()
+
+    return httpx.Client(
+        transport=Signing(),
+        headers={"User-Agent": USER_AGENT, "Accept": "*/*"},
+        timeout=httpx.Timeout(SILENCE_S_MAX, connect=CONNECT_S_MAX),
+        follow_redirects=False,
+    )
+
+
+@contextmanager
+def asking(connection: Connection, visit: Visit, *, patience: Patience | None = None) -> Iterator[Asker]:
+    """Whoever answers for a visit: the web for a live one, the stored answers for a recorded one."""
+    asker: Asker = Stored(visit) if visit.recorded else Live(connection, visit, patience=patience)
+    try:
+        yield asker
+    finally:
+        asker.close()
+
+
+def address_of(connection: Connection, path: str) -> str:
+    """The address of a path of the connection: its url, then the path. An address stays what it is."""
+    if urlsplit(path).scheme in ("http", "https"):
+        return path
+    base = bare(connection.url)
+    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def bare(url: str) -> str:
+    """The address without a name and password in it, and without a fragment."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f"'{parts.scheme}://{parts.hostname or ''}' is no web address", mend='url is "https://host/path".'
+        )
+    return urlunsplit((parts.scheme, host_of(url), parts.path, parts.query, ""))
+
+
+def joined(base: str, link: str) -> str:
+    """The address that a link on a page leads to, without its fragment; nothing where the link is none."""
+    try:
+        return urldefrag(urljoin(base, link.strip())).url
+    except ValueError:  # strangers write links
+        return ""
+
+
+def host_of(url: str) -> str:
+    """Host and port of an address, without sign-in; a default port is left out. Nothing where there is none."""
+    try:
+        parts = urlsplit(url)
+        name, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return ""
+    name = f"[{name}]" if ":" in name else name
+    return name if port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f"{name}:{port}"
+
+
+def is_private(host: str) -> bool:
+    """Whether a host (its port apart) is a numeric address that is not public: private, loopback, link-local, reserved."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    try:
+        return not ipaddress.ip_address(name).is_global
+    except ValueError:
+        return name == "localhost"
+
+
+def _answer(exchange: Exchange, body: bytes) -> Answer:
+    return Answer(
+        url=exchange.url or exchange.address, status=exchange.status or 200, headers=exchange.headers, body=body
+    )
+
+
+def _basic(user: str, password: str) -> str:
+    from base64 import b64encode
+
+    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait. A date is measured by the server's own clock, which it sends along."""
+    text = headers.get("retry-after", "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("date", ""))).total_seconds())
+    except (ValueError, TypeError):
+        return None

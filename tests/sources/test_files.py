@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import os
+from decimal import Decimal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pumphouse.declare.sources import csv, files, fixed_width
+from pumphouse.errors import ConfigError, SourceError
+from pumphouse.sources.files import changed
+
+CDNOW = fixed_width(customer_id=5, bought_at="date", cds="integer", amount_usd="money")
+KNOWN = {"event": "bought_at", "known": "bought_at"}
+
+
+def test_lines_cut_by_position_become_typed_rows_with_their_provenance(works):
+    body = b" 00004 19970101  2   29.33\r\n 00004 19970118  2   29.73\r\n 00021 19970101 12    7.00\r\n"
+    works.write("cdnow/a.txt.gz", gzip.compress(body))
+    made = works.asset(files("cdnow/*.txt.gz", format=CDNOW, time=KNOWN))
+
+    built = works.run(made)
+
+    assert works.rows() == [
+        (4, dt.date(1997, 1, 1), 2, Decimal("29.33")),
+        (4, dt.date(1997, 1, 18), 2, Decimal("29.73")),
+        (21, dt.date(1997, 1, 1), 12, Decimal("7.00")),
+    ]
+    types = works.types()
+    assert (types["customer_id"], types["bought_at"], types["amount_usd"]) == ("BIGINT", "DATE", "DECIMAL(18,2)")
+    (raw, loaded, known) = works.rows("raw", "_raw, _loaded_at, _known_at")[0]
+    assert gzip.decompress(works.lake.blobs.get(raw)) == body
+    assert loaded == works.now
+    assert known == dt.datetime(1997, 1, 1, tzinfo=dt.UTC)
+    assert (built.counts.rows_in, built.counts.rows_out, built.counts.withheld) == (3, 3, 0)
+
+
+def test_a_width_takes_characters_where_the_column_before_ended(works):
+    works.write("a.txt", "A1 007Ü\nB2 0123\n")
+    works.run(works.asset(files("a.txt", format=fixed_width(code=3, number=2, rest=9))))
+    assert works.rows() == [("A1", 0, "7Ü"), ("B2", 1, "23")]
+
+
+def test_a_line_without_all_columns_is_withheld_and_a_cell_of_another_form_is_quarantined(works):
+    works.write("a.txt", " 00001 19970101 1 11.77\n\nnot a line\n 00002 19971301 1 12.999\n")
+    built = works.run(works.asset(files("a.txt", format=CDNOW)))
+    assert works.rows() == [(1, dt.date(1997, 1, 1), 1, Decimal("11.77")), (2, None, 1, None)]
+    assert works.quarantine() == [
+        ("*", "not a line", "line 3 of a.txt does not have the columns customer_id, bought_at, cds, amount_usd"),
+        ("amount_usd", "12.999", "is not a number of 2 decimals and 18 digits at most"),
+        ("bought_at", "19971301", "is not a day (ISO 8601)"),
+    ]
+    counts = built.counts
+    assert (counts.rows_in, counts.rows_out, counts.withheld, counts.quarantined) == (3, 2, 1, 2)
+
+
+def test_a_form_that_does_not_exist_is_a_fault_of_the_declaration(works):
+    works.write("a.txt", "1\n")
+    with pytest.raises(ConfigError, match="fixed_width column 'a' is 'number'.*date, money, integer, text"):
+        works.run(works.asset(files("a.txt", format=fixed_width(a="number"))))
+
+
+def test_csv_columns_get_the_type_that_tells_every_cell_back(works):
+    works.write(
+        "a.csv",
+        "id,zip,price,day,at,moment,flag,mixed,big,empty\n"
+        '1,01234,1.50,2024-01-02,2024-01-02 03:04:05,2024-01-02T03:04:05+01:00,true,1,12345678901234567890,\n'
+        '2,98765,2,2024-02-29,2024-01-02 03:04,2024-01-02T03:04:05Z,false,x,7,""\n',
+    )
+    works.run(works.asset(files("a.csv")))
+    types = works.types()
+    assert {name: types[name] for name in ("id", "zip", "price", "day", "at", "moment", "flag", "mixed", "big", "empty")} == {
+        "id": "BIGINT",
+        "zip": "VARCHAR",
+        "price": "DOUBLE",
+        "day": "DATE",
+        "at": "TIMESTAMP",
+        "moment": "TIMESTAMP WITH TIME ZONE",
+        "flag": "BOOLEAN",
+        "mixed": "VARCHAR",
+        "big": "DECIMAL(38,0)",
+        "empty": "VARCHAR",
+    }
+    assert works.rows("raw", "id, zip, price, mixed, big, empty")[0] == (1, "01234", 1.5, "1", Decimal("12345678901234567890"), None)
+    assert works.rows("raw", "moment")[0][0] == dt.datetime(2024, 1, 2, 2, 4, 5, tzinfo=dt.UTC)
+
+
+def test_ragged_lines_are_withheld_with_their_number_and_text(works):
+    works.write("a.csv", 'a,b,c\n1,2,3\n1,2\n1,2,3,4\n"x""y",2,3\n5,"6\n')
+    built = works.run(works.asset(files("a.csv")))
+    assert works.rows() == [("1", 2, 3), ('x"y', 2, 3)]
+    assert works.quarantine() == [
+        ("*", "1,2", "line 3 of a.csv has fewer cells than the header"),
+        ("*", "1,2,3,4", "line 4 of a.csv has more cells than the header"),
+        ("*", '5,"6\n', "line 6 of a.csv has a quote that is not closed, or not where a cell ends"),
+    ]
+    counts = built.counts
+    assert (counts.rows_in, counts.rows_out, counts.withheld) == (5, 2, 3)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_a_quoted_last_line_without_a_line_end_is_a_line(works, ending):
+    works.write("a.csv", f'\ufeff{ending}"a";"b"{ending}1;"x y"{ending}2;"z"')
+    works.run(works.asset(files("a.csv")))
+    assert works.rows() == [(1, "x y"), (2, "z")]
+
+
+def test_a_tab_separated_file_and_a_header_with_gaps(works):
+    works.write("a.tsv", "\tname, first\n1\tx\n")
+    works.run(works.asset(files("a.tsv")))
+    assert works.rows("raw", 'column_1, "name, first"') == [(1, "x")]
+
+
+def test_files_of_one_pattern_may_have_different_columns(works):
+    works.write("in/a.csv", "id,a\n1,x\n")
+    works.write("in/b.csv", "id,b\n2,2.5\n")
+    works.run(works.asset(files("in/*.csv")))
+    assert works.rows("raw", "id, a, b") == [(1, "x", None), (2, None, 2.5)]
+
+
+def test_two_names_that_sql_does_not_tell_apart_are_refused(works):
+    works.write("a.csv", "Id,id\n1,2\n")
+    with pytest.raises(SourceError, match="two columns are called 'Id' and 'id'"):
+        works.run(works.asset(files("a.csv")))
+
+
+def test_another_encoding_is_refused_naming_the_byte_and_read_when_it_is_said(works):
+    works.write("a.csv", "name\nMüller\nJürgen\n".encode("cp1252"))
+    with pytest.raises(SourceError) as caught:
+        works.run(works.asset(files("a.csv")))
+    assert "a.csv: it is not utf-8: byte 6 (0xfc), in line 2" in str(caught.value)
+    assert 'format=ph.csv(encoding="cp1252")' in str(caught.value)
+    assert works.lake.tables() == ()
+
+    works.run(works.asset(files("a.csv", format=csv(encoding="cp1252"))))
+    assert works.rows() == [("Jürgen",), ("Müller",)]
+
+
+def test_the_byte_of_another_encoding_is_counted_through_a_long_file(works):
+    works.write("a.csv", b"name\n" + "ü\n".encode() * 700_000 + b"\xff\n")
+    with pytest.raises(SourceError, match=r"byte 2,100,005 \(0xff\), in line 700,002"):
+        works.run(works.asset(files("a.csv")))
+
+
+def test_utf16_is_read_when_it_is_said(works):
+    works.write("a.csv", "a,b\n1,ü\n".encode("utf-16"))
+    with pytest.raises(SourceError, match=r'ph\.csv\(encoding="utf-16"\)'):
+        works.run(works.asset(files("a.csv")))
+    works.run(works.asset(files("a.csv", format=csv(encoding="utf-16"))))
+    assert works.rows() == [(1, "ü")]
+
+
+def test_an_encoding_that_does_not_exist_is_named(works):
+    works.write("a.csv", "a\n1\n")
+    with pytest.raises(ConfigError, match="'latin-99' is no encoding"):
+        works.run(works.asset(files("a.csv", format=csv(encoding="latin-99"))))
+
+
+def test_a_gzip_that_was_cut_off_is_refused_and_not_read_in_half(works):
+    works.write("a.csv.gz", gzip.compress(b"a,b\n" + os.urandom(50_000).hex().encode() + b",1\n" * 1000)[:-40])
+    with pytest.raises(SourceError, match=r"a\.csv\.gz: its gzip is damaged or cut off"):
+        works.run(works.asset(files("*.gz")))
+
+
+def test_a_missing_file_names_pattern_folder_and_what_is_near(works):
+    works.write("cdnow/purchases.txt.gz", b"")
+    with pytest.raises(SourceError) as caught:
+        works.run(works.asset(files("cdnow/purchase.txt.gz", format=CDNOW)))
+    assert f"no file matches 'cdnow/purchase.txt.gz' in {works.folder}" in str(caught.value)
+    assert "there is purchases.txt.gz" in str(caught.value)
+
+
+def test_an_empty_file_is_refused_alone_and_told_among_others(works):
+    works.write("in/a.csv", b"")
+    with pytest.raises(SourceError, match=r"in/a\.csv: nothing in it"):
+        works.run(works.asset(files("in/*.csv")))
+    works.write("in/b.csv", "a\n1\n")
+    works.write("in/c.csv", " \n\n")
+    built = works.run(works.asset(files("in/*.csv")))
+    assert built.warnings == ("2 of 3 files are empty, the first is in/a.csv",)
+    assert works.rows() == [(1,)]
+
+
+def test_a_header_without_lines_is_a_table_without_rows(works):
+    works.write("a.csv", "a,b\n")
+    built = works.run(works.asset(files("a.csv")))
+    assert built.counts.rows_in == 0
+    assert works.rows() == []
+    assert list(works.types())[:2] == ["a", "b"]
+
+
+def test_json_as_a_list_and_as_lines(works):
+    works.write("in/a.json", msgspec.json.encode([{"id": 1, "tags": ["x", "y"]}, {"id": 2, "tags": None}]))
+    works.write("in/b.jsonl", '{"id": 3, "more": {"k": 1}}\n\n{"id": 4}\n{"id": \n[5]\n')
+    built = works.run(works.asset(files("in/*")))
+    assert works.rows("raw", "id, tags, more") == [(1, '["x","y"]', None), (2, None, None), (3, None, '{"k":1}'), (4, None, None)]
+    assert works.quarantine() == [
+        ("*", "[5]", "line 5 of in/b.jsonl is no object"),
+        ("*", '{"id": ', "line 4 of in/b.jsonl is not JSON: it ends in the middle, after 8 characters"),
+    ]
+    assert built.counts.rows_in == built.counts.rows_out + built.counts.withheld == 6
+
+
+def test_truncated_json_is_refused_naming_the_file(works):
+    works.write("a.json", '[{"id": 1}, {"id"')
+    with pytest.raises(SourceError, match=r"a\.json: it is not JSON: it ends in the middle, after 17 characters"):
+        works.run(works.asset(files("a.json")))
+
+
+def test_parquet_keeps_its_types_and_nested_values_become_json(works):
+    table = pa.table(
+        {
+            "id": pa.array([1, 2], pa.int32()),
+            "at": pa.array([dt.datetime(2024, 1, 1)] * 2, pa.timestamp("ns")),
+            "tags": [["a"], None],
+            "amount": pa.array([Decimal("1.25"), None], pa.decimal128(9, 2)),
+        }
+    )
+    pq.write_table(table, works.folder / "a.parquet")
+    works.run(works.asset(files("a.parquet")))
+    assert works.rows() == [(1, dt.datetime(2024, 1, 1), '["a"]', Decimal("1.25")), (2, dt.datetime(2024, 1, 1), None, None)]
+    assert works.types()["id"] == "INTEGER"
+
+
+def test_half_a_parquet_file_is_refused(works):
+    pq.write_table(pa.table({"id": [1, 2]}), works.folder / "a.parquet")
+    works.write("a.parquet", (works.folder / "a.parquet").read_bytes()[:-10])
+    with pytest.raises(SourceError, match="it is no whole Parquet file"):
+        works.run(works.asset(files("a.parquet")))
+
+
+def test_an_ending_that_says_nothing_needs_a_format(works):
+    works.write("a.txt", "1")
+    with pytest.raises(ConfigError, match="its ending does not say what is in it"):
+        works.run(works.asset(files("a.txt")))
+
+
+def test_unchanged_files_change_nothing_and_a_changed_one_replaces_the_table(works):
+    path = works.write("in/a.csv", "id\n1\n")
+    works.write("in/b.csv", "id\n2\n")
+    made = works.asset(files("in/*.csv"))
+    assert changed(made[0], works.lake, works.folder)
+    first = works.run(made)
+    assert not changed(made[0], works.lake, works.folder)
+    assert works.run(made).snapshot is None
+
+    os.utime(path, ns=(1, 1))  # touched, same bytes
+    assert not changed(made[0], works.lake, works.folder)
+    assert works.run(made).snapshot is None
+
+    path.write_text("id\n7\n")
+    assert changed(made[0], works.lake, works.folder)
+    second = works.run(made)
+    assert works.rows() == [(2,), (7,)]
+    assert works.lake.snapshot() == second.snapshot > first.snapshot
+
+    path.unlink()
+    assert changed(made[0], works.lake, works.folder)
+    works.run(made)
+    assert works.rows() == [(2,)]
+
+
+def test_a_rebuild_reads_the_stored_bytes_and_not_the_folder(works):
+    path = works.write("a.csv", "id,n\n1,x\n")
+    made = works.asset(files("a.csv"))
+    works.run(made)
+    before = works.rows("raw", "*, _loaded_at, _raw")
+    path.unlink()
+    built = works.run(made, mode="full")
+    assert built.snapshot is not None
+    assert works.rows("raw", "*, _loaded_at, _raw") == before
+    works.run(made, mode="full")  # from the manifest of a rebuild
+    assert works.rows("raw", "*, _loaded_at, _raw") == before
+
+
+def test_a_file_with_a_key_is_compared_whole(works):
+    path = works.write("a.csv", "id,n\n1,x\n2,y\n3,z\n3,zz\n,lost\n")
+    made = works.asset(files("a.csv", key="id"))
+    counts = works.run(made).counts
+    assert works.rows() == [(1, "x"), (2, "y"), (3, "zz")]
+    assert (counts.rows_in, counts.rows_out, counts.merged, counts.withheld) == (5, 3, 1, 1)
+    assert works.quarantine() == [("*", '{"n":"lost"}', "key 'id' is null")]
+
+    path.write_text("id,n\n2,y\n3,new\n4,w\n")
+    works.run(made)
+    assert works.rows() == [(2, "y"), (3, "new"), (4, "w")]
+    loaded = dict(works.rows("raw", "id, _loaded_at"))
+    assert loaded[2] < loaded[3] == loaded[4] == works.now
+
+
+def test_a_sample_stops_early(works):
+    works.write("a.csv", "id\n" + "\n".join(map(str, range(1000))) + "\n")
+    assert works.run(works.asset(files("a.csv")), sample=10).counts.rows_out == 10
+    assert len(works.rows()) == 10
+
+
+def test_a_file_at_an_address_is_stored_and_read(works, world):
+    world.replies["/data/a.csv"] = csv_reply = _reply("id\n1\n")
+    made = works.asset(files(f"{world.url}/data/a.csv"))
+    works.run(made)
+    assert works.rows() == [(1,)]
+    assert works.run(made).snapshot is None
+    csv_reply.status = 404
+    with pytest.raises(SourceError, match=r"/data/a\.csv answered 404"):
+        works.run(made)
+
+
+def test_an_emptied_file_does_not_empty_the_table_unasked(works):
+    path = works.write("a.csv", "id\n1\n")
+    made = works.asset(files("a.csv"))
+    works.run(made)
+    path.write_text("id\n")
+    with pytest.raises(SourceError, match="gave no row, and its table would be emptied"):
+        works.run(made)
+    assert works.rows() == [(1,)]
+    works.run(made, mode="refetch")
+    assert works.rows() == []
+
+
+@pytest.mark.realdata
+def test_real_files_are_read_to_the_last_row(works, realdata):
+    for name in ("hillstrom.csv", "sms_messages.tsv"):
+        works.write(f"in/{name}", (realdata / name).read_bytes())
+        works.run(works.asset(files(f"in/{name}"), name.partition(".")[0]))
+    assert len(works.rows("hillstrom", "spend")) == 64_000
+    assert works.types("hillstrom")["spend"] == "DOUBLE"
+    # Messages with a lone quote: each is withheld with the lines up to where it could close, and none is lost.
+    withheld = [line for _, text, _ in works.quarantine("sms_messages") for line in text.rstrip("\n").split("\n")]
+    header = 1
+    assert header + len(works.rows("sms_messages")) + len(withheld) == 5_574
+
+
+def _reply(body: str):
+    from http import HTTPStatus
+
+    class Reply:
+        def __init__(self) -> None:
+            self.body, self.status, self.headers, self.declared_length = body.encode(), HTTPStatus.OK, {}, None
+
+    return Reply()
