@@ -1,0 +1,128 @@
+"""Who comes in, what they may do, and the one way through which everything they read goes: permission and audit."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pumphouse.engines.parameters import quoted
+from pumphouse.errors import AccessDenied, UnknownName, did_you_mean
+from pumphouse.lake.builds import quarantine_of
+from pumphouse.lake.lake import Lake
+from pumphouse.lake.state import Access
+from pumphouse.project.reading import Reader, Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCOPES: dict[str, frozenset[str]] = {
+    "all": frozenset({"read", "predict"}),
+    "read": frozenset({"read"}),
+    "predict": frozenset({"predict"}),
+}
+"""What a token of each scope is good for. A scope that is not here is good for nothing."""
+
+
+REASONS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Somebody who showed a token."""
+
+    who: str
+    scope: str
+
+
+class Gate:
+    """Knows visitors by their tokens: the owner's, which lasts as long as the server, and those in the lake's state."""
+
+    def __init__(self, lake: Lake, *, owner: str, token: str) -> None:
+        self._lake = lake
+        self._owner = Visitor(who=owner, scope="all")
+        self._token_hash = _hash(token)
+
+    def visitor(self, token: str) -> Visitor | None:
+        """Whose token this is, or None."""
+        if hmac.compare_digest(_hash(token), self._token_hash):
+            return self._owner
+        person = self._lake.state.who(token)
+        return Visitor(who=person.who, scope=person.scope) if person else None
+
+    def admit(self, visitor: Visitor, asset: str, *, act: str, door: str) -> Admitted:
+        """The way to read one asset. Raises AccessDenied where the visitor may not."""
+        if act not in SCOPES.get(visitor.scope, ()):
+            raise AccessDenied(
+                f"the token of {visitor.who} is good for '{visitor.scope}', not to {act} '{asset}'",
+                asset=asset,
+                mend="Ask for a token with another scope.",
+            )
+        return Admitted(lake=self._lake, visitor=visitor, asset=asset, door=door)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """Somebody who may read one asset through one door; what is read is written to the access log."""
+
+    lake: Lake
+    visitor: Visitor
+    asset: str
+    door: str
+
+    def rows(self, *, columns: Sequence[str] = (), limit: int | None = None, snapshot: int | None = None) -> Rows:
+        """Rows of the table, not read yet: all columns but the lake's own, or those named.
+
+        Raises UnknownName for a table, a column or a snapshot that is not there.
+        """
+        newest = self.lake.snapshot()
+        if snapshot is not None and not 0 <= snapshot <= newest:
+            raise UnknownName(f"there is no snapshot {snapshot} yet", mend=f"The newest is {newest}.")
+        at = newest if snapshot is None else snapshot
+        known = self.lake.schema(self.asset, snapshot=at).names
+        for column in columns:
+            if column not in known:
+                raise UnknownName(
+                    f"'{self.asset}' has no column '{column}'",
+                    asset=self.asset,
+                    mend=did_you_mean(column, known) or f"It has {', '.join(known)}.",
+                )
+        selected = ", ".join(map(quoted, columns)) or "*"
+        limited = "" if limit is None else f" LIMIT {limit}"
+        return self._reader().sql(f"SELECT {selected} FROM {quoted(self.asset)}{limited}", snapshot=at)
+
+    def quarantined(self) -> pa.Table:
+        """Why cells and rows of the table are in its quarantine: column, reason, kept; the most frequent first."""
+        table = quarantine_of(self.asset)
+        return (
+            self._reader()
+            .sql(
+                f'SELECT "column", reason, count(*) AS kept FROM {quoted(table)} GROUP BY ALL'
+                f" ORDER BY kept DESC, 1, 2 LIMIT {REASONS_MAX}"
+            )
+            .to_arrow()
+        )
+
+    def seen(self, *, snapshot: int, rows: int, detail: str = "") -> None:
+        """Record what was read other than by `rows`: a report, what a search found, a prediction."""
+        self.lake.state.access(
+            Access(
+                at=datetime.now(UTC),
+                who=self.visitor.who,
+                door=self.door,
+                asset=self.asset,
+                snapshot=snapshot,
+                rows=rows,
+                detail=detail,
+            )
+        )
+
+    def _reader(self) -> Reader:
+        return Reader(lake=self.lake, who=self.visitor.who, door=self.door)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

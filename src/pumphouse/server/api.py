@@ -1,0 +1,151 @@
+"""The API: tables as JSON or Arrow, search, one prediction, and whether the server is well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pyarrow as pa
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.server.replies import BadRequest, body_of, json_reply, number_of
+from pumphouse.server.shared import admitted, shared
+
+ARROW = "application/vnd.apache.arrow.stream"
+JSON_ROWS = 100
+JSON_ROWS_MAX = 10_000
+"""JSON is made in memory; Arrow streams, so its rows have no bound."""
+ROWS_MAX = 2**62
+HITS = 20
+HITS_MAX = 200
+
+
+def tables(request: Request) -> Response:
+    """`GET /api/tables`: every table with its columns, key and version."""
+    project = shared(request).project
+    snapshot = project.lake.snapshot()
+    found = []
+    for name, version in sorted(project.lake.versions(snapshot=snapshot).items()):
+        asset = project.assets.get(name)
+        schema = project.lake.schema(name, snapshot=snapshot)
+        found.append(
+            {
+                "name": name,
+                "kind": asset.kind if asset else None,
+                "doc": asset.common.doc if asset else "",
+                "key": list(asset.common.key) if asset else [],
+                "version": version,
+                "columns": _columns(schema),
+            }
+        )
+    return json_reply({"snapshot": snapshot, "tables": found})
+
+
+def rows(request: Request) -> Response:
+    """`GET /api/tables/NAME/rows?columns=&limit=&snapshot=`: rows as JSON, or as Arrow for who accepts that."""
+    asked = request.query_params
+    arrow = ARROW in request.headers.get("accept", "")
+    limit = number_of(asked, "limit", most=ROWS_MAX if arrow else JSON_ROWS_MAX)
+    chosen = admitted(request, request.path_params["name"], door="arrow" if arrow else "http").rows(
+        columns=[name for name in asked.get("columns", "").split(",") if name],
+        limit=limit if limit is not None or arrow else JSON_ROWS,
+        snapshot=number_of(asked, "snapshot", most=ROWS_MAX),
+    )
+    if arrow:
+        return ArrowReply(chosen.to_batches(), snapshot=chosen.snapshot)
+    table = chosen.to_arrow()
+    return json_reply({"snapshot": chosen.snapshot, "columns": _columns(table.schema), "rows": table.to_pylist()})
+
+
+def search(request: Request) -> Response:
+    """`GET /api/search/NAME?q=&limit=`: what an index finds, best first."""
+    name = request.path_params["name"]
+    text = request.query_params.get("q", "").strip()
+    if not text:
+        raise BadRequest("there is nothing to look for", mend=f"Ask as /api/search/{name}?q=WORDS.")
+    limit = number_of(request.query_params, "limit", most=HITS_MAX)
+    found = shared(request).search(admitted(request, name, door="search"), text, limit=HITS if limit is None else limit)
+    return json_reply({"snapshot": found.snapshot, "total": found.total, "rows": found.rows})
+
+
+async def predict(request: Request) -> Response:
+    """`POST /predict/NAME` with the entity's columns as JSON: one prediction, in the log before it is answered."""
+    name = request.path_params["name"]
+    way = admitted(request, name, act="predict", door="predict")
+    entity = await body_of(request, dict[str, Any])
+
+    def asked() -> Response:
+        project = shared(request).project
+        if name not in project.assets or project.assets[name].kind != "rollout":
+            rollouts = [one.name for one in project.assets.values() if one.kind == "rollout"]
+            raise UnknownName(f"there is no rollout '{name}'", asset=name, mend=did_you_mean(name, rollouts) or None)
+        answer = project.predict(name, entity)
+        way.seen(snapshot=answer.snapshot, rows=1, detail=answer.id)
+        return json_reply(
+            {
+                "prediction": answer.prediction,
+                "version": answer.version,
+                "snapshot": answer.snapshot,
+                "id": answer.id,
+            }
+        )
+
+    return await anyio.to_thread.run_sync(asked)
+
+
+def health(request: Request) -> Response:
+    """`GET /health`, for anybody: the lake can be read."""
+    shared(request).project.lake.snapshot()
+    return json_reply({"status": "ok"})
+
+
+class ArrowReply(StreamingResponse):
+    """Batches as they are read, in Arrow's stream format. However it ends, the reader is closed, the rows counted."""
+
+    def __init__(self, batches: pa.RecordBatchReader, *, snapshot: int) -> None:
+        super().__init__(_stream(batches), media_type=ARROW, headers={"Pumphouse-Snapshot": str(snapshot)})
+        self._batches = batches
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._batches.close)
+
+
+class _Pipe:
+    """What Arrow writes, to be taken out again."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts = []
+        return data
+
+
+def _stream(batches: pa.RecordBatchReader) -> Iterator[bytes]:
+    pipe = _Pipe()
+    with pa.ipc.new_stream(pipe, batches.schema) as writer:
+        yield pipe.taken()
+        for batch in batches:
+            writer.write_batch(batch)
+            yield pipe.taken()
+    yield pipe.taken()
+
+
+def _columns(schema: pa.Schema) -> list[dict[str, str]]:
+    return [{"name": field.name, "type": str(field.type)} for field in schema]

@@ -1,0 +1,55 @@
+"""The application: what answers at which address."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pumphouse.errors import UnknownName
+from pumphouse.server import api, pages, surveys
+from pumphouse.server.access import Gate
+from pumphouse.server.answers import AnswerCheck
+from pumphouse.server.drawing import Drawing
+from pumphouse.server.guard import Guard
+from pumphouse.server.served import ServedProject
+from pumphouse.server.shared import Shared
+
+THREADS_MAX = 16
+"""Requests that read or compute at the same time; others wait."""
+
+
+def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> ASGIApp:
+    """The ASGI application. `port` keeps apart the cookies of servers on one host; `secure` says that there is TLS."""
+    shared = Shared(project=project, gate=gate, check=AnswerCheck(), drawing=Drawing(project.name, zone=project.zone))
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[None]:  # Any: Starlette hands in its application
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS_MAX
+        yield
+        shared.check.close()
+
+    routes = [
+        Route("/", pages.home),
+        Route("/assets/{name}", pages.asset),
+        Route("/runs", pages.runs),
+        Route("/reports/{name}", pages.report),
+        Route("/catalog", pages.catalog),
+        Route("/static/{name}", pages.static),
+        Route("/api/tables", api.tables),
+        Route("/api/tables/{name}/rows", api.rows),
+        Route("/api/search/{name}", api.search),
+        Route("/predict/{name}", api.predict, methods=["POST"]),
+        Route("/surveys/{name}", surveys.form),
+        Route("/surveys/{name}/answers", surveys.take, methods=["POST"]),
+        Route("/health", api.health),
+    ]
+    return Guard(Router(routes, default=_nowhere, lifespan=lifespan), shared=shared, port=port, secure=secure)
+
+
+async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    raise UnknownName(f"nothing is at {scope['path'][:200]}")

@@ -1,0 +1,139 @@
+"""What holds for every request and answer: who asks, from which page, and what a browser may do with the answer."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from urllib.parse import urlencode, urlsplit
+
+import anyio.to_thread
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pumphouse.errors import PumphouseError
+from pumphouse.server.access import Visitor
+from pumphouse.server.replies import is_page, json_reply, status_of
+from pumphouse.server.shared import Shared
+
+OPEN_TO_ALL = ("/surveys/", "/static/", "/health")
+COOKIE_AGE_S = 30 * 24 * 3600
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""Sent with every answer that does not set its own."""
+TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 503: "Busy"}
+
+log = logging.getLogger("pumphouse.server")
+
+
+class Guard:
+    """Wraps the application: lets in who may come, and sees to it that whatever goes wrong is said."""
+
+    def __init__(self, app: ASGIApp, *, shared: Shared, port: int, secure: bool) -> None:
+        self._app = app
+        self._shared = shared
+        self._cookie = f"pumphouse-{port}"  # a cookie is its host's, whatever the port: servers there need one each
+        self._cookie_end = f"; Path=/; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        scope.update(visitor=None, shared=self._shared)
+        request = Request(scope, receive)
+        try:
+            answer = await self._stopped(request)
+            await (answer or self._app)(scope, receive, send_guarded)
+        except Exception as error:  # the outermost edge
+            if started:
+                log.exception("%s %s ended halfway", request.method, request.url.path)
+                raise
+            await self._failed(request, error)(scope, receive, send_guarded)
+
+    async def _stopped(self, request: Request) -> Response | None:
+        """The answer to a request that does not reach the application; else its visitor is found."""
+        origin = request.headers.get("origin")
+        if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):
+            return self._said(request, 403, "this was sent from a page of another site")
+        if request.url.path.startswith(OPEN_TO_ALL):
+            return None
+        shown = request.query_params.get("token")
+        if shown is not None and is_page(request):
+            if await self._visitor(shown):
+                return self._entered(request, shown)
+        else:
+            scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+            token = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(self._cookie, "")
+            if token and (visitor := await self._visitor(token)):
+                request.scope["visitor"] = visitor
+                return None
+        if is_page(request):
+            return self._said(request, 401, "you are not signed in", "The server printed an address when it started.")
+        return self._said(request, 401, "you are not signed in", "Send a token: Authorization: Bearer TOKEN.")
+
+    async def _visitor(self, token: str) -> Visitor | None:
+        return await anyio.to_thread.run_sync(self._shared.gate.visitor, token)
+
+    def _entered(self, request: Request, token: str) -> Response:
+        """A page that goes on to where the visitor wanted, without the token in the address.
+
+        A page of ours and no redirect: a browser that comes from elsewhere does not send a strict cookie along one.
+        """
+        rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
+        address = request.url.path + (f"?{rest}" if rest else "")
+        cookie = f"{self._cookie}={token}{self._cookie_end}"
+        return self._shared.drawing.page("entered.html", address=address, headers={"Set-Cookie": cookie})
+
+    def _failed(self, request: Request, error: Exception) -> Response:
+        status = status_of(error) if isinstance(error, PumphouseError) else 500
+        if isinstance(error, PumphouseError) and (status < 500 or request.scope["visitor"]):
+            if status >= 500:
+                log.warning("%s %s: %s", request.method, request.url.path, error)
+            return self._said(request, status, error.what, error.mend)
+        # What nobody expected, and what a stranger has no business to know.
+        incident = secrets.token_hex(4)
+        log.error("%s %s failed (%s)", request.method, request.url.path, incident, exc_info=error)
+        return self._said(request, status, "something went wrong here", f"The server's log has it under {incident}.")
+
+    def _said(self, request: Request, status: int, what: str, mend: str | None = None) -> Response:
+        """A page, or JSON `{error, mend}`, that says what went wrong."""
+        headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
+        if is_page(request):
+            title = TITLES.get(status, "That did not work")
+            return self._shared.drawing.page(
+                "notice.html",
+                status=status,
+                headers=headers,
+                title=title,
+                what=_sentence(what),
+                mend=mend,
+                sign_in=status == 401,
+            )
+        answer = json_reply({"error": what, "mend": mend}, status=status)
+        answer.headers.update(headers)
+        return answer
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")

@@ -1,0 +1,279 @@
+"""The pages that people read: what the project has, one asset, what ran, a report, who reads what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pumphouse.catalog.adoption import adoption
+from pumphouse.catalog.description import describe
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import UnknownName
+from pumphouse.lake.builds import Artefact
+from pumphouse.lake.state import Access, BuildRecord
+from pumphouse.server.access import Admitted
+from pumphouse.server.drawing import cell
+from pumphouse.server.shared import Shared, admitted, shared, visitor_of
+
+SAMPLE_ROWS = 20
+HITS = 20
+RUNS = 30
+FILES = 10
+READERS_WITHIN = timedelta(days=30)
+REPORT_PAGE = "page.html"
+"""The artefact of a report that is its page, as `reports.build` names it."""
+REPORT_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
+)
+STAGES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("Gathered", frozenset({"source", "files", "database", "website", "survey"})),
+    ("Cleaned", frozenset({"clean"})),
+    ("Made", frozenset({"sql", "table"})),
+    ("Learned", frozenset({"feature", "label", "model", "rollout", "scores", "experiment"})),
+    ("Handed out", frozenset({"report", "search", "deliver"})),
+)
+"""The way of the water. Checks and bets are facts about others and stand on their pages."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One asset on the home page."""
+
+    name: str
+    kind: str
+    doc: str
+    rows: int | None
+    at: datetime | None
+    state: str
+    """The class that colours it: fresh, stale, never, or nothing for what is never built."""
+    said: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Assets of one kind of work."""
+
+    title: str
+    lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A column of cells that are shown."""
+
+    name: str
+    is_number: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Some rows, ready to be shown: each cell beside its column."""
+
+    snapshot: int
+    total: int
+    columns: Sequence[Shown]
+    rows: Sequence[Sequence[tuple[Shown, str | None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How one person read an asset."""
+
+    who: str
+    doors: Sequence[str]
+    reads: int
+    rows: int
+    last_at: datetime
+
+
+def home(request: Request) -> Response:
+    """`/`: every asset with what it is, its rows, its last build, and whether it is fresh."""
+    here = shared(request)
+    find = request.query_params.get("find", "").strip()
+    snapshot = here.project.lake.snapshot()
+    lines = _lines(here, snapshot)
+    stages = [
+        Stage(title=title, lines=found)
+        for title, kinds in STAGES
+        if (found := [line for line in lines if line.kind in kinds and _matches(line, find)])
+    ]
+    figures = [
+        ("Assets", f"{len(lines):,}"),
+        ("Rows", f"{sum(line.rows or 0 for line in lines):,}"),
+        ("Fresh", f"{sum(line.state == 'fresh' for line in lines):,}"),
+        ("To build", f"{sum(line.state in ('stale', 'never') for line in lines):,}"),
+    ]
+    return _page(request, "home.html", here="/", stages=stages, figures=figures, find=find, snapshot=snapshot)
+
+
+def asset(request: Request) -> Response:
+    """`/assets/NAME`: what it means, its rows and columns, where it comes from, how it stands, who reads it."""
+    here, name = shared(request), request.path_params["name"]
+    project, now = here.project, here.drawing.now()
+    about = describe(project.lake, project.assets, name, now=now)
+    spec = project.assets[name]
+    way = admitted(request, name, door="page")
+    query = request.query_params.get("q", "").strip()
+    is_table = spec.makes_table and project.lake.has(name)
+    state, said, why = _state(spec, built=bool(about.builds), stale=project.stale())
+    artefacts = project.lake.artefacts(name)[::-1]
+    return _page(
+        request,
+        "asset.html",
+        snapshot=project.lake.snapshot(),
+        now=now,
+        about=about,
+        assets=project.assets,
+        spec=spec.spec,
+        is_gathered=spec.is_gathered,
+        state=state,
+        said=said,
+        why=why,
+        form_address=f"/surveys/{name}" if spec.kind == "survey" else None,
+        query=query,
+        found=_found(here, way, query) if query and spec.kind == "search" else None,
+        report=next((one for one in artefacts if one.name == REPORT_PAGE), None) if spec.kind == "report" else None,
+        sample=_sample(way) if is_table else None,
+        quarantine=way.quarantined().to_pylist() if about.quarantined else [],
+        files=artefacts[:FILES],
+        readers=_readers(project.lake.state.accesses(asset=name, since=now - READERS_WITHIN)),
+    )
+
+
+def runs(request: Request) -> Response:
+    """`/runs`: the newest runs and what became of each asset in them."""
+    state = shared(request).project.lake.state
+    newest = state.runs(limit=RUNS)
+    builds: dict[str, tuple[BuildRecord, ...]] = {one.run: state.run_builds(run=one.run)[::-1] for one in newest}
+    running = any(one.status == "running" for one in newest)
+    return _page(request, "runs.html", here="/runs", runs=newest, builds=builds, running=running)
+
+
+def catalog(request: Request) -> Response:
+    """`/catalog`: who reads what, what became of the bets, what nobody reads."""
+    here = shared(request)
+    found = adoption(here.project.lake, here.project.assets, now=here.drawing.now())
+    return _page(request, "catalog.html", here="/catalog", adoption=found, snapshot=found.snapshot, now=found.now)
+
+
+def report(request: Request) -> Response:
+    """`/reports/NAME?snapshot=`: the page a report's build made. It may run nothing and load nothing."""
+    here, name = shared(request), request.path_params["name"]
+    way = admitted(request, name, door="report")
+    made = [one for one in here.project.lake.artefacts(name) if one.name == REPORT_PAGE]
+    asked = request.query_params.get("snapshot")
+    page = _newest(made if asked is None else [one for one in made if str(one.snapshot) == asked])
+    if page is None:
+        known = ", ".join(str(one.snapshot) for one in made[-5:])
+        when = f" of snapshot {asked[:20]}" if asked else ""
+        mend = f"There are those of {known}." if made else f"Build it: pumphouse run {name}"
+        raise UnknownName(f"there is no report '{name}'{when}", asset=name, mend=mend)
+    data = here.project.lake.blobs.get(page.sha)
+    way.seen(snapshot=page.snapshot, rows=1)
+    return Response(data, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+def static(request: Request) -> Response:
+    """`/static/NAME`: a file that pages load; its address has its content's hash, so it may be kept for ever."""
+    file = shared(request).drawing.files.file(request.path_params["name"])
+    headers = {"Vary": "Accept-Encoding"}
+    if request.query_params.get("v") == file.tag:
+        headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(file.zipped, media_type=file.kind, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(file.data, media_type=file.kind, headers=headers)
+
+
+def _page(request: Request, template: str, **values: Any) -> Response:  # what the template names
+    return shared(request).drawing.page(template, who=visitor_of(request).who, **values)
+
+
+def _lines(here: Shared, snapshot: int) -> list[Line]:
+    lake = here.project.lake
+    versions, builds, stale = lake.versions(snapshot=snapshot), lake.builds(), here.project.stale()
+    shown = frozenset().union(*(kinds for _, kinds in STAGES))
+    lines = []
+    for name, one in here.project.assets.items():
+        if one.kind not in shown:
+            continue
+        build = builds.get(name)
+        state, said, why = _state(one, built=build is not None, stale=stale)
+        doc = one.common.doc.strip()
+        lines.append(
+            Line(
+                name=name,
+                kind=one.kind,
+                doc=doc.splitlines()[0] if doc else "",
+                rows=here.count(name, versions[name]) if one.makes_table and name in versions else None,
+                at=build.at if build else None,
+                state=state,
+                said=said,
+                why=why,
+            )
+        )
+    return lines
+
+
+def _state(one: Asset, *, built: bool, stale: Mapping[str, str]) -> tuple[str, str, str]:
+    """How an asset stands: the class that colours it, the word, and the reason where a run would build it."""
+    if one.name in stale:
+        return ("stale", "stale", stale[one.name]) if built else ("never", "not built", "")
+    return ("fresh", "fresh", "") if built else ("", "", "")
+
+
+def _matches(line: Line, find: str) -> bool:
+    return all(word in f"{line.name} {line.kind} {line.doc}".lower() for word in find.lower().split())
+
+
+def _sample(way: Admitted) -> Sample:
+    rows = way.rows(limit=SAMPLE_ROWS)
+    table = rows.to_arrow()
+    return _shown(table, snapshot=rows.snapshot, total=table.num_rows)
+
+
+def _found(here: Shared, way: Admitted, query: str) -> Sample:
+    found = here.search(way, query, limit=HITS)
+    names = dict.fromkeys(name for row in found.rows for name in row)
+    table = pa.table({name: pa.array([cell(row.get(name)) for row in found.rows], pa.string()) for name in names})
+    return _shown(table, snapshot=found.snapshot, total=found.total)
+
+
+def _shown(table: pa.Table, *, snapshot: int, total: int) -> Sample:
+    columns = [Shown(name=field.name, is_number=_is_number(field.type)) for field in table.schema]
+    cells = ([cell(value) for value in column.to_pylist()] for column in table.columns)
+    rows = [list(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
+    return Sample(snapshot=snapshot, total=total, columns=columns, rows=rows)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _newest(artefacts: Sequence[Artefact]) -> Artefact | None:
+    return artefacts[-1] if artefacts else None
+
+
+def _readers(accesses: Iterable[Access]) -> list[Reader]:
+    """Who read an asset, last first; a run's own reads are not among them."""
+    by_person: dict[str, list[Access]] = {}
+    for one in accesses:
+        if one.run is None:
+            by_person.setdefault(one.who, []).append(one)
+    readers = [
+        Reader(
+            who=who,
+            doors=sorted({one.door for one in reads}),
+            reads=len(reads),
+            rows=sum(one.rows for one in reads),
+            last_at=max(one.at for one in reads),
+        )
+        for who, reads in by_person.items()
+    ]
+    return sorted(readers, key=lambda reader: reader.last_at, reverse=True)

@@ -1,0 +1,84 @@
+"""What comes in is bounded and parsed here; what goes wrong becomes a status and a sentence here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pumphouse.errors import AccessDenied, LakeBusy, MissingExtra, PumphouseError, UnknownName
+from pumphouse.models.online import RequestRefused
+from pumphouse.server.answers import Uncheckable
+
+BODY_BYTES_MAX = 64 * 1024
+JSON = "application/json"
+
+Body = TypeVar("Body")
+
+
+class BadRequest(PumphouseError):
+    """What was sent is not what is taken here."""
+
+
+class TooLarge(BadRequest):
+    """More was sent than is taken."""
+
+
+class Overloaded(PumphouseError):
+    """More came at once than can be done; the same may be sent again in a moment."""
+
+
+_STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
+    (TooLarge, 413),
+    (BadRequest, 400),
+    (RequestRefused, 422),
+    (Uncheckable, 422),
+    (UnknownName, 404),
+    (AccessDenied, 403),
+    (LakeBusy, 503),
+    (Overloaded, 503),
+    (MissingExtra, 501),
+)
+
+
+def status_of(error: PumphouseError) -> int:
+    """The HTTP status that says the same."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def json_reply(value: Any, *, status: int = 200) -> Response:  # whatever msgspec writes: rows of any type
+    """A value as JSON: decimals and times as text, so that none is rounded."""
+    return Response(msgspec.json.encode(value, enc_hook=str), status_code=status, media_type=JSON)
+
+
+def is_page(request: Request) -> bool:
+    """Whether the answer is for a person's eyes."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+
+
+async def body_of(request: Request, kind: type[Body]) -> Body:
+    """The request's JSON as `kind`. Raises TooLarge beyond BODY_BYTES_MAX, BadRequest for anything else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        raise BadRequest("this takes JSON", mend=f"Send it with the header Content-Type: {JSON}.")
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > BODY_BYTES_MAX:
+            raise TooLarge(f"more than {BODY_BYTES_MAX // 1024} KiB were sent", mend="Send less at once.")
+    try:
+        return msgspec.json.decode(bytes(data), type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is one too
+        raise BadRequest(f"this can't be read: {error}") from error
+
+
+def number_of(parameters: Mapping[str, str], name: str, *, most: int) -> int | None:
+    """A whole number of the address, or None where it is not given. Raises BadRequest for anything else."""
+    text = parameters.get(name)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and int(text) <= most):
+        raise BadRequest(f"{name} is '{text[:40]}'", mend=f"Give a whole number up to {most:,}.")
+    return int(text)

@@ -1,0 +1,160 @@
+"""One server for pages, the API, forms and predictions: in this process, on this machine unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import ipaddress
+import re
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pumphouse.errors import ConfigError
+from pumphouse.server.access import Gate
+from pumphouse.server.app import app_of
+from pumphouse.server.served import ServedProject
+
+PORT = 8484
+TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,}")
+"""It travels in addresses and cookies."""
+STOP_TIMEOUT_S = 10
+"""How long requests that are under way may take to end once the server is told to stop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """PEM files: what lets the server be reached from other machines."""
+
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """A server that answers. `stop` may be called from any thread, and returns at once."""
+
+    url: str
+    token: str
+    stop: Callable[[], None]
+
+    @property
+    def entrance(self) -> str:
+        """The address that signs a browser in."""
+        return f"{self.url}/?token={self.token}"
+
+
+def serve(
+    project: ServedProject,
+    *,
+    host: str = "127.0.0.1",
+    port: int = PORT,
+    token: str | None = None,
+    certificate: Certificate | None = None,
+    on_ready: Callable[[Serving], None],
+) -> None:
+    """Serve until SIGTERM, SIGINT or `Serving.stop`; requests under way are finished, for STOP_TIMEOUT_S at most.
+
+    `port=0` takes a free one; without `token` one is made. Signals are heard in the main thread only. Raises ConfigError
+    where the port is taken, and where what people read would cross a network in the clear: `host` is not this machine
+    and there is no `certificate`.
+    """
+    if not is_loopback(host) and certificate is None:
+        raise ConfigError(
+            f"'{host}' can be reached from other machines, and what they read would cross the network in the clear",
+            mend="Name a certificate and its key, or stay on 127.0.0.1 and put a TLS proxy before it.",
+        )
+    token = token or secrets.token_urlsafe(24)
+    if not TOKEN_FORM.fullmatch(token):
+        raise ConfigError("the token is not 16 or more letters, digits, - and _", mend="Leave it out to have one made.")
+    address = _address(host, port)
+    asyncio.run(_serve(project, address=address, token=token, certificate=certificate, on_ready=on_ready))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _serve(
+    project: ServedProject,
+    *,
+    address: tuple[str, int],
+    token: str,
+    certificate: Certificate | None,
+    on_ready: Callable[[Serving], None],
+) -> None:
+    from granian.constants import Interfaces
+    from granian.server.embed import Server
+
+    gate = Gate(project.lake, owner=getpass.getuser(), token=token)
+    app = app_of(project, gate, port=address[1], secure=certificate is not None)
+    server = Server(
+        app,
+        address=address[0],
+        port=address[1],
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_enabled=False,
+        ssl_cert=certificate.chain if certificate else None,
+        ssl_key=certificate.key if certificate else None,
+    )
+    server.workers_kill_timeout = STOP_TIMEOUT_S
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(server.stop)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, server.stop)
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    url = f"{'https' if certificate else 'http'}://{shown}:{address[1]}"
+    serving = asyncio.create_task(server.serve())
+    await _listening(address, serving)
+    if not serving.done():
+        on_ready(Serving(url=url, token=token, stop=stop))
+    # A request that does not end in time makes it a TimeoutError, and ends with the process.
+    with suppress(TimeoutError):
+        await serving
+
+
+async def _listening(address: tuple[str, int], serving: asyncio.Task[None]) -> None:
+    """Returns when connections are taken, or when the server has failed to start."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(*address)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+
+
+def _address(host: str, port: int) -> tuple[str, int]:
+    """The address to listen at, with a free port for 0. Raises ConfigError where it can't be had.
+
+    granian shares a port with whoever else listens there and takes turns in answering, so we look first.
+    """
+    try:
+        family, _, _, _, found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found)
+            ip, free = probe.getsockname()[:2]
+    except OSError as error:
+        raise ConfigError(
+            f"the server can't listen at {host}:{port}: {error.strerror}",
+            mend="Is another server running? Choose another port, or 0 for a free one.",
+        ) from error
+    return str(ip), int(free)

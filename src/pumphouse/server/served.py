@@ -1,0 +1,94 @@
+"""What the server needs of a project. `project.Project` has these members; a test may serve anything else that does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pumphouse.declare.asset import Asset
+from pumphouse.lake.lake import Lake
+
+
+class Prediction(Protocol):
+    """One answer of a rollout, as `models.Prediction` is."""
+
+    @property
+    def id(self) -> str:
+        """What it is called in the log, where its outcome is compared with it."""
+        ...
+
+    @property
+    def prediction(self) -> float:
+        """The answer itself."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """The model version that answered: `returns@3`."""
+        ...
+
+    @property
+    def snapshot(self) -> int:
+        """The snapshot whose rows it saw."""
+        ...
+
+
+class Found(Protocol):
+    """What a search found."""
+
+    @property
+    def snapshot(self) -> int:
+        """The snapshot that the index covers."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """How many rows match; `rows` are the best of them."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[Mapping[str, Any]]:  # cells of any type
+        """The rows, best first."""
+        ...
+
+
+class ServedProject(Protocol):
+    """A project as pages and the API see it. Every member may be used from several threads at once."""
+
+    @property
+    def name(self) -> str:
+        """What pages call it."""
+        ...
+
+    @property
+    def zone(self) -> str:
+        """The time zone of its days: "Europe/Berlin"."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Where the files are that assets name: surveys are read from it."""
+        ...
+
+    @property
+    def assets(self) -> Mapping[str, Asset]:
+        """All that is declared, by name."""
+        ...
+
+    @property
+    def lake(self) -> Lake:
+        """The lake it is built in."""
+        ...
+
+    def stale(self) -> Mapping[str, str]:
+        """Assets that a run would build now, each with the reason in plain words. What is not in it is fresh."""
+        ...
+
+    def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
+        """What the rollout `name` says of an entity. It is in the log, on disk, when this returns."""
+        ...
+
+    def search(self, name: str, text: str, *, limit: int) -> Found:
+        """Rows of the index `name` that match."""
+        ...

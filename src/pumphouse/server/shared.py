@@ -1,0 +1,71 @@
+"""What all requests share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import anyio
+from starlette.requests import Request
+
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.server.access import Admitted, Gate, Visitor
+from pumphouse.server.answers import AnswerCheck
+from pumphouse.server.drawing import Drawing
+from pumphouse.server.served import Found, ServedProject
+
+COUNTS_KEPT_MAX = 10_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Shared:
+    """The project and what serves it. Used from several threads at once."""
+
+    project: ServedProject
+    gate: Gate
+    check: AnswerCheck
+    drawing: Drawing
+    checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
+    """Answers are checked one after the other; those that wait hold no thread that a page could use."""
+    _counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def count(self, table: str, version: int) -> int:
+        """How many rows a table has at a version of it, counted once."""
+        counted = self._counts.get((table, version))
+        if counted is None:
+            counted = self.project.lake.count(table, snapshot=version)
+            with self._lock:
+                if len(self._counts) >= COUNTS_KEPT_MAX:
+                    self._counts.clear()
+                self._counts[table, version] = counted
+        return counted
+
+    def search(self, way: Admitted, text: str, *, limit: int) -> Found:
+        """What an index finds, recorded as read. Raises UnknownName where there is no such index."""
+        asset = self.project.assets.get(way.asset)
+        if asset is None or asset.kind != "search":
+            indexes = [one.name for one in self.project.assets.values() if one.kind == "search"]
+            raise UnknownName(
+                f"there is no index '{way.asset}'", asset=way.asset, mend=did_you_mean(way.asset, indexes) or None
+            )
+        found = self.project.search(way.asset, text, limit=limit)
+        way.seen(snapshot=found.snapshot, rows=len(found.rows), detail=text)
+        return found
+
+
+def shared(request: Request) -> Shared:
+    """What this request shares with all others."""
+    found: Shared = request.scope["shared"]
+    return found
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Who asks; the guard has seen to it that there is somebody."""
+    found: Visitor = request.scope["visitor"]
+    return found
+
+
+def admitted(request: Request, asset: str, *, act: str = "read", door: str) -> Admitted:
+    """The way for whoever asks to read one asset. Raises AccessDenied."""
+    return shared(request).gate.admit(visitor_of(request), asset, act=act, door=door)
