@@ -16,7 +16,7 @@ Write = Callable[[Mapping[str, str]], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """A function that writes files into the folder of the project `shop` and returns it. Called again, it changes them."""
+    """A function that writes files into the folder `shop` and returns it. Called again, it changes them."""
 
     def write(files: Mapping[str, str]) -> Path:
         folder = tmp_path / "shop"

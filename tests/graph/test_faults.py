@@ -121,6 +121,26 @@ PYTHON_FAULTS = [
         id="clock",
     ),
     pytest.param(
+        "@ph.source()\ndef s():\n    from datetime import datetime\n    yield datetime.now()",
+        7,
+        "datetime.now() is a clock",
+        "*, today",
+        id="clock imported inside",
+    ),
+    pytest.param(
+        "c = ph.check('orders', 'at < now()')", 4, "the condition of 'c': now() is a clock", "$today", id="check"
+    ),
+    pytest.param(
+        "c = ph.check('orders', 'a >')", 4, "the condition of 'c': the SQL does not parse", "one row", id="condition"
+    ),
+    pytest.param(
+        "c = ph.check('orders', 'a IN (SELECT a FROM others)')",
+        4,
+        "it reads 'others'",
+        "Make a table",
+        id="check reads",
+    ),
+    pytest.param(
         "def day():\n    return time()\n@ph.table()\ndef t(orders):\n    return day()",
         5,
         "time() is a clock",
@@ -192,7 +212,7 @@ def test_every_fault_is_reported_in_one_pass(faults: Faults) -> None:
 def test_names_declared_in_a_broken_module_are_not_called_unknown(faults: Faults) -> None:
     (found,) = faults(
         {
-            "gather.py": "import pumphouse as ph\nraw = ph.files('a.csv')\ncrm = ph.database('db', tables={'x': {}})\n1/0\n",
+            "gather.py": "import pumphouse as ph\nraw = 1\ncrm = ph.database('db', tables={'x': {}})\n1/0\n",
             "a.sql": "SELECT * FROM raw, crm_x",
         }
     )

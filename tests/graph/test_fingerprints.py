@@ -212,6 +212,37 @@ def test_helper_made_in_a_factory_counts(loaded) -> None:
     assert {name for name in again if again[name] != before[name]} == {"thrice"}
 
 
+def test_functions_and_objects_in_a_spec_count_by_their_code(loaded) -> None:
+    files = {
+        "gather.py": "import pumphouse as ph\nraw = ph.files('raw.csv')\n",
+        "steps.py": "FACTOR = 2\n\ndef double(x):\n    return x * FACTOR\n\nclass Odd:\n    pass\n",
+        "own.py": """
+            from pathlib import Path
+            from pumphouse.declare.asset import Common, Declaration, place_of_caller
+            from shop.steps import Odd, double
+            def own(*spec):
+                return Declaration(kind="clean", spec=spec, common=Common(), place=place_of_caller(), inputs=("raw",))
+            LIMIT = 3
+            by_function = own(double, Path("steps.txt"))
+            by_lambda = own(lambda x: x + LIMIT)
+            by_object = own(Odd(), LIMIT)
+            by_value = own({"a": {1, 2}}, 1.5, b"x", None)
+        """,
+        "steps.txt": "one",
+    }
+    before = fingerprints(loaded(files))
+    changes = {
+        ("steps.py", "FACTOR = 2", "FACTOR = 3"): {"by_function"},
+        ("own.py", "LIMIT = 3", "LIMIT = 4"): {"by_lambda", "by_object"},
+        ("own.py", "x + LIMIT", "x - LIMIT"): {"by_lambda"},
+        ("own.py", "1.5", "1.6"): {"by_value"},
+        ("steps.txt", "one", "two"): {"by_function"},
+    }
+    for (file, old, new), changed in changes.items():
+        after = fingerprints(loaded({**files, file: files[file].replace(old, new)}))
+        assert {name for name in after if after[name] != before[name]} == changed, (old, new)
+
+
 def test_relative_local_and_star_imports_are_followed(loaded) -> None:
     files = {
         "gather.py": "import pumphouse as ph\nraw = ph.files('raw.csv')\n",
@@ -234,6 +265,10 @@ def test_relative_local_and_star_imports_are_followed(loaded) -> None:
             @ph.table()
             def all_of_it(raw):
                 return vars(values)
+            @ph.table()
+            def dotted(raw):
+                import shop.deep.values
+                return shop.deep.values.D
         """,
     }
     before = fingerprints(loaded(files))
@@ -241,7 +276,7 @@ def test_relative_local_and_star_imports_are_followed(loaded) -> None:
     for name in "ABCD":
         after = fingerprints(loaded({"deep/values.py": files["deep/values.py"].replace(f"{name} = 1", f"{name} = 2")}))
         changed = {one for one in after if after[one] != before[one]}
-        assert changed == {"all_of_it"} | ({reader[name]} if name in reader else set())
+        assert changed == {"all_of_it", "dotted"} | ({reader[name]} if name in reader else set())
 
 
 def test_equal_in_another_process_and_another_folder(write, tmp_path: Path) -> None:

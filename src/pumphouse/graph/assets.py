@@ -11,7 +11,8 @@ from typing import TypeVar
 from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.errors import ConfigError, Fault, Place, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.graph.cache import Cache
-from pumphouse.graph.drafts import Draft, draft_modules, draft_page, draft_sql
+from pumphouse.graph.declarations import Modules, draft_modules
+from pumphouse.graph.drafts import Draft, draft_page, draft_sql
 from pumphouse.graph.edges import find_edges, find_loops, sort_by_edges
 from pumphouse.graph.fingerprints import Code, NamedFiles, fingerprint
 from pumphouse.graph.folder import SourceFile, walk
@@ -113,7 +114,9 @@ def load(folder: Path, *, cache: Path | None = None, ignore: Collection[str] = (
     own = {file.path for file in (*found.python, *found.sql)} | {file.path for file, page in pages if page.header}
     code = Code({module_of(folder, path): (path, known) for path, known in sound.items()})
     files = NamedFiles(str(folder), cache=kept, own=own, ignore=ignore)
-    drafts, wrong = draft_modules(folder, modules, sound, code=code, files=files)
+    drafts, wrong = draft_modules(
+        Modules(folder=folder, imported=modules, facts=sound, code=code, files=files, cache=kept)
+    )
     faults += wrong
     for file, document in documents:
         draft, wrong = draft_sql(file, document, files=files)

@@ -21,6 +21,7 @@ import msgspec
 from pumphouse.graph.code import ModuleFacts, read_module
 from pumphouse.graph.documents import PageDocument, SqlDocument, read_page, read_sql
 from pumphouse.graph.folder import SourceFile
+from pumphouse.graph.sql import QueryFacts, read_query
 
 FORMAT = 1
 """Goes up when what is kept changes within one version of Pumphouse."""
@@ -47,6 +48,7 @@ class _Stored(msgspec.Struct, kw_only=True):
     modules: dict[str, ModuleFacts] = {}
     sql: dict[str, SqlDocument] = {}
     pages: dict[str, PageDocument] = {}
+    conditions: dict[str, QueryFacts] = {}
 
 
 class Cache:
@@ -81,6 +83,16 @@ class Cache:
         """Facts of a Markdown file. Raises OSError and UnicodeDecodeError."""
         return self._facts(file, self._old.pages, self._new.pages, read_page)
 
+    def condition(self, text: str) -> QueryFacts:
+        """Facts of a condition in SQL that Python code holds."""
+        key = hashlib.sha256(text.encode()).hexdigest()
+        facts = self._old.conditions.get(key) or self._new.conditions.get(key)
+        if facts is None:
+            facts = read_query(f"SELECT (\n{text}\n)")
+            self._changed = True
+        self._new.conditions[key] = facts
+        return facts
+
     def sha(self, path: str, full: str, status: os.stat_result) -> str:
         """Hash of a file's bytes. `path` is its name in the cache. Raises OSError."""
         stamp = self._old.stamps.get(path)
@@ -94,7 +106,7 @@ class Cache:
         """Writes what this load used, where it differs from what was stored."""
         same = all(
             len(getattr(self._old, part)) == len(getattr(self._new, part))
-            for part in ("stamps", "modules", "sql", "pages")
+            for part in ("stamps", "modules", "sql", "pages", "conditions")
         )
         if same and not self._changed:
             return
@@ -120,7 +132,7 @@ class Cache:
         facts = old.get(stamp.sha) or new.get(stamp.sha)
         if facts is None:
             data = data if data is not None else Path(file.full).read_bytes()
-            facts = read(data.decode("utf-8-sig"))
+            facts = read(data.decode("utf-8-sig").replace("\r\n", "\n"))
             self.parsed += 1
             self._changed = True
         self._new.stamps[file.path] = stamp

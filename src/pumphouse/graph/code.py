@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import msgspec
 
 from pumphouse.graph.findings import Finding
+from pumphouse.graph.python_scopes import Names, chain_of, imported, is_docstring
 
 _CLOCKS = frozenset({
     "datetime.datetime.now", "datetime.datetime.today", "datetime.datetime.utcnow", "datetime.date.today",
@@ -21,8 +23,6 @@ _GENERATORS = frozenset({
     "numpy.random.PCG64", "numpy.random.SeedSequence",
 })  # fmt: skip
 """Fine where they are given a seed."""
-STRING_LENGTH_MAX = 512
-"""Longer texts are no names of files."""
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ def read_module(text: str) -> ModuleFacts:
     stars: list[str] = []
     for node in _outside_functions(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            for name, target in _imported(node):
+            for name, target in imported(node):
                 if name == "*":
                     stars.append(target.removesuffix(":*") + ":")
                 else:
@@ -75,7 +75,7 @@ def read_module(text: str) -> ModuleFacts:
     statements: list[Statement] = []
     bindings: dict[str, list[int]] = {}
     for node in tree.body:
-        if isinstance(node, ast.Import | ast.ImportFrom) or _is_docstring(node) or _is_main_guard(node):
+        if isinstance(node, ast.Import | ast.ImportFrom) or is_docstring(node) or _is_main_guard(node):
             continue
         statement, bound = _statement(node, imports)
         for name in bound:
@@ -91,18 +91,17 @@ def read_module(text: str) -> ModuleFacts:
 
 
 def _statement(node: ast.stmt, imports: dict[str, str]) -> tuple[Statement, set[str]]:
-    names = _Names()
-    names.read_block([_without_declaring(node, imports)])
-    bound = names.bound | (names.changed - imports.keys())
+    node = _without_declaring(node, imports)
+    names = Names(node)
     return (
         Statement(
-            digest=_digest(_without_declaring(node, imports)),
+            digest=_digest(node),
             reads=tuple(sorted(names.reads)),
             imports=tuple(sorted(names.imports)),
             strings=tuple(sorted(names.strings)),
-            impure=tuple(_impure(names.calls, imports)),
+            impure=tuple(_impure(names.calls, {**imports, **names.aliases})),
         ),
-        bound,
+        names.bound | (names.changed - imports.keys()),
     )
 
 
@@ -118,145 +117,9 @@ def _without_declaring(node: ast.stmt, imports: dict[str, str]) -> ast.stmt:
 
 
 def _is_ours(decorator: ast.expr, imports: dict[str, str]) -> bool:
-    chain = _chain(decorator.func if isinstance(decorator, ast.Call) else decorator)
+    chain = chain_of(decorator.func if isinstance(decorator, ast.Call) else decorator)
     module = imports.get(chain.partition(".")[0], "") if chain else ""
     return module.partition(":")[0].partition(".")[0] == "pumphouse"
-
-
-class _Names:
-    """Collects what a piece of syntax reads from outside of itself, function by function as Python's scopes are."""
-
-    def __init__(self) -> None:
-        self.bound: set[str] = set()
-        self.changed: set[str] = set()
-        self.reads: set[str] = set()
-        self.imports: set[str] = set()
-        self.strings: set[str] = set()
-        self.calls: list[tuple[str, int, bool]] = []
-        self._functions_deep = 0
-
-    def read_block(self, body: list[ast.stmt]) -> None:
-        """Reads statements at the top of a module."""
-        local: set[str] = set()
-        self._bind(body, local)
-        self.bound |= local
-        for node in body:
-            self._read(node, frozenset())
-
-    def _read(self, node: ast.AST, hidden: frozenset[str]) -> None:
-        """`hidden` are the names that mean something local here."""
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                self._read_function(node, hidden)
-            case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                inner = set(hidden)
-                for generator in node.generators:
-                    inner |= {name.id for name in ast.walk(generator.target) if isinstance(name, ast.Name)}
-                for child in ast.iter_child_nodes(node):
-                    self._read(child, frozenset(inner))
-            case ast.Name(id=name):
-                if name not in hidden and isinstance(node.ctx, ast.Load):
-                    self.reads.add(name)
-            case ast.Attribute() if chain := _chain(node):
-                root = chain.partition(".")[0]
-                if root not in hidden:
-                    self.reads.add(chain)
-                    if not isinstance(node.ctx, ast.Load):
-                        self._change({root})
-            case ast.Subscript() if not isinstance(node.ctx, ast.Load):
-                self._change({_chain(node.value).partition(".")[0]} - {""})
-                self._read_children(node, hidden)
-            case ast.Expr():
-                # A bare call such as `RATES.update(more)` or `register(helper)` may change whatever it mentions.
-                self._change({name.id for name in ast.walk(node) if isinstance(name, ast.Name)})
-                self._read_children(node, hidden)
-            case ast.Constant(value=str() as text):
-                self._add_string(text)
-            case ast.BinOp(op=ast.Div()):
-                self._add_string("/".join(_path_parts(node)))
-                self._read_children(node, hidden)
-            case ast.Import() | ast.ImportFrom():
-                self.imports |= {target for _, target in _imported(node)}
-            case ast.Call():
-                self._read_call(node, hidden)
-            case _:
-                self._read_children(node, hidden)
-
-    def _read_children(self, node: ast.AST, hidden: frozenset[str]) -> None:
-        body = getattr(node, "body", None)
-        for child in ast.iter_child_nodes(node):
-            if isinstance(body, list) and body and child is body[0] and _is_docstring(child):
-                continue
-            self._read(child, hidden)
-
-    def _read_call(self, node: ast.Call, hidden: frozenset[str]) -> None:
-        chain = _chain(node.func)
-        if chain and chain.partition(".")[0] not in hidden:
-            self.calls.append((chain, node.lineno, bool(node.args or node.keywords)))
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("join", "joinpath"):
-            self._add_string("/".join(_texts(node.args)))
-        self._read_children(node, hidden)
-
-    def _read_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, hidden: frozenset[str]) -> None:
-        arguments = node.args
-        for outside in (*arguments.defaults, *(default for default in arguments.kw_defaults if default)):
-            self._read(outside, hidden)
-        every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
-        local = {argument.arg for argument in every if argument}
-        if isinstance(node, ast.Lambda):
-            self._functions_deep += 1
-            self._read(node.body, hidden | local)
-            self._functions_deep -= 1
-            return
-        for outside in node.decorator_list:
-            self._read(outside, hidden)
-        shared: set[str] = set()
-        self._bind(node.body, local, shared)
-        self._functions_deep += 1
-        for child in node.body[1:] if _is_docstring(node.body[0]) else node.body:
-            self._read(child, (hidden | local) - shared)
-        self._functions_deep -= 1
-
-    def _change(self, names: set[str]) -> None:
-        # What a function changes, it changes when it is called; whoever calls it reads it already.
-        if not self._functions_deep:
-            self.changed |= names
-
-    def _bind(self, body: list[ast.stmt], local: set[str], shared: set[str] | None = None) -> None:
-        """Adds to `local` the names that `body` binds in its own scope, and to `shared` those declared global."""
-        waiting: list[ast.AST] = list(body)
-        while waiting:
-            node = waiting.pop()
-            match node:
-                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                    local.add(node.name)
-                    continue
-                case ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
-                    local |= {
-                        name.target.id
-                        for name in ast.walk(node)
-                        if isinstance(name, ast.NamedExpr) and not isinstance(node, ast.Lambda)
-                    }
-                    continue
-                case ast.Name(id=name) if isinstance(node.ctx, ast.Store):
-                    local.add(name)
-                case ast.Import() | ast.ImportFrom():
-                    local |= {name for name, _ in _imported(node)}
-                case ast.ExceptHandler(name=str() as name):
-                    local.add(name)
-                case ast.MatchAs(name=str() as name) | ast.MatchStar(name=str() as name):
-                    local.add(name)
-                case ast.MatchMapping(rest=str() as name):
-                    local.add(name)
-                case ast.Global(names=names) if shared is not None:
-                    shared |= set(names)
-                case _:
-                    pass
-            waiting.extend(ast.iter_child_nodes(node))
-
-    def _add_string(self, text: str) -> None:
-        if 0 < len(text) <= STRING_LENGTH_MAX and "\n" not in text and "\0" not in text:
-            self.strings.add(text)
 
 
 def _impure(calls: list[tuple[str, int, bool]], imports: dict[str, str]) -> Iterator[Finding]:
@@ -281,26 +144,14 @@ def _impure(calls: list[tuple[str, int, bool]], imports: dict[str, str]) -> Iter
 
 
 def _outside_functions(tree: ast.Module) -> Iterator[ast.AST]:
-    waiting: list[ast.AST] = [tree]
+    waiting: deque[ast.AST] = deque([tree])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
             waiting.extend(
                 child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.excepthandler)
             )
-
-
-def _imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            if alias.asname:
-                yield alias.asname, f"{alias.name}:"
-            else:
-                yield alias.name.partition(".")[0], f"{alias.name.partition('.')[0]}:"
-    else:
-        for alias in node.names:
-            yield alias.asname or alias.name, f"{'.' * node.level}{node.module or ''}:{alias.name}"
 
 
 def _parameters(tree: ast.Module) -> dict[int, dict[str, int]]:
@@ -311,34 +162,6 @@ def _parameters(tree: ast.Module) -> dict[int, dict[str, int]]:
             every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg)
             lines[first] = {"": node.lineno} | {argument.arg: argument.lineno for argument in every if argument}
     return lines
-
-
-def _chain(node: ast.AST) -> str:
-    """`a.b.c` as text, or "" where it starts from something else than a name."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name):
-        return ""
-    return ".".join([node.id, *reversed(parts)])
-
-
-def _path_parts(node: ast.expr) -> list[str]:
-    # `Path("data") / "2024" / "rates.csv"` names data/2024/rates.csv; what stands before the first text is a folder.
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-        return [*_path_parts(node.left), *_texts([node.right])]
-    if isinstance(node, ast.Call):
-        return _texts(node.args)
-    return _texts([node])
-
-
-def _texts(nodes: list[ast.expr]) -> list[str]:
-    return [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _is_main_guard(node: ast.stmt) -> bool:
@@ -361,7 +184,7 @@ def _write(node: object, write: Callable[[bytes], object]) -> None:
             value = getattr(node, field, None)
             if (value is None and field != "value") or value == [] or field in ("kind", "type_comment", "ctx"):
                 continue
-            if field == "body" and isinstance(value, list) and _is_docstring(value[0]):
+            if field == "body" and isinstance(value, list) and is_docstring(value[0]):
                 value = value[1:]
             write(b" " + field.encode() + b"=")
             _write(value, write)

@@ -9,8 +9,8 @@ import msgspec
 
 from pumphouse.graph.findings import Finding
 from pumphouse.graph.headers import Header, read_page_header, read_sql_header
-from pumphouse.graph.scopes import NameRead
 from pumphouse.graph.sql import QueryFacts, read_query
+from pumphouse.graph.sql_scopes import NameRead
 
 _FENCE = re.compile(
     r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<word>\w*)[ \t]*(?P<rest>[^\n]*)\n(?P<body>.*?)^(?P=fence)", re.M | re.S

@@ -1,12 +1,9 @@
-"""Assets before their edges are known: one draft for each declaration of a project's files."""
+"""Assets before their edges are known, and how `.sql` and `.md` files become such."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from pumphouse.declare.asset import Common, Declaration, Kind
@@ -14,15 +11,13 @@ from pumphouse.declare.facts import Report
 from pumphouse.declare.learning import Feature, Label
 from pumphouse.declare.tables import Sql
 from pumphouse.errors import Fault, Place
-from pumphouse.graph.code import ModuleFacts
 from pumphouse.graph.documents import PageDocument, SqlDocument
-from pumphouse.graph.early import MOMENTS
 from pumphouse.graph.findings import Finding
-from pumphouse.graph.fingerprints import Code, NamedFiles, SpecReading, content_of, fingerprint
+from pumphouse.graph.fingerprints import NamedFiles, content_of, fingerprint
 from pumphouse.graph.folder import SourceFile
-from pumphouse.graph.functions import SERVICES_OF, Parameters, read_parameters
-from pumphouse.graph.headers import declared
-from pumphouse.graph.scopes import NameRead
+from pumphouse.graph.headers import Header, declared
+from pumphouse.graph.moments import MOMENTS
+from pumphouse.graph.sql_scopes import NameRead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +62,7 @@ def draft_sql(file: SourceFile, document: SqlDocument, *, files: NamedFiles) -> 
             spec = Sql(text=query.text, slice=said.slice, reads=said.reads)
     found += _missing_columns(said.common.key, said.entity, query.columns, said.kind)
     named = files.find((file.path.rpartition("/")[0], text) for text in query.literals)
-    names = query.names if said.reads is None else tuple(NameRead(name, _header_line(document)) for name in said.reads)
+    names = _with_declared(query.names, said.reads, document.header)
     slice_ = said.slice and [said.slice.column, said.slice.unit, said.slice.lookback]
     draft = Draft(
         name=file.stem,
@@ -97,10 +92,7 @@ def draft_page(file: SourceFile, document: PageDocument, *, files: NamedFiles) -
         found += document.unparsed
     title = said.title or document.title or file.stem
     named = files.find((file.path.rpartition("/")[0], text) for text in document.links)
-    names = document.names
-    if said.reads is not None:
-        line = document.header.lines.get("reads", document.header.line)
-        names = tuple(NameRead(name, line) for name in said.reads)
+    names = _with_declared(document.names, said.reads, document.header)
     draft = Draft(
         name=file.stem,
         kind="report",
@@ -115,169 +107,16 @@ def draft_page(file: SourceFile, document: PageDocument, *, files: NamedFiles) -
     return draft, [finding.at(file.path, asset=draft.name) for finding in found]
 
 
-def draft_modules(
-    folder: Path,
-    modules: Mapping[str, ModuleType],
-    facts: Mapping[str, ModuleFacts],
-    *,
-    code: Code,
-    files: NamedFiles,
-) -> tuple[list[Draft], list[Fault]]:
-    """The assets of imported modules, both by path. An import does not declare again."""
-    drafts: list[Draft] = []
-    faults: list[Fault] = []
-    for declaration, owners in _owners(folder, modules, facts):
-        path, variable = owners[0]
-        place = _place(folder, declaration, path)
-        if len(owners) > 1:
-            names = " and ".join(f"'{name}' ({where})" for where, name in owners)
-            faults.append(
-                Fault(what=f"one declaration has the names {names}", place=place, mend="Declare it once for each name.")
-            )
-        made, wrong = _draft_declaration(
-            declaration,
-            variable=variable,
-            place=place,
-            module=modules[path],
-            facts=facts,
-            code=code,
-            files=files,
-            folder=folder,
-        )
-        drafts += made
-        faults += wrong
-    return drafts, faults
-
-
-def _owners(
-    folder: Path, modules: Mapping[str, ModuleType], facts: Mapping[str, ModuleFacts]
-) -> Iterator[tuple[Declaration, list[tuple[str, str]]]]:
-    """Each declaration with the (path, variable)s that hold it where it was declared."""
-    held: dict[int, tuple[Declaration, list[tuple[str, str]]]] = {}
-    for path, module in modules.items():
-        known = facts[path]
-        for variable, value in list(vars(module).items()):
-            if not isinstance(value, Declaration):
-                continue
-            home = _relative(folder, value.place.file)
-            if variable in known.bindings or (variable not in known.imports and home == path):
-                held.setdefault(id(value), (value, []))[1].append((path, variable))
-    for declaration, owners in held.values():
-        home = _relative(folder, declaration.place.file)
-        yield declaration, [owner for owner in owners if owner[0] == home] or owners
-
-
-def _draft_declaration(
-    declaration: Declaration,
-    *,
-    variable: str,
-    place: Place,
-    module: ModuleType,
-    facts: Mapping[str, ModuleFacts],
-    code: Code,
-    files: NamedFiles,
-    folder: Path,
-) -> tuple[list[Draft], list[Fault]]:
-    faults: list[Fault] = []
-    parameters = Parameters()
-    lines: Mapping[str, int] = {}
-    starts: set[tuple[str, str]] = set()
-    if declaration.function is not None and declaration.kind in SERVICES_OF:
-        function = inspect.unwrap(declaration.function)
-        home = facts.get(place.file, ModuleFacts())
-        lines = home.parameters.get(function.__code__.co_firstlineno, {})
-        parameters = read_parameters(
-            declaration.function, kind=declaration.kind, imports=home.imports, lines={"": place.line, **lines}
-        )
-        faults += [finding.at(place.file, asset=variable) for finding in parameters.faults]
-        starts = _starts(function, module.__name__, variable, code)
-    named = declaration.files
-    for text in named:
-        if not (folder / text).is_file():
-            faults.append(
-                Fault(
-                    what=f"there is no file '{text}'",
-                    place=place,
-                    mend="Its path is relative to the project's folder.",
-                    asset=variable,
-                )
-            )
-    reads = [(name, place) for name in declaration.inputs]
-    reads += [(name, Place(file=place.file, line=lines.get(name, place.line))) for name in parameters.inputs]
-    parts: Iterable[tuple[str, Any, Common]] = [
-        (f"{variable}_{part.suffix}", part.spec, part.common) for part in declaration.parts
-    ] or [(variable, declaration.spec, declaration.common)]
-    drafts = []
-    for name, spec, common in parts:
-        reading = SpecReading()
-        content = reading.value(spec)
-        needed = starts | {
-            start for used in reading.callables for start in _starts(used, module.__name__, variable, code)
-        }
-        if reading.opaque:
-            needed = needed | {(module.__name__, variable)}
-        closure = code.closure(needed)
-        if declaration.kind in SERVICES_OF:
-            faults += [finding.at(path, asset=variable) for path, finding in closure.impure]
-        # What a pattern of files matches is the source's clock, and not its code.
-        texts = [] if declaration.kind == "files" else [("", text) for text in reading.strings]
-        texts += [(place.file.rpartition("/")[0], text) for _, text in texts]
-        hashes = files.find([*texts, *closure.strings, *(("", text) for text in named)])
-        drafts.append(
-            Draft(
-                name=name,
-                kind=declaration.kind,
-                spec=spec,
-                common=common,
-                place=place,
-                content=fingerprint(
-                    declaration.kind, content, content_of(common), declaration.inputs, closure.digests, hashes
-                ),
-                reads=tuple(dict.fromkeys(reads)),
-                services=parameters.services,
-                forms=parameters.forms,
-                settings=parameters.settings,
-                files=tuple(hashes),
-                module=module.__name__,
-                variable=variable,
-                declaration=declaration,
-            )
-        )
-    return drafts, faults
-
-
-def _starts(used: Any, module: str, variable: str, code: Code) -> set[tuple[str, str]]:  # a function or a class
-    """The names whose statements make a function: its own, and its variable's where another function made it."""
-    home, name = getattr(used, "__module__", None) or "", used.__qualname__.partition(".")[0]
-    if home not in code:
-        return {(module, variable)} if home == module else set()
-    starts = {(home, name)} if "<" not in name else {(module, variable)}
-    if "<locals>" in used.__qualname__ or (home == module and name != variable):
-        starts.add((module, variable))
-    return starts
-
-
-def _place(folder: Path, declaration: Declaration, path: str) -> Place:
-    """Where it was declared. A decorator in between may have put the place of its wrapper."""
-    line = declaration.place.line
-    file = _relative(folder, declaration.place.file)
-    if declaration.function is not None:
-        code = inspect.unwrap(declaration.function).__code__
-        line, file = code.co_firstlineno, _relative(folder, code.co_filename)
-    return Place(file=file, line=line) if file else Place(file=path)
-
-
-def _relative(folder: Path, file: str) -> str | None:
-    prefix = f"{folder}/"
-    return file.removeprefix(prefix) if file.startswith(prefix) else None
-
-
 def _placed(reads: Iterable[NameRead], *, file: str) -> tuple[tuple[str, Place], ...]:
     return tuple((read.name, Place(file=file, line=read.line)) for read in reads)
 
 
-def _header_line(document: SqlDocument) -> int:
-    return document.header.lines.get("reads", document.header.line) if document.header else 1
+def _with_declared(
+    names: tuple[NameRead, ...], declared_reads: tuple[str, ...] | None, header: Header | None
+) -> tuple[NameRead, ...]:
+    line = header.lines.get("reads", header.line) if header else 1
+    known = {read.name.lower() for read in names}
+    return (*names, *(NameRead(name, line) for name in declared_reads or () if name.lower() not in known))
 
 
 def _missing_columns(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pumphouse.declare.asset import TABLES
 from pumphouse.errors import Fault, did_you_mean
 from pumphouse.graph.drafts import Draft
-from pumphouse.graph.early import MOMENTS
+from pumphouse.graph.moments import MOMENTS
 
 _READABLE: Mapping[str, frozenset[str]] = {
     "model": frozenset({"label", "feature"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pumphouse.declare.services import FORMS, SERVICES
@@ -27,7 +27,8 @@ _PACKAGES = {"polars": "pl", "pandas": "pd", "pyarrow": "pa", "_duckdb": "duckdb
 class Parameters:
     """A function's parameters, sorted by what they ask for."""
 
-    inputs: tuple[str, ...] = ()
+    inputs: Mapping[str, int] = field(default_factory=dict)
+    """The names of tables, each with the line it stands in."""
     services: tuple[tuple[str, str], ...] = ()
     forms: tuple[tuple[str, str], ...] = ()
     settings: tuple[str, ...] = ()
@@ -37,14 +38,17 @@ class Parameters:
 def read_parameters(
     function: Callable[..., Any], *, kind: str, imports: Mapping[str, str], lines: Mapping[str, int]
 ) -> Parameters:
-    """What the function asks for. `imports` are its module's (see ModuleFacts), `lines` those of its parameters."""
-    inputs: list[str] = []
+    """What the function asks for.
+
+    `imports` are its module's (see ModuleFacts); `lines` says where each parameter is, and under "" where its `def` is.
+    """
+    inputs: dict[str, int] = {}
     services: list[tuple[str, str]] = []
     forms: list[tuple[str, str]] = []
     settings: list[str] = []
     faults: list[Finding] = []
     for name, parameter in inspect.signature(function).parameters.items():
-        line = lines.get(name, lines.get("", 1))
+        line = lines.get(name, lines[""])
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
             faults.append(
@@ -74,7 +78,7 @@ def read_parameters(
             mend = did_you_mean(annotation, known) or f"It is one of {', '.join(known)}, or left out."
             faults.append(Finding(line, f"'{name}: {annotation}' is neither a form of a table nor a service", mend))
         elif kind == "table":
-            inputs.append(name)
+            inputs[name] = line
             if annotation:
                 forms.append((name, annotation))
         else:
@@ -82,7 +86,7 @@ def read_parameters(
             what = f"a {kind} reads no tables, so '{name}' means nothing"
             faults.append(Finding(line, what, f"Annotate it with one of {allowed}, or put it after a * as a setting."))
     return Parameters(
-        inputs=tuple(inputs),
+        inputs=inputs,
         services=tuple(services),
         forms=tuple(forms),
         settings=tuple(settings),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pumphouse.errors import Fault
 from pumphouse.graph.drafts import Draft
-from pumphouse.graph.early import MOMENTS
+from pumphouse.graph.moments import MOMENTS
 
 RESERVED = frozenset({MOMENTS, "information_schema", "main", "temp"})
 """What a feature is asked about, and DuckDB's own schemas."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pumphouse.graph.early import MOMENTS, early_aggregates
 from pumphouse.graph.findings import Finding
-from pumphouse.graph.scopes import NameRead, columns_of, names_read
-from pumphouse.graph.words import (
+from pumphouse.graph.moments import MOMENTS, early_aggregates
+from pumphouse.graph.sql_scopes import NameRead, columns_of, names_read
+from pumphouse.graph.sql_words import (
     MANY,
     NO_SELECT,
     ONE_SELECT,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pumphouse.graph.findings import Finding
-from pumphouse.graph.scopes import cte_of, start_of
-from pumphouse.graph.words import line_of
+from pumphouse.graph.sql_scopes import cte_of, start_of
+from pumphouse.graph.sql_words import line_of
 
 if TYPE_CHECKING:
     from sqlglot import exp

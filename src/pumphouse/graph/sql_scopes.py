@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pumphouse.graph.findings import Finding
-from pumphouse.graph.words import line_of
+from pumphouse.graph.sql_words import line_of
 
 if TYPE_CHECKING:
     from sqlglot import exp

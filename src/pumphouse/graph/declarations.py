@@ -1,0 +1,194 @@
+"""How declarations in a project's Python modules become drafts of assets."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pumphouse.declare.asset import Common, Declaration
+from pumphouse.errors import Fault, Place
+from pumphouse.graph.cache import Cache
+from pumphouse.graph.code import ModuleFacts
+from pumphouse.graph.drafts import Draft
+from pumphouse.graph.fingerprints import Code, NamedFiles, SpecReading, content_of, fingerprint
+from pumphouse.graph.functions import SERVICES_OF, Parameters, read_parameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modules:
+    """A project's imported modules and what is known of their text, both by path."""
+
+    folder: Path
+    imported: Mapping[str, ModuleType]
+    facts: Mapping[str, ModuleFacts]
+    code: Code
+    files: NamedFiles
+    cache: Cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """A declaration, and the variable that names it."""
+
+    declaration: Declaration
+    module: str
+    variable: str
+    place: Place
+
+
+def draft_modules(modules: Modules) -> tuple[list[Draft], list[Fault]]:
+    """The assets that the modules declare. An import does not declare again."""
+    drafts: list[Draft] = []
+    faults: list[Fault] = []
+    for declaration, owners in _owners(modules):
+        path, variable = owners[0]
+        held = _Held(
+            declaration=declaration,
+            module=modules.imported[path].__name__,
+            variable=variable,
+            place=_place(declaration, path, modules.folder),
+        )
+        if len(owners) > 1:
+            names = " and ".join(f"'{name}' ({where})" for where, name in owners)
+            what = f"one declaration has the names {names}"
+            faults.append(Fault(what=what, place=held.place, mend="Declare it once for each name."))
+        faults += _missing_files(held, modules.folder)
+        parameters = _parameters(held, modules)
+        faults += [finding.at(held.place.file, asset=variable) for finding in parameters.faults]
+        if declaration.kind == "check":
+            parameters, wrong = _condition(held, modules.cache)
+            faults += wrong
+        for name, spec, common in _parts(held):
+            draft, wrong = _draft(held, name, spec, common, parameters, modules)
+            drafts.append(draft)
+            faults += wrong
+    return drafts, faults
+
+
+def _owners(modules: Modules) -> Iterator[tuple[Declaration, list[tuple[str, str]]]]:
+    """Each declaration with the (path, variable)s that hold it where it was declared."""
+    held: dict[int, tuple[Declaration, list[tuple[str, str]]]] = {}
+    for path, module in modules.imported.items():
+        known = modules.facts[path]
+        for variable, value in list(vars(module).items()):
+            if not isinstance(value, Declaration):
+                continue
+            here = _relative(modules.folder, value.place.file) == path
+            if variable in known.bindings or (variable not in known.imports and here):
+                held.setdefault(id(value), (value, []))[1].append((path, variable))
+    for declaration, owners in held.values():
+        home = _relative(modules.folder, declaration.place.file)
+        yield declaration, [owner for owner in owners if owner[0] == home] or owners
+
+
+def _parts(held: _Held) -> Iterable[tuple[str, Any, Common]]:  # names with specs, as in Declaration
+    if not held.declaration.parts:
+        return [(held.variable, held.declaration.spec, held.declaration.common)]
+    return [(f"{held.variable}_{part.suffix}", part.spec, part.common) for part in held.declaration.parts]
+
+
+def _draft(
+    held: _Held,
+    name: str,
+    spec: Any,  # as in Declaration
+    common: Common,
+    parameters: Parameters,
+    modules: Modules,
+) -> tuple[Draft, list[Fault]]:
+    declaration, place = held.declaration, held.place
+    reading = SpecReading()
+    content = reading.value(spec)
+    used = [*reading.callables]
+    if declaration.function is not None:
+        used.append(inspect.unwrap(declaration.function))
+    needed = {start for one in used for start in _starts(one, held, modules.code)}
+    if reading.opaque:
+        needed.add((held.module, held.variable))
+    closure = modules.code.closure(needed)
+    folder_of_module = place.file.rpartition("/")[0]
+    texts = [("", text) for text in declaration.files]
+    if declaration.kind != "files":  # what a pattern of files matches is the source's clock, and not its code
+        texts += [(folder_of_module, text) for text in reading.strings]
+    hashes = modules.files.find([*texts, *closure.strings])
+    reads = [(one, place) for one in declaration.inputs]
+    reads += [(one, Place(file=place.file, line=line)) for one, line in parameters.inputs.items()]
+    draft = Draft(
+        name=name,
+        kind=declaration.kind,
+        spec=spec,
+        common=common,
+        place=place,
+        content=fingerprint(declaration.kind, content, content_of(common), declaration.inputs, closure.digests, hashes),
+        reads=tuple(reads),
+        services=parameters.services,
+        forms=parameters.forms,
+        settings=parameters.settings,
+        files=tuple(hashes),
+        module=held.module,
+        variable=held.variable,
+        declaration=declaration,
+    )
+    if declaration.kind not in SERVICES_OF:
+        return draft, []
+    return draft, [finding.at(path, asset=name) for path, finding in closure.impure]
+
+
+def _parameters(held: _Held, modules: Modules) -> Parameters:
+    function = held.declaration.function
+    if function is None or held.declaration.kind not in SERVICES_OF:
+        return Parameters()
+    known = modules.facts.get(held.place.file, ModuleFacts())
+    lines = known.parameters.get(inspect.unwrap(function).__code__.co_firstlineno, {"": held.place.line})
+    return read_parameters(function, kind=held.declaration.kind, imports=known.imports, lines=lines)
+
+
+def _condition(held: _Held, cache: Cache) -> tuple[Parameters, list[Fault]]:
+    """The settings that a check's condition reads, and what is wrong with it."""
+    facts = cache.condition(held.declaration.spec.condition)
+    found = [(finding.what, finding.mend) for finding in facts.faults]
+    if facts.unparsed:
+        found.append((facts.unparsed.what, "Write a condition on the columns of one row, such as amount_usd >= 0."))
+    for read in facts.names:
+        what = f"it reads '{read.name}', but a check sees one row of its own table"
+        found.append((what, "Make a table of what should not be, and check that."))
+    faults = [
+        Fault(what=f"the condition of '{held.variable}': {what}", place=held.place, mend=mend, asset=held.variable)
+        for what, mend in found
+    ]
+    return Parameters(settings=facts.settings), faults
+
+
+def _missing_files(held: _Held, folder: Path) -> Iterator[Fault]:
+    for text in held.declaration.files:
+        if not (folder / text).is_file():
+            what, mend = f"there is no file '{text}'", "Its path is relative to the project's folder."
+            yield Fault(what=what, place=held.place, mend=mend, asset=held.variable)
+
+
+def _starts(used: Any, held: _Held, code: Code) -> set[tuple[str, str]]:  # a function or a class
+    """The names whose statements make a function: its own, and its variable's where another function made it."""
+    own = (held.module, held.variable)
+    home, name = getattr(used, "__module__", None) or "", used.__qualname__.partition(".")[0]
+    if home not in code:
+        return set()
+    if name.startswith("<"):
+        return {own}
+    return {(home, name), own} if "<locals>" in used.__qualname__ or home == held.module else {(home, name)}
+
+
+def _place(declaration: Declaration, path: str, folder: Path) -> Place:
+    """Where it was declared. A decorator in between may have put the place of its wrapper."""
+    file, line = declaration.place.file, declaration.place.line
+    if declaration.function is not None:
+        code = inspect.unwrap(declaration.function).__code__
+        file, line = code.co_filename, code.co_firstlineno
+    within = _relative(folder, file)
+    return Place(file=within, line=line) if within else Place(file=path)
+
+
+def _relative(folder: Path, file: str) -> str | None:
+    return Path(file).relative_to(folder).as_posix() if Path(file).is_relative_to(folder) else None
