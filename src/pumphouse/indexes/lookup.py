@@ -1,0 +1,115 @@
+"""A query's tree as the search library takes it, for one index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.indexes import words
+from pumphouse.indexes.queries import All, Both, Either, Node, Not, QueryError, Words, parse
+
+if TYPE_CHECKING:
+    import tantivy
+
+    from pumphouse.indexes.manifest import Manifest
+
+PREFIX_WORDS_MAX = 1_000
+"""How many words one `deliver*` may stand for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """What is run, and for each text column the terms that an excerpt marks."""
+
+    query: tantivy.Query
+    terms: Mapping[str, frozenset[str]]
+
+
+def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mapping[str, str]) -> Lookup:
+    """What the query asks of this index. Raises QueryError, which points at the character, and UnknownName."""
+    import tantivy
+
+    reading = _Reading(query, index=index, manifest=manifest)
+    must = [reading.of(parse(query))]
+    for column, value in where.items():
+        if column not in manifest.filters:
+            mend = did_you_mean(column, manifest.filters) or reading.known()
+            raise UnknownName(f"rows can't be filtered by '{column}'", asset=manifest.name, mend=mend)
+        must.append(tantivy.Query.term_query(index.schema, column, value, "basic"))
+    return Lookup(
+        query=tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in must]),
+        terms={column: frozenset(terms) for column, terms in reading.terms.items()},
+    )
+
+
+class _Reading:
+    """One query, read for one index; `terms` are gathered on the way."""
+
+    def __init__(self, query: str, *, index: tantivy.Index, manifest: Manifest) -> None:
+        self.query = query
+        self.schema = index.schema
+        self.searcher = index.searcher()
+        self.manifest = manifest
+        self.analyzer = words.analyzer()
+        self.terms: dict[str, set[str]] = {column: set() for column in manifest.text}
+
+    def of(self, node: Node, *, excluded: bool = False) -> tantivy.Query:
+        import tantivy
+
+        match node:
+            case All():
+                return tantivy.Query.all_query()
+            case Not():
+                everything = (tantivy.Occur.Must, tantivy.Query.all_query())
+                return tantivy.Query.boolean_query(
+                    [everything, (tantivy.Occur.MustNot, self.of(node.node, excluded=True))]
+                )
+            case Both() | Either():
+                occur = tantivy.Occur.Must if isinstance(node, Both) else tantivy.Occur.Should
+                parts = [self.of(part, excluded=excluded) for part in node.nodes]
+                return tantivy.Query.boolean_query([(occur, part) for part in parts])
+            case Words():
+                return self.words(node, excluded=excluded)
+
+    def words(self, node: Words, *, excluded: bool) -> tantivy.Query:
+        import tantivy
+
+        if node.column in self.manifest.filters:
+            if node.is_prefix:
+                raise self.error(node, f"column '{node.column}' is compared as a whole, so a star means nothing")
+            return tantivy.Query.term_query(self.schema, node.column, node.text, "basic")
+        if node.column is not None and node.column not in self.manifest.text:
+            known = (*self.manifest.text, *self.manifest.filters)
+            mend = did_you_mean(node.column, known) or self.known()
+            raise self.error(node, f"there is no column '{node.column}' in this index", mend=mend)
+        terms = self.analyzer.analyze(node.text)
+        if not terms:
+            raise self.error(node, f"'{node.text}' holds no letter or digit to look for")
+        anywhere = []
+        for column in [node.column] if node.column else self.manifest.text:
+            found = self.begun(node, column, terms) if node.is_prefix else terms
+            if not excluded:
+                self.terms[column].update(found)
+            if len(found) > 1 and not node.is_prefix:
+                anywhere.append(tantivy.Query.phrase_query(self.schema, column, list(found)))
+            else:
+                anywhere += [tantivy.Query.term_query(self.schema, column, term) for term in found]
+        return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in anywhere])
+
+    def begun(self, node: Words, column: str, terms: list[str]) -> list[str]:
+        """The words of a column that begin so."""
+        if len(terms) > 1:
+            raise self.error(node, "a star follows one word")
+        begun = self.searcher.terms_with_prefix(column, terms[0], limit=PREFIX_WORDS_MAX + 1)
+        if len(begun) > PREFIX_WORDS_MAX:
+            raise self.error(node, f"more than {PREFIX_WORDS_MAX:,} words begin so", mend="Type more letters.")
+        return [term for term, _ in begun]
+
+    def error(self, node: Words, what: str, *, mend: str | None = None) -> QueryError:
+        return QueryError(what, query=self.query, position=node.position, mend=mend)
+
+    def known(self) -> str:
+        filters = f"; rows are filtered by {', '.join(self.manifest.filters)}" if self.manifest.filters else ""
+        return f"Text is in {', '.join(self.manifest.text)}{filters}."

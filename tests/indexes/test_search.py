@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pumphouse.errors import LakeError, UnknownName
+from pumphouse.indexes.build import build
+from pumphouse.indexes.queries import QueryError
+from pumphouse.indexes.search import Found, search
+from pumphouse.lake.commit import Commit
+
+
+@pytest.fixture
+def ask(desk: Any, tickets: pa.Table) -> Callable[..., Found]:
+    """Searches an index that a test may change."""
+    return _asking(desk, tickets)
+
+
+@pytest.fixture(scope="module")
+def find(shared_desk: Any, tickets: pa.Table) -> Callable[..., Found]:
+    """Searches an index that stays as it is."""
+    return _asking(shared_desk, tickets)
+
+
+def _asking(desk: Any, tickets: pa.Table) -> Callable[..., Found]:
+    desk.table(tickets)
+    build(desk.index(), desk.context())
+    return lambda query, **options: search(desk.lake, "tickets_search", query, **options)
+
+
+def keys(found: Found) -> list[int]:
+    return [hit.key[0] for hit in found.hits]
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("refund", {1, 2}),
+        ("REFUND broken", {1}),
+        ("refund -broken", {2}),
+        ("-refund", {3, 4}),
+        ("late OR cafe", {1, 2}),
+        ('"want the order"', {2}),
+        ('"order the want"', set()),
+        ("deliver*", {2, 4}),
+        ("strasse", {4}),
+        ("NAIVE", {4}),
+        ("12:30", {4}),
+        ("don't", {2}),
+        ("account:acme", {1, 3}),
+        ('account:"Acme Ltd"', {2}),
+        ("account:ACME", set()),
+        ("subject:refund", {1}),
+        ("", {1, 2, 3, 4}),
+        ("* -account:acme", {2, 4}),
+        ("(late OR thanks) deliver*", {2, 4}),
+        ("xyz*", set()),
+        ("http://example.org", set()),
+    ],
+)
+def test_a_query_finds_the_rows_that_match(find: Callable[..., Found], query: str, wanted: set[int]) -> None:
+    found = find(query)
+    assert set(keys(found)) == wanted
+    assert found.total == len(wanted)
+
+
+def test_a_hit_has_its_key_score_row_and_escaped_excerpts(find: Callable[..., Found]) -> None:
+    found = find("broken cafe")
+    [hit] = found.hits
+    assert hit.key == (1,)
+    assert hit.score is not None
+    assert hit.score > 0
+    assert hit.row["account"] == "acme"
+    assert list(hit.row) == ["ticket_id", "subject", "body", "account", "opened_at"]
+    assert list(hit.excerpts) == ["body"]
+    assert (
+        hit.excerpts["body"].html
+        == "The <mark>café</mark> machine is &lt;b&gt;<mark>broken</mark>&lt;/b&gt; &amp; leaks"
+    )
+    assert found.table == "tickets"
+
+
+def test_the_best_hit_comes_first_or_the_newest(find: Callable[..., Found]) -> None:
+    assert keys(find("broken")) == [3, 1]
+    newest = find("refund OR broken OR thanks", order="newest")
+    assert keys(newest) == [2, 1, 3, 4]
+    assert {hit.score for hit in newest.hits} == {None}
+
+
+def test_a_limit_bounds_the_hits_and_not_the_total(find: Callable[..., Found]) -> None:
+    found = find("", limit=2)
+    assert (len(found.hits), found.total) == (2, 4)
+
+
+def test_rows_are_filtered_by_exact_values(find: Callable[..., Found]) -> None:
+    assert keys(find("refund", where={"account": "Acme Ltd"})) == [2]
+    assert keys(find("refund", where={"account": "nobody"})) == []
+    with pytest.raises(UnknownName, match=r"can't be filtered by 'acount'\. Did you mean 'account'\?"):
+        find("refund", where={"acount": "acme"})
+
+
+@pytest.mark.parametrize(
+    ("query", "position", "said"),
+    [
+        ("refund acount:acme", 14, "no column 'acount' in this index"),
+        ("refund &&", 7, "holds no letter or digit"),
+        ("account:ac*", 8, "compared as a whole"),
+        ("a-b*", 0, "a star follows one word"),
+        ('"late', 0, "never closed"),
+    ],
+)
+def test_a_wrong_query_is_pointed_at(find: Callable[..., Found], query: str, position: int, said: str) -> None:
+    with pytest.raises(QueryError) as raised:
+        find(query)
+    assert said in str(raised.value)
+    assert raised.value.position == position
+
+
+def test_a_person_with_a_tombstone_is_in_no_hit_before_the_index_follows(desk: Any, ask: Callable[..., Found]) -> None:
+    commit = Commit(desk.lake, "privacy", run="run-2", actor="tester")
+    commit.tombstone("ticket_id", "3", why="asked")
+    commit.publish()
+    found = ask("broken")
+    assert keys(found) == [1]
+    assert found.total == 1
+    assert keys(ask("", limit=3)) == [1, 2, 4]
+    assert build(desk.index(), desk.context(run="run-3")).counts.rows_out == 3
+
+
+def test_an_answer_is_of_the_snapshot_that_the_index_covers(
+    desk: Any, tickets: pa.Table, ask: Callable[..., Found]
+) -> None:
+    covered = ask("late").snapshot
+    later = desk.table(tickets.set_column(1, "subject", pa.array(["late"] * 4)))
+    found = ask("late")
+    assert found.snapshot == covered < later
+    assert [hit.row["subject"] for hit in found.hits] == ["Late delivery"]
+    assert ask("late", snapshot=covered).total == 1
+    with pytest.raises(LakeError, match=rf"covers snapshot {covered}; 'tickets' was another at {later}"):
+        ask("late", snapshot=later)
+
+
+def test_an_index_that_was_never_built_is_said_so(desk: Any, ask: Callable[..., Found]) -> None:
+    with pytest.raises(UnknownName, match=r"no search index 'ticket_search'\. Did you mean 'tickets_search'\?"):
+        search(desk.lake, "ticket_search", "refund")
+    assert ask("refund").total == 2
