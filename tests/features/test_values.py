@@ -11,10 +11,9 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import BuildError
 from pumphouse.features.values import (
     definitions,
-    entity_types,
+    entities_query,
     feature_values,
     is_known,
-    known_entities,
     value_columns,
 )
 
@@ -188,19 +187,18 @@ def test_composite_entities_of_text_are_kept_apart(ground):
     )
     ground.feature("sold", text, "shop", "sku")
     features = definitions(["sold"], ground.assets)
-    asked = known_entities(ground.world, features, as_of=START)
+    asked = ground.engine.read(entities_query(ground.world, features, as_of=START)).read_all()
     values = feature_values(ground.world, features, asked)
     assert [(r["shop"], r["sku"], r["sold"]) for r in values.to_pylist()] == [
         ("a", "x", 1),
         ("a", "y", 1),
         ("b", "x", 1),
     ]
-    assert entity_types(ground.world, features) == {"shop": pa.string(), "sku": pa.string()}
 
 
 def test_entities_are_those_known_at_the_moment(ground):
     features = prepare(ground, [(1, 5, 0, 1), (2, 5, 10, 1), (3, 11, 0, 1), (1, 6, 0, 1)])
-    entities = known_entities(ground.world, features, as_of=START + 10 * MINUTE)
+    entities = ground.engine.read(entities_query(ground.world, features, as_of=START + 10 * MINUTE)).read_all()
     assert entities.to_pylist() == [{"customer_id": 1, "as_of": START + 10 * MINUTE}]
     assert is_known(ground.world, features, moments_of([(1, 10)]))
     assert not is_known(ground.world, features, moments_of([(2, 10)]))

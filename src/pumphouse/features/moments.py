@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pumphouse.lake.context import Context
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
 MOMENTS = "moments"
 """The reserved name: in a feature's SQL it is the table of the moments that are asked about."""
@@ -15,3 +22,15 @@ AS_OF = "as_of"
 def start_of_today(context: Context) -> datetime:
     """Midnight at which the run's `$today` begins, in the project's time zone (setting `zone`, else UTC)."""
     return datetime.combine(context.today, time(), tzinfo=ZoneInfo(context.settings.get("zone", "UTC")))
+
+
+def entity_texts(rows: pa.Table, entity: Sequence[str]) -> list[str]:
+    """The entity of each row as one text."""
+    return ["\x00".join(map(str, key)) for key in zip(*(rows[name].to_pylist() for name in entity), strict=True)]
+
+
+def entity_numbers(rows: pa.Table, entity: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each row that is the same for rows of one entity."""
+    import numpy as np
+
+    return np.unique(entity_texts(rows, entity), return_inverse=True)[1]

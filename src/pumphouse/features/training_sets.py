@@ -12,7 +12,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError
 from pumphouse.features.frames import frame
-from pumphouse.features.moments import AS_OF
+from pumphouse.features.moments import AS_OF, entity_texts
 from pumphouse.features.point_in_time import FeatureDefinition
 from pumphouse.features.times import is_assumed
 from pumphouse.features.values import (
@@ -25,7 +25,6 @@ from pumphouse.features.values import (
 from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -56,12 +55,6 @@ class TrainingData:
         object.__setattr__(self, "X", frame(self.rows, self.columns))
         object.__setattr__(self, "y", pd.Series(self.rows[self.label].to_numpy(), name=self.label))
         object.__setattr__(self, "moments", self.rows.select([*self.entity, AS_OF]))
-
-    def groups(self) -> np.ndarray:
-        """A number for each row that is the same for rows of one entity."""
-        import numpy as np
-
-        return np.unique(entity_texts(self), return_inverse=True)[1]
 
     def parquet(self) -> bytes:
         """The rows as a Parquet file."""
@@ -109,7 +102,7 @@ def split(data: TrainingData) -> tuple[TrainingData, TrainingData]:
     from pyarrow import compute
 
     limit = int(HELD_OUT_SHARE * 2**64)
-    keys = entity_texts(data)
+    keys = entity_texts(data.rows, data.entity)
     held = {key: int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) < limit for key in set(keys)}
     mask = pa.array([held[key] for key in keys], pa.bool_())
     return (
@@ -162,9 +155,3 @@ def _binary(asset: Asset, label: Asset, known: pa.Table) -> pa.Array:
             mend="Ask about more moments, or earlier ones.",
         )
     return column.cast(pa.int64())
-
-
-def entity_texts(data: TrainingData) -> list[str]:
-    """The entity of each row as one text."""
-    columns = [data.rows[name].to_pylist() for name in data.entity]
-    return ["\x00".join(map(str, key)) for key in zip(*columns, strict=True)]

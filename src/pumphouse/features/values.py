@@ -99,7 +99,7 @@ def feature_values(world: World, features: Sequence[FeatureDefinition], moments:
     return values
 
 
-def known_entities(world: World, features: Sequence[FeatureDefinition], *, as_of: datetime) -> pa.Table:
+def entities_query(world: World, features: Sequence[FeatureDefinition], *, as_of: datetime) -> Query:
     """A moment for every entity that any of the features' inputs knew at `as_of`: the entity's columns and `as_of`."""
     inputs, times = _inputs(world, features)
     entity = features[0].entity
@@ -111,7 +111,7 @@ def known_entities(world: World, features: Sequence[FeatureDefinition], *, as_of
     )
     present = " AND ".join(f"{quoted(key)} IS NOT NULL" for key in entity)
     text = f"SELECT DISTINCT {keys}, {literal(as_of)} AS {AS_OF} FROM ({tables}) WHERE {present} ORDER BY {keys}"
-    return world.engine.read(Query(text=text, inputs=inputs)).read_all()
+    return Query(text=text, inputs=inputs)
 
 
 def is_known(world: World, features: Sequence[FeatureDefinition], moment: pa.Table) -> bool:
@@ -126,13 +126,6 @@ def is_known(world: World, features: Sequence[FeatureDefinition], moment: pa.Tab
     )
     query = Query(text=f"SELECT {found} AS known FROM {MOMENTS} AS m", inputs=inputs, tables={MOMENTS: moment})
     return bool(world.engine.read(query).read_all()["known"][0].as_py())
-
-
-def entity_types(world: World, features: Sequence[FeatureDefinition]) -> dict[str, pa.DataType]:
-    """The types of the entity's columns, as the first input that has them holds them."""
-    inputs, _ = _inputs(world, features)
-    schema = inputs[_with_entity(features, inputs)[0]].schema
-    return {key: schema.field(key).type for key in features[0].entity}
 
 
 def input_names(features: Sequence[FeatureDefinition]) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""Models: trained, kept as versions, asked for all entities or one, and judged by what came true."""

@@ -1,0 +1,76 @@
+"""A model as people read it: its versions, what they were made from, how good they were, and what came true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pumphouse.declare.asset import Asset
+from pumphouse.lake.lake import Lake
+from pumphouse.models.judgement import Judgement, judge
+from pumphouse.models.quality import Quality
+from pumphouse.models.registry import Version, live, versions
+
+
+def card(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
+    """The text of `pumphouse model show`: each number with its meaning, and the snapshot it was made at."""
+    known = versions(lake, model.name)
+    if not known:
+        return f"{model.name}: no version yet. Train it: pumphouse run {model.name}"
+    current = live(lake, model.name)
+    parts = [f"{model.name}: {model.common.doc}" if model.common.doc else model.name, version_text(current)]
+    listed = [f"  {each.name}  {each.at:%Y-%m-%d %H:%M}  snapshot {each.snapshot}" for each in known]
+    listed[current.number - 1] += "  live"
+    parts.append("Versions\n" + "\n".join(listed))
+    judged = [
+        each
+        for each in assets.values()
+        if each.kind == "rollout" and each.spec.outcome and model.name in (each.spec.model, each.spec.shadow)
+    ]
+    parts += [judgement_text(judge(lake, assets, rollout)) for rollout in judged]
+    return "\n\n".join(parts)
+
+
+def version_text(version: Version) -> str:
+    """One version in a few lines."""
+    learned = f"  learned from {version.rows:,} moments, {version.positives:,} of them true ({version.rate:.1%})"
+    if version.unlabelled:
+        learned += f"; {version.unlabelled:,} without a label left out"
+    lines = [
+        f"{version.name}, trained {version.at:%Y-%m-%d %H:%M %Z} at snapshot {version.snapshot}",
+        f"  {version.estimator}",
+        f"  says the chance of '{version.label}' for a {', '.join(version.entity)}, from {', '.join(version.columns)}",
+        learned,
+        *(["  when rows were known is assumed to be when they happened"] if version.assumed else []),
+        *quality_lines("on what it learned from", version.on_training_rows),
+        *(
+            quality_lines("on a fifth of the entities, held out", version.held_out)
+            if version.held_out
+            else ["  on a fifth of the entities, held out: can't be told, their outcomes are alike"]
+        ),
+        f"  with {', '.join(f'{name} {number}' for name, number in version.packages.items())}",
+    ]
+    return "\n".join(lines)
+
+
+def judgement_text(judgement: Judgement) -> str:
+    """How good a rollout's predictions were, in a few lines."""
+    lines = [f"{judgement.rollout}, judged by '{judgement.outcome}' at snapshot {judgement.snapshot}"]
+    for each in judgement.versions:
+        days = dict.fromkeys((str(each.first.date()), str(each.last.date())))
+        lines += quality_lines(f"{each.version} ({each.role}), said {' to '.join(days)}", each.quality)
+    if judgement.waiting:
+        lines.append(f"  {judgement.waiting:,} predictions wait for their outcome")
+    return "\n".join(lines if len(lines) > 1 else [*lines, "  no prediction yet"])
+
+
+def quality_lines(of: str, quality: Quality) -> list[str]:
+    """A quality in words: whether it beats a guess, by how much, and how sure that is."""
+    verdict = {True: "better than", False: "worse than", None: "not surely better than"}[quality.beats_guess]
+    lines = [f"  {of} ({quality.rows:,} moments): {verdict} guessing {quality.guess:.1%} for everyone"]
+    errors = f"squared error {quality.brier:.4f} against {quality.brier_of_guess:.4f}, smaller by {quality.gain:.4f}"
+    lines.append(f"    {errors} (95% interval {quality.gain_low:.4f} to {quality.gain_high:.4f})")
+    ranks = f"; ranks a true one above a false one {quality.auc:.1%} of the time" if quality.auc is not None else ""
+    lines.append(f"    expected {quality.mean_chance:.1%}, came true {quality.rate:.1%}{ranks}")
+    if quality.lift is not None:
+        lines.append(f"    the tenth it is surest of: {quality.lift:.1f} times as many came true as among all")
+    return lines

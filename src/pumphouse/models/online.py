@@ -1,0 +1,154 @@
+"""One prediction at a time: the same features at this moment, and an answer that is on disk before it is given."""
+
+from __future__ import annotations
+
+import math
+import threading
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import Engine, Scan, SqlFunction
+from pumphouse.errors import PumphouseError, did_you_mean
+from pumphouse.features.moments import AS_OF
+from pumphouse.features.values import World, is_known
+from pumphouse.lake.lake import Lake
+from pumphouse.models.answers import stream_of
+from pumphouse.models.predictions import LoadedVersion, Prediction, chances_of_both, encode, entity_types, loaded
+from pumphouse.models.registry import live
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class RequestRefused(PumphouseError):
+    """A request that can't be answered as it is: a key is missing, unknown, or of the wrong type."""
+
+    exit_code = 2
+
+
+class Predictor:
+    """Answers for one rollout. It follows the lake: new data and a promoted version count from the next request on.
+
+    `engine` has the lake attached. Threads may share a predictor; they take turns.
+    """
+
+    def __init__(
+        self,
+        lake: Lake,
+        engine: Engine,
+        *,
+        assets: Mapping[str, Asset],
+        rollout: Asset,
+        functions: tuple[SqlFunction, ...] = (),
+    ) -> None:
+        self._lake = lake
+        self._engine = engine
+        self._assets = assets
+        self._rollout = rollout
+        self._functions = functions
+        self._lock = threading.Lock()
+        self._snapshot = -1
+        self._world: World | None = None
+        self._live: LoadedVersion | None = None
+        self._shadow: LoadedVersion | None = None
+
+    def predict(self, entity: Mapping[str, Any], *, now: datetime, id: str | None = None) -> Prediction:  # from JSON
+        """The answer for one entity at `now`, logged under its id (a new one, where none is given).
+
+        An entity that no input knows is answered as one that never did anything, and marked so. Raises RequestRefused
+        for keys that are not the entity's, UnknownName where the model has no version yet.
+        """
+        with self._lock:
+            world, answers = self._follow()
+            keys = _keys(self._rollout.name, entity, entity_types(answers.version))
+            moment = _moment(keys, now)
+            values, own, listened = chances_of_both(world, answers, self._shadow, moment)
+            known = is_known(world, answers.version.features, moment)
+        prediction = Prediction(
+            id=id or uuid.uuid4().hex,
+            entity={name: value.as_py() for name, value in keys.items()},
+            as_of=now,
+            prediction=own[0].as_py(),
+            version=answers.version.name,
+            shadow_prediction=listened[0].as_py(),
+            shadow_version=self._shadow.version.name if self._shadow else None,
+            snapshot=self._snapshot,
+            features=_shown(values, answers.version.columns),
+            known_entity=known,
+        )
+        self._lake.state.append(stream_of(self._rollout.name), [(prediction.id, encode(prediction))], at=now)
+        return prediction
+
+    def _follow(self) -> tuple[World, LoadedVersion]:
+        """The world and the live version at the newest snapshot; what has not changed is kept."""
+        snapshot = self._lake.snapshot()
+        if snapshot != self._snapshot or self._world is None or self._live is None:
+            spec = self._rollout.spec
+            self._live = self._newest(spec.model, self._live)
+            self._shadow = self._newest(spec.shadow, self._shadow) if spec.shadow else None
+            scans: dict[str, Scan] = {}
+
+            def scan(name: str) -> Scan:
+                if name not in scans:
+                    scans[name] = self._lake.scan(name, snapshot=snapshot)
+                return scans[name]
+
+            self._world = World(engine=self._engine, scan=scan, assets=self._assets, functions=self._functions)
+            self._snapshot = snapshot
+        return self._world, self._live
+
+    def _newest(self, model: str, held: LoadedVersion | None) -> LoadedVersion:
+        version = live(self._lake, model)
+        return held if held is not None and held.version == version else loaded(self._lake, version)
+
+
+def _keys(rollout: str, given: Mapping[str, Any], types: Mapping[str, pa.DataType]) -> dict[str, pa.Scalar]:
+    """The entity's values, each of its column's type."""
+    for name in given:
+        if name not in types:
+            raise RequestRefused(
+                f"'{rollout}' is asked by {', '.join(types)}, not by '{str(name)[:80]}'",
+                asset=rollout,
+                mend=did_you_mean(str(name), types),
+            )
+    for name in types:
+        if given.get(name) is None:
+            raise RequestRefused(f"the request has no '{name}'", asset=rollout, mend=f"Ask by {', '.join(types)}.")
+    return {name: _typed(rollout, name, given[name], kind) for name, kind in types.items()}
+
+
+def _typed(rollout: str, name: str, value: Any, kind: pa.DataType) -> pa.Scalar:  # from JSON
+    import pyarrow as pa
+
+    wanted: type = int if pa.types.is_integer(kind) else str
+    if type(value) is not wanted:  # true is an int to Python, not to us
+        words = "a whole number" if wanted is int else "text"
+        raise RequestRefused(
+            f"'{name}' is {words}, not {type(value).__name__}", asset=rollout, mend=f"Give it as {words}."
+        )
+    try:
+        return pa.scalar(value, kind)
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
+        raise RequestRefused(f"'{name}' has no such value", asset=rollout, mend=f"It is of type {kind}.") from error
+
+
+def _moment(keys: Mapping[str, pa.Scalar], now: datetime) -> pa.Table:
+    import pyarrow as pa
+
+    columns = {name: pa.array([value.as_py()], value.type) for name, value in keys.items()}
+    return pa.table({**columns, AS_OF: pa.array([now], pa.timestamp("us", tz="UTC"))})
+
+
+def _shown(values: pa.Table, columns: Mapping[str, str]) -> dict[str, float | str | None]:
+    """The features as the model was asked with them, null where there was none."""
+    shown: dict[str, float | str | None] = {}
+    for name, form in columns.items():
+        value = values[name][0].as_py()
+        if value is None or (form == "number" and math.isnan(value)):
+            shown[name] = None
+        else:
+            shown[name] = float(value) if form == "number" else value
+    return shown

@@ -1,0 +1,130 @@
+"""Predictions: what was said about whom, by which version, seen at which snapshot; one table for each rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pumphouse.errors import BuildError, PumphouseError
+from pumphouse.features.frames import column_forms, frame
+from pumphouse.features.moments import AS_OF
+from pumphouse.features.values import World, feature_values, value_columns
+from pumphouse.lake.lake import Lake
+from pumphouse.models.estimators import chances, load
+from pumphouse.models.registry import Version
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def predictions_of(rollout: str) -> str:
+    """The name of the table with all predictions of a rollout."""
+    return f"{rollout}__predictions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One answer. `features` are what the model was asked with; an entity that nobody knows yet is answered as well."""
+
+    id: str
+    entity: Mapping[str, Any]  # values of the entity's columns
+    as_of: datetime
+    prediction: float
+    version: str
+    shadow_prediction: float | None
+    shadow_version: str | None
+    snapshot: int
+    features: Mapping[str, float | str | None]
+    known_entity: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedVersion:
+    """A version with its estimator in memory."""
+
+    version: Version
+    estimator: Any  # of scikit-learn
+
+    def chances(self, world: World, moments: pa.Table) -> tuple[pa.Table, pa.Array]:
+        """The feature values at the moments, in order of `as_of`, then entity, and the chance for each.
+
+        Raises BuildError where the features' columns are no longer those that the version was trained on.
+        """
+        import pyarrow as pa
+
+        columns = value_columns(self.version.features)
+        values = feature_values(world, self.version.features, moments)
+        forms = dict(column_forms(values.schema, columns))
+        if list(forms.items()) != list(self.version.columns.items()):
+            changed = [name for name in forms if forms[name] != self.version.columns.get(name)]
+            raise BuildError(
+                f"{self.version.name} can't be asked: the type of {', '.join(changed)} is not what it was trained with",
+                asset=self.version.model,
+                mend=f"Train it anew: pumphouse run {self.version.model}",
+            )
+        return values, pa.array(chances(self.estimator, frame(values, columns)), pa.float64())
+
+
+def chances_of_both(
+    world: World, live: LoadedVersion, shadow: LoadedVersion | None, moments: pa.Table
+) -> tuple[pa.Table, pa.Array, pa.Array]:
+    """The live version's feature values and chances, and the shadow's chances beside them.
+
+    A shadow only listens: where it can't be asked its chances are null, and the live version answers all the same.
+    """
+    import pyarrow as pa
+
+    values, answers = live.chances(world, moments)
+    silent = pa.nulls(values.num_rows, pa.float64())
+    if shadow is None or shadow.version.entity != live.version.entity:
+        return values, answers, silent
+    try:
+        return values, answers, shadow.chances(world, moments)[1]
+    except PumphouseError:
+        return values, answers, silent
+
+
+def loaded(lake: Lake, version: Version) -> LoadedVersion:
+    """The version, read from its blob. Raises LakeError where the bytes are not what was stored."""
+    return LoadedVersion(version=version, estimator=load(lake.blobs.get(version.sha)))
+
+
+def entity_types(version: Version) -> dict[str, pa.DataType]:
+    """The entity's columns with their types."""
+    import pyarrow as pa
+
+    return {name: pa.type_for_alias(kind) for name, kind in version.entity.items()}
+
+
+def prediction_schema(version: Version) -> pa.Schema:
+    """The columns of a rollout's predictions. `features` is JSON; it is null where scores were made for everybody."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("prediction_id", pa.string()),
+            *entity_types(version).items(),
+            (AS_OF, pa.timestamp("us", tz="UTC")),
+            ("prediction", pa.float64()),
+            ("version", pa.string()),
+            ("shadow_prediction", pa.float64()),
+            ("shadow_version", pa.string()),
+            ("snapshot", pa.int64()),
+            ("known_entity", pa.bool_()),
+            ("features", pa.string()),
+        ]
+    )
+
+
+def encode(prediction: Prediction) -> str:
+    """The prediction as the JSON text that is logged before it is answered."""
+    return msgspec.json.encode(prediction).decode()
+
+
+def decode(text: str) -> Prediction:
+    """The prediction in a logged text."""
+    return msgspec.json.decode(text, type=Prediction)

@@ -1,0 +1,137 @@
+"""Versions of models: stored by content, numbered from 1, one of them live. The lake pins them; code names models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import BuildError, UnknownName
+from pumphouse.features.point_in_time import FeatureDefinition
+from pumphouse.lake.builds import Artefact, Build
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.lake import Lake
+from pumphouse.models.quality import Quality
+
+LIVE = "live"
+"""The name of the artefact that pins a version; the newest one counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One trained model: what it was made from, and how good it was on rows it had not seen."""
+
+    model: str
+    number: int
+    sha: str
+    """The blob with the estimator."""
+    at: datetime
+    snapshot: int
+    """Where its training set was read."""
+    doc: str
+    estimator: str
+    label: str
+    entity: dict[str, str]
+    """The entity's columns, each with its Arrow type: "int64", "string"."""
+    features: tuple[FeatureDefinition, ...]
+    columns: dict[str, str]
+    """The estimator's inputs in order, each "number" or "text"."""
+    fingerprint: str
+    """Of the training function."""
+    rows: int
+    positives: int
+    unlabelled: int
+    assumed: bool
+    training_set: str
+    """The blob with the training set, as Parquet."""
+    packages: dict[str, str]
+    on_training_rows: Quality
+    held_out: Quality | None
+    """Of a model fitted on four fifths of the entities, on the rest; None where one part had only one outcome."""
+
+    @property
+    def name(self) -> str:
+        """As people write it: returns@7."""
+        return f"{self.model}@{self.number}"
+
+    @property
+    def rate(self) -> float:
+        """How often the label was true in what it learned from."""
+        return self.positives / self.rows
+
+
+def versions(lake: Lake, model: str) -> tuple[Version, ...]:
+    """All versions of a model, oldest first."""
+    return tuple(_version(each) for each in lake.artefacts(model) if each.name != LIVE)
+
+
+def version(lake: Lake, model: str, number: int) -> Version:
+    """One version. Raises UnknownName with those there are."""
+    known = versions(lake, model)
+    found = next((each for each in known if each.number == number), None)
+    if found is None:
+        there = ", ".join(each.name for each in known[-8:])
+        raise UnknownName(
+            f"model '{model}' has no version {number}",
+            asset=model,
+            mend=f"There is {there}." if there else f"Train it: pumphouse run {model}",
+        )
+    return found
+
+
+def live(lake: Lake, model: str) -> Version:
+    """The version that answers. Raises UnknownName where the model was never trained."""
+    pinned = [each for each in lake.artefacts(model) if each.name == LIVE]
+    if not pinned:
+        raise UnknownName(f"model '{model}' has no version yet", asset=model, mend=f"Train it: pumphouse run {model}")
+    return version(lake, model, pinned[-1].detail["number"])
+
+
+def promote(lake: Lake, model: str, number: int, *, run: str, actor: str) -> Build:
+    """The build that makes a version the one that answers. Raises UnknownName where there is no such version.
+
+    It counts as trained from the same code and inputs as before: promoting makes nothing stale but the scores.
+    """
+    chosen = version(lake, model, number)
+    newest = lake.builds()[model]
+    commit = Commit(lake, model, run=run, actor=actor, fingerprint=newest.fingerprint, inputs=newest.inputs)
+    pin(commit, chosen)
+    build = commit.publish()
+    assert build is not None  # a pin always makes a snapshot
+    return build
+
+
+def pin(commit: Commit, version: Version) -> None:
+    """Make a version the live one when the commit is published."""
+    commit.artefact(LIVE, version.sha, {"number": version.number})
+    commit.detail(live=version.number)
+
+
+def pinned_at(lake: Lake, rollout: Asset) -> int | None:
+    """The snapshot at which a rollout's versions, its shadow's too, were last changed; scores depend on it.
+
+    None where its model has no version yet.
+    """
+    models = [rollout.spec.model, *([rollout.spec.shadow] if rollout.spec.shadow else [])]
+    pins = [build.snapshot for model in models for build in lake.history(model) if "live" in build.detail]
+    return max(pins, default=None)
+
+
+def parse_version(text: str) -> tuple[str, int]:
+    """The model and number in `returns@7`. Raises UnknownName where it is not of that form."""
+    model, at, number = text.partition("@")
+    if not at or not number.isdecimal():
+        raise UnknownName(f"'{text}' names no version", mend="Write it as in returns@7.")
+    return model, int(number)
+
+
+def _version(artefact: Artefact) -> Version:
+    if artefact.detail.get("format") != 1:
+        raise BuildError(
+            f"version '{artefact.name}' was stored by a newer Pumphouse", asset=artefact.asset, mend="Update Pumphouse."
+        )
+    values: dict[str, Any] = artefact.detail["version"]
+    return msgspec.convert({**values, "sha": artefact.sha}, Version)

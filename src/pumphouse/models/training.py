@@ -1,0 +1,150 @@
+"""Training: a plain function gets a training set and returns an estimator; what it returns becomes a version."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import BuildError
+from pumphouse.features.frames import column_forms
+from pumphouse.features.moments import entity_numbers
+from pumphouse.features.training_sets import TrainingData, split, training_set
+from pumphouse.features.values import definitions
+from pumphouse.lake.builds import Counts
+from pumphouse.lake.context import Built, Context
+from pumphouse.models.estimators import chances, described, dump, packages
+from pumphouse.models.quality import Quality, quality
+from pumphouse.models.registry import Version, pin, versions
+
+WARNINGS_MAX = 5
+
+
+def build(asset: Asset, context: Context) -> Built:
+    """Train a model and store it as its next version, with its training set. The first version goes live at once.
+
+    Its quality is measured twice: on the rows it learned from, and, by fitting again on four fifths of the entities, on
+    the other fifth. Raises BuildError where there is nothing to learn or the function returns what can't be stored.
+    """
+    data = training_set(context, asset)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = _fit(asset, context, data)
+        try:
+            model = dump(estimator, data.X)
+            on_training_rows = _quality(estimator, data, guess=_rate(data))
+        except BuildError as error:
+            raise BuildError(error.what, asset=asset.name, place=asset.place, mend=error.mend) from error
+        held_out = _held_out(asset, context, data)
+    number = len(versions(context.lake, asset.name)) + 1
+    sha = context.lake.blobs.put(model)
+    version = Version(
+        model=asset.name,
+        number=number,
+        sha=sha,
+        at=context.now,
+        snapshot=data.snapshot,
+        doc=asset.common.doc,
+        estimator=described(estimator),
+        label=data.label,
+        entity=_entity(asset, data),
+        # Its features' text is pinned with it: editing a feature must not change what a trained model is asked with.
+        features=tuple(replace(f, place=None) for f in definitions(asset.spec.features, context.assets)),
+        columns=dict(column_forms(data.rows.schema, data.columns)),
+        fingerprint=asset.fingerprint,
+        rows=data.rows.num_rows,
+        positives=_positives(data),
+        unlabelled=data.unlabelled,
+        assumed=data.assumed,
+        training_set=context.lake.blobs.put(data.parquet()),
+        packages=packages(),
+        on_training_rows=on_training_rows,
+        held_out=held_out,
+    )
+    commit = context.begin(asset)
+    commit.artefact(version.name, sha, {"format": 1, "version": msgspec.to_builtins(version)}, read_at=data.snapshot)
+    if number == 1:
+        pin(commit, version)
+    commit.detail(version=number, training_set=version.training_set)
+    seen = data.rows.num_rows + data.unlabelled
+    built = commit.publish(Counts(rows_in=seen, rows_out=data.rows.num_rows, dropped=data.unlabelled))
+    return Built(
+        asset=asset.name,
+        snapshot=built.snapshot if built else None,
+        counts=built.counts if built else Counts(),
+        note=_note(version),
+        warnings=tuple(dict.fromkeys(str(each.message) for each in caught))[:WARNINGS_MAX],
+    )
+
+
+def _fit(asset: Asset, context: Context, data: TrainingData) -> Any:  # whatever the function returns
+    function = context.declaration.function if context.declaration else None
+    assert function is not None  # the runner hands in what was declared with it
+    wanted = [parameter for parameter, service in asset.services if service == "TrainingSet"]
+    if not wanted:
+        raise BuildError(
+            f"the function of model '{asset.name}' takes no training set",
+            asset=asset.name,
+            place=asset.place,
+            mend=f"Write it as def {asset.name}(train: ph.TrainingSet): ... .",
+        )
+    parameters = inspect.signature(function).parameters.values()
+    asked = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+    settings = {name: context.settings[name] for name in asked & context.settings.keys()}
+    # A set of its own: what the function does to its frame must not change what is measured and stored.
+    return function(**{name: replace(data) for name in wanted}, **settings)
+
+
+def _held_out(asset: Asset, context: Context, data: TrainingData) -> Quality | None:
+    larger, smaller = split(data)
+    if not _has_both(larger) or not _has_both(smaller):
+        return None
+    return _quality(_fit(asset, context, larger), smaller, guess=_rate(larger))
+
+
+def _quality(estimator: Any, data: TrainingData, *, guess: float) -> Quality:  # whatever the function returned
+    groups = entity_numbers(data.rows, data.entity)
+    return quality(chances(estimator, data.X), data.y.to_numpy(), guess=guess, groups=groups)
+
+
+def _entity(asset: Asset, data: TrainingData) -> dict[str, str]:
+    import pyarrow as pa
+
+    schema = data.moments.schema
+    for name in data.entity:
+        kind = schema.field(name).type
+        if not (pa.types.is_integer(kind) or pa.types.is_string(kind)):
+            raise BuildError(
+                f"'{name}' of label '{data.label}' is {kind}; an entity is a whole number or text",
+                asset=asset.name,
+                place=asset.place,
+                mend=f"CAST({name} AS VARCHAR) in the label and in its features.",
+            )
+    return {name: str(schema.field(name).type) for name in data.entity}
+
+
+def _positives(data: TrainingData) -> int:
+    return int(data.y.to_numpy().sum())
+
+
+def _rate(data: TrainingData) -> float:
+    return _positives(data) / len(data.y)
+
+
+def _has_both(data: TrainingData) -> bool:
+    return 0 < _positives(data) < len(data.y)
+
+
+def _note(version: Version) -> str:
+    said = f"{version.name} learned from {version.rows:,} moments"
+    if version.unlabelled:
+        said += f"; {version.unlabelled:,} without a label left out"
+    if version.assumed:
+        said += "; when rows were known is assumed"
+    return said + (
+        "; it is live" if version.number == 1 else f"; to make it live: pumphouse model promote {version.name}"
+    )

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pumphouse.declare.learning import rollout
+from pumphouse.errors import UnknownName
+from pumphouse.features.training_sets import training_set
+from pumphouse.lake.changes import hide
+from pumphouse.models import scores, training
+from pumphouse.models.answers import flush_predictions, stream_of
+from pumphouse.models.online import Predictor, RequestRefused
+from pumphouse.models.predictions import decode
+from pumphouse.models.registry import promote
+
+DAY = date(1997, 9, 1)
+NOW = datetime(1997, 9, 1, 14, 30, tzinfo=UTC)
+
+
+def predictor(shop) -> Predictor:
+    engine = shop.lake.engine.fork()
+    return Predictor(shop.lake, engine, assets=shop.assets, rollout=shop.assets["returns_live"])
+
+
+def logged(shop):
+    return [decode(event.body) for event in shop.lake.state.events(stream_of("returns_live"))]
+
+
+def test_answer_says_what_it_was_made_from_and_is_logged_before_it_is_given(served):
+    answer = predictor(served).predict({"customer_id": 7}, now=NOW)
+    assert logged(served) == [answer]
+    assert answer.entity == {"customer_id": 7}
+    assert answer.features == {"days_since": 24.0}
+    assert 0.5 < answer.prediction <= 1
+    assert 0 <= answer.shadow_prediction <= 1
+    assert (answer.version, answer.shadow_version) == ("returns@1", "returns_gbm@1")
+    assert (answer.snapshot, answer.as_of, answer.known_entity) == (served.lake.snapshot(), NOW, True)
+
+
+def test_an_entity_nobody_knows_is_answered_and_marked(served):
+    answer = predictor(served).predict({"customer_id": 9_999}, now=NOW)
+    assert answer.features == {"days_since": None}
+    assert 0 <= answer.prediction <= 1
+    assert not answer.known_entity
+
+
+def test_a_hidden_person_is_nobody_at_once(served):
+    asking = predictor(served)
+    assert asking.predict({"customer_id": 7}, now=NOW).known_entity
+    hide(served.lake, entity="customer_id", value=7, why="asked to", run="run-2", actor="ada")
+    answer = asking.predict({"customer_id": 7}, now=NOW)
+    assert (answer.features, answer.known_entity) == ({"days_since": None}, False)
+
+
+def test_new_data_and_a_promoted_version_count_from_the_next_request(served):
+    asking = predictor(served)
+    before = asking.predict({"customer_id": 7}, now=NOW)
+    served.buy([(7, date(1997, 8, 31), 100)])
+    after = asking.predict({"customer_id": 7}, now=NOW)
+    assert (before.features, after.features) == ({"days_since": 24.0}, {"days_since": 1.0})
+    served.build(training.build, "returns", today=DAY)
+    assert asking.predict({"customer_id": 7}, now=NOW).version == "returns@1"
+    promote(served.lake, "returns", 2, run="run-2", actor="ada")
+    assert asking.predict({"customer_id": 7}, now=NOW).version == "returns@2"
+
+
+def test_the_future_of_a_request_is_not_seen(served):
+    asking = predictor(served)
+    before = asking.predict({"customer_id": 7}, now=NOW)
+    served.buy([(7, date(1997, 9, 1), 100), (7, date(1999, 1, 1), 100)])
+    assert asking.predict({"customer_id": 7}, now=NOW).features == before.features
+
+
+REFUSED = (
+    ({}, "the request has no 'customer_id'"),
+    ({"customer_id": None}, "the request has no 'customer_id'"),
+    ({"customer_id": 7, "x": 1}, "is asked by customer_id, not by 'x'"),
+    ({"customerid": 7}, "Did you mean 'customer_id'"),
+    ({"customer_id": "7"}, "'customer_id' is a whole number, not str"),
+    ({"customer_id": 7.0}, "'customer_id' is a whole number, not float"),
+    ({"customer_id": float("nan")}, "'customer_id' is a whole number, not float"),
+    ({"customer_id": True}, "'customer_id' is a whole number, not bool"),
+    ({"customer_id": [7]}, "'customer_id' is a whole number, not list"),
+    ({"customer_id": 2**70}, "'customer_id' has no such value"),
+)
+
+
+def test_a_request_of_another_form_is_refused_and_not_logged(served):
+    asking = predictor(served)
+    for asked, reason in REFUSED:
+        with pytest.raises(RequestRefused) as caught:
+            asking.predict(asked, now=NOW)
+        assert reason in str(caught.value)
+    assert logged(served) == []
+
+
+def test_a_rollout_without_a_version_says_how_to_get_one(served):
+    served.declare("returns_live", rollout("other"))
+    with pytest.raises(UnknownName, match="pumphouse run other"):
+        predictor(served).predict({"customer_id": 7}, now=NOW)
+
+
+def test_answers_reach_the_lake_once(served):
+    asking = predictor(served)
+    for customer in (7, 8, 9_999):
+        asking.predict({"customer_id": customer}, now=NOW)
+    first = flush_predictions(served.lake, served.assets["returns_live"], run="run-2", actor="ada")
+    assert first.counts.rows_out == 3
+    again = flush_predictions(served.lake, served.assets["returns_live"], run="run-3", actor="ada")
+    assert again.snapshot is None
+    asking.predict({"customer_id": 9}, now=NOW, id="mine")
+    asking.predict({"customer_id": 9}, now=NOW, id="mine")
+    assert flush_predictions(served.lake, served.assets["returns_live"], run="run-4", actor="ada").counts.rows_out == 1
+    rows = served.rows("returns_live__predictions", "customer_id, prediction, known_entity, features")
+    assert [row[0] for row in rows] == [7, 8, 9, 9_999]
+    by_id = {answer.entity["customer_id"]: answer for answer in logged(served)}
+    assert [row[1] for row in rows] == [by_id[row[0]].prediction for row in rows]
+    assert rows[3][2:] == (False, '{"days_since":null}')
+
+
+def test_threads_share_a_predictor(served):
+    asking = predictor(served)
+    threads = [
+        threading.Thread(target=asking.predict, args=({"customer_id": n},), kwargs={"now": NOW}) for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {answer.entity["customer_id"] for answer in logged(served)} == set(range(8))
+
+
+def test_one_request_gives_what_scores_and_training_give(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    asking = predictor(served)
+    midnight = datetime(1997, 9, 1, tzinfo=UTC)
+    for customer, chance in served.rows("returns_scores", "customer_id, prediction")[::10]:
+        assert asking.predict({"customer_id": customer}, now=midnight).prediction == chance
+    data = training_set(served.context("returns", today=DAY), served.assets["returns"])
+    for row in data.rows.to_pylist()[::60]:
+        answer = asking.predict({"customer_id": row["customer_id"]}, now=row["as_of"])
+        assert answer.features == {"days_since": row["days_since"]}
+
+
+purchases = st.lists(st.tuples(st.integers(1, 4), st.integers(-40, 40), st.integers(1, 9_000)), min_size=1, max_size=8)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bought=purchases)
+def test_batch_and_one_request_agree_whatever_was_bought(served, bought):
+    """The lake keeps what earlier examples bought, so histories grow from example to example."""
+    served.buy([(customer, DAY + timedelta(days=days), cents) for customer, days, cents in bought])
+    served.build(scores.build, "returns_scores", today=DAY)
+    asking = predictor(served)
+    midnight = datetime(1997, 9, 1, tzinfo=UTC)
+    for customer, chance, shadow in served.rows("returns_scores", "customer_id, prediction, shadow_prediction")[:4]:
+        answer = asking.predict({"customer_id": customer}, now=midnight)
+        assert (answer.prediction, answer.shadow_prediction) == (chance, shadow)

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from pumphouse.declare.learning import Feature, rollout
+from pumphouse.errors import BuildError, UnknownName
+from pumphouse.lake.builds import Counts
+from pumphouse.models import scores, training
+from pumphouse.models.registry import promote
+
+DAY = date(1997, 9, 1)
+AT = datetime(1997, 9, 1, tzinfo=UTC)
+
+
+def test_everybody_known_by_then_gets_one_score(served):
+    served.buy([(500, date(1997, 9, 1), 100), (501, date(1997, 8, 31), 100)])
+    built = served.build(scores.build, "returns_scores", today=DAY)
+    rows = served.rows("returns_scores")
+    assert built.counts == Counts(rows_in=121, rows_out=121)
+    assert built.note == "by returns@1 as of 1997-09-01 00:00 UTC"
+    assert [customer for customer, *_ in rows] == [*range(1, 121), 501]  # 500 first bought on a day that is not over
+    assert {(as_of, version, shadow) for _, as_of, _, version, _, shadow in rows} == {
+        (AT, "returns@1", "returns_gbm@1")
+    }
+    monthly = [chance for customer, _, chance, *_ in rows if customer % 2 and customer < 121]
+    once = [chance for customer, _, chance, *_ in rows if not customer % 2]
+    assert min(monthly) > max(once)
+    assert all(0 <= shadow <= 1 for *_, shadow, _ in rows)
+
+
+def test_same_snapshot_and_day_give_the_same_scores_and_change_nothing(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    first, predictions = served.rows("returns_scores"), served.rows("returns_live__predictions")
+    served.build(scores.build, "returns_scores", today=DAY)
+    assert served.rows("returns_scores") == first
+    again = served.rows("returns_live__predictions")
+    assert [row[:-4] for row in again] == [row[:-4] for row in predictions]
+    assert len(again) == 120
+
+
+def test_what_came_later_does_not_change_scores_of_a_past_day(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    first = served.rows("returns_scores")
+    served.buy([(customer, date(1997, 9, day), 9_900) for customer in range(1, 200) for day in (1, 2)])
+    served.build(scores.build, "returns_scores", today=DAY)
+    assert served.rows("returns_scores") == first
+
+
+def test_midnight_is_that_of_the_project(served):
+    served.build(scores.build, "returns_scores", today=DAY, zone="America/New_York")
+    assert served.rows("returns_scores", "DISTINCT as_of") == [(datetime(1997, 9, 1, 4, tzinfo=UTC),)]
+
+
+def test_promoted_version_scores_next_and_both_stay_among_the_predictions(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    served.build(training.build, "returns", today=DAY)
+    promote(served.lake, "returns", 2, run="run-2", actor="ada")
+    served.build(scores.build, "returns_scores", today=DAY)
+    assert served.rows("returns_scores", "DISTINCT version") == [("returns@2",)]
+    versions = [row[0] for row in served.rows("returns_live__predictions", "version")]
+    assert (versions.count("returns@1"), versions.count("returns@2")) == (120, 120)
+
+
+def test_an_edited_feature_does_not_change_what_a_trained_model_is_asked(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    first = served.rows("returns_scores")
+    text = served.assets["recency"].spec.text.replace("'day'", "'hour'")
+    served.assets["recency"] = replace(served.assets["recency"], spec=Feature(text=text, entity=("customer_id",)))
+    served.build(scores.build, "returns_scores", today=DAY)
+    assert served.rows("returns_scores") == first
+
+
+def test_without_a_shadow_its_columns_are_null(served):
+    served.declare("returns_live", rollout("returns"))
+    served.build(scores.build, "returns_scores", today=DAY)
+    assert served.rows("returns_scores", "DISTINCT shadow_prediction, shadow_version") == [(None, None)]
+
+
+def test_a_version_whose_inputs_changed_their_type_is_refused_and_as_a_shadow_stays_silent(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    first = served.rows("returns_scores", "customer_id, prediction")
+    renumber_channels(served)
+    served.build(scores.build, "returns_scores", today=DAY)
+    assert served.rows("returns_scores", "customer_id, prediction") == first
+    silent = served.rows("returns_scores", "DISTINCT shadow_prediction, shadow_version")
+    assert silent == [(None, "returns_gbm@1")]
+    served.declare("returns_live", rollout("returns_gbm"))
+    with pytest.raises(BuildError, match="returns_gbm@1 can't be asked: the type of channel is not what"):
+        served.build(scores.build, "returns_scores", today=DAY)
+
+
+def test_nobody_is_scored_before_anybody_bought(served):
+    built = served.build(scores.build, "returns_scores", today=date(1996, 1, 1))
+    assert built.counts == Counts()
+    assert served.rows("returns_scores") == []
+
+
+def test_a_model_without_a_version_can_not_score(served):
+    served.declare("returns_live", rollout("another"))
+    with pytest.raises(UnknownName, match=r"'another' has no version yet.*pumphouse run another"):
+        served.build(scores.build, "returns_scores", today=DAY)
+
+
+def renumber_channels(shop):
+    """The purchases with their channel as a number, as somebody accepted it."""
+    context = shop.context("purchases", today=DAY)
+    text = "SELECT * REPLACE (length(channel) AS channel), _known_at FROM purchases"
+    written = context.engine.write(context.query(text, "purchases"), folder=shop.lake.staging(), stem="renumbered")
+    commit = replace(context, accept_schema=True).begin(shop.assets["purchases"])
+    commit.replace("purchases", written)
+    commit.publish()

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import io
+import warnings
+from datetime import UTC, date, datetime
+
+import pyarrow.parquet as pq
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
+
+from pumphouse.declare.learning import Label, model
+from pumphouse.errors import BuildError
+from pumphouse.features import labels
+from pumphouse.lake.builds import Counts
+from pumphouse.models import training
+from pumphouse.models.registry import live, version, versions
+
+NEW_YEAR = date(1998, 1, 1)
+
+
+@model(label="returned", features=["recency"])
+def returns(train):
+    """Chance (0..1) that a customer buys again within 8 weeks."""
+    never = SimpleImputer(strategy="constant", fill_value=999)
+    estimator = make_pipeline(never, LogisticRegression()).fit(train.X, train.y)
+    train.X["days_since"] = 0.0  # its own frame: nobody else sees this
+    return estimator
+
+
+def labelled(shop):
+    shop.build(labels.build, "returned", today=NEW_YEAR)
+    return shop
+
+
+def train(shop, function=returns, **settings):
+    shop.declare("returns", function)
+    return shop.build(training.build, "returns", today=NEW_YEAR, **settings)
+
+
+def learning(fit, *, features=("recency",)):
+    return model(label="returned", features=list(features))(fit)
+
+
+def test_first_version_goes_live_and_later_ones_wait(bought):
+    first = train(labelled(bought))
+    assert live(bought.lake, "returns").name == "returns@1"
+    assert first.note.endswith("it is live")
+    second = train(bought)
+    assert live(bought.lake, "returns").name == "returns@1"
+    assert second.note.endswith("to make it live: pumphouse model promote returns@2")
+    assert [each.number for each in versions(bought.lake, "returns")] == [1, 2]
+
+
+def test_version_keeps_what_it_was_made_from(bought):
+    before = labelled(bought).lake.snapshot()
+    train(bought)
+    made = version(bought.lake, "returns", 1)
+    assert (made.snapshot, made.label, made.entity) == (before, "returned", {"customer_id": "int64"})
+    assert (made.rows, made.positives) == (1080, 540)
+    assert made.columns == {"days_since": "number"}
+    assert [feature.name for feature in made.features] == ["recency"]
+    assert made.features[0].text == bought.assets["recency"].spec.text
+    assert made.assumed
+    assert made.fingerprint == "print of returns"
+    assert made.doc == "Chance (0..1) that a customer buys again within 8 weeks."
+    assert set(made.packages) == {"scikit-learn", "skops", "numpy", "pandas"}
+    assert made.held_out is not None
+    assert 100 < made.held_out.rows < 300
+    assert made.held_out.beats_guess
+    assert made.held_out.auc > 0.9
+
+
+def test_training_set_is_stored_and_is_the_same_when_made_again(bought):
+    train(labelled(bought))
+    first = version(bought.lake, "returns", 1)
+    rows = pq.read_table(io.BytesIO(bought.lake.blobs.get(first.training_set)))
+    assert rows.column_names == ["customer_id", "as_of", "days_since", "returned"]
+    assert rows.num_rows == first.rows
+    # The day of a purchase is over before it counts, so a purchase of March 1 is not seen at that midnight.
+    at = datetime(1997, 3, 1, tzinfo=UTC)
+    moment = next(row for row in rows.to_pylist() if row["customer_id"] == 19 and row["as_of"] == at)
+    assert moment == {"customer_id": 19, "as_of": at, "days_since": 9, "returned": 1}
+    bought.buy([(1, date(1998, 5, 5), 100)])
+    train(bought)
+    assert version(bought.lake, "returns", 2).training_set == first.training_set
+
+
+def test_labels_that_have_not_matured_are_left_out_and_counted(bought):
+    built = bought.build(labels.build, "returned", today=NEW_YEAR)
+    assert built.counts == Counts(rows_in=1320, rows_out=1080, dropped=240)
+    assert built.note == "240 moments left out: 8 weeks have not passed at 1998-01-01 00:00 UTC"
+    assert bought.rows("returned", "max(as_of)") == [(datetime(1997, 11, 1, tzinfo=UTC),)]
+    assert bought.build(labels.build, "returned", today=date(1998, 6, 1)).counts.dropped == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("SELECT customer_id, bought_at AS as_of, true AS back FROM purchases", "selects no column 'returned'"),
+        ("SELECT customer_id, bought_at AS at, true AS returned FROM purchases", "selects no column 'as_of'"),
+    ],
+)
+def test_label_without_its_columns_is_refused(bought, text: str, reason: str):
+    spec = Label(text=text, entity=("customer_id",), matures="1 day")
+    bought.add("returned", kind="label", spec=spec, inputs=("purchases",))
+    with pytest.raises(BuildError, match=reason):
+        bought.build(labels.build, "returned", today=NEW_YEAR)
+
+
+def test_moments_without_a_label_are_not_learned_from_but_counted(bought):
+    sometimes = "CASE WHEN any_value(c.customer_id) % 10 > 0 THEN count(p.cents) > 0 END"
+    text = bought.assets["returned"].spec.text.replace("count(p.cents) > 0", sometimes)
+    spec = Label(text=text, entity=("customer_id",), matures="8 weeks")
+    bought.add("returned", kind="label", spec=spec, inputs=("purchases",))
+    built = train(labelled(bought))
+    made = version(bought.lake, "returns", 1)
+    assert made.unlabelled == 108
+    assert built.counts == Counts(rows_in=1080, rows_out=made.rows, dropped=made.unlabelled)
+    assert f"{made.unlabelled} without a label left out" in built.note
+
+
+def test_text_features_reach_an_encoder(bought):
+    encoder = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["channel"]), remainder="passthrough")
+    fit = learning(
+        lambda train: make_pipeline(encoder, LogisticRegression(max_iter=1000)).fit(train.X, train.y),
+        features=["spend"],
+    )
+    train(labelled(bought), fit)
+    assert live(bought.lake, "returns").columns == {"spend_cents": "number", "purchases": "number", "channel": "text"}
+
+
+def test_keyword_only_parameters_are_settings(bought):
+    seen = []
+
+    @model(label="returned", features=["recency"])
+    def strict(train, *, leaf: int = 5):
+        seen.append(leaf)
+        return DecisionTreeClassifier(min_samples_leaf=leaf).fit(train.X, train.y)
+
+    train(labelled(bought), strict, leaf=9, zone="UTC")
+    assert seen == [9, 9]  # once on all, once without the held out fifth
+
+
+def test_what_the_libraries_warned_of_is_told(bought):
+    def fit(train):
+        warnings.warn("did not converge", stacklevel=1)
+        return DecisionTreeClassifier().fit(train.X, train.y)
+
+    assert train(labelled(bought), learning(fit)).warnings == ("did not converge",)
+
+
+def shout(frame):
+    return frame.fillna(0)
+
+
+@pytest.mark.parametrize(
+    ("fit", "reason"),
+    [
+        (
+            lambda train: LinearRegression().fit(train.X.fillna(0), train.y),
+            "LinearRegression, which can't say a chance",
+        ),
+        (lambda train: None, "NoneType, which can't say a chance"),
+        (
+            lambda train: make_pipeline(FunctionTransformer(shout), GaussianNB()).fit(train.X, train.y),
+            r"holds code that is not scikit-learn's: .*shout",
+        ),
+        (
+            lambda train: DecisionTreeClassifier().fit(train.X, train.y.astype(str)),
+            "was fitted on other labels than 0 and 1",
+        ),
+    ],
+)
+def test_what_can_not_be_stored_or_asked_is_refused_and_nothing_is_kept(bought, fit, reason: str):
+    with pytest.raises(BuildError, match=reason) as caught:
+        train(labelled(bought), learning(fit))
+    assert caught.value.asset == "returns"
+    assert versions(bought.lake, "returns") == ()
+
+
+class Guess:
+    classes_ = (0, 1)
+
+    def predict_proba(self, frame):
+        return [[0.5, 0.5]] * len(frame)
+
+
+def test_an_estimator_of_another_library_is_refused(bought):
+    with pytest.raises(BuildError, match="which is not of scikit-learn"):
+        train(labelled(bought), learning(lambda train: Guess()))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"), [("true", "'returned' is always True"), ("cents", "values other than true and false")]
+)
+def test_a_label_with_one_answer_or_more_than_two_is_refused(bought, outcome: str, reason: str):
+    text = f"SELECT customer_id, bought_at AS as_of, {outcome} AS returned FROM purchases"
+    spec = Label(text=text, entity=("customer_id",), matures="8 weeks")
+    bought.add("returned", kind="label", spec=spec, inputs=("purchases",))
+    with pytest.raises(BuildError, match=reason):
+        train(labelled(bought))
+
+
+def test_a_label_without_a_mature_moment_is_refused(bought):
+    bought.build(labels.build, "returned", today=date(1997, 1, 1))
+    with pytest.raises(BuildError, match="'returned' is without a moment that has matured"):
+        train(bought)
