@@ -256,8 +256,11 @@ class Commit:
                 try:
                     return self._try()
                 except (duckdb.TransactionException, duckdb.IOException) as error:
-                    if "No space left" in str(error) or "disk is full" in str(error):
+                    text = str(error)
+                    if "No space left" in text or "disk is full" in text:
                         raise LakeError("the lake's disk is full; nothing was changed", mend="Free some space and run again.") from error
+                    if isinstance(error, duckdb.IOException) and "locked" not in text:
+                        raise LakeError(f"'{self._build.asset}' could not be committed: {text.splitlines()[0]}") from error
                     done = next((b for b in self._lake.history(self._build.asset) if b.id == self._build.id), None)
                     if done is not None:  # the answer to the commit was lost, not the commit
                         return done

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pumphouse.declare.asset import Asset
 from pumphouse.graph.assets import Graph
+from pumphouse.graph.plan import NOT_BUILT
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
 from pumphouse.project.schedule import parse_every
@@ -14,14 +16,15 @@ from pumphouse.sources.survey import stream_of
 
 
 def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> dict[str, str]:
-    """Names that are due, each with the reason in plain words. An asset that was never built is not listed: it is stale anyway."""
+    """Names that are due, each with the reason in plain words. What has a schedule and was never built is due."""
     builds = lake.builds()
     found: dict[str, str] = {}
     for asset in graph.assets.values():
         last = builds.get(asset.name)
         if last is None:
-            continue
-        if asset.common.every is not None:
+            if asset.common.every is not None:
+                found[asset.name] = "never built"
+        elif asset.common.every is not None:
             every = parse_every(asset.common.every, zone=config.zone)
             checked = last_checked(lake, asset.name) or last.at
             if every.is_due(checked, now=now):
@@ -32,6 +35,17 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
         elif asset.kind == "survey" and lake.state.events(stream_of(asset.name), after=int(last.cursor or 0), limit=1):
             found[asset.name] = "answers arrived"
     return found
+
+
+def with_followers(graph: Graph, due: Iterable[str]) -> tuple[str, ...]:
+    """The due assets and those made from them; what has a clock of its own waits for that."""
+    found = dict.fromkeys(due)
+    for name in list(found):
+        for follower in graph.downstream(name):
+            asset = graph.assets[follower]
+            if asset.common.every is None and asset.kind not in NOT_BUILT and asset.kind != "model":
+                found.setdefault(follower)
+    return tuple(found)
 
 
 def next_due(asset: Asset, lake: Lake, config: Config) -> datetime | None:

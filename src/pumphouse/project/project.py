@@ -21,7 +21,7 @@ from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
-from pumphouse.project.due import due_assets
+from pumphouse.project.due import due_assets, with_followers
 from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.reading import Reader, Rows
@@ -133,7 +133,7 @@ class Project:
         moment = now or datetime.now(UTC)
         found = due_assets(self.graph, self.lake, self.config, now=moment)
         if due:
-            targets = (*targets, *found)
+            targets = (*targets, *with_followers(self.graph, found))
             if not targets:
                 return Plan(builds=(), unchanged=())
         rebuild = frozenset(targets) if targets else frozenset(self.graph.assets)
@@ -194,6 +194,13 @@ class Project:
         )
         tell_failures(report, config=self.config, lake=self.lake)
         return report
+
+    def run_due(self, *, now: datetime | None = None) -> Report | None:
+        """Run what is due and what follows from it; None where nothing is."""
+        moment = now or datetime.now(UTC)
+        if not due_assets(self.graph, self.lake, self.config, now=moment):
+            return None
+        return self.run(due=True, now=moment)
 
     def build(self, name: str, /, **inputs: Any) -> Rows:
         """What one asset makes of rows given by hand; nothing of the lake is read or changed. For a project's own tests."""

@@ -24,6 +24,7 @@ from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.state import BuildRecord
+from pumphouse.project.arrivals import settle_arrivals
 from pumphouse.project.config import Config
 from pumphouse.project.due import remember_checked
 from pumphouse.project.explaining import explained
@@ -146,6 +147,7 @@ def run(
         lake.state.run_started(identity, command=options.command, actor=actor, at=now)
         status, summary = "stopped", "stopped by a person"
         try:
+            settle_arrivals(graph, lake, run=identity, actor=actor)
             plan = make_plan()
             watcher.planned(plan.builds)
             running = _Running(

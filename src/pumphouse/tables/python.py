@@ -81,7 +81,7 @@ def delivered(scan: Scan, form: str | None, *, engine: DuckDB) -> Any:
         case "pl.LazyFrame":
             return engine.relation(query).pl(lazy=True)
         case "pd.DataFrame":
-            return engine.relation(query).df()
+            return engine.read(query).read_all().to_pandas()
     raise BuildError(f"a table can't be delivered as {form}")
 
 

@@ -51,7 +51,7 @@ def sliced_input(asset: Asset, text: str, slice: Slice, columns: Mapping[str, tu
     if any(join.side in ("RIGHT", "FULL") for join in tree.args.get("joins") or []):
         raise _refused(asset, "a right or full join keeps rows of every slice")
     group = tree.args.get("group")
-    aggregates = tree.find(exp.AggFunc) is not None
+    aggregates = any(not isinstance(call.parent, exp.Window) for call in tree.find_all(exp.AggFunc))
     if (aggregates or group) and not _grouped_by(tree, slice.column):
         raise _refused(asset, f"it aggregates over more than one '{slice.column}'")
     for window in tree.find_all(exp.Window):
