@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,13 +34,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     (folder / "shorthand.csv").write_text("shorthand,expansion\npls,please\n", encoding="utf-8")
     return folder
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[DuckDB]:
-    engine = DuckDB(threads=1)
-    yield engine
-    engine.close()
 
 
 def run(engine: DuckDB, folder: Path, call: str, **columns: list[str | None]) -> list[object]:

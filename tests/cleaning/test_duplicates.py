@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pumphouse.cleaning import col, dedupe, drop, e164, fill
+from pumphouse.errors import BuildError
+from pumphouse.lake.builds import Counts
+
+if TYPE_CHECKING:
+    from conftest import Works
+
+ROWS = [
+    {"id": 1, "phone": "030 901820", "mail": "a@x", "seen": 5},
+    {"id": 2, "phone": "+49 30 901820", "mail": "a@x", "seen": 1},
+    {"id": 3, "phone": "+49 30 901820", "mail": None, "seen": 1},
+    {"id": 4, "phone": "+49 30 901820", "mail": None, "seen": 1},
+    {"id": 5, "phone": "no", "mail": "a@x", "seen": 1},
+    {"id": 6, "phone": "none", "mail": "a@x", "seen": 1},
+]
+
+
+def ids(works: Works) -> list[int]:
+    return [row["id"] for row in works.table(order="id")]
+
+
+def test_rows_that_are_equal_after_cleaning_are_merged_into_the_newest(works: Works) -> None:
+    works.gather(ROWS)
+    built = works.build(col.phone >> e164(default="DE"), dedupe(on=["phone", "mail"]), key="id")
+    assert ids(works) == [2, 3, 4, 5, 6]  # 2 was loaded after 1; null is equal to nothing
+    assert built.counts == Counts(rows_in=6, rows_out=5, merged=1, quarantined=2)
+
+
+@pytest.mark.parametrize(
+    ("keep", "by", "kept"), [("first", "_loaded_at", 1), ("newest", "seen", 1), ("first", "seen", 2)]
+)
+def test_which_row_stays_can_be_said(works: Works, keep: Any, by: str, kept: int) -> None:
+    works.gather(ROWS)
+    works.build(col.phone >> e164(default="DE"), dedupe(on=["phone", "mail"], keep=keep, by=by), key="id")
+    assert [id for id in ids(works) if id < 3] == [kept]
+
+
+def test_rows_that_are_as_new_as_each_other_give_the_one_with_the_largest_key(works: Works) -> None:
+    works.gather([{"id": number, "x": 1, "at": 1} for number in (2, 9, 4)])
+    works.build(dedupe(on="x", by="at"), key="id")
+    assert ids(works) == [9]
+
+
+def test_without_a_key_the_same_rows_still_give_the_same_one(works: Works) -> None:
+    works.gather([{"id": number, "x": 1, "at": 1} for number in (2, 9, 4)])
+    works.build(dedupe(on="x", by="at"))
+    assert ids(works) == [9]
+
+
+def test_a_row_without_its_key_does_not_take_the_place_of_one_that_has_it(works: Works) -> None:
+    works.gather([{"id": 1, "x": 1}, {"id": None, "x": 1}])
+    built = works.build(dedupe(on="x"), key="id")
+    assert ids(works) == [1]
+    assert built.counts == Counts(rows_in=2, rows_out=1, withheld=1)
+
+
+def test_a_required_column_that_is_filled_later_does_not_withhold_before(works: Works) -> None:
+    works.gather([{"id": 1, "x": 1, "y": None}, {"id": 2, "x": 2, "y": 3}])
+    built = works.build(dedupe(on="x"), col.y >> fill("median"), key="id", required="y")
+    assert built.counts == Counts(rows_in=2, rows_out=2)
+    assert [row["y"] for row in works.table(order="id")] == [3, 3]
+
+
+def test_steps_go_on_after_rows_were_merged(works: Works) -> None:
+    works.gather(ROWS)
+    steps = [dedupe(on="phone"), col.phone >> e164(default="DE"), dedupe(on=["phone", "mail"]), drop(constant=True)]
+    assert works.build(*steps, key="id").counts == Counts(rows_in=6, rows_out=4, merged=2, quarantined=2)
+    assert ids(works) == [1, 4, 5, 6]
+    assert list(works.table()[0]) == ["id", "phone", "phone__extension", "mail", "seen"]
+
+
+def test_an_input_that_does_not_say_when_rows_were_loaded_needs_a_column_to_go_by(works: Works) -> None:
+    works.gather(ROWS)
+    works.build(key="id")
+    works.raw, works.name = works.name, f"{works.name}_again"
+    with pytest.raises(BuildError, match=r"can't tell which row is the newest.*by='updated_at'"):
+        works.build(dedupe(on="mail"), key="id")
+    works.build(dedupe(on="mail", by="seen"), key="id")
+    assert ids(works) == [1, 3, 4]
+
+
+CELL = st.sampled_from(["030 901820", "+49 30 901820", "x", "", None])
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, None]), CELL, CELL), max_size=30))
+def test_every_row_is_accounted_for(works: Works, rows: list[tuple[int | None, str | None, str | None]]) -> None:
+    schema = pa.schema({"id": pa.int64(), "phone": pa.string(), "fax": pa.string()})
+    works.gather([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
+    counts = works.build(
+        col.phone >> e164(default="DE"),
+        dedupe(on=["phone", "fax"]),
+        col.fax >> e164(),
+        dedupe(on="id"),
+        key="id",
+        required="phone",
+    ).counts
+    quarantine = works.table("__quarantine")
+    assert counts.rows_in == len(rows) == counts.rows_out + counts.withheld + counts.merged
+    assert counts.rows_out == len(works.table())
+    assert counts.withheld == sum(row["column"] == "*" for row in quarantine)
+    assert counts.quarantined == sum(row["column"] != "*" for row in quarantine)
