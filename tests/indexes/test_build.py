@@ -15,7 +15,7 @@ from pumphouse.errors import BuildError, LakeError
 from pumphouse.indexes import words
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import current, home
-from pumphouse.indexes.search import search
+from pumphouse.indexes.searching import search
 from pumphouse.lake.commit import Commit
 
 
@@ -45,7 +45,7 @@ def test_a_second_run_does_nothing_and_a_changed_table_is_followed(desk: Any, ti
     assert build(desk.index(), desk.context(run="run-3")).snapshot is None
     read = desk.table(tickets.slice(1))
     assert build(desk.index(), desk.context(run="run-4")).counts.rows_out == 3
-    assert search(desk.lake, "tickets_search", "").snapshot == read
+    assert search(desk.lake, desk.index(), "").snapshot == read
     assert build(desk.index(), desk.context(run="run-5", mode="full")).snapshot is not None
 
 
@@ -98,7 +98,7 @@ def test_a_full_disk_leaves_the_index_before(desk: Any, tickets: pa.Table, tmp_p
     assert ran.stdout.startswith("the index of 'tickets' could not be written: "), ran.stderr
     assert "The index before still answers." in ran.stdout
     assert folders(desk) == before
-    assert search(desk.lake, "tickets_search", "refund").snapshot == read
+    assert search(desk.lake, desk.index(), "refund").snapshot == read
 
 
 def test_an_index_of_another_version_of_words_is_not_searched(
@@ -108,9 +108,9 @@ def test_an_index_of_another_version_of_words_is_not_searched(
     build(desk.index(), desk.context())
     monkeypatch.setattr(words, "VERSION", 2)
     with pytest.raises(LakeError, match="made by another version"):
-        search(desk.lake, "tickets_search", "refund")
+        search(desk.lake, desk.index(), "refund")
     assert build(desk.index(), desk.context(run="run-2")).snapshot is not None
-    assert search(desk.lake, "tickets_search", "refund").total == 2
+    assert search(desk.lake, desk.index(), "refund").total == 2
 
 
 def test_a_key_of_several_columns_and_types_finds_its_row(desk: Any) -> None:
@@ -128,7 +128,7 @@ def test_a_key_of_several_columns_and_types_finds_its_row(desk: Any) -> None:
     desk.key = ("account", "as_of", "day", "amount")
     desk.table(rows)
     build(desk.index(text=("note",), filter=("day",), sort="rank"), desk.context())
-    found = search(desk.lake, "tickets_search", "day:2026-01-02", order="newest")
+    found = search(desk.lake, desk.index(), "day:2026-01-02", order="newest")
     assert [hit.row["note"] for hit in found.hits] == ["two", "one"]
     assert found.hits[0].key == ("b", at, at.date(), Decimal("2.50"))
 
@@ -138,13 +138,13 @@ def test_a_key_of_several_columns_and_types_finds_its_row(desk: Any) -> None:
     [
         ({"text": ("subjct",)}, "'tickets' has no column 'subjct' (facts.py:3). Did you mean 'subject'?"),
         ({"sort": "account"}, "hits can't be sorted by 'account', which is string"),
-        ({"filter": ("subject",)}, "column 'subject' is searched as text and filtered by"),
+        ({"filter": ("tags",)}, "column 'tags' is list<item: string>, which can't be searched"),
     ],
 )
 def test_a_column_that_can_not_be_searched_is_named(
     desk: Any, tickets: pa.Table, changes: dict[str, Any], said: str
 ) -> None:
-    desk.table(tickets)
+    desk.table(tickets.append_column("tags", pa.array([["a"]] * 4)))
     with pytest.raises(BuildError) as raised:
         build(desk.index(**changes), desk.context())
     assert said in str(raised.value)

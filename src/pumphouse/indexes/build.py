@@ -123,6 +123,8 @@ def _documents(
     import tantivy
 
     spec: Search = asset.spec
+    fields = [(name, words.text_field(name)) for name in spec.text]
+    fields += [(name, words.filter_field(name)) for name in spec.filter]
     selected = ", ".join(map(quoted, columns))
     order = ", ".join(map(quoted, key))
     query = context.query(f"SELECT {selected} FROM {quoted(spec.table)} ORDER BY {order}", spec.table)
@@ -134,9 +136,9 @@ def _documents(
             for row in range(part.num_rows):
                 document = tantivy.Document()
                 document.add_text(words.KEY, json.dumps([texts[name][row] for name in key]))
-                for name in (*spec.text, *spec.filter):
+                for name, field in fields:
                     if (text := texts[name][row]) is not None:
-                        document.add_text(name, text)
+                        document.add_text(field, text)
                 if ranks and ranks[row] is not None:
                     add = document.add_integer if sort == "integer" else document.add_float
                     add(words.SORT, ranks[row])
@@ -186,11 +188,6 @@ def _columns(asset: Asset, context: Context, key: tuple[str, ...]) -> dict[str, 
         kind = schema.field(name).type
         if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_interval(kind):
             raise BuildError(f"column '{name}' is {kind}, which can't be searched", asset=asset.name, place=asset.place)
-    if both := set(spec.text) & set(spec.filter):
-        raise BuildError(
-            f"column '{min(both)}' is searched as text and filtered by", asset=asset.name, place=asset.place,
-            mend="Name it in one of the two.",
-        )  # fmt: skip
     return {name: schema.field(name).type for name in wanted}
 
 

@@ -26,16 +26,16 @@ class Excerpt:
 
 
 def excerpt(
-    text: str, *, terms: Collection[str], column: str, searcher: tantivy.Searcher, schema: tantivy.Schema
+    text: str, *, terms: Collection[str], field: str, searcher: tantivy.Searcher, schema: tantivy.Schema
 ) -> Excerpt | None:
     """Where the text holds most of these terms, or None where it holds none of them."""
     import tantivy
 
-    looked_for = [(tantivy.Occur.Should, tantivy.Query.term_query(schema, column, term)) for term in sorted(terms)]
-    generator = tantivy.SnippetGenerator.create(searcher, tantivy.Query.boolean_query(looked_for), schema, column)
+    looked_for = [(tantivy.Occur.Should, tantivy.Query.term_query(schema, field, term)) for term in sorted(terms)]
+    generator = tantivy.SnippetGenerator.create(searcher, tantivy.Query.boolean_query(looked_for), schema, field)
     generator.set_max_num_chars(CHARACTERS_MAX)
     document = tantivy.Document()
-    document.add_text(column, text)
+    document.add_text(field, text)
     snippet = generator.snippet_from_doc(document)
     fragment = snippet.fragment().encode()  # the library counts bytes of UTF-8
     pieces: list[tuple[str, bool]] = []

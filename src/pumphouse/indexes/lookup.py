@@ -37,7 +37,7 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mappi
         if column not in manifest.filters:
             mend = did_you_mean(column, manifest.filters) or reading.known()
             raise UnknownName(f"rows can't be filtered by '{column}'", asset=manifest.name, mend=mend)
-        must.append(tantivy.Query.term_query(index.schema, column, value, "basic"))
+        must.append(tantivy.Query.term_query(index.schema, words.filter_field(column), value, "basic"))
     return Lookup(
         query=tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in must]),
         terms={column: frozenset(terms) for column, terms in reading.terms.items()},
@@ -76,10 +76,10 @@ class _Reading:
     def words(self, node: Words, *, excluded: bool) -> tantivy.Query:
         import tantivy
 
-        if node.column in self.manifest.filters:
+        if node.column in self.manifest.filters and node.column not in self.manifest.text:
             if node.is_prefix:
                 raise self.error(node, f"column '{node.column}' is compared as a whole, so a star means nothing")
-            return tantivy.Query.term_query(self.schema, node.column, node.text, "basic")
+            return tantivy.Query.term_query(self.schema, words.filter_field(node.column), node.text, "basic")
         if node.column is not None and node.column not in self.manifest.text:
             known = (*self.manifest.text, *self.manifest.filters)
             mend = did_you_mean(node.column, known) or self.known()
@@ -89,20 +89,21 @@ class _Reading:
             raise self.error(node, f"'{node.text}' holds no letter or digit to look for")
         anywhere = []
         for column in [node.column] if node.column else self.manifest.text:
-            found = self.begun(node, column, terms) if node.is_prefix else terms
+            field = words.text_field(column)
+            found = self.begun(node, field, terms) if node.is_prefix else terms
             if not excluded:
                 self.terms[column].update(found)
             if len(found) > 1 and not node.is_prefix:
-                anywhere.append(tantivy.Query.phrase_query(self.schema, column, list(found)))
+                anywhere.append(tantivy.Query.phrase_query(self.schema, field, list(found)))
             else:
-                anywhere += [tantivy.Query.term_query(self.schema, column, term) for term in found]
+                anywhere += [tantivy.Query.term_query(self.schema, field, term) for term in found]
         return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in anywhere])
 
-    def begun(self, node: Words, column: str, terms: list[str]) -> list[str]:
-        """The words of a column that begin so."""
+    def begun(self, node: Words, field: str, terms: list[str]) -> list[str]:
+        """The words of a field that begin so."""
         if len(terms) > 1:
             raise self.error(node, "a star follows one word")
-        begun = self.searcher.terms_with_prefix(column, terms[0], limit=PREFIX_WORDS_MAX + 1)
+        begun = self.searcher.terms_with_prefix(field, terms[0], limit=PREFIX_WORDS_MAX + 1)
         if len(begun) > PREFIX_WORDS_MAX:
             raise self.error(node, f"more than {PREFIX_WORDS_MAX:,} words begin so", mend="Type more letters.")
         return [term for term, _ in begun]

@@ -13,10 +13,20 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """An index made with another one is not searched, since its words would not be found."""
-KEY, SORT = "_key", "_sort"
+KEY, SORT = "key", "sort"
 WORD_BYTES_MAX = 100
 """Longer runs of letters are no words that anybody types."""
 _FOLDED = "folded"
+
+
+def text_field(column: str) -> str:
+    """The index's field for the words of a column."""
+    return f"text:{column}"
+
+
+def filter_field(column: str) -> str:
+    """The index's field for a column's value as a whole."""
+    return f"filter:{column}"
 
 
 def require() -> None:
@@ -42,9 +52,9 @@ def shape(*, text: Iterable[str], filters: Iterable[str], sort: str | None) -> t
     builder = tantivy.SchemaBuilder()
     builder.add_text_field(KEY, stored=True, tokenizer_name="raw", index_option="basic")
     for column in text:
-        builder.add_text_field(column, tokenizer_name=_FOLDED, index_option="position")
+        builder.add_text_field(text_field(column), tokenizer_name=_FOLDED, index_option="position")
     for column in filters:
-        builder.add_text_field(column, tokenizer_name="raw", index_option="basic")
+        builder.add_text_field(filter_field(column), tokenizer_name="raw", index_option="basic")
     if sort == "integer":
         builder.add_integer_field(SORT, fast=True)
     elif sort == "float":

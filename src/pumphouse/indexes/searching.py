@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import quoted
-from pumphouse.errors import LakeError, UnknownName, did_you_mean
+from pumphouse.errors import LakeError, UnknownName
 from pumphouse.indexes import words
 from pumphouse.indexes.excerpts import Excerpt, excerpt
 from pumphouse.indexes.lookup import Lookup, lookup
@@ -53,10 +54,15 @@ class Found:
     snapshot: int
     table: str
 
+    @property
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """The rows of the hits, in their order."""
+        return tuple(hit.row for hit in self.hits)
+
 
 def search(
     lake: Lake,
-    name: str,
+    asset: Asset,
     query: str,
     *,
     where: Mapping[str, str] | None = None,
@@ -64,17 +70,17 @@ def search(
     limit: int = 10,
     snapshot: int | None = None,
 ) -> Found:
-    """The first `limit` rows that match `query` (see `indexes.queries`), the best or the newest first.
+    """The first `limit` rows of an index that match `query` (see `indexes.queries`), the best or the newest first.
 
     `where` names filter columns with the exact text of their value. `snapshot` asks for one: it must be one at which
     the table was as the index has it. Raises QueryError, UnknownName, and LakeError where no index can answer.
     """
     words.require()
-    index, manifest = _opened(lake, name)
+    index, manifest = _opened(lake, asset.name)
     if snapshot is not None and lake.version(manifest.table, snapshot=snapshot) != manifest.version:
         raise LakeError(
-            f"index '{name}' covers snapshot {manifest.snapshot}; '{manifest.table}' was another at {snapshot}",
-            asset=name,
+            f"index '{asset.name}' covers snapshot {manifest.snapshot}; '{manifest.table}' was another at {snapshot}",
+            asset=asset.name,
             mend=f"Leave the snapshot out, or scan the table: SELECT * FROM {manifest.table} WHERE ... ILIKE '%...%'.",
         )
     asked = lookup(query, index=index, manifest=manifest, where=where or {})
@@ -112,7 +118,11 @@ def _found(
             if (row := rows.get(tuple(key))) is not None and len(hits) < limit:
                 found = {
                     column: excerpt(
-                        str(row[column]), terms=terms, column=column, searcher=searcher, schema=index.schema
+                        str(row[column]),
+                        terms=terms,
+                        field=words.text_field(column),
+                        searcher=searcher,
+                        schema=index.schema,
                     )
                     for column, terms in asked.terms.items()
                     if row[column] is not None
@@ -149,9 +159,7 @@ def _opened(lake: Lake, name: str) -> tuple[tantivy.Index, Manifest]:
     for _ in range(OPEN_TRIES_MAX):
         manifest = current(lake, name)
         if manifest is None:
-            known = [path.name for path in home(lake, name).parent.glob("*/")]
-            mend = did_you_mean(name, known) or f"Build it: pumphouse run {name}"
-            raise UnknownName(f"there is no search index '{name}'", asset=name, mend=mend)
+            raise UnknownName(f"index '{name}' was never built", asset=name, mend=f"Build it: pumphouse run {name}")
         if manifest.words != words.VERSION:
             break
         try:
