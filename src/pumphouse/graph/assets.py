@@ -11,12 +11,14 @@ from typing import TypeVar
 from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.errors import ConfigError, Fault, Place, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.graph.cache import Cache
+from pumphouse.graph.closure import Code
 from pumphouse.graph.declarations import Modules, draft_modules
 from pumphouse.graph.drafts import Draft, draft_page, draft_sql
 from pumphouse.graph.edges import find_edges, find_loops, sort_by_edges
-from pumphouse.graph.fingerprints import Code, NamedFiles, fingerprint
+from pumphouse.graph.fingerprints import fingerprint
 from pumphouse.graph.folder import SourceFile, walk
 from pumphouse.graph.modules import import_modules, module_of
+from pumphouse.graph.named_files import NamedFiles
 from pumphouse.graph.names import name_faults
 
 CACHE_FILE = ".pumphouse/graph.msgpack"

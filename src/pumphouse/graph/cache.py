@@ -1,7 +1,7 @@
 """What was read from the project's files last time, so that a file that did not change is not parsed again.
 
-One msgpack file, written whole and swapped in. A load needs nearly all of it, and it is read several times faster than
-SQLite hands out as many rows (`bench/plan.py`).
+One msgpack file, read whole and swapped in whole: a load needs nearly all of it. With 10,000 entries (12 MB) it is read
+in 0.10 s, rows of SQLite in 0.13 s; so the simpler one, where broken, locked and read-only need no thought.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SETTLED_NS = 2_000_000_000
 Facts = TypeVar("Facts", ModuleFacts, SqlDocument, PageDocument)
 
 
-class _Stamp(msgspec.Struct, frozen=True, array_like=True):
+class _Stamp(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How a file looked when it was read, and the hash of what it held."""
 
     size: int

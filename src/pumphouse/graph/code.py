@@ -25,7 +25,7 @@ _GENERATORS = frozenset({
 """Fine where they are given a seed."""
 
 
-class Statement(msgspec.Struct, frozen=True, kw_only=True):
+class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A statement at the top of a module, or a whole `if`, `for`, `try` or `with` there."""
 
     digest: str

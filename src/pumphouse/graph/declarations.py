@@ -12,10 +12,12 @@ from typing import Any
 from pumphouse.declare.asset import Common, Declaration
 from pumphouse.errors import Fault, Place
 from pumphouse.graph.cache import Cache
+from pumphouse.graph.closure import Code
 from pumphouse.graph.code import ModuleFacts
 from pumphouse.graph.drafts import Draft
-from pumphouse.graph.fingerprints import Code, NamedFiles, SpecReading, content_of, fingerprint
+from pumphouse.graph.fingerprints import SpecReading, content_of, fingerprint
 from pumphouse.graph.functions import SERVICES_OF, Parameters, read_parameters
+from pumphouse.graph.named_files import NamedFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

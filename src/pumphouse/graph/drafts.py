@@ -13,10 +13,11 @@ from pumphouse.declare.tables import Sql
 from pumphouse.errors import Fault, Place
 from pumphouse.graph.documents import PageDocument, SqlDocument
 from pumphouse.graph.findings import Finding
-from pumphouse.graph.fingerprints import NamedFiles, content_of, fingerprint
+from pumphouse.graph.fingerprints import content_of, fingerprint
 from pumphouse.graph.folder import SourceFile
 from pumphouse.graph.headers import Header, declared
 from pumphouse.graph.moments import MOMENTS
+from pumphouse.graph.named_files import NamedFiles
 from pumphouse.graph.sql_scopes import NameRead
 
 
@@ -125,12 +126,10 @@ def _missing_columns(
     if columns is None:
         return
     known = {column.lower() for column in columns}
-    needed = (*entity, "as_of") if kind in ("feature", "label") else key
+    needed, why = key, "the header names as key"
+    if kind in ("feature", "label"):
+        needed, why = (*entity, "as_of"), f"a {kind} is known by"
     for column in needed:
         if column.lower() not in known:
-            what = (
-                f"the query has no column '{column}', which a {kind} is known by"
-                if entity
-                else (f"the query has no column '{column}', which the header names as key")
-            )
-            yield Finding(1, what, f"Select it; the query's columns are {', '.join(columns)}.")
+            mend = f"Select it; the query's columns are {', '.join(columns)}."
+            yield Finding(1, f"the query has no column '{column}', which {why}", mend)

@@ -7,7 +7,7 @@ import msgspec
 from pumphouse.errors import Fault, Place
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """What is wrong, in which line of the text, and how to mend it.
 
     A Struct, not a dataclass, as everything that the cache keeps: ten thousand of them are decoded at each start.

@@ -15,9 +15,13 @@ from pumphouse.declare.tables import slice_of
 from pumphouse.errors import did_you_mean
 from pumphouse.graph.findings import Finding
 
-_SQL = re.compile(r"(?:\s+|--[^\n]*(?:\n|\Z)|/\*(?!\s*pumphouse\b).*?\*/)*(/\*\s*pumphouse\b(.*?)\*/)", re.DOTALL)
-_MARKDOWN = re.compile(r"\s*(<!--\s*pumphouse\b(.*?)-->)", re.DOTALL)
-_ANYWHERE = {_SQL: re.compile(r"/\*\s*pumphouse\b"), _MARKDOWN: re.compile(r"^<!--\s*pumphouse\b", re.MULTILINE)}
+# Atomic: what has been read as white space or a comment is never read again as something else.
+_SQL = re.compile(r"(?>\s+|--[^\n]*|/\*(?!\s*pumphouse\b).*?\*/)*+(/\*\s*pumphouse\b(.*?)\*/)", re.DOTALL)
+_MARKDOWN = re.compile(r"\s*+(<!--\s*pumphouse\b(.*?)-->)", re.DOTALL)
+_MISPLACED = {
+    _SQL: re.compile(r"/\*\s*pumphouse\b"),
+    _MARKDOWN: re.compile(r"^<!--\s*pumphouse\b", re.MULTILINE),
+}
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)")
 _MATURES = re.compile(r"\d+ (minute|hour|day|week|month|year)s?")
 
@@ -155,7 +159,8 @@ def declared(header: Header | None, *, kind: str) -> tuple[Declared, list[Findin
 def _read(text: str, pattern: re.Pattern[str]) -> tuple[Header | None, str, list[Finding]]:
     found = pattern.match(text)
     if not found:
-        late = _ANYWHERE[pattern].search(text)
+        # A page may show what a header looks like, in a block.
+        late = _MISPLACED[pattern].search(text if pattern is _SQL else re.split(r"^(?:```|~~~)", text, flags=re.M)[0])
         if not late:
             return None, text, []
         line = text.count("\n", 0, late.start()) + 1
@@ -176,12 +181,8 @@ def _read(text: str, pattern: re.Pattern[str]) -> tuple[Header | None, str, list
     lines = {key: toml_line + _line_of(key, found[2]) for key in values}
     try:
         msgspec.msgpack.encode(values)
-    except (TypeError, ValueError):
-        return (
-            Header(line=line),
-            blank,
-            [Finding(line, "the header holds a value that is neither text, number nor list")],
-        )
+    except OverflowError:
+        return Header(line=line), blank, [Finding(line, "the header holds a number that is too large")]
     return Header(values=values, lines=lines, line=line), blank, []
 
 

@@ -90,7 +90,7 @@ class ProjectFinder:
         place = self.folder.joinpath(*rest)
         if not rest or (place / "__init__.py").is_file():
             return self._spec(fullname, place / "__init__.py", package=place)
-        if rest and place.with_name(f"{place.name}.py").is_file():
+        if place.with_name(f"{place.name}.py").is_file():
             return self._spec(fullname, place.with_name(f"{place.name}.py"))
         if place.is_dir():
             return self._spec(fullname, place / "__init__.py", package=place)

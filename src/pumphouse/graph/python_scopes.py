@@ -148,8 +148,13 @@ class Names:
             waiting.extend(ast.iter_child_nodes(node))
 
     def _add_string(self, text: str) -> None:
-        if 0 < len(text) <= STRING_LENGTH_MAX and "\n" not in text and "\0" not in text:
+        if may_name_file(text):
             self.strings.add(text)
+
+
+def may_name_file(text: str) -> bool:
+    """Whether a text could be a file's name at all."""
+    return 0 < len(text) <= STRING_LENGTH_MAX and "\n" not in text and "\0" not in text
 
 
 def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:

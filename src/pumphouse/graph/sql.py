@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _READS = 'If DuckDB runs it, declare what it reads in the header: reads = ["..."].'
 
 
-class QueryFacts(msgspec.Struct, frozen=True, kw_only=True):
+class QueryFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of a query. Where the parser gave up, only what its words tell: no names and no columns."""
 
     text: str

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
-class NameRead(msgspec.Struct, frozen=True):
+class NameRead(msgspec.Struct, frozen=True, gc=False):
     """A name in a FROM, and the line it stands in."""
 
     name: str
