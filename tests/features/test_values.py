@@ -12,6 +12,7 @@ from pumphouse.errors import BuildError
 from pumphouse.features.values import (
     definitions,
     entities_query,
+    feature_query,
     feature_values,
     is_known,
     value_columns,
@@ -72,6 +73,10 @@ def prepare(ground, rows):
     return definitions(["spend", "latest", "rank"], ground.assets)
 
 
+def asking(ground, *names: str):
+    return feature_query(ground.world, definitions(list(names), ground.assets))
+
+
 def by_hand(rows, customer: int, minute: int) -> dict[str, object]:
     """The three features as plain Python over a list."""
     seen = [(p, cents) for c, p, k, cents in rows if c == customer and p <= minute and p + k <= minute]
@@ -94,7 +99,7 @@ quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 @given(rows=orders, asked=moments)
 def test_values_are_those_computed_by_hand_for_each_moment(ground, rows, asked):
     features = prepare(ground, rows)
-    values = feature_values(ground.world, features, moments_of(asked))
+    values = feature_values(feature_query(ground.world, features), moments_of(asked))
     expected = [by_hand(rows, customer, minute) for customer, minute in sorted(asked, key=lambda m: (m[1], m[0]))]
     assert values.to_pylist() == expected
 
@@ -104,19 +109,21 @@ def test_values_are_those_computed_by_hand_for_each_moment(ground, rows, asked):
 def test_what_came_or_was_learned_after_a_moment_changes_nothing(ground, rows, asked, late):
     newest = max(minute for _, minute in asked)
     features = prepare(ground, rows)
-    before = feature_values(ground.world, features, moments_of(asked))
+    before = feature_values(feature_query(ground.world, features), moments_of(asked))
     after_event = [(c, newest + 1 + p, 0, cents) for c, p, _, cents in late]
     after_known = [(c, p, max(newest - p, 0) + 1 + k, cents) for c, p, k, cents in late]
     prepare(ground, rows + after_event + after_known)
-    assert feature_values(ground.world, features, moments_of(asked)) == before
+    assert feature_values(feature_query(ground.world, features), moments_of(asked)) == before
 
 
 @quick
 @given(rows=orders, asked=moments)
 def test_a_moment_gets_the_same_numbers_alone_as_among_others(ground, rows, asked):
     features = prepare(ground, rows)
-    together = feature_values(ground.world, features, moments_of(asked)).to_pylist()
-    alone = [feature_values(ground.world, features, moments_of([moment])).to_pylist()[0] for moment in asked]
+    together = feature_values(feature_query(ground.world, features), moments_of(asked)).to_pylist()
+    alone = [
+        feature_values(feature_query(ground.world, features), moments_of([moment])).to_pylist()[0] for moment in asked
+    ]
     assert sorted(together, key=repr) == sorted(alone, key=repr)
 
 
@@ -132,7 +139,7 @@ def test_an_event_at_the_very_moment_counts_and_one_a_microsecond_later_does_not
     )
     ground.table("orders", rows, event="paid_at")
     ground.feature("spend", SPEND)
-    values = feature_values(ground.world, definitions(["spend"], ground.assets), moments_of([(1, 10)]))
+    values = feature_values(asking(ground, "spend"), moments_of([(1, 10)]))
     assert values["spend_90m"].to_pylist() == [1]
 
 
@@ -149,7 +156,7 @@ def test_a_date_has_happened_when_its_day_is_over(ground, hour: int, seen: int):
     )
     ground.table("orders", rows, event="paid_at", known="paid_at")
     ground.feature("spend", SPEND.replace("90 MINUTE", "90 DAY"))
-    values = feature_values(ground.world, definitions(["spend"], ground.assets), moments_of([(1, hour * 60)]))
+    values = feature_values(asking(ground, "spend"), moments_of([(1, hour * 60)]))
     assert values["spend_90m"].to_pylist() == [seen]
 
 
@@ -166,7 +173,7 @@ def test_a_time_without_a_zone_is_in_the_zone_of_the_project(ground):
     )
     ground.table("orders", rows, event="paid_at")
     ground.feature("spend", SPEND)
-    values = feature_values(ground.world, definitions(["spend"], ground.assets), moments_of([(1, 0), (1, -1)]))
+    values = feature_values(asking(ground, "spend"), moments_of([(1, 0), (1, -1)]))
     assert values["spend_90m"].to_pylist() == [0, 5]
     engine.close()
 
@@ -187,8 +194,8 @@ def test_composite_entities_of_text_are_kept_apart(ground):
     )
     ground.feature("sold", text, "shop", "sku")
     features = definitions(["sold"], ground.assets)
-    asked = ground.engine.read(entities_query(ground.world, features, as_of=START)).read_all()
-    values = feature_values(ground.world, features, asked)
+    asked = ground.engine.read(entities_query(feature_query(ground.world, features), as_of=START)).read_all()
+    values = feature_values(feature_query(ground.world, features), asked)
     assert [(r["shop"], r["sku"], r["sold"]) for r in values.to_pylist()] == [
         ("a", "x", 1),
         ("a", "y", 1),
@@ -198,11 +205,13 @@ def test_composite_entities_of_text_are_kept_apart(ground):
 
 def test_entities_are_those_known_at_the_moment(ground):
     features = prepare(ground, [(1, 5, 0, 1), (2, 5, 10, 1), (3, 11, 0, 1), (1, 6, 0, 1)])
-    entities = ground.engine.read(entities_query(ground.world, features, as_of=START + 10 * MINUTE)).read_all()
+    entities = ground.engine.read(
+        entities_query(feature_query(ground.world, features), as_of=START + 10 * MINUTE)
+    ).read_all()
     assert entities.to_pylist() == [{"customer_id": 1, "as_of": START + 10 * MINUTE}]
-    assert is_known(ground.world, features, moments_of([(1, 10)]))
-    assert not is_known(ground.world, features, moments_of([(2, 10)]))
-    assert is_known(ground.world, features, moments_of([(2, 15)]))
+    assert is_known(feature_query(ground.world, features), moments_of([(1, 10)]))
+    assert not is_known(feature_query(ground.world, features), moments_of([(2, 10)]))
+    assert is_known(feature_query(ground.world, features), moments_of([(2, 15)]))
 
 
 def test_two_rows_for_one_moment_name_the_feature_and_the_moment(ground):
@@ -211,13 +220,13 @@ def test_two_rows_for_one_moment_name_the_feature_and_the_moment(ground):
         "each", "SELECT m.customer_id, m.as_of, o.cents FROM moments m JOIN orders o ON o.customer_id = m.customer_id"
     )
     with pytest.raises(BuildError, match=r"'each' gives 2 rows for one moment, customer_id = 7, as_of = 1997-01-01"):
-        feature_values(ground.world, definitions(["spend", "each"], ground.assets), moments_of([(7, 10)]))
+        feature_values(asking(ground, "spend", "each"), moments_of([(7, 10)]))
 
 
 def test_a_moment_asked_about_twice_is_refused(ground):
     features = prepare(ground, [])
     with pytest.raises(BuildError, match="asked about twice"):
-        feature_values(ground.world, features, moments_of([(7, 10), (7, 10)]))
+        feature_values(feature_query(ground.world, features), moments_of([(7, 10), (7, 10)]))
 
 
 def test_two_features_with_one_column_are_refused(ground):
@@ -240,10 +249,10 @@ def test_inputs_without_times_are_refused_with_what_mends_it(ground):
     features = definitions(["spend"], ground.assets)
     ground.table("orders", rows)
     with pytest.raises(BuildError, match=r"nothing says which of its columns is the time of a row's event.*event = "):
-        feature_values(ground.world, features, moments_of([(1, 1)]))
+        feature_values(feature_query(ground.world, features), moments_of([(1, 1)]))
     ground.table("orders", rows.drop_columns(["_known_at"]), event="paid_at")
     with pytest.raises(BuildError, match="when its rows were known can't be derived"):
-        feature_values(ground.world, features, moments_of([(1, 1)]))
+        feature_values(feature_query(ground.world, features), moments_of([(1, 1)]))
     ground.table("orders", rows, event="cents")
     with pytest.raises(BuildError, match="its event column 'cents' is int64"):
-        feature_values(ground.world, features, moments_of([(1, 1)]))
+        feature_values(feature_query(ground.world, features), moments_of([(1, 1)]))

@@ -47,6 +47,6 @@ def column_forms(schema: pa.Schema, columns: Sequence[str]) -> dict[str, ColumnF
         else:
             raise BuildError(
                 f"feature column '{name}' is {kind}, which an estimator can't take",
-                mend="Make it a number in the feature, such as days: date_diff('day', max(o.paid_at), any_value(m.as_of)).",
+                mend="Make it a number, such as the days since: date_diff('day', max(o.at), any_value(m.as_of)).",
             )
     return forms

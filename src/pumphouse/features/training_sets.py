@@ -18,6 +18,7 @@ from pumphouse.features.times import is_assumed
 from pumphouse.features.values import (
     World,
     definitions,
+    feature_query,
     feature_values,
     input_names,
     value_columns,
@@ -83,7 +84,7 @@ def training_set(context: Context, asset: Asset) -> TrainingData:
     known = labelled.filter(labelled[label.name].is_valid())
     outcome = _binary(asset, label, known)
     moments = known.select([*entity, AS_OF])
-    values = feature_values(world, features, moments)
+    values = feature_values(feature_query(world, features), moments)
     assert values.select(moments.column_names).equals(moments)  # both are in order of as_of, then entity
     return TrainingData(
         rows=values.append_column(label.name, outcome),

@@ -10,14 +10,24 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.asset import Asset
-from pumphouse.engines.engine import Engine, Scan, SqlFunction
+from pumphouse.engines.engine import Engine, SqlFunction
 from pumphouse.errors import PumphouseError, did_you_mean
 from pumphouse.features.moments import AS_OF
 from pumphouse.features.values import World, is_known
 from pumphouse.lake.lake import Lake
 from pumphouse.models.answers import stream_of
-from pumphouse.models.predictions import LoadedVersion, Prediction, chances_of_both, encode, entity_types, loaded
-from pumphouse.models.registry import live
+from pumphouse.models.predictions import (
+    LoadedVersion,
+    Prediction,
+    ReadyVersion,
+    chances_of_both,
+    encode,
+    entity_types,
+    loaded,
+    ready,
+    ready_shadow,
+)
+from pumphouse.models.registry import live, live_shadow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,9 +61,9 @@ class Predictor:
         self._functions = functions
         self._lock = threading.Lock()
         self._snapshot = -1
-        self._world: World | None = None
-        self._live: LoadedVersion | None = None
-        self._shadow: LoadedVersion | None = None
+        self._held: dict[str, LoadedVersion] = {}
+        self._live: ReadyVersion | None = None
+        self._shadow: ReadyVersion | None = None
 
     def predict(self, entity: Mapping[str, Any], *, now: datetime, id: str | None = None) -> Prediction:  # from JSON
         """The answer for one entity at `now`, logged under its id (a new one, where none is given).
@@ -62,11 +72,11 @@ class Predictor:
         for keys that are not the entity's, UnknownName where the model has no version yet.
         """
         with self._lock:
-            world, answers = self._follow()
+            answers = self._follow()
             keys = _keys(self._rollout.name, entity, entity_types(answers.version))
             moment = _moment(keys, now)
-            values, own, listened = chances_of_both(world, answers, self._shadow, moment)
-            known = is_known(world, answers.version.features, moment)
+            values, own, listened = chances_of_both(answers, self._shadow, moment)
+            known = is_known(answers.query, moment)
         prediction = Prediction(
             id=id or uuid.uuid4().hex,
             entity={name: value.as_py() for name, value in keys.items()},
@@ -82,27 +92,27 @@ class Predictor:
         self._lake.state.append(stream_of(self._rollout.name), [(prediction.id, encode(prediction))], at=now)
         return prediction
 
-    def _follow(self) -> tuple[World, LoadedVersion]:
-        """The world and the live version at the newest snapshot; what has not changed is kept."""
+    def _follow(self) -> ReadyVersion:
+        """The live version, ready at the newest snapshot; estimators that are still pinned stay in memory."""
         snapshot = self._lake.snapshot()
-        if snapshot != self._snapshot or self._world is None or self._live is None:
-            spec = self._rollout.spec
-            self._live = self._newest(spec.model, self._live)
-            self._shadow = self._newest(spec.shadow, self._shadow) if spec.shadow else None
-            scans: dict[str, Scan] = {}
-
-            def scan(name: str) -> Scan:
-                if name not in scans:
-                    scans[name] = self._lake.scan(name, snapshot=snapshot)
-                return scans[name]
-
-            self._world = World(engine=self._engine, scan=scan, assets=self._assets, functions=self._functions)
+        if self._live is None or snapshot != self._snapshot:
+            world = World(
+                engine=self._engine,
+                scan=lambda name: self._lake.scan(name, snapshot=snapshot),
+                assets=self._assets,
+                functions=self._functions,
+            )
+            pinned = live(self._lake, self._rollout.spec.model)
+            listening = live_shadow(self._lake, self._rollout)
+            held = {
+                version.name: self._held.get(version.name) or loaded(self._lake, version)
+                for version in (pinned, *([listening] if listening else []))
+            }
+            self._live = ready(held[pinned.name], world)
+            self._shadow = ready_shadow(held[listening.name] if listening else None, world)
+            self._held = held
             self._snapshot = snapshot
-        return self._world, self._live
-
-    def _newest(self, model: str, held: LoadedVersion | None) -> LoadedVersion:
-        version = live(self._lake, model)
-        return held if held is not None and held.version == version else loaded(self._lake, version)
+        return self._live
 
 
 def _keys(rollout: str, given: Mapping[str, Any], types: Mapping[str, pa.DataType]) -> dict[str, pa.Scalar]:

@@ -12,7 +12,7 @@ import msgspec
 from pumphouse.errors import BuildError, PumphouseError
 from pumphouse.features.frames import column_forms, frame
 from pumphouse.features.moments import AS_OF
-from pumphouse.features.values import World, feature_values, value_columns
+from pumphouse.features.values import FeatureQuery, World, feature_query, feature_values
 from pumphouse.lake.lake import Lake
 from pumphouse.models.estimators import chances, load
 from pumphouse.models.registry import Version
@@ -49,28 +49,56 @@ class LoadedVersion:
     version: Version
     estimator: Any  # of scikit-learn
 
-    def chances(self, world: World, moments: pa.Table) -> tuple[pa.Table, pa.Array]:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyVersion:
+    """A loaded version with the query of its features over one world."""
+
+    version: Version
+    estimator: Any  # of scikit-learn
+    query: FeatureQuery
+
+    def chances(self, moments: pa.Table) -> tuple[pa.Table, pa.Array]:
         """The feature values at the moments, in order of `as_of`, then entity, and the chance for each.
 
-        Raises BuildError where the features' columns are no longer those that the version was trained on.
+        Raises BuildError where a feature's type is no longer the one that the version was trained on.
         """
         import pyarrow as pa
 
-        columns = value_columns(self.version.features)
-        values = feature_values(world, self.version.features, moments)
-        forms = dict(column_forms(values.schema, columns))
-        if list(forms.items()) != list(self.version.columns.items()):
-            changed = [name for name in forms if forms[name] != self.version.columns.get(name)]
+        values = feature_values(self.query, moments)
+        forms = column_forms(values.schema, self.query.columns)
+        changed = [name for name in forms if forms[name] != self.version.columns[name]]
+        if changed:
             raise BuildError(
                 f"{self.version.name} can't be asked: the type of {', '.join(changed)} is not what it was trained with",
                 asset=self.version.model,
                 mend=f"Train it anew: pumphouse run {self.version.model}",
             )
-        return values, pa.array(chances(self.estimator, frame(values, columns)), pa.float64())
+        return values, pa.array(chances(self.estimator, frame(values, self.query.columns)), pa.float64())
+
+
+def loaded(lake: Lake, version: Version) -> LoadedVersion:
+    """The version, read from its blob. Raises LakeError where the bytes are not what was stored."""
+    return LoadedVersion(version=version, estimator=load(lake.blobs.get(version.sha)))
+
+
+def ready(held: LoadedVersion, world: World) -> ReadyVersion:
+    """A version that can be asked in a world, by the features' text that it was trained with."""
+    return ReadyVersion(
+        version=held.version, estimator=held.estimator, query=feature_query(world, held.version.features)
+    )
+
+
+def ready_shadow(held: LoadedVersion | None, world: World) -> ReadyVersion | None:
+    """A shadow that can be asked in a world; None without one, or where the world no longer has what it reads."""
+    try:
+        return ready(held, world) if held else None
+    except PumphouseError:
+        return None
 
 
 def chances_of_both(
-    world: World, live: LoadedVersion, shadow: LoadedVersion | None, moments: pa.Table
+    live: ReadyVersion, shadow: ReadyVersion | None, moments: pa.Table
 ) -> tuple[pa.Table, pa.Array, pa.Array]:
     """The live version's feature values and chances, and the shadow's chances beside them.
 
@@ -78,19 +106,13 @@ def chances_of_both(
     """
     import pyarrow as pa
 
-    values, answers = live.chances(world, moments)
-    silent = pa.nulls(values.num_rows, pa.float64())
-    if shadow is None or shadow.version.entity != live.version.entity:
-        return values, answers, silent
-    try:
-        return values, answers, shadow.chances(world, moments)[1]
-    except PumphouseError:
-        return values, answers, silent
-
-
-def loaded(lake: Lake, version: Version) -> LoadedVersion:
-    """The version, read from its blob. Raises LakeError where the bytes are not what was stored."""
-    return LoadedVersion(version=version, estimator=load(lake.blobs.get(version.sha)))
+    values, answers = live.chances(moments)
+    if shadow is not None and shadow.version.entity == live.version.entity:
+        try:
+            return values, answers, shadow.chances(moments)[1]
+        except PumphouseError:
+            pass
+    return values, answers, pa.nulls(values.num_rows, pa.float64())
 
 
 def entity_types(version: Version) -> dict[str, pa.DataType]:

@@ -90,6 +90,12 @@ def live(lake: Lake, model: str) -> Version:
     return version(lake, model, pinned[-1].detail["number"])
 
 
+def live_shadow(lake: Lake, rollout: Asset) -> Version | None:
+    """The version that listens beside a rollout; None where it has no shadow, or one that was never trained."""
+    trained = rollout.spec.shadow and any(each.name == LIVE for each in lake.artefacts(rollout.spec.shadow))
+    return live(lake, rollout.spec.shadow) if trained else None
+
+
 def promote(lake: Lake, model: str, number: int, *, run: str, actor: str) -> Build:
     """The build that makes a version the one that answers. Raises UnknownName where there is no such version.
 

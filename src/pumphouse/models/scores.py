@@ -10,8 +10,8 @@ from pumphouse.features.moments import AS_OF, start_of_today
 from pumphouse.features.values import World, entities_query
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
-from pumphouse.models.predictions import chances_of_both, loaded, prediction_schema, predictions_of
-from pumphouse.models.registry import live
+from pumphouse.models.predictions import chances_of_both, loaded, prediction_schema, predictions_of, ready, ready_shadow
+from pumphouse.models.registry import live, live_shadow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,18 +29,19 @@ def build(asset: Asset, context: Context) -> Built:
     import pyarrow as pa
 
     rollout = context.assets[asset.spec.rollout]
-    answers = loaded(context.lake, live(context.lake, rollout.spec.model))
-    shadow = loaded(context.lake, live(context.lake, rollout.spec.shadow)) if rollout.spec.shadow else None
     world = World(engine=context.engine, scan=context.scan, assets=context.assets, functions=context.functions)
+    answers = ready(loaded(context.lake, live(context.lake, rollout.spec.model)), world)
+    listening = live_shadow(context.lake, rollout)
+    shadow = ready_shadow(loaded(context.lake, listening) if listening else None, world)
     as_of = start_of_today(context)
-    features, entity = answers.version.features, tuple(answers.version.entity)
+    entity = tuple(answers.version.entity)
     schema = prediction_schema(answers.version)
     columns = [*entity, AS_OF, *SCORE_COLUMNS]
     rows = 0
 
     def score(batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         nonlocal rows
-        values, own, listened = chances_of_both(world, answers, shadow, pa.Table.from_batches([batch]))
+        values, own, listened = chances_of_both(answers, shadow, pa.Table.from_batches([batch]))
         count = values.num_rows
         keys = zip(*(values[name].to_pylist() for name in entity), strict=True)
         prefix = f"{asset.name}/{as_of.isoformat()}/{answers.version.name}"
@@ -63,7 +64,7 @@ def build(asset: Asset, context: Context) -> Built:
         return {"scores": predicted.select(columns), "predictions": predicted}
 
     written = context.engine.map(
-        entities_query(world, features, as_of=as_of),
+        entities_query(answers.query, as_of=as_of),
         score,
         outputs={"scores": pa.schema([schema.field(name) for name in columns]), "predictions": schema},
         folder=context.lake.staging(),
