@@ -92,7 +92,7 @@ def by_hand(rows, customer: int, minute: int) -> dict[str, object]:
     }
 
 
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @quick
@@ -119,11 +119,9 @@ def test_what_came_or_was_learned_after_a_moment_changes_nothing(ground, rows, a
 @quick
 @given(rows=orders, asked=moments)
 def test_a_moment_gets_the_same_numbers_alone_as_among_others(ground, rows, asked):
-    features = prepare(ground, rows)
-    together = feature_values(feature_query(ground.world, features), moments_of(asked)).to_pylist()
-    alone = [
-        feature_values(feature_query(ground.world, features), moments_of([moment])).to_pylist()[0] for moment in asked
-    ]
+    query = feature_query(ground.world, prepare(ground, rows))
+    together = feature_values(query, moments_of(asked)).to_pylist()
+    alone = [feature_values(query, moments_of([moment])).to_pylist()[0] for moment in asked]
     assert sorted(together, key=repr) == sorted(alone, key=repr)
 
 
@@ -204,14 +202,12 @@ def test_composite_entities_of_text_are_kept_apart(ground):
 
 
 def test_entities_are_those_known_at_the_moment(ground):
-    features = prepare(ground, [(1, 5, 0, 1), (2, 5, 10, 1), (3, 11, 0, 1), (1, 6, 0, 1)])
-    entities = ground.engine.read(
-        entities_query(feature_query(ground.world, features), as_of=START + 10 * MINUTE)
-    ).read_all()
+    query = feature_query(ground.world, prepare(ground, [(1, 5, 0, 1), (2, 5, 10, 1), (3, 11, 0, 1), (1, 6, 0, 1)]))
+    entities = ground.engine.read(entities_query(query, as_of=START + 10 * MINUTE)).read_all()
     assert entities.to_pylist() == [{"customer_id": 1, "as_of": START + 10 * MINUTE}]
-    assert is_known(feature_query(ground.world, features), moments_of([(1, 10)]))
-    assert not is_known(feature_query(ground.world, features), moments_of([(2, 10)]))
-    assert is_known(feature_query(ground.world, features), moments_of([(2, 15)]))
+    assert is_known(query, moments_of([(1, 10)]))
+    assert not is_known(query, moments_of([(2, 10)]))
+    assert is_known(query, moments_of([(2, 15)]))
 
 
 def test_two_rows_for_one_moment_name_the_feature_and_the_moment(ground):
