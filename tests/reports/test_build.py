@@ -72,7 +72,7 @@ def test_a_report_becomes_a_page_and_one_csv_for_each_block(desk: Any) -> None:
     assert '<span class="value number">1,266.25</span>' in html
     assert "Paid orders. One row per order; USD." in html
     assert f"as it was at snapshot {read}" in html
-    assert f"pumphouse run weekly --snapshot {read}" in html
+    assert f"pumphouse run weekly --only --snapshot {read}" in html
     assert "made 23 Nov 2026, 07:05 Europe/Berlin" in html
     assert html.count("<svg") == 2
     assert ">6 Jan 1997<" in html

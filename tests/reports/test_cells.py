@@ -50,6 +50,13 @@ def test_days_and_moments_read_as_people_write_them() -> None:
     assert texts([moment.replace(tzinfo=None, second=7)]) == ("2 Jun 2026, 22:30:07",)
 
 
+def test_moments_that_all_begin_a_day_read_as_days() -> None:
+    weeks = [dt.datetime(1997, 1, 6), None, dt.datetime(1997, 1, 13)]  # noqa: DTZ001 - a column without a zone
+    assert texts(weeks) == ("6 Jan 1997", None, "13 Jan 1997")
+    berlin = [dt.datetime(2026, 1, 4, 23, tzinfo=dt.UTC)]
+    assert texts(berlin, kind=pa.timestamp("us", tz="UTC")) == ("5 Jan 2026",)
+
+
 def test_other_values_are_words() -> None:
     assert texts([True, False, None]) == ("yes", "no", None)
     assert texts([[1, 2]]) == ("[1, 2]",)

@@ -122,7 +122,7 @@ def _provenance(asset: Asset, context: Context, *, made_at: datetime) -> Provena
         made_at=made_at,
         zone=_zone(context),
         sources=tuple(sources),
-        command=f"pumphouse run {asset.name} --snapshot {context.snapshot}",
+        command=f"pumphouse run {asset.name} --only --snapshot {context.snapshot}",
     )
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
@@ -60,7 +60,10 @@ class Column:
 
 
 def shown(name: str, values: pa.ChunkedArray, *, zone: str) -> Column:
-    """The column's texts. Fractions of one column have as many decimals; moments are in `zone`."""
+    """The column's texts. Fractions of one column have as many decimals; moments are in `zone`.
+
+    A column whose moments all begin a day, as weeks and months do, reads as days.
+    """
     import pyarrow as pa
 
     kind = values.type
@@ -73,6 +76,8 @@ def shown(name: str, values: pa.ChunkedArray, *, zone: str) -> Column:
         decimals = 0
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     grouped = not _NO_AMOUNT.fullmatch(name)
+    if pa.types.is_timestamp(kind) and all(_begins_a_day(cell, zone) for cell in cells if cell is not None):
+        cells = [cell and _local(cell, zone).date() for cell in cells]
     texts = tuple(
         None if cell is None else _number(cell, decimals, grouped=grouped) if is_number else text(cell, zone=zone)
         for cell in cells
@@ -115,9 +120,17 @@ def day(value: date) -> str:
 
 def moment(value: datetime, *, zone: str) -> str:
     """A moment to the minute, or to the second where it has some: "2 Jan 2026, 07:05"."""
-    local = value.astimezone(ZoneInfo(zone)) if value.tzinfo else value
+    local = _local(value, zone)
     clock = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
     return f"{day(local)}, {clock}"
+
+
+def _local(value: datetime, zone: str) -> datetime:
+    return value.astimezone(ZoneInfo(zone)) if value.tzinfo else value
+
+
+def _begins_a_day(value: datetime, zone: str) -> bool:
+    return _local(value, zone).time() == time()
 
 
 def _number(value: int | float | Decimal, decimals: int, *, grouped: bool) -> str:

@@ -87,10 +87,9 @@ def page(
         prose=document.html(blocks=blocks, values=values),
         has_heading=document.has_heading,
         about=provenance,
-        made_at=cells.moment(provenance.made_at, zone=provenance.zone),
+        made_at=_to_the_minute(provenance.made_at, provenance.zone),
         sources=[
-            (source, cells.moment(source.at, zone=provenance.zone) if source.at else "")
-            for source in provenance.sources
+            (source, _to_the_minute(source.at, provenance.zone) if source.at else "") for source in provenance.sources
         ],
         tables=list(tables.values()),
         style=(_FOLDER / "page.css").read_text(),
@@ -136,6 +135,10 @@ def _values(document: Document, results: Mapping[str, Result], *, zone: str, fil
             f'<span class="value {shown.setting}">{escape(shown.texts[0] or cells.MISSING)}</span>'
         )
     return found
+
+
+def _to_the_minute(value: datetime, zone: str) -> str:
+    return cells.moment(value.replace(second=0, microsecond=0), zone=zone)
 
 
 def _environment() -> jinja2.Environment:
