@@ -12,7 +12,7 @@ import msgspec
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
 from pumphouse.sources.rows import as_text
-from pumphouse.sources.web import Answer, Asker, address_of, joined
+from pumphouse.sources.web import Answer, Asker, SignIn, address_of, joined
 
 PAGES_MAX = 10_000
 SAID_CHARACTERS_MAX = 200
@@ -40,6 +40,7 @@ class HttpConnection:
     def __init__(self, connection: Connection, asker: Asker, *, asset: str) -> None:
         self._connection = connection
         self._asker = asker
+        self._signed = SignIn(connection)
         self._asset = asset
 
     def get(self, path: str, *, params: Mapping[str, object] | None = None) -> Any:
@@ -122,7 +123,7 @@ class HttpConnection:
             ) from None
 
     def _error(self, what: str, *, mend: str) -> SourceError:
-        return SourceError(what, asset=self._asset, mend=mend)
+        return SourceError(self._signed.hide(what), asset=self._asset, mend=mend)
 
 
 def _with_parameters(address: str, params: Mapping[str, object] | None) -> str:
@@ -132,7 +133,7 @@ def _with_parameters(address: str, params: Mapping[str, object] | None) -> str:
         if value is None or (isinstance(value, CursorValue) and not value):
             continue
         items = value if isinstance(value, (list, tuple)) else [value]
-        pairs += [(name, as_text(item)) for item in items]
+        pairs += [(name, str(item) if isinstance(item, CursorValue) else as_text(item)) for item in items]
     if not pairs:
         return address
     parts = urlsplit(address)

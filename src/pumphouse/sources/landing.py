@@ -177,9 +177,8 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
     asset, known, context = landing.asset, landing.known, landing.context
     if spool.kinds:
         require_names(_declared(landing), spool.kinds, asset=asset.name)
-    keeps_types = context.mode != "refetch" and not context.accept_schema
     kinds = {
-        name: spool.kind_of(name, known=known.get(name) if keeps_types or not seen else None)
+        name: spool.kind_of(name, known=None if context.accept_schema and seen else known.get(name))
         for name, seen in spool.kinds.items()
     }
     missing = {name: kind for name, kind in known.items() if name not in kinds}

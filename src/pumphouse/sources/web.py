@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 USER_AGENT = f"pumphouse/{version('pumphouse')}"
 TRIES_MAX = 6
+"""Unless the connection says `tries`."""
 TRYING_S_MAX = 120.0
 """Over all tries of one address, the waiting between them included."""
+WAIT_S_FIRST = 0.5
 WAIT_S_MAX = 30.0
 """Between two tries, unless the server asks for longer."""
 CONNECT_S_MAX = 10.0
@@ -37,15 +39,6 @@ ANSWER_BYTES_MAX = 256 * 1024 * 1024
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same question may get an answer."""
 KEPT_HEADERS = ("content-type", "etag", "last-modified")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to go on with one address."""
-
-    tries_max: int = TRIES_MAX
-    total_s_max: float = TRYING_S_MAX
-    wait_s_first: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +77,10 @@ class Stored:
 class Live:
     """The web, as one connection of the project may see it. Every answer is stored before anybody looks into it."""
 
-    def __init__(self, connection: Connection, visit: Visit, *, patience: Patience | None = None) -> None:
+    def __init__(self, connection: Connection, visit: Visit) -> None:
         self._visit = visit
-        self._patience = patience or Patience()
         self._connection = connection
+        self._tries_max = int(connection.options.get("tries", TRIES_MAX))
         self._hosts = frozenset({host_of(connection.url), *connection.options.get("hosts", ())})
         self._signed = SignIn(connection)
         self._client = _client(self._signed)
@@ -106,6 +99,7 @@ class Live:
     def _through_redirects(self, address: str) -> tuple[int, str, Mapping[str, str], bytes]:
         url = address
         for _ in range(REDIRECTS_MAX + 1):
+            url = self._signed.secured(url)
             self._refuse_undeclared(url, asked=address)
             status, headers, body = self._with_patience(url)
             if status not in (301, 302, 303, 307, 308) or "location" not in headers:
@@ -130,7 +124,6 @@ class Live:
     def _with_patience(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
         import stamina
 
-        patience = self._patience
         began = time.monotonic()
         tries = 0
 
@@ -140,21 +133,21 @@ class Live:
             if error.retry_after_s is None:
                 return True
             return (
-                error.retry_after_s if time.monotonic() - began + error.retry_after_s < patience.total_s_max else False
+                error.retry_after_s if time.monotonic() - began + error.retry_after_s < TRYING_S_MAX else False
             )
 
         try:
             for attempt in stamina.retry_context(
                 on=wait_s,
-                attempts=patience.tries_max,
-                timeout=patience.total_s_max,
-                wait_initial=patience.wait_s_first,
-                wait_jitter=patience.wait_s_first,
+                attempts=self._tries_max,
+                timeout=TRYING_S_MAX,
+                wait_initial=WAIT_S_FIRST,
+                wait_jitter=WAIT_S_FIRST,
                 wait_max=WAIT_S_MAX,
             ):
                 with attempt:
                     tries += 1
-                    return self._once(url, deadline=began + patience.total_s_max)
+                    return self._once(url, deadline=began + TRYING_S_MAX)
         except _Passing as error:
             asked_for = f", and asks to wait {error.retry_after_s:,.0f} s" if error.retry_after_s else ""
             raise self._error(
@@ -224,7 +217,7 @@ class SignIn:
 
     def __init__(self, connection: Connection) -> None:
         parts = urlsplit(connection.url)
-        self._host = host_of(connection.url)
+        self._origin = f"{parts.scheme}://{host_of(connection.url)}"
         auth: dict[str, Any] = dict(connection.options.get("auth") or {})
         if not auth and parts.username:
             auth = {"user": parts.username, "password": parts.password or ""}
@@ -249,14 +242,20 @@ class SignIn:
                 )
 
     def sign(self, request: httpx.Request) -> None:
-        """Add what signs in, where the request goes to the connection's own host."""
+        """Add what signs in, where the request goes to the connection's own host, as its url names it."""
         import httpx
 
-        if host_of(str(request.url)) != self._host:
+        if f"{request.url.scheme}://{host_of(str(request.url))}" != self._origin:
             return
         request.headers.update(self._headers)
         if self._parameter:
             request.url = httpx.URL(request.url).copy_merge_params(dict([self._parameter]))
+
+    def secured(self, url: str) -> str:
+        """The address by https where the connection is: a server behind a proxy often names its own pages by http."""
+        if self._origin.startswith("https://") and f"https://{host_of(url)}" == self._origin:
+            return "https://" + url.removeprefix("http://").removeprefix("https://")
+        return url
 
     def hide(self, text: str) -> str:
         """The text without any secret in it."""
@@ -296,9 +295,9 @@ def _client(signed: SignIn) -> httpx.Client:
 
 
 @contextmanager
-def asking(connection: Connection, visit: Visit, *, patience: Patience | None = None) -> Iterator[Asker]:
+def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
     """Whoever answers for a visit: the web for a live one, the stored answers for a recorded one."""
-    asker: Asker = Stored(visit) if visit.recorded else Live(connection, visit, patience=patience)
+    asker: Asker = Stored(visit) if visit.recorded else Live(connection, visit)
     try:
         yield asker
     finally:
