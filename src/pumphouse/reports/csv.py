@@ -79,16 +79,17 @@ def _as_text(column: pa.Array, plain: pa.DataType) -> pa.Array:
 
     if pa.types.is_dictionary(column.type) or pa.types.is_string_view(column.type):
         return column.cast(plain)
-    return pa.array([None if value is None else _text(value) for value in column.to_pylist()], plain)
+    return pa.array([None if value is None else as_text(value) for value in column.to_pylist()], plain)
 
 
-def _text(value: Any) -> str:  # any value Arrow can hold
+def as_text(value: Any) -> str:  # any value Arrow can hold
+    """A value that CSV has no form for, as text: nested ones as JSON, bytes in hexadecimal, intervals in ISO 8601."""
     from pyarrow import MonthDayNano
 
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, (list, dict)):
-        return json.dumps(value, ensure_ascii=False, default=_text)
+        return json.dumps(value, ensure_ascii=False, default=as_text)
     if isinstance(value, MonthDayNano):
         return f"P{value.months}M{value.days}DT{Decimal(value.nanoseconds).scaleb(-9):f}S"
     return str(value)

@@ -80,9 +80,10 @@ def _located(said: str, *, block: Block, file: str, mend: str | None = None) -> 
     found = _LINE.search(said)
     before = block.text[: len(block.text) - len(block.text.lstrip())].count("\n")
     line = block.line + before + (int(found[1]) - 1 if found else 0)
-    what = _LINE.sub("", said).strip().splitlines()
+    what, *hints = _LINE.sub("", said).strip().splitlines()
+    hint = " ".join(filter(None, map(str.strip, hints)))
     return BuildError(
-        f"block '{block.name}': {what[0]}",
+        f"block '{block.name}': {what.rstrip('!.')}",
         place=Place(file=file, line=line),
-        mend=mend or (" ".join(what[1:]).strip() or None),
+        mend=mend or (f"{hint.rstrip('.')}." if hint else None),
     )
