@@ -8,4 +8,4 @@ SELECT
     coalesce(sum(o.amount_usd) FILTER (o.paid_on > m.as_of - INTERVAL 90 DAY), 0) AS spend_90d_usd,
     coalesce(sum(o.amount_usd), 0) AS spend_usd
 FROM moments m LEFT JOIN orders o ON o.customer_id = m.customer_id
-GROUP BY ALL
+GROUP BY m.customer_id, m.as_of

@@ -9,4 +9,4 @@ SELECT
     date_diff('day', max(o.paid_on), CAST(m.as_of AS DATE)) AS days_since_last,
     date_diff('day', min(o.paid_on), CAST(m.as_of AS DATE)) AS days_since_first
 FROM moments m LEFT JOIN orders o ON o.customer_id = m.customer_id
-GROUP BY ALL
+GROUP BY m.customer_id, m.as_of

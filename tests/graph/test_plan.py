@@ -119,12 +119,13 @@ def test_new_version_of_an_input_rebuilds_what_reads_it(world: World) -> None:
 
 def test_features_carry_the_tables_they_read_to_the_scores(world: World) -> None:
     reasons = world.version("orders", 2).reasons()
-    assert reasons["night"] == reasons["now_and_then"] == ("orders changed",)
+    assert reasons["now_and_then"] == ("orders changed",)
+    assert "night" not in reasons  # it has a schedule, and waits for it
     assert "chance" not in reasons
 
 
 def test_promoting_a_model_rebuilds_its_scores_alone(world: World) -> None:
-    assert world.version("live", 2).reasons() == {"night": ("live changed",), "now_and_then": ("live changed",)}
+    assert world.version("live", 2).reasons() == {"now_and_then": ("live changed",)}
 
 
 def test_changed_feature_rebuilds_scores_and_says_so(world: World, loaded) -> None:
@@ -146,7 +147,7 @@ def test_a_new_day_rebuilds_what_reads_the_day(world: World) -> None:
     assert reasons["orders"] == ("setting today changed",)
     assert reasons["truth"] == ("setting today changed",)
     assert reasons["now_and_then"] == ("setting today changed", "its input orders will be rebuilt")
-    assert reasons["night"] == ("its input orders will be rebuilt",)
+    assert "night" not in reasons
     assert "people" not in reasons
 
 
@@ -169,7 +170,7 @@ def test_source_is_built_when_due_named_or_changed_alone(world: World, loaded) -
     found = world.plan(due={"raw": "due since 02:00"})
     assert found.builds[0].reasons == ("due since 02:00",)
     only_if_an_input_changes = {build.asset for build in found.builds if not build.certain}
-    assert only_if_an_input_changes == {"orders", "both", "night", "now_and_then", "page", "out"}
+    assert only_if_an_input_changes == {"orders", "both", "now_and_then", "page", "out"}
     assert world.reasons(targets=["raw"]) == {"raw": ("asked for",)}
     assert world.reasons(targets=["orders"]) == {}
     graph = loaded({"gather.py": PROJECT["gather.py"].replace("raw/*.csv", "raw/*.txt")})

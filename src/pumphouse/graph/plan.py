@@ -148,7 +148,8 @@ def stale(
 ) -> tuple[str, ...]:
     """Why the asset's last build no longer stands, in plain words; empty where it does.
 
-    A model is never stale once it has a version. Of a source only its code and settings count here: its clock is `due`.
+    A model is never stale once it has a version. Of a source, and of what has a schedule, only code and settings count
+    here: their clock is `due`.
     """
     asset = graph.asset(name)
     last = committed.get(name)
@@ -157,7 +158,7 @@ def stale(
     if asset.kind == "model":
         return ()
     reasons = list(_changes(last.fingerprint, effective(graph, name, settings)))
-    if not asset.is_gathered:
+    if not _has_own_clock(asset):
         reasons += [
             f"{one} changed"
             for one in reads(graph, name)
@@ -245,7 +246,7 @@ def _wanted(graph: Graph, targets: Collection[str], *, only: bool) -> Collection
 
 def _has_own_clock(asset: Asset) -> bool:
     """Whether it is built when it is asked for or due, and not because something it reads changed."""
-    return asset.is_gathered or asset.kind == "model"
+    return asset.is_gathered or asset.kind == "model" or asset.common.every is not None
 
 
 def _settings(asset: Asset, settings: Mapping[str, object]) -> dict[str, str]:
