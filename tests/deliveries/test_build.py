@@ -89,6 +89,12 @@ def test_a_delivery_to_postgresql_by_the_connections_name(yard: Any, postgres: s
     assert build(delivery, yard.context(run="run-2")).snapshot is None
 
 
+def test_a_sample_is_not_delivered(yard: Any, tmp_path: Path) -> None:
+    yard.table("customers", ROWS)
+    assert build(yard.delivery("folder:out"), yard.context(sample=2)).note == "a sample is not delivered"
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("to", "format", "said"),
     [

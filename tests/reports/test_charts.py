@@ -123,6 +123,18 @@ def test_whole_numbers_have_whole_ticks() -> None:
     assert {"0", "1", "2"} == {word for word in words(svg) if word[0].isdigit()}
 
 
+def test_a_text_that_looks_like_an_id_stays_as_it_is() -> None:
+    svg, _ = drawn({"x": ['id="a', "url(#b"], "y": [1, 2]})
+    assert {'id="a', "url(#b"} <= set(words(svg))
+
+
+def test_more_texts_or_series_than_can_be_told_apart_are_refused() -> None:
+    with pytest.raises(BuildError, match="chart 'sales' has 61 different texts as x, and 60 can be told apart"):
+        drawn({"x": [f"title {number}" for number in range(61)], "y": range(61)})
+    with pytest.raises(BuildError, match="has 9 different texts as color, and 8 can be told apart"):
+        drawn({"x": range(9), "y": range(9), "z": list("abcdefghi")}, color="z")
+
+
 def test_rows_without_a_value_are_counted() -> None:
     svg, note = drawn({"x": ["a", None, "c", "d"], "y": [1.0, 2.0, None, float("nan")]})
     assert note == "3 rows without a value not drawn."

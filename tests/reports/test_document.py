@@ -64,7 +64,7 @@ def test_values_are_found_in_prose_headings_and_tables_but_not_in_code() -> None
         ("x\n\n- ```sql a\n  SELECT 1\n  ```", 3, "within a list or a quote"),
         ("> ```chart a\n> x\n> ```", 1, "within a list or a quote"),
         ("```sql two words\n```", 1, "'two words' is no name"),
-        ("```sql a\n```\n```sql a\n```", 3, "two sql blocks are called 'a' (the other: line 1)"),
+        ("```sql a\n```\n```sql A\n```", 3, "two sql blocks are called 'A' (the other: line 1)"),
         ("one\ntwo {{ weekley.n }}\n```sql weekly\n```", 2, "Did you mean 'weekly'?"),
         ("one\n\n{{ n }}", 3, "not of the form {{ block.column }}"),
         ("\n![logo](https://example.org/logo.png)", 2, "asks nobody for anything"),

@@ -136,9 +136,9 @@ def _made_before(asset: Asset, context: Context) -> list[Artefact]:
 
 
 def _refuse_names_of_tables(document: Document, context: Context, file: str) -> None:
+    tables = {name.lower() for name, asset in context.assets.items() if asset.makes_table}
     for block in document.blocks:
-        known = context.assets.get(block.name)
-        if block.kind == "sql" and known is not None and known.makes_table:
+        if block.kind == "sql" and block.name.lower() in tables:
             raise BuildError(
                 f"block '{block.name}' has the name of a table, so what reads '{block.name}' is not plain",
                 place=Place(file=file, line=block.line - 1),

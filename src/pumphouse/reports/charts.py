@@ -12,19 +12,15 @@ title = "Revenue by week"
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
 import tomllib
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
-from pumphouse.errors import BuildError, MissingExtra, Place, did_you_mean
+from pumphouse.errors import BuildError, Place, did_you_mean
 from pumphouse.reports.cells import MISSING, label
+from pumphouse.reports.vega import COLOURS, NARROW_PX, WIDE_PX, Axis, spec, svg
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,15 +30,11 @@ if TYPE_CHECKING:
 ROWS_MAX = 5_000
 """More points than this are no longer seen, and take seconds to draw."""
 MARKS = ("bar", "line", "area", "point")
-WIDE_PX, NARROW_PX = 720, 340
-"""A page holds each chart twice, for a desktop and for a phone, so that its text is as large as the page's."""
-COLOURS = ("#17607a", "#d9772b", "#6a8f3c", "#8a5a9e", "#c04a5a", "#6b7680", "#b8962e", "#3f8f86")
-"""Apart for eyes that see few colours, and in grey on paper."""
-VEGA_LITE = "5.20"
+TEXTS_MAX = 60
+"""How many texts an axis may have: more can't be read."""
+SERIES_MAX = len(COLOURS)
 
-_INK, _QUIET, _RULE = "#1d2733", "#5b6672", "#e3e7eb"
-_FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-_AXIS_PX = 90
+_REFERENCE = re.compile(r'\bid="|url\(#|href="#')
 _TOML_LINE = re.compile(r"\s*\(at line (\d+), column \d+\)")
 
 
@@ -112,166 +104,38 @@ def draw(chart: Chart, rows: pa.Table, *, zone: str) -> Drawing:
             raise BuildError(
                 f"chart '{chart.name}' draws '{column}', which block '{chart.data}' does not have", mend=mend
             )
-    axes = {"x": _Axis.of(chart.x, rows, zone), "y": _Axis.of(chart.y, rows, zone)}
-    colours = rows.column(chart.color).to_pylist() if chart.color else []
-    points = []
-    for number, (x, y) in enumerate(zip(axes["x"].values, axes["y"].values, strict=True)):
+    axes = {"x": Axis.of(chart.x, rows, zone), "y": Axis.of(chart.y, rows, zone)}
+    colours = rows.column(chart.color).to_pylist() if chart.color else [None] * rows.num_rows
+    points: list[dict[str, Any]] = []  # numbers and texts
+    for x, y, colour in zip(axes["x"].values, axes["y"].values, colours, strict=True):
         if x is not None and y is not None:
-            points.append({"x": x, "y": y, **({"color": _named(colours[number])} if chart.color else {})})
+            points.append({"x": x, "y": y, "color": MISSING if colour is None else str(colour)})
+    for name, most in (("x", TEXTS_MAX), ("y", TEXTS_MAX), ("color", SERIES_MAX)):
+        count = len({point[name] for point in points})
+        if count > most and (name == "color" or axes[name].kind == "nominal"):
+            what = f"chart '{chart.name}' has {count:,} different texts as {name}, and {most} can be told apart"
+            raise BuildError(what, mend=f"Take the first {most} in block '{chart.data}', or call the rest 'other'.")
     left_out = rows.num_rows - len(points)
     measured, by = (chart.x, chart.y) if axes["y"].kind == "nominal" else (chart.y, chart.x)
     summary = f"{label(measured)} by {label(by)}"
     title = chart.title or summary
     described = f"{chart.mark.capitalize()} chart of {summary}, {len(points):,} values."
     wide, narrow = (
-        _accessible(_svg(_spec(chart, axes, points, width)), name=f"{chart.name}-{size}", title=title, about=described)
+        _accessible(
+            svg(spec(mark=chart.mark, axes=axes, color=chart.color, points=points, width=width)),
+            name=f"{chart.name}-{size}",
+            title=title,
+            about=described,
+        )
         for size, width in (("wide", WIDE_PX), ("narrow", NARROW_PX))
     )
     note = f"{left_out:,} row{'s' if left_out != 1 else ''} without a value not drawn." if left_out else ""
     return Drawing(wide=wide, narrow=narrow, title=title, note=note)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
-    """A column as Vega-Lite takes it: its type, and values that JSON has a form for."""
-
-    column: str
-    kind: str
-    values: list[Any]  # numbers and texts
-    step_ms: int = 0
-    """The smallest distance between two moments: a bar is as wide."""
-
-    @classmethod
-    def of(cls, column: str, rows: pa.Table, zone: str) -> _Axis:
-        import pyarrow as pa
-
-        kind = rows.schema.field(column).type
-        values = rows.column(column).to_pylist()
-        if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_time(kind):
-            moments = [None if value is None else _utc_ms(value, zone) for value in values]
-            distinct = sorted({moment for moment in moments if moment is not None})
-            step = min((b - a for a, b in itertools.pairwise(distinct)), default=0)
-            return cls(column=column, kind="temporal", values=moments, step_ms=step)
-        if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-            return cls(column=column, kind="quantitative", values=[_finite(value) for value in values])
-        return cls(column=column, kind="nominal", values=[None if value is None else str(value) for value in values])
-
-
-def _utc_ms(value: date | datetime, zone: str) -> int:
-    """Milliseconds of the wall clock in `zone`, as if it were UTC's: drawn in UTC, it reads as that clock."""
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    elif value.tzinfo:
-        value = value.astimezone(ZoneInfo(zone))
-    return (value.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def _named(value: Any) -> str:  # any value Arrow can hold
-    return MISSING if value is None else str(value)
-
-
-def _finite(value: int | float | Decimal | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None
-
-
-def _spec(chart: Chart, axes: dict[str, _Axis], points: list[dict[str, Any]], width: int) -> dict[str, Any]:
-    """The Vega-Lite chart, as wide as told."""
-    mark: dict[str, Any] = {"type": chart.mark, "clip": False}
-    if chart.mark == "line":
-        mark |= {"strokeWidth": 2, "point": len(points) <= width // 20}
-    elif chart.mark == "area":
-        mark |= {"opacity": 0.8, "line": True}
-    elif chart.mark == "point":
-        mark |= {"filled": True, "size": 36, "opacity": 0.75}
-    encoding: dict[str, Any] = {}
-    for name, axis in axes.items():
-        drawn: dict[str, Any] = (
-            {"tickCount": width // 90, "labelOverlap": True, "labelSeparation": 8} if name == "x" else {}
-        )
-        encoding[name] = {"field": name, "type": axis.kind, "title": label(axis.column), "axis": drawn}
-        if axis.kind == "temporal":
-            drawn["format"] = _time_format(axis)
-            encoding[name]["scale"] = {"type": "utc"}
-            if chart.mark == "bar":
-                band = _band_px(axis, width if name == "x" else 300)
-                mark["width" if name == "x" else "height"] = band
-                encoding[name]["scale"]["padding"] = band / 2 + 1
-        elif axis.kind == "nominal":
-            encoding[name]["sort"] = None  # as the query ordered them
-            drawn["labelLimit"] = 110 if name == "x" else width // 3
-        else:
-            largest = max((abs(value) for value in axis.values if value is not None), default=1)
-            if all(value is None or value.is_integer() for value in axis.values):  # no half people on the axis
-                drawn["tickCount"] = max(1, min(drawn.get("tickCount", 7), int(largest)))
-            if chart.mark in ("line", "point"):
-                encoding[name]["scale"] = {"zero": False, "nice": True}
-    if chart.color:
-        legend = {
-            "title": label(chart.color),
-            "orient": "top",
-            "offset": 26,
-            "columns": max(1, width // 170),
-            "labelLimit": 150,
-        }
-        encoding["color"] = {"field": "color", "type": "nominal", "sort": None, "legend": legend}
-    rows = len(set(axes["y"].values))
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "width": width,
-        "height": max(120, 24 * rows) if axes["y"].kind == "nominal" else (280 if width == WIDE_PX else 220),
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "data": {"values": points},
-        "mark": mark,
-        "encoding": encoding,
-        "config": {
-            "background": None,
-            "font": _FONT,
-            "padding": 2,
-            "view": {"stroke": None},
-            "range": {"category": list(COLOURS)},
-            "mark": {"color": COLOURS[0]},
-            "axis": {
-                "labelColor": _QUIET, "titleColor": _QUIET, "labelFontSize": 12, "titleFontSize": 12,
-                "titleFontWeight": "normal", "gridColor": _RULE, "domainColor": "#b4bdc6", "tickColor": "#b4bdc6",
-                "labelPadding": 4, "titlePadding": 8,
-            },
-            "axisX": {"grid": False},
-            # Above the axis and level, where it is read first and never meets the labels.
-            "axisY": {"domain": False, "ticks": False, "titleAngle": 0, "titleAlign": "left", "titleX": 0, "titleY": -8,
-                      "titleBaseline": "bottom"},
-            "legend": {"labelColor": _INK, "titleColor": _QUIET, "labelFontSize": 12, "titleFontSize": 12,
-                       "titleFontWeight": "normal"},
-        },
-    }  # fmt: skip
-
-
-def _band_px(axis: _Axis, extent_px: int) -> float:
-    """How wide a bar is on an axis of time: four fifths of the room that one step has."""
-    moments = [value for value in axis.values if value is not None]
-    if not moments or not axis.step_ms:
-        return 40
-    steps = (max(moments) - min(moments)) / axis.step_ms + 1
-    return float(max(1.0, round(0.8 * (extent_px - _AXIS_PX) / steps, 2)))
-
-
-def _time_format(axis: _Axis) -> str:
-    """The coarsest form that tells the ticks apart."""
-    moments = [value for value in axis.values if value is not None]
-    days = (max(moments) - min(moments)) / 86_400_000 if moments else 0
-    return "%Y" if days > 3_000 else "%b %Y" if days > 200 else "%-d %b %Y" if days > 4 else "%-d %b, %H:%M"
-
-
-def _svg(spec: dict[str, Any]) -> str:
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("vl-convert-python", extra="reports", purpose="a chart") from error
-    return str(vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[]))
-
-
-def _accessible(svg: str, *, name: str, title: str, about: str) -> str:
+def _accessible(drawing: str, *, name: str, title: str, about: str) -> str:
     """The drawing with a title and a description for those who hear it, scaling with the page, its ids its own."""
-    opening, rest = svg.split(">", 1)
+    opening, rest = drawing.split(">", 1)
     width, height = (re.search(rf'\b{side}="([\d.]+)"', opening) for side in ("width", "height"))
     assert width
     assert height
@@ -280,8 +144,8 @@ def _accessible(svg: str, *, name: str, title: str, about: str) -> str:
         f' aria-labelledby="{name}-title {name}-about">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-about">{escape(about)}</desc>'
     )
-    own = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", rest)
-    return root + own
+    # In tags only: the texts between them are a stranger's, and stay as they are.
+    return root + re.sub(r"<[^>]*>", lambda tag: _REFERENCE.sub(rf"\g<0>{name}-", tag[0]), rest)
 
 
 def _line_of(key: str, toml: str) -> int:

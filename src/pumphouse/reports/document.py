@@ -87,7 +87,7 @@ def parse(text: str, *, file: str) -> Document:
 
 
 def _blocks(tokens: Sequence[Token], file: str) -> list[Block]:
-    found: dict[tuple[str, str], Block] = {}
+    found: dict[tuple[str, str], Block] = {}  # by the name in lower case, as SQL and file systems compare it
     for token in tokens:
         kind, name = _kind_and_name(token)
         if not kind:
@@ -101,11 +101,11 @@ def _blocks(tokens: Sequence[Token], file: str) -> list[Block]:
         if not re.fullmatch(r"[^\W\d]\w*", name):
             what = f"'{name}' is no name for a {kind} block"
             raise BuildError(what, place=place, mend=f"Write ```{kind} and one word of letters, digits and _.")
-        if (kind, name) in found:
-            before = found[kind, name].line - 1
+        if (kind, name.lower()) in found:
+            before = found[kind, name.lower()].line - 1
             raise BuildError(f"two {kind} blocks are called '{name}' (the other: line {before})", place=place)
         token.meta = {"block": (kind, name)}
-        found[kind, name] = Block(kind=kind, name=name, text=token.content, line=place.line + 1)
+        found[kind, name.lower()] = Block(kind=kind, name=name, text=token.content, line=place.line + 1)
     return list(found.values())
 
 
