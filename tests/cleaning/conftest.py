@@ -15,7 +15,8 @@ from pumphouse.cleaning.build import build
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.dropping import Drop
 from pumphouse.cleaning.duplicates import Dedupe
-from pumphouse.declare.asset import Asset
+from pumphouse.declare.asset import Asset, Common
+from pumphouse.declare.sources import DatabaseTable
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
 from pumphouse.lake.commit import Commit
@@ -32,6 +33,7 @@ class Works:
         self.lake = lake
         self.raw, self.name = f"raw_{number}", f"clean_{number}"
         self.folder = folder
+        self.cursor: str | None = None
         self.progress: list[int] = []
         self.runs = 0
 
@@ -67,11 +69,18 @@ class Works:
             inputs=declared.inputs,
             files=declared.files,
         )
+        source = Asset(
+            name=self.raw,
+            kind="database",
+            spec=DatabaseTable(connection="crm", table="raw", cursor=self.cursor, history=False),
+            common=Common(),
+            place=declared.place,
+        )
         context = Context(
             lake=self.lake,
             engine=self.lake.engine.fork(),
             folder=self.folder,
-            assets={self.name: asset},
+            assets={self.raw: source, self.name: asset},
             settings=settings or {},
             now=NOW,
             today=date(2026, 3, 1),

@@ -35,13 +35,18 @@ def test_rows_that_are_equal_after_cleaning_are_merged_into_the_newest(works: Wo
     assert built.counts == Counts(rows_in=6, rows_out=5, merged=1, quarantined=2)
 
 
-@pytest.mark.parametrize(
-    ("keep", "by", "kept"), [("first", "_loaded_at", 1), ("newest", "seen", 1), ("first", "seen", 2)]
-)
-def test_which_row_stays_can_be_said(works: Works, keep: Any, by: str, kept: int) -> None:
+@pytest.mark.parametrize(("keep", "by", "kept"), [("first", None, 1), ("newest", "seen", 1), ("first", "seen", 2)])
+def test_which_row_stays_can_be_said(works: Works, keep: Any, by: str | None, kept: int) -> None:
     works.gather(ROWS)
     works.build(col.phone >> e164(default="DE"), dedupe(on=["phone", "mail"], keep=keep, by=by), key="id")
     assert [id for id in ids(works) if id < 3] == [kept]
+
+
+def test_a_sources_cursor_says_which_row_is_the_newest(works: Works) -> None:
+    works.gather(ROWS)
+    works.cursor = "seen"
+    works.build(dedupe(on="mail"), key="id")
+    assert ids(works) == [1, 3, 4]
 
 
 def test_rows_that_are_as_new_as_each_other_give_the_one_with_the_largest_key(works: Works) -> None:
@@ -50,10 +55,10 @@ def test_rows_that_are_as_new_as_each_other_give_the_one_with_the_largest_key(wo
     assert ids(works) == [9]
 
 
-def test_without_a_key_the_same_rows_still_give_the_same_one(works: Works) -> None:
-    works.gather([{"id": number, "x": 1, "at": 1} for number in (2, 9, 4)])
-    works.build(dedupe(on="x", by="at"))
-    assert ids(works) == [9]
+def test_where_the_key_does_not_tell_the_same_rows_still_give_the_same_one(works: Works) -> None:
+    works.gather([{"id": 1, "x": 1, "at": 1, "y": number} for number in (2, 9, 4)])
+    works.build(dedupe(on="x", by="at"), key="id")
+    assert [row["y"] for row in works.table()] == [9]
 
 
 def test_a_row_without_its_key_does_not_take_the_place_of_one_that_has_it(works: Works) -> None:

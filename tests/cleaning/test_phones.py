@@ -101,6 +101,11 @@ def test_a_region_given_as_text_is_refused_with_the_form_to_write() -> None:
         e164(region="US")  # type: ignore[arg-type]
 
 
+def test_a_default_region_that_is_no_code_is_refused_when_declared() -> None:
+    with pytest.raises(ValueError, match="not 'Germany'"):
+        e164(default="Germany")
+
+
 @pytest.mark.parametrize(
     "kind", [pa.int64(), pa.float64(), pa.decimal128(14, 2), pa.large_string(), pa.dictionary(pa.int8(), pa.string())]
 )

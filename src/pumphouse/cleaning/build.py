@@ -48,7 +48,7 @@ def _build(asset: Asset, context: Context) -> Built:
         rows_out=rows.rows,
         quarantined=quarantine.rows - cleaned.withheld,
         withheld=cleaned.withheld,
-        merged=cleaned.rows_in - cleaned.withheld - rows.rows,
+        merged=cleaned.merged,
     )
     committed = commit.publish(counts)
     return Built(

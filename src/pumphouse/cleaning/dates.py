@@ -95,10 +95,10 @@ class DateParser:
 
         if pa.types.is_date32(column.type):
             return Cleaned(values=column, reasons=pa.nulls(len(column), pa.string()))
-        values, reasons = each_value(text(column, step="parse_date"), self.date, pa.date32(), pa.string())
+        values, reasons = each_value(text(column, step="parse_date"), self.parse, pa.date32(), pa.string())
         return Cleaned(values=values, reasons=reasons)
 
-    def date(self, written: str) -> tuple[date | None, str | None]:
+    def parse(self, written: str) -> tuple[date | None, str | None]:
         """One date: (date, reason). Blank text is a gap: both are None."""
         stripped = written.strip()
         if not stripped:

@@ -7,9 +7,6 @@ from typing import ClassVar, Literal
 
 from pumphouse.declare.asset import names
 
-LOADED_AT = "_loaded_at"
-"""When a row was loaded: every gathered table has it."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dedupe:
@@ -18,18 +15,18 @@ class Dedupe:
     name: ClassVar[str] = "dedupe"
     on: tuple[str, ...]
     keep: Literal["newest", "first"] = "newest"
-    by: str = LOADED_AT
+    by: str | None = None
     version: str = field(default="1", init=False)
 
 
 def dedupe(
-    *, on: list[str] | tuple[str, ...] | str, keep: Literal["newest", "first"] = "newest", by: str = LOADED_AT
+    *, on: list[str] | tuple[str, ...] | str, keep: Literal["newest", "first"] = "newest", by: str | None = None
 ) -> Dedupe:
     """A step that keeps one row of those that are equal in all columns of `on`, and counts the others as merged.
 
-    It keeps the "newest" or the "first" by the column `by`, which is when rows were loaded if nothing is said; of rows
-    that are equal there too, the one with the largest or smallest key. A row with null in one of the `on` columns is
-    equal to none.
+    It keeps the "newest" or the "first" by the column `by`. If nothing is said that is the cursor of the source, as
+    `updated_at`, or when rows were loaded. Of rows that are equal there too it is the one with the largest or smallest
+    key, then of the other columns in their order. A row with null in one of the `on` columns is equal to none.
 
     `dedupe(on=["phone", "email"], keep="newest", by="updated_at")`
     """

@@ -67,7 +67,7 @@ def fit_of(table: str) -> str:
 
 def read_fits(engine: Engine, scan: Scan) -> Fits:
     """The fits stored in `<table>__fit`."""
-    text = 'SELECT step, "column", "group", value FROM fits ORDER BY ALL'
+    text = 'SELECT step, "column", "group", value FROM fits ORDER BY step, "column", "group"'
     rows: dict[str, list[FitRow]] = {}
     for batch in engine.read(Query(text=text, inputs={"fits": scan})):
         for row in batch.to_pylist():

@@ -31,15 +31,11 @@ def sql_functions(folder: Path) -> tuple[SqlFunction, ...]:
 
     text = pa.string()
     return (
-        SqlFunction(name="e164", function=_e164, parameters=(text, text), returns=text, defaults=(None,)),
+        SqlFunction(name="e164", function=_E164(), parameters=(text, text), returns=text, defaults=(None,)),
         SqlFunction(name="ip_country", function=_IpCountry(), parameters=(text,), returns=text),
         SqlFunction(name="parse_date", function=_parse_date, parameters=(text, text), returns=pa.date32()),
         SqlFunction(name="expand", function=_Expand(folder), parameters=(text, text), returns=text),
     )
-
-
-def _e164(phones: pa.Array, regions: pa.Array) -> pa.Array:
-    return E164Cleaner(region="region", default=None)(phones, {"region": regions}).values
 
 
 def _parse_date(column: pa.Array, formats: pa.Array) -> pa.Array:
@@ -52,13 +48,29 @@ def _parse_date(column: pa.Array, formats: pa.Array) -> pa.Array:
             return (None,)
         if format not in parsers:
             parsers[format] = DateParser(formats=(format,))
-        return parsers[format].date(written)[:1]
+        return parsers[format].parse(written)[:1]
 
     return each_pair(column, formats, parse, pa.date32())[0]
 
 
+class _E164:
+    """Any two are equal, so that an engine keeps the one it has, and the numbers that it remembers."""
+
+    def __init__(self) -> None:
+        self.cleaner = E164Cleaner(region="region", default=None)
+
+    def __call__(self, phones: pa.Array, regions: pa.Array) -> pa.Array:
+        return self.cleaner(phones, {"region": regions}).values
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _E164)
+
+    def __hash__(self) -> int:
+        return hash(_E164)
+
+
 class _IpCountry:
-    """Reads the ranges when it is first called. Any two are equal, so that an engine keeps the one it has."""
+    """Reads the ranges when it is first called. Any two are equal, as above."""
 
     def __init__(self) -> None:
         self.finder: CountryFinder | None = None

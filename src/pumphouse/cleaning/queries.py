@@ -51,10 +51,10 @@ def profile_query(columns: Sequence[tuple[str, pa.DataType]]) -> str:
     return f"SELECT {', '.join(parts)} FROM staged"
 
 
-def dedupe_query(dedupe: Dedupe, *, columns: Sequence[str], kept: Sequence[str], key: Sequence[str]) -> str:
+def dedupe_query(dedupe: Dedupe, *, by: str, columns: Sequence[str], kept: Sequence[str], key: Sequence[str]) -> str:
     """SQL over the input `staged`, whose columns are `columns`: the rows that stay, with the columns `kept`."""
-    # Without a key every column decides, so that the same rows give the same one.
-    deciding = list(dict.fromkeys([dedupe.by, *(key or columns)]))
+    # Every column decides in the end, so that the same rows give the same one.
+    deciding = list(dict.fromkeys([by, *key, *columns]))
     order = ", ".join(f"{quoted(name)} {'DESC' if dedupe.keep == 'newest' else 'ASC'} NULLS LAST" for name in deciding)
     listed = ", ".join(map(quoted, columns))
     partition = ", ".join(map(quoted, dedupe.on))

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.clean import Clean
 from pumphouse.cleaning.dropping import Drop
-from pumphouse.cleaning.duplicates import LOADED_AT, Dedupe
+from pumphouse.cleaning.duplicates import Dedupe
 from pumphouse.cleaning.filling import Fill
 from pumphouse.cleaning.fits import Fits, learn_drop, learn_fill
 from pumphouse.cleaning.queries import dedupe_query
 from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, CleanColumn, DropColumns, FillGaps, Operation, RowByRow
-from pumphouse.cleaning.step import Step
+from pumphouse.cleaning.step import ArrayFunction, Step
 from pumphouse.declare.asset import Asset
 from pumphouse.engines import storage
 from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Query, Scan, Written
@@ -30,7 +30,7 @@ from pumphouse.lake.context import Context
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KNOWN_AT = "_known_at"
+KNOWN_AT, LOADED_AT = "_known_at", "_loaded_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +47,14 @@ class ColumnStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cleaned:
-    """What came out: files in the build's own folder."""
+class Outcome:
+    """What came out: files in the build's own folder, and what became of the rows."""
 
     rows: Written
     quarantine: Written
     rows_in: int
     withheld: int
+    merged: int
 
 
 class Work:
@@ -67,6 +68,9 @@ class Work:
         source = context.scan(spec.input)
         self.source = source.sample(context.sample) if context.sample else source
         self.steps = tuple(_one_by_one(spec))
+        gathered = context.assets.get(spec.input)
+        self._cursor: str | None = getattr(gathered.spec if gathered else None, "cursor", None)
+        self._loaded: dict[int, ArrayFunction] = {}
         self._stems = (f"part{number}" for number in count())
 
     def learn(self, fits: Fits) -> Fits:
@@ -88,7 +92,7 @@ class Work:
             fits = fits.with_rows(name, rows)
         return fits.keep(name for step in self.steps if (name := _fit_name(step)))
 
-    def clean(self, fits: Fits) -> Cleaned:
+    def clean(self, fits: Fits) -> Outcome:
         """Every step, from the first to the last."""
         return self._run(self.source, fits, start=0, stop=len(self.steps))
 
@@ -99,30 +103,33 @@ class Work:
 
     # -- passes over the rows -----------------------------------------------------------------------------------------
 
-    def _run(self, scan: Scan, fits: Fits, *, start: int, stop: int) -> Cleaned:
+    def _run(self, scan: Scan, fits: Fits, *, start: int, stop: int) -> Outcome:
         """The steps from `start` up to, without, `stop`."""
-        aside: dict[str, list[Written]] = {CELLS: [], WITHHELD: []}
-        rows_in: int | None = None
-        place = start
+        cells: list[Written] = []
+        withheld: list[Written] = []
+        merged, place = 0, start
         while True:
             merging = next((at for at in range(place, stop) if isinstance(self.steps[at], Dedupe)), stop)
             outputs = self._map(scan, fits, start=place, stop=merging)
             rows = outputs[ROWS]
-            for name, found in aside.items():
-                found.append(outputs[name])
-            if rows_in is None:
+            cells.append(outputs[CELLS])
+            withheld.append(outputs[WITHHELD])
+            if place == start:
                 rows_in = rows.rows + outputs[WITHHELD].rows
             if merging < stop:
-                rows = self._merge(self._scan(rows), place=merging)
+                kept = self._merge(self._scan(rows), place=merging)
+                merged += rows.rows - kept.rows
+                rows = kept
             place = merging + 1
             if place >= stop:
                 break
             scan = self._scan(rows)
-        return Cleaned(
+        return Outcome(
             rows=rows,
-            quarantine=_together([*aside[CELLS], *aside[WITHHELD]]),
+            quarantine=_together([*cells, *withheld]),
             rows_in=rows_in,
-            withheld=sum(written.rows for written in aside[WITHHELD]),
+            withheld=sum(written.rows for written in withheld),
+            merged=merged,
         )
 
     def _map(self, scan: Scan, fits: Fits, *, start: int, stop: int) -> dict[str, Written]:
@@ -147,32 +154,35 @@ class Work:
         """The rows that `dedupe` keeps."""
         step = self.steps[place]
         assert isinstance(step, Dedupe)
-        names = scan.schema.names
-        if step.by == LOADED_AT and LOADED_AT not in names:
+        names, by = scan.schema.names, self._by(step)
+        if by == LOADED_AT and LOADED_AT not in names:
             raise BuildError(
                 f"dedupe can't tell which row is the {step.keep}: the input does not say when rows were loaded",
                 mend="Name a column to go by: dedupe(..., by='updated_at').",
             )
-        _require([*step.on, step.by, *self.asset.common.key], names)
-        text = dedupe_query(step, columns=names, kept=self._columns(scan, place=place + 1), key=self.asset.common.key)
+        key = self.asset.common.key
+        _require([*step.on, by, *key], names)
+        text = dedupe_query(step, by=by, columns=names, kept=self._columns(scan, place=place + 1), key=key)
         query = Query(text=text, inputs={"staged": scan})
         return self.context.engine.write(query, folder=self.folder, stem=next(self._stems))
 
     def _operations(self, fits: Fits, *, start: int, stop: int) -> Iterator[Operation]:
-        for step in self.steps[start:stop]:
+        for place, step in enumerate(self.steps[start:stop], start=start):
             if isinstance(step, Drop):
                 yield DropColumns(columns=tuple(fits.dropped(step.fit_name)))
             elif isinstance(step, ColumnStep) and isinstance(step.step, Fill):
                 yield FillGaps(column=step.column, by=step.step.by, values=_values(step.step, step.column, fits))
             elif isinstance(step, ColumnStep):
                 assert isinstance(step.step, Step)
+                if place not in self._loaded:  # a pass to learn and the pass to clean share what it has read
+                    self._loaded[place] = step.step.load(self.context.folder)
                 yield CleanColumn(
                     column=step.column,
                     target=step.target,
                     reads=step.step.reads,
                     step=step.step.name,
                     version=step.step.version,
-                    function=step.step.load(self.context.folder),
+                    function=self._loaded[place],
                 )
 
     def _scan(self, written: Written) -> Scan:
@@ -189,9 +199,13 @@ class Work:
     def _columns(self, scan: Scan, *, place: int) -> list[str]:
         """The columns that go on from step `place`: the table's own, when a row was known, and when it was loaded if
         a step will ask."""
-        asked = any(isinstance(step, Dedupe) and step.by == LOADED_AT for step in self.steps[place:])
+        asked = any(isinstance(step, Dedupe) and self._by(step) == LOADED_AT for step in self.steps[place:])
         hidden = {KNOWN_AT, LOADED_AT} if asked else {KNOWN_AT}
         return [name for name in scan.schema.names if name not in HIDDEN_COLUMNS or name in hidden]
+
+    def _by(self, step: Dedupe) -> str:
+        """The column that says which row is newer: as declared, or the cursor of the source, or when it was loaded."""
+        return step.by or self._cursor or LOADED_AT
 
     def _named(self, staged: Scan) -> set[str]:
         """The columns that the declaration names or that steps made: `drop` leaves them."""
@@ -199,7 +213,7 @@ class Work:
         named = {*common.key, *common.required, *filter(None, (common.time.event, common.time.known))}
         for step in self.steps:
             if isinstance(step, Dedupe):
-                named |= {*step.on, step.by}
+                named |= {*step.on, self._by(step)}
             elif isinstance(step, ColumnStep):
                 named |= {step.column, *step.step.reads}
         return named | (set(staged.columns) - set(self.source.columns))

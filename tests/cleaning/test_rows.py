@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pyarrow as pa
+
+from pumphouse.cleaning import col, e164, expand, ip_country, parse_date
+from pumphouse.cleaning.columns import ColumnSteps
+from pumphouse.cleaning.rows import CleanColumn, DropColumns, FillGaps, RowByRow
+from pumphouse.cleaning.step import Step
+from pumphouse.cleaning.work import Told
+
+COLUMNS = {
+    "id": ["1", "2", None],
+    "phone": ["030 901820", "x", None],
+    "note": ["pls", None, "u"],
+    "ip": ["8.8.8.8", "x", None],
+    "born": ["03/04/1962", "x", None],
+    "job": [None, "nurse", None],
+}
+
+
+def row_by_row(folder: Path) -> RowByRow:
+    (folder / "words.csv").write_text("shorthand,expansion\npls,please\n", encoding="utf-8")
+    declared = [
+        col.phone >> e164(default="DE"),
+        col.note >> expand("words.csv"),
+        col.ip >> ip_country(),
+        col.born >> parse_date("%d/%m/%Y"),
+    ]
+    return RowByRow(
+        operations=(
+            *(loaded(steps, folder) for steps in declared),
+            FillGaps(column="job", by=("note",), values={("please",): "miner"}),
+            DropColumns(columns=("ip",)),
+        ),
+        key=("id",),
+        needed=("id",),
+        run="run-1",
+    )
+
+
+def loaded(declared: ColumnSteps, folder: Path) -> CleanColumn:
+    (step,) = declared.steps
+    assert isinstance(step, Step)
+    return CleanColumn(
+        column=declared.column,
+        target=step.target(declared.column),
+        reads=step.reads,
+        step=step.name,
+        version=step.version,
+        function=step.load(folder),
+    )
+
+
+def test_rows_cells_and_withheld_rows_come_out_apart(tmp_path: Path) -> None:
+    outputs = row_by_row(tmp_path)(pa.RecordBatch.from_pydict(COLUMNS))
+    assert outputs["rows"].schema.names == [
+        "id", "phone", "phone__extension", "note", "ip__country", "born", "job", "job__filled"
+    ]  # fmt: skip
+    assert outputs["rows"].column("job").to_pylist() == ["miner", "nurse"]
+    assert outputs["rows"].column("job__filled").to_pylist() == [True, False]
+    assert outputs["cells"].column("column").to_pylist() == ["phone", "ip", "born"]
+    assert outputs["withheld"].column("reason").to_pylist() == ["id is null"]
+
+
+def test_a_worker_elsewhere_gets_the_same_function_with_all_that_it_needs(tmp_path: Path) -> None:
+    batch = pa.RecordBatch.from_pydict(COLUMNS)
+    function = row_by_row(tmp_path)
+    told: list[int] = []
+    here = Told(function, told.append)
+    outputs = here(batch)
+    (tmp_path / "words.csv").unlink()
+    there = pickle.loads(pickle.dumps(here))
+    assert {name: part.to_pydict() for name, part in there(batch).items()} == {
+        name: part.to_pydict() for name, part in outputs.items()
+    }
+    assert told == [3]
+
+
+def test_a_batch_without_rows_has_the_same_columns(tmp_path: Path) -> None:
+    function = row_by_row(tmp_path)
+    full = pa.RecordBatch.from_pydict(COLUMNS)
+    assert {name: part.schema for name, part in function(full.slice(0, 0)).items()} == {
+        name: part.schema for name, part in function(full).items()
+    }
