@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pumphouse.declare.asset import Asset
+from pumphouse.experiments.exposures import exposures_of
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import NOT_BUILT
 from pumphouse.lake.lake import Lake
@@ -34,6 +35,8 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
             found[asset.name] = "its files changed"
         elif asset.kind == "survey" and lake.state.events(stream_of(asset.name), after=int(last.cursor or 0), limit=1):
             found[asset.name] = "answers arrived"
+        elif asset.kind == "experiment" and lake.versions().get(exposures_of(asset.name), 0) > last.snapshot:
+            found[asset.name] = "more was exposed to it"
     return found
 
 

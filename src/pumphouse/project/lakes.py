@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Engine
+from pumphouse.engines.spark import Spark
 from pumphouse.errors import ConfigError
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.config import Config
@@ -35,14 +35,8 @@ def open_engine(config: Config, lake: Lake) -> Engine:
     if config.engine.kind == "duckdb":
         return lake.engine
     if config.engine.kind == "spark":
-        return _spark(config.engine.url, config.zone)
+        return Spark(url=config.engine.url, zone=config.zone)
     raise ConfigError(f"there is no engine '{config.engine.kind}'", mend='Use kind = "duckdb" or kind = "spark".')
-
-
-def _spark(url: str | None, zone: str) -> Any:
-    from pumphouse.engines.spark import Spark  # weighs a Spark client: only where it is asked for
-
-    return Spark(url=url, zone=zone)
 
 
 def _with_secret(location: Location, config: Config) -> Location:

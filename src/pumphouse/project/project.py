@@ -5,20 +5,29 @@ from __future__ import annotations
 import getpass
 import html
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pumphouse.cleaning import sql_functions
-from pumphouse.errors import ConfigError, UnknownName
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import ConfigError, UnknownName, did_you_mean
+from pumphouse.experiments.build import last_verdict
+from pumphouse.experiments.exposures import expose, expose_all
+from pumphouse.experiments.verdicts import Verdict
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
 from pumphouse.graph.plan import plan as make_plan
+from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.builds import Build
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
+from pumphouse.models.judgement import Judgement, judge
+from pumphouse.models.online import Predictor
+from pumphouse.models.predictions import Prediction
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, with_followers
@@ -50,6 +59,8 @@ class Project:
         self.config = config
         self.who = who or os.environ.get(ACTOR_VARIABLE) or getpass.getuser()
         self.door = door
+        self._lock = threading.Lock()
+        self._predictors: dict[str, Predictor] = {}
 
     # -- what is declared -------------------------------------------------------------------------------------------
 
@@ -62,6 +73,15 @@ class Project:
     def lake(self) -> Lake:
         """The lake, made on first use."""
         return open_lake(self.config)
+
+    def asset(self, name: str, *, kind: str) -> Asset:
+        """The asset of this name and kind. Raises UnknownName with those there are."""
+        known = [asset.name for asset in self.graph.assets.values() if asset.kind == kind]
+        if name not in known:
+            raise UnknownName(
+                f"there is no {kind} '{name}'", mend=did_you_mean(name, known) or f"There is {', '.join(known) or 'none'}."
+            )
+        return self.graph.assets[name]
 
     def settings(self, now: datetime) -> dict[str, Any]:
         """Values of `$name` and of keyword-only parameters: those of pumphouse.toml, and `today` in the project's zone."""
@@ -213,6 +233,47 @@ class Project:
     def hide(self, entity: str, value: object, *, why: str) -> Build:
         """Hide a person: rows whose column `entity` is `value` leave every scan at every snapshot, at once."""
         return hide(self.lake, entity=entity, value=value, why=why, run=run_id(datetime.now(UTC)), actor=self.who)
+
+    # -- using what was built ---------------------------------------------------------------------------------------
+
+    def predict(self, rollout: str, entity: Mapping[str, Any]) -> Prediction:
+        """What a rollout says of an entity now, as in `p.predict("returns_live", {"customer_id": 7})`.
+
+        The answer is in the log, on disk, when this returns. Raises UnknownName, RequestRefused for wrong keys.
+        """
+        asset = self.asset(rollout, kind="rollout")
+        with self._lock:
+            if rollout not in self._predictors:
+                self._predictors[rollout] = Predictor(
+                    self.lake,
+                    self.lake.engine.fork(),
+                    assets=self.graph.assets,
+                    rollout=asset,
+                    functions=sql_functions(self.config.folder),
+                )
+        return self._predictors[rollout].predict(entity, now=datetime.now(UTC))
+
+    def judge(self, rollout: str) -> Judgement:
+        """How good a rollout's predictions were by what has happened since."""
+        return judge(self.lake, self.graph.assets, self.asset(rollout, kind="rollout"))
+
+    def search(self, index: str, text: str, *, limit: int = 10) -> Found:
+        """Rows of a table that match, best first, as of the snapshot that the index covers."""
+        found = search(self.lake, self.asset(index, kind="search"), text, limit=limit)
+        self.reader().record((index,), found.snapshot, len(found.rows), offered=False)
+        return found
+
+    def expose(self, experiment: str, unit: int | str, *, now: datetime | None = None) -> str:
+        """The arm of a unit that meets an experiment. Its first exposure is on disk when this returns."""
+        return expose(self.lake, self.asset(experiment, kind="experiment"), unit, now=now or datetime.now(UTC))
+
+    def expose_all(self, experiment: str, units: Iterable[tuple[int | str, datetime]]) -> int:
+        """Log many first exposures with their times, as when history is replayed; how many were given."""
+        return expose_all(self.lake, self.asset(experiment, kind="experiment"), units)
+
+    def verdict(self, experiment: str) -> Verdict:
+        """The newest verdict on an experiment. Raises UnknownName where there is none yet."""
+        return last_verdict(self.lake, self.asset(experiment, kind="experiment").name)
 
     # -- how it shows itself ------------------------------------------------------------------------------------------
 

@@ -124,7 +124,8 @@ class Rows:
     @property
     def rows(self) -> list[dict[str, Any]]:
         """All rows as dicts, for tests and small tables."""
-        return self.to_arrow().to_pylist()
+        found: list[dict[str, Any]] = self.to_arrow().to_pylist()
+        return found
 
     def first(self, count: int = PREVIEW_ROWS) -> pa.Table:
         """The first rows as an Arrow table."""
