@@ -53,14 +53,17 @@ class Gate:
         person = self._lake.state.who(token)
         return Visitor(who=person.who, scope=person.scope) if person else None
 
-    def admit(self, visitor: Visitor, asset: str, *, act: str, door: str) -> Admitted:
-        """The way to read one asset. Raises AccessDenied where the visitor may not."""
+    def require(self, visitor: Visitor, act: str) -> None:
+        """Raise AccessDenied where the visitor's token is not good for this."""
         if act not in SCOPES.get(visitor.scope, ()):
             raise AccessDenied(
-                f"the token of {visitor.who} is good for '{visitor.scope}', not to {act} '{asset}'",
-                asset=asset,
+                f"the token of {visitor.who} is good for '{visitor.scope}', not to {act}",
                 mend="Ask for a token with another scope.",
             )
+
+    def admit(self, visitor: Visitor, asset: str, *, act: str, door: str) -> Admitted:
+        """The way to read one asset. Raises AccessDenied where the visitor may not."""
+        self.require(visitor, act)
         return Admitted(lake=self._lake, visitor=visitor, asset=asset, door=door)
 
 

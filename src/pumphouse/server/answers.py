@@ -51,13 +51,10 @@ class AnswerCheck:
         """
         request = msgspec.json.encode([survey, msgspec.json.encode(answers).decode()]) + b"\n"
         with self._lock:
-            process = self._process = self._process or _started()
-            reply = _asked(process, request, timeout_s=CHECK_TIMEOUT_S)
-            if not reply:
-                self._process = None
+            reply = _asked(self._running(), request, timeout_s=CHECK_TIMEOUT_S)
         if not reply:
             raise Uncheckable(
-                f"these answers took longer than {CHECK_TIMEOUT_S:.0f} seconds to check",
+                f"these answers took longer than {CHECK_TIMEOUT_S:.0f} seconds, or too much memory, to check",
                 mend="A rule of the survey may need all time on some text: look at its regular expressions.",
             )
         values = msgspec.json.decode(reply)
@@ -71,6 +68,14 @@ class AnswerCheck:
             if self._process:
                 _end(self._process)
                 self._process = None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            _end(self._process)
+            self._process = None
+        if self._process is None:
+            self._process = _started()
+        return self._process
 
 
 def _started() -> subprocess.Popen[bytes]:

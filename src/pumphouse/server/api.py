@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 import anyio
@@ -12,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.project.reading import Rows
 from pumphouse.server.replies import BadRequest, body_of, json_reply, number_of
-from pumphouse.server.shared import admitted, shared
+from pumphouse.server.shared import admitted, reads, shared
 
 ARROW = "application/vnd.apache.arrow.stream"
 JSON_ROWS = 100
@@ -27,12 +29,14 @@ HITS_MAX = 200
 
 def tables(request: Request) -> Response:
     """`GET /api/tables`: every table with its columns, key and version."""
+    reads(request)
     project = shared(request).project
     snapshot = project.lake.snapshot()
     found = []
     for name, version in sorted(project.lake.versions(snapshot=snapshot).items()):
         asset = project.assets.get(name)
         schema = project.lake.schema(name, snapshot=snapshot)
+        shown = pa.schema([field for field in schema if field.name not in HIDDEN_COLUMNS])
         found.append(
             {
                 "name": name,
@@ -40,7 +44,7 @@ def tables(request: Request) -> Response:
                 "doc": asset.common.doc if asset else "",
                 "key": list(asset.common.key) if asset else [],
                 "version": version,
-                "columns": _columns(schema),
+                "columns": _columns(shown),
             }
         )
     return json_reply({"snapshot": snapshot, "tables": found})
@@ -57,7 +61,7 @@ def rows(request: Request) -> Response:
         snapshot=number_of(asked, "snapshot", most=ROWS_MAX),
     )
     if arrow:
-        return ArrowReply(chosen.to_batches(), snapshot=chosen.snapshot)
+        return ArrowReply(chosen)
     table = chosen.to_arrow()
     return json_reply({"snapshot": chosen.snapshot, "columns": _columns(table.schema), "rows": table.to_pylist()})
 
@@ -105,18 +109,18 @@ def health(request: Request) -> Response:
 
 
 class ArrowReply(StreamingResponse):
-    """Batches as they are read, in Arrow's stream format. However it ends, the reader is closed, the rows counted."""
+    """Rows as they are read, in Arrow's stream format. However it ends, those that were sent are counted."""
 
-    def __init__(self, batches: pa.RecordBatchReader, *, snapshot: int) -> None:
-        super().__init__(_stream(batches), media_type=ARROW, headers={"Pumphouse-Snapshot": str(snapshot)})
-        self._batches = batches
+    def __init__(self, rows: Rows) -> None:
+        self._parts = _parts(rows, rows.reader.lake.engine.read(rows.query))
+        super().__init__(self._parts, media_type=ARROW, headers={"Pumphouse-Snapshot": str(rows.snapshot)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self._batches.close)
+                await anyio.to_thread.run_sync(self._parts.close)
 
 
 class _Pipe:
@@ -137,14 +141,18 @@ class _Pipe:
         return data
 
 
-def _stream(batches: pa.RecordBatchReader) -> Iterator[bytes]:
-    pipe = _Pipe()
-    with pa.ipc.new_stream(pipe, batches.schema) as writer:
-        yield pipe.taken()
-        for batch in batches:
-            writer.write_batch(batch)
+def _parts(rows: Rows, batches: pa.RecordBatchReader) -> Generator[bytes]:
+    pipe, sent = _Pipe(), 0
+    try:
+        with pa.ipc.new_stream(pipe, batches.schema) as writer:
             yield pipe.taken()
-    yield pipe.taken()
+            for batch in batches:
+                writer.write_batch(batch)
+                sent += batch.num_rows
+                yield pipe.taken()
+        yield pipe.taken()
+    finally:
+        rows.reader.record(rows.tables, rows.snapshot, sent, offered=False)
 
 
 def _columns(schema: pa.Schema) -> list[dict[str, str]]:

@@ -19,7 +19,7 @@ from pumphouse.lake.builds import Artefact
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
 from pumphouse.server.drawing import cell
-from pumphouse.server.shared import Shared, admitted, shared, visitor_of
+from pumphouse.server.shared import Shared, admitted, reads, shared
 
 SAMPLE_ROWS = 20
 HITS = 20
@@ -192,7 +192,7 @@ def static(request: Request) -> Response:
 
 
 def _page(request: Request, template: str, **values: Any) -> Response:  # what the template names
-    return shared(request).drawing.page(template, who=visitor_of(request).who, **values)
+    return shared(request).drawing.page(template, who=reads(request).who, **values)
 
 
 def _lines(here: Shared, snapshot: int) -> list[Line]:

@@ -60,9 +60,10 @@ def serve(
 ) -> None:
     """Serve until SIGTERM, SIGINT or `Serving.stop`; requests under way are finished, for STOP_TIMEOUT_S at most.
 
-    `port=0` takes a free one; without `token` one is made. Signals are heard in the main thread only. Raises ConfigError
-    where the port is taken, and where what people read would cross a network in the clear: `host` is not this machine
-    and there is no `certificate`.
+    `on_ready` is called once it answers, in a thread of its own, and may use it; when it raises, the server ends.
+    `port=0` takes a free one; without `token` one is made. Signals are heard in the main thread only. Raises
+    ConfigError where the port is taken, and where what people read would cross a network in the clear: `host` is not
+    this machine and there is no `certificate`.
     """
     if not is_loopback(host) and certificate is None:
         raise ConfigError(
@@ -121,16 +122,19 @@ async def _serve(
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     url = f"{'https' if certificate else 'http'}://{shown}:{address[1]}"
     serving = asyncio.create_task(server.serve())
-    await _listening(address, serving)
-    if not serving.done():
-        on_ready(Serving(url=url, token=token, stop=stop))
+    if not await _listens(address, serving):
+        await serving
+        return
+    ready = asyncio.create_task(asyncio.to_thread(on_ready, Serving(url=url, token=token, stop=stop)))
+    ready.add_done_callback(lambda done: server.stop() if done.exception() else None)
     # A request that does not end in time makes it a TimeoutError, and ends with the process.
     with suppress(TimeoutError):
         await serving
+    await ready
 
 
-async def _listening(address: tuple[str, int], serving: asyncio.Task[None]) -> None:
-    """Returns when connections are taken, or when the server has failed to start."""
+async def _listens(address: tuple[str, int], serving: asyncio.Task[None]) -> bool:
+    """True when connections are taken, False where the server has ended before."""
     while not serving.done():
         try:
             _, writer = await asyncio.open_connection(*address)
@@ -138,7 +142,8 @@ async def _listening(address: tuple[str, int], serving: asyncio.Task[None]) -> N
             await asyncio.sleep(0.01)
         else:
             writer.close()
-            return
+            return True
+    return False
 
 
 def _address(host: str, port: int) -> tuple[str, int]:

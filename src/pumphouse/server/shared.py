@@ -66,6 +66,13 @@ def visitor_of(request: Request) -> Visitor:
     return found
 
 
+def reads(request: Request) -> Visitor:
+    """Who asks for a page or a list. Raises AccessDenied where they may not read."""
+    visitor = visitor_of(request)
+    shared(request).gate.require(visitor, "read")
+    return visitor
+
+
 def admitted(request: Request, asset: str, *, act: str = "read", door: str) -> Admitted:
     """The way for whoever asks to read one asset. Raises AccessDenied."""
     return shared(request).gate.admit(visitor_of(request), asset, act=act, door=door)

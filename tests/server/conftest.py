@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from pumphouse.declare.asset import Asset, Common
+from pumphouse.declare.facts import Bet, Report, Search
+from pumphouse.declare.learning import Rollout
+from pumphouse.declare.sources import Files, Survey
+from pumphouse.declare.tables import Check, Sql
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.errors import Place
+from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.lake import Lake, Location
+from pumphouse.lake.state import BuildRecord
+from pumphouse.server.serve import Serving, serve
+
+TOKEN = "the-owner-of-the-shop"
+EXIT_SURVEY = {
+    "title": "Before you go",
+    "pages": [
+        {
+            "name": "why",
+            "elements": [
+                {
+                    "type": "radiogroup",
+                    "name": "reason",
+                    "title": "What is your main reason?",
+                    "isRequired": True,
+                    "choices": ["price", "delivery"],
+                    "showOtherItem": True,
+                },
+                {"type": "rating", "name": "recommend", "rateMin": 0, "rateMax": 10},
+                {"type": "comment", "name": "better", "visibleIf": "{recommend} < 7", "maxLength": 200},
+            ],
+        },
+        {
+            "name": "who",
+            "elements": [
+                {"type": "checkbox", "name": "bought", "choices": ["rock", "jazz"]},
+                {"type": "text", "name": "visits", "inputType": "number", "min": 0},
+                {"type": "boolean", "name": "may_contact"},
+            ],
+        },
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    id: str
+    prediction: float
+    version: str
+    snapshot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    snapshot: int
+    total: int
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Shop:
+    """A small project over a real lake: what the server needs of one."""
+
+    folder: Path
+    lake: Lake
+    name: str = "shop"
+    zone: str = "Europe/Berlin"
+    assets: dict[str, Asset] = field(default_factory=dict)
+    overdue: dict[str, str] = field(default_factory=dict)
+
+    def declare(self, name: str, kind: Any, *inputs: str, spec: Any = None, **common: Any) -> Asset:
+        self.assets[name] = Asset(
+            name=name,
+            kind=kind,
+            spec=spec,
+            common=Common(**common),
+            place=Place(file=f"shop/{name}", line=1),
+            inputs=inputs,
+        )
+        return self.assets[name]
+
+    def fill(self, name: str, rows: pa.Table, *, quarantined: Sequence[Mapping[str, str]] = ()) -> Build:
+        commit = Commit(self.lake, name, run="run-1", actor="ada")
+        commit.replace(name, self.lake.stage(rows.to_batches(), rows.schema, stem=f"{name}_{uuid.uuid4().hex}"))
+        if quarantined:
+            ledger = pa.Table.from_pylist(list(quarantined), QUARANTINE_SCHEMA)
+            staged = self.lake.stage(ledger.to_batches(), ledger.schema, stem=f"{name}_q_{uuid.uuid4().hex}")
+            commit.replace_quarantine(name, staged)
+        counts = Counts(rows_in=rows.num_rows, rows_out=rows.num_rows, quarantined=len(quarantined))
+        built = commit.publish(counts)
+        assert built is not None
+        return built
+
+    def report(self, name: str, html: str) -> Build:
+        commit = Commit(self.lake, name, run="run-1", actor="ada")
+        commit.artefact("page.html", self.lake.blobs.put(html.encode()), {"title": name})
+        built = commit.publish(Counts(rows_out=1))
+        assert built is not None
+        return built
+
+    def stale(self) -> Mapping[str, str]:
+        return self.overdue
+
+    def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:
+        answer = Prediction(
+            id=uuid.uuid4().hex, prediction=0.25, version="returns@3", snapshot=self.lake.version("orders")
+        )
+        self.lake.state.append(f"predictions/{name}", [(answer.id, json.dumps(dict(entity)))])
+        return answer
+
+    def search(self, name: str, text: str, *, limit: int) -> Found:
+        snapshot = self.lake.version("tickets")
+        rows = self.lake.engine.fork().execute(
+            "SELECT ticket_id, subject FROM lake.main.tickets WHERE contains(lower(subject), lower(?)) ORDER BY 1",
+            [text],
+        )
+        found = [{"ticket_id": row[0], "subject": row[1]} for row in rows]
+        return Found(snapshot=snapshot, total=len(found), rows=found[:limit])
+
+
+EVIL = "<script>alert('x')</script>"
+
+
+def make_shop(folder: Path) -> Shop:
+    """The shop that tests and the pictures of its pages share."""
+    (folder / "surveys").mkdir(parents=True)
+    (folder / "surveys" / "exit.json").write_text(json.dumps(EXIT_SURVEY), encoding="utf-8")
+    shop = Shop(folder=folder, lake=Lake(Location(folder=folder / "lake"), engine=DuckDB(threads=1)))
+    shop.declare("raw_orders", "files", spec=Files(pattern="orders/*.csv", format=None), doc="Orders as they came.")
+    shop.declare("exit_survey", "survey", spec=Survey(path="surveys/exit.json"), doc="Why customers leave.")
+    shop.declare(
+        "orders",
+        "sql",
+        "raw_orders",
+        spec=Sql(text="SELECT order_id, customer, amount FROM raw_orders"),
+        doc=f"Paid orders. One row per order; USD.\nNever trust {EVIL}",
+        key=("order_id",),
+    )
+    shop.declare("tickets", "sql", "raw_orders", spec=Sql(text="SELECT 1"), doc="What customers wrote.")
+    shop.declare(
+        "no_negative", "check", "orders", spec=Check(asset="orders", condition="amount >= 0", severity="error")
+    )
+    shop.declare("weekly", "report", "orders", spec=Report(text="# Weekly", title="Weekly sales"), doc="Sales by week.")
+    shop.declare(
+        "weekly_bet",
+        "bet",
+        "weekly",
+        spec=Bet(asset="weekly", users=("ada", "bob"), decision="which titles to reorder", check_after="30 days"),
+    )
+    shop.declare(
+        "tickets_search",
+        "search",
+        "tickets",
+        spec=Search(table="tickets", text=("subject",), filter=(), sort=None),
+        doc="Tickets by their words.",
+    )
+    shop.declare("returns_live", "rollout", spec=Rollout(model="returns", shadow=None, outcome=None))
+    shop.fill("raw_orders", pa.table({"line": [f"{n};x" for n in range(40)]}))
+    shop.fill(
+        "orders",
+        pa.table(
+            {
+                "order_id": pa.array(range(1, 41), pa.int64()),
+                "customer": [EVIL, None, *(f"customer {n}" for n in range(38))],
+                "amount": [float(n) / 4 for n in range(40)],
+                "paid_at": pa.array([datetime(2026, 11, 1, tzinfo=UTC)] * 40, pa.timestamp("us", tz="UTC")),
+                "_raw": ["abc"] * 40,
+            }
+        ),
+        quarantined=[
+            {
+                "row_id": "7",
+                "column": "amount",
+                "original": EVIL,
+                "step": "money",
+                "step_version": "1",
+                "reason": f"no number: {EVIL}",
+                "run": "run-1",
+            }
+        ],
+    )
+    shop.fill("tickets", pa.table({"ticket_id": [1, 2], "subject": ["My order is late", f"Late again {EVIL}"]}))
+    shop.report("weekly", f"<!doctype html><title>Weekly</title><h1>Weekly</h1>{EVIL}")
+    shop.overdue = {"tickets": "its SQL changed", "exit_survey": "it was never built"}
+    state = shop.lake.state
+    started = datetime(2026, 11, 2, 9, tzinfo=UTC)
+    state.run_started("run-1", command="run", actor="ada", at=started)
+    state.build_logged(
+        BuildRecord(
+            run="run-1", asset="orders", status="built", started=started, seconds=0.4, snapshot=2, note="40 rows"
+        )
+    )
+    state.run_finished("run-1", status="done", at=started, snapshot=2, summary=f"2 built {EVIL}")
+    return shop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A shop with a server in front of it, on a free port of loopback."""
+
+    shop: Shop
+    serving: Serving
+    owner: httpx.Client
+    """Somebody with the owner's token."""
+    stranger: httpx.Client
+
+    @property
+    def url(self) -> str:
+        return self.serving.url
+
+
+def running(shop: Shop, **options: Any) -> tuple[Serving, threading.Thread]:
+    """A server in a thread of its own, when it answers."""
+    ready: list[Serving] = []
+    is_ready = threading.Event()
+
+    def note(serving: Serving) -> None:
+        ready.append(serving)
+        is_ready.set()
+
+    thread = threading.Thread(
+        target=serve, args=(shop,), kwargs={"port": 0, "token": TOKEN, "on_ready": note, **options}
+    )
+    thread.start()
+    assert is_ready.wait(20)
+    return ready[0], thread
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    shop = make_shop(tmp_path_factory.mktemp("shop") / "project")
+    serving, thread = running(shop)
+    with (
+        httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20) as owner,
+        httpx.Client(base_url=serving.url, timeout=20) as stranger,
+    ):
+        yield Served(shop=shop, serving=serving, owner=owner, stranger=stranger)
+    serving.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    shop.lake.close()
