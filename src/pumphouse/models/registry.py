@@ -116,16 +116,6 @@ def pin(commit: Commit, version: Version) -> None:
     commit.detail(live=version.number)
 
 
-def pinned_at(lake: Lake, rollout: Asset) -> int | None:
-    """The snapshot at which a rollout's versions, its shadow's too, were last changed; scores depend on it.
-
-    None where its model has no version yet.
-    """
-    models = [rollout.spec.model, *([rollout.spec.shadow] if rollout.spec.shadow else [])]
-    pins = [build.snapshot for model in models for build in lake.history(model) if "live" in build.detail]
-    return max(pins, default=None)
-
-
 def parse_version(text: str) -> tuple[str, int]:
     """The model and number in `returns@7`. Raises UnknownName where it is not of that form."""
     model, at, number = text.partition("@")
