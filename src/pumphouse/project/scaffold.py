@@ -82,7 +82,9 @@ def scaffold(folder: Path, *, start: str | None = None) -> Scaffold:
     try:
         (folder / "data").mkdir(parents=True)
     except OSError as error:
-        raise ConfigError(f"the folder {folder} can't be made: {error.strerror}", mend="Choose another place.") from None
+        raise ConfigError(
+            f"the folder {folder} can't be made: {error.strerror}", mend="Choose another place."
+        ) from None
     try:
         return _written(folder, _file_for(start, folder / "data"))
     except BaseException:
@@ -238,7 +240,8 @@ def _one(lake: Lake, source: str, columns: str) -> tuple[int, ...]:
 def _select(columns: Sequence[Column]) -> str:
     """Each column on a line with its type beside it."""
     spelled = [
-        column.name_sql if column.alias == column.name else f"{column.name_sql} AS {column.alias_sql}" for column in columns
+        column.name_sql if column.alias == column.name else f"{column.name_sql} AS {column.alias_sql}"
+        for column in columns
     ]
     spelled = [f"{text}," for text in spelled[:-1]] + spelled[-1:]
     width = max(map(len, spelled))

@@ -1,0 +1,134 @@
+"""The forms in which a query's rows are written: exact ones for programs, a table for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import BinaryIO
+
+import msgspec
+import pyarrow as pa
+from pyarrow import csv
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from pumphouse.cli.output import visible
+from pumphouse.engines.parameters import quoted
+from pumphouse.project.reading import Rows
+
+NULL = "NULL"
+GAP = "  "
+CELL_WIDTH_LEAST = 12
+"""Cells are cut to no less than this to fit a terminal; columns that have no room even so are left out, and named."""
+
+
+def first(rows: Rows, limit: int | None) -> Rows:
+    """At most so many of the rows; all of them without a limit."""
+    return rows if limit is None else _over(rows, "*", f" LIMIT {limit}")
+
+
+def write_csv(rows: Rows, out: BinaryIO) -> None:
+    """Rows as CSV: UTF-8, a header, text in quotes, so that an empty text and no value stay two things.
+
+    What CSV has no form for (lists, bytes, intervals) is text as DuckDB writes it.
+    """
+    spelled = _as_text(rows, lambda kind: not _has_csv_form(kind))
+    with spelled.to_batches() as batches, csv.CSVWriter(out, batches.schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def write_json(rows: Rows, out: BinaryIO) -> None:
+    """Rows as a JSON array, each on a line. Decimals are texts, so that no reader rounds them; times are ISO 8601."""
+    encode = msgspec.json.Encoder().encode
+    with _as_text(rows, lambda kind: pa.types.is_interval(kind) or pa.types.is_binary(kind)).to_batches() as batches:
+        before = b"[\n"
+        for batch in batches:
+            for row in batch.to_pylist():
+                out.write(before + encode(row))
+                before = b",\n"
+        out.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+
+
+def write_arrow(rows: Rows, out: BinaryIO) -> None:
+    """Rows as an Arrow stream, whose schema's metadata names the snapshot."""
+    with rows.to_batches() as batches:
+        schema = batches.schema.with_metadata({"pumphouse.snapshot": str(rows.snapshot)})
+        with pa.ipc.new_stream(out, schema) as stream:
+            for batch in batches:
+                stream.write_batch(batch.replace_schema_metadata(schema.metadata))
+
+
+def print_table(rows: Rows, *, limit: int) -> None:
+    """The first rows as a table, numbers to the right; on a terminal it is cut to fit."""
+    to_right = [_is_number(kind) for kind in rows.schema.types]
+    found = first(_as_text(rows, lambda kind: True), limit + 1).to_arrow()
+    shown = found.slice(0, limit)
+    columns = [[_cell(name), *map(_cell, shown[at].to_pylist())] for at, name in enumerate(shown.column_names)]
+    widths = [max(map(cell_len, column)) for column in columns]
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if console.is_terminal:
+        widths = _fitted(widths, room=console.width)
+    columns = [
+        [_aligned(cell, width, right=right) for cell in column]
+        for column, width, right in zip(columns, widths, to_right, strict=False)
+    ]
+    header, *lines = (GAP.join(cells).rstrip() for cells in zip(*columns, strict=True))
+    console.print(Text(header, style="bold"))
+    console.print(Text(GAP.join("-" * width for width in widths), style="dim"))
+    for line in lines:
+        console.print(Text(line))
+    said = f"{shown.num_rows:,} row{'' if shown.num_rows == 1 else 's'}"
+    more = f"the first {said}, more with --limit" if found.num_rows > limit else said
+    console.print(Text(f"({more}; snapshot {rows.snapshot})", style="dim"))
+    if left_out := shown.column_names[len(widths) :]:
+        console.print(Text(f"(no room for {visible(', '.join(left_out))})", style="dim"))
+
+
+def _over(rows: Rows, columns: str, tail: str = "") -> Rows:
+    """What a SELECT makes of the rows."""
+    text = rows.query.text.strip().rstrip(";")
+    return replace(rows, query=replace(rows.query, text=f"SELECT {columns} FROM (\n{text}\n){tail}"))
+
+
+def _as_text(rows: Rows, where: Callable[[pa.DataType], bool]) -> Rows:
+    """The rows with columns of some types as text, written as DuckDB does."""
+    columns = (
+        f"CAST({quoted(field.name)} AS VARCHAR) AS {quoted(field.name)}" if where(field.type) else quoted(field.name)
+        for field in rows.schema
+    )
+    return _over(rows, ", ".join(columns))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _has_csv_form(kind: pa.DataType) -> bool:
+    if pa.types.is_interval(kind) or pa.types.is_duration(kind):
+        return False
+    return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_string(kind))
+
+
+def _cell(text: str | None) -> str:
+    return NULL if text is None else visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _aligned(text: str, width: int, *, right: bool) -> str:
+    if cell_len(text) > width:
+        text = set_cell_size(text, width - 1) + "…"
+    padding = " " * (width - cell_len(text))
+    return padding + text if right else text + padding
+
+
+def _fitted(widths: Sequence[int], *, room: int) -> list[int]:
+    """Widths with which the columns fit, the widest cut first; fewer of them where there is no room for all."""
+    for most in range(max(widths), CELL_WIDTH_LEAST, -1):
+        cut = [min(width, most) for width in widths]
+        if sum(cut) + len(GAP) * (len(cut) - 1) <= room:
+            return cut
+    cut = [min(width, CELL_WIDTH_LEAST) for width in widths]
+    ends = accumulate(cut, lambda end, width: end + len(GAP) + width)
+    return cut[: max(1, sum(end <= room for end in ends))]

@@ -1,0 +1,123 @@
+"""`show`, `log`, `adoption`: what there is, what was done, and whether anybody uses it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from cyclopts import Parameter
+
+from pumphouse.catalog.adoption import adoption as adoption_of
+from pumphouse.catalog.description import describe
+from pumphouse.cli.call import Call
+from pumphouse.cli.opening import open_project
+from pumphouse.cli.output import print_columns, print_json, print_text
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.lake.state import RunRecord
+from pumphouse.project.project import Project
+
+RUNS_SHOWN = 20
+RUNS_KNOWN_MAX = 10_000
+
+
+def show(asset: str, /, *, json: bool = False, call: Call) -> None:
+    """Say what an asset is: meaning, columns, checks, where it comes from, who reads it, how it stands.
+
+    For example:
+
+        pumphouse show orders
+
+    Args:
+        asset: Name of anything that the project declares.
+        json: Print it as JSON.
+    """
+    with open_project(call) as project:
+        description = describe(project.lake, project.graph.assets, asset, now=_now(project))
+    if json:
+        print_json(description.to_dict())
+    else:
+        print_text(description.to_text())
+
+
+def adoption(*, json: bool = False, call: Call) -> None:
+    """Say who reads what, what became of each bet, and what nobody reads.
+
+    Reads that a run makes for itself are not counted.
+
+    For example:
+
+        pumphouse adoption
+
+    Args:
+        json: Print it as JSON.
+    """
+    with open_project(call) as project:
+        found = adoption_of(project.lake, project.graph.assets, now=_now(project))
+    if json:
+        print_json(found.to_dict())
+    else:
+        print_text(found.to_text())
+
+
+def log(
+    run: str | None = None,
+    /,
+    *,
+    limit: Annotated[int, Parameter(metavar="RUNS")] = RUNS_SHOWN,
+    json: bool = False,
+    call: Call,
+) -> None:
+    """List the newest runs, or tell what became of each asset in one.
+
+    For example:
+
+        pumphouse log
+        pumphouse log 20261123T071500-3f9a
+
+    Args:
+        run: A run's name, as the list shows it.
+        limit: How many runs to list.
+        json: Print it as JSON.
+    """
+    with open_project(call) as project:
+        if run is None:
+            _list_runs(project, limit=limit, json=json)
+        else:
+            _tell_run(project, run, json=json)
+
+
+def _list_runs(project: Project, *, limit: int, json: bool) -> None:
+    runs = project.lake.state.runs(limit=limit)
+    if json:
+        print_json(runs)
+    elif runs:
+        print_columns([_line(run, project) for run in runs])
+    else:
+        print_text("No run yet. Build the project: pumphouse run")
+
+
+def _tell_run(project: Project, name: str, *, json: bool) -> None:
+    known = {run.run: run for run in project.lake.state.runs(limit=RUNS_KNOWN_MAX)}
+    if name not in known:
+        raise UnknownName(f"there is no run '{name}'", mend=did_you_mean(name, known) or "List them: pumphouse log")
+    builds = list(reversed(project.lake.state.run_builds(run=name)))
+    if json:
+        print_json({"run": known[name], "builds": builds})
+        return
+    print_text("  ".join(_line(known[name], project)))
+    if builds:
+        rows = [
+            [one.status, "" if one.seconds is None else f"{one.seconds:.1f} s", one.asset, one.note.replace("\n", " ")]
+            for one in builds
+        ]
+        print_columns([["", *row] for row in rows])
+
+
+def _line(run: RunRecord, project: Project) -> list[str]:
+    started = run.started.astimezone(ZoneInfo(project.config.zone))
+    return [run.run, f"{started:%Y-%m-%d %H:%M:%S %Z}", run.actor, run.command, run.status, run.summary]
+
+
+def _now(project: Project) -> datetime:
+    return datetime.now(UTC).astimezone(ZoneInfo(project.config.zone))
