@@ -41,9 +41,7 @@ def new(
     if json:
         print_json(made)
         return
-    print_text(
-        f"{name} is a project: {made.rows:,} rows gathered as {made.source}; from it a table and a report. Next:"
-    )
+    print_text(f"{name} is a project with a source ({made.rows:,} rows), a table, a check and a report. Next:")
     print_text("")
     print_text(f"    cd {shlex.quote(str(name))}")
     print_text("    pumphouse run")

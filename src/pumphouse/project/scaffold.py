@@ -69,7 +69,7 @@ class Column:
 
 
 def scaffold(folder: Path, *, start: str | None = None) -> Scaffold:
-    """A project written to `folder`, its source gathered. `start` is a file or an address; without it, orders are made up.
+    """A project written to `folder`, its source gathered. `start` is a file or an address, None some made-up orders.
 
     Raises ConfigError where the folder is taken or the file is of no kind that is read, SourceError where it can't be
     read. Nothing is left behind then.
@@ -134,7 +134,7 @@ def _downloaded(address: str, into: Path) -> Path:
 
 
 def _file_name(name: str, *, said: str, otherwise: str | None = None) -> str:
-    """A name in words, with the ending that says what is in the file, or `otherwise`. Raises ConfigError with neither."""
+    """A name in words with the ending that says what is in the file, or else `otherwise`. Raises ConfigError."""
     found = re.fullmatch(rf"(.*?)((?:{'|'.join(map(re.escape, ENDINGS))})(?:\.gz)?)", name, re.IGNORECASE | re.DOTALL)
     stem, ending = (found[1], found[2].lower()) if found else (name, otherwise)
     if ending is None:
