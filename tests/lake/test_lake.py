@@ -115,7 +115,7 @@ def test_a_lake_can_be_moved(desk: Desk, tmp_path: Path) -> None:
 
 
 exact = st.one_of(
-    st.integers(-(2**63), 2**63 - 1).map(lambda n: f"{n}::HUGEINT::BIGINT"),
+    st.integers(-(2**63), 2**63 - 1).map(lambda n: f"'{n}'::BIGINT"),
     st.integers(-(10**38) + 1, 10**38 - 1).map(lambda n: f"'{n}'::HUGEINT"),
     st.decimals(-(10**20), 10**20, places=9, allow_nan=False).map(lambda d: f"'{d}'::DECIMAL(38, 9)"),
     st.tuples(st.integers(-1200, 1200), st.integers(-999, 999), st.integers(-(10**15), 10**15)).map(

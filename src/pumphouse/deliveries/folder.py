@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pumphouse.deliveries.csv import write_csv
+from pumphouse.engines.csv import write_csv
 from pumphouse.deliveries.parcel import Parcel, Receipt
 from pumphouse.errors import BuildError
 

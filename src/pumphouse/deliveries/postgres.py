@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pumphouse.deliveries.csv import as_text
+from pumphouse.engines.csv import as_text
 from pumphouse.deliveries.parcel import Parcel, Receipt
 from pumphouse.deliveries.rows import Convert, rows_of
 from pumphouse.engines.parameters import quoted

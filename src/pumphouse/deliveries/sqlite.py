@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pumphouse.deliveries.csv import as_text
+from pumphouse.engines.csv import as_text
 from pumphouse.deliveries.parcel import Parcel, Receipt
 from pumphouse.deliveries.rows import Convert, rows_of
 from pumphouse.engines.parameters import quoted

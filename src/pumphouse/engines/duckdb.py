@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -65,6 +66,7 @@ class DuckDB:
         self._zone = zone
         self._functions = functions  # registered in the database, so shared by its forks
         self._lock = lock
+        self._forks: weakref.WeakSet[DuckDB] = weakref.WeakSet()
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET TimeZone = {literal(zone)}")
@@ -79,6 +81,7 @@ class DuckDB:
             functions=self._functions,
             lock=self._lock,
         )
+        self._forks.add(other)
         return other
 
     def load(self, extension: str) -> None:
@@ -93,37 +96,38 @@ class DuckDB:
 
     def schema(self, query: Query) -> pa.Schema:
         """Names and types of a query's columns, without running it."""
-        with self._prepared(query) as sql:
-            return self.connection.execute(f"SELECT * FROM ({sql}) LIMIT 0").to_arrow_table().schema
+        with _explained(), self._prepared(query) as sql:
+            return self.connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_table().schema
 
     def read(self, query: Query) -> pa.RecordBatchReader:
         """A stream of the query's rows. The stream has a connection of its own and may outlive other queries."""
-        return _reader(self.fork(), query)
+        fork = self.fork()
+        with _explained():
+            return fork.connection.execute(fork._prepare(query)).to_arrow_reader(BATCH_ROWS)
 
     def relation(self, query: Query) -> duckdb.DuckDBPyRelation:
         """The query as a lazy relation of DuckDB, on a connection of its own."""
         fork = self.fork()
-        sql = fork._prepare(query)
-        return fork.connection.sql(sql)
+        with _explained():
+            return fork.connection.sql(fork._prepare(query))
 
     def write(self, query: Query, *, folder: Path, stem: str) -> Written:
         """Parquet files of the query's rows in `folder`; see `engines.storage` for the types."""
         folder.mkdir(parents=True, exist_ok=True)
-        with self._prepared(query) as sql:
+        with _explained(), self._prepared(query) as sql:
             described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
             columns = ", ".join(storage.stored(name, kind) for name, kind, *_ in described)
             target = folder / stem
             options = f"FORMAT parquet, FILE_SIZE_BYTES {FILE_BYTES_MAX}, FILENAME_PATTERN 'part_{{i}}'"
-            copy = f"COPY (SELECT {columns} FROM ({sql})) TO {literal(str(target))} ({options}, RETURN_STATS)"
-            with _explained():
-                stats = self.connection.execute(copy).fetchall()
+            copy = f"COPY (SELECT {columns} FROM ({sql}\n)) TO {literal(str(target))} ({options}, RETURN_STATS)"
+            stats = self.connection.execute(copy).fetchall()
             files = tuple(sorted(Path(row[0]) for row in stats))
             rows = sum(row[1] for row in stats)
             if not files:  # no rows: an empty file carries the schema
                 empty = target / "part_0.parquet"
                 target.mkdir(exist_ok=True)
                 self.connection.execute(
-                    f"COPY (SELECT {columns} FROM ({sql}) LIMIT 0) TO {literal(str(empty))} (FORMAT parquet)"
+                    f"COPY (SELECT {columns} FROM ({sql}\n) LIMIT 0) TO {literal(str(empty))} (FORMAT parquet)"
                 )
                 files = (empty,)
             return Written(files=files, rows=rows, schema=self._schema_of_file(files[0]))
@@ -145,8 +149,10 @@ class DuckDB:
             return {name: file.close() for name, file in files.items()}
 
     def interrupt(self) -> None:
-        """Stop what this connection runs; it raises there."""
+        """Stop what this connection and its forks run; it raises there."""
         self.connection.interrupt()
+        for fork in list(self._forks):
+            fork.interrupt()
 
     def close(self) -> None:
         """Close this connection; the database goes with its last one."""
@@ -218,11 +224,6 @@ def with_defaults(text: str, functions: tuple[SqlFunction, ...]) -> str:
     return tree.sql(dialect="duckdb") if changed else text
 
 
-def _reader(engine: DuckDB, query: Query) -> pa.RecordBatchReader:
-    sql = engine._prepare(query)
-    return engine.connection.execute(sql).to_arrow_reader(BATCH_ROWS)
-
-
 def _on_arrays(function: SqlFunction) -> Any:
     """DuckDB hands chunked arrays to a function; ours take arrays. It evaluates annotations, so there are none."""
 
@@ -269,6 +270,10 @@ def _explained() -> Iterator[None]:
     except duckdb.IOException as error:
         mend = "The disk is full; free some space and run again." if "No space left" in str(error) else None
         raise BuildError(_first_line(error), mend=mend) from error
+    except duckdb.InterruptException:
+        raise  # whoever interrupted knows why
+    except duckdb.Error as error:
+        raise BuildError(_first_line(error)) from error
 
 
 def _first_line(error: Exception) -> str:

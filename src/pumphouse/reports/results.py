@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pumphouse.errors import BuildError, Place, PumphouseError
 from pumphouse.reports import charts
-from pumphouse.reports.csv import write_csv
+from pumphouse.engines.csv import write_csv
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pumphouse.deliveries.csv import write_csv
+from pumphouse.engines.csv import write_csv
 
 
 def written(table: pa.Table) -> str:
