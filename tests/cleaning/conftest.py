@@ -18,7 +18,7 @@ from pumphouse.cleaning.duplicates import Dedupe
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.sources import DatabaseTable
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.engines.engine import Query
+from pumphouse.engines.engine import Engine, Query
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import Lake, Location
@@ -33,6 +33,7 @@ class Works:
         self.lake = lake
         self.raw, self.name = f"raw_{number}", f"clean_{number}"
         self.folder = folder
+        self.engine: Engine = lake.engine
         self.cursor: str | None = None
         self.progress: list[int] = []
         self.runs = 0
@@ -78,7 +79,7 @@ class Works:
         )
         context = Context(
             lake=self.lake,
-            engine=self.lake.engine.fork(),
+            engine=self.engine.fork(),
             folder=self.folder,
             assets={self.raw: source, self.name: asset},
             settings=settings or {},

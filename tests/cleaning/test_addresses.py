@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, ip_country
@@ -90,11 +90,13 @@ def test_the_ranges_are_sorted_and_do_not_overlap() -> None:
         assert (ends[:-1] < starts[1:]).all()
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_version_4_is_found_where_a_plain_search_finds_it(number: int) -> None:
     assert FINDER.look_up([str(ipaddress.IPv4Address(number))])[0][0] in (None, plain_search(V4, number))
 
 
+@settings(deadline=None)
 @given(
     st.one_of(st.integers(0x2 << 124, (0x2B << 120) - 1), st.sampled_from(V6[0]), st.sampled_from(V6[1])),
     st.integers(-1, 1),
@@ -118,6 +120,7 @@ def test_real_visitors_have_countries(realdata: Path) -> None:
     assert {country is None for country, reason in zip(countries, reasons, strict=True) if reason} <= {True}
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["8.8.8.8", "2001:4860:4860::8888", "10.0.0.1", "x", "", None])))
 def test_a_column_is_looked_up_as_its_cells_are(column: list[str | None]) -> None:
     cleaned = FINDER(pa.array(column, pa.string()), {})

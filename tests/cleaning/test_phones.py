@@ -3,7 +3,7 @@ from __future__ import annotations
 import phonenumbers
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, e164
@@ -119,6 +119,7 @@ def test_any_column_that_can_hold_a_number_is_read(kind: pa.DataType) -> None:
     assert cleaned.values.to_pylist() == ["+12125550123", None, "+12125550123"]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(REGIONS), st.sampled_from(FORMATS))
 def test_every_countrys_example_is_read_as_it_is_printed_there(region: str, style: int) -> None:
     number = EXAMPLES[region]
@@ -126,6 +127,7 @@ def test_every_countrys_example_is_read_as_it_is_printed_there(region: str, styl
     assert e164(default=region).one(phonenumbers.format_number(number, style)).value == expected
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789+-()/. xX#eE,;abc٣", max_size=24), st.sampled_from(["US", "DE", "IT", "AR", None]))
 def test_a_cleaned_number_cleaned_again_is_itself(written: str, default: str | None) -> None:
     cell = e164(default=default).one(written)
@@ -136,6 +138,7 @@ def test_a_cleaned_number_cleaned_again_is_itself(written: str, default: str | N
         assert cell.reason or not written.strip()
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

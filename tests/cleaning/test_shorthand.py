@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, expand
@@ -146,6 +146,7 @@ PIECES = st.lists(
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "ab", "bc", "é"]), min_size=1, max_size=3).map(" ".join)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(PIECES, PIECES), max_size=4), st.lists(PIECES, max_size=4).map("".join))
 def test_expanding_again_changes_nothing(entries: list[tuple[str, str]], written: str) -> None:
     try:
@@ -156,6 +157,7 @@ def test_expanding_again_changes_nothing(entries: list[tuple[str, str]], written
     assert found.expand(once) == once
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(WORDS, st.sampled_from(["one", "two words", "x y z"]), max_size=5),
     st.lists(st.sampled_from(["a", "b", "c", "ab", "bc", "é", "A", "AB", ", ", " ", " ", ". "])).map("".join),
@@ -172,6 +174,7 @@ def test_it_does_what_a_plain_regular_expression_does(entries: dict[str, str], w
     assert dictionary(*entries.items()).expand(written) == plain.sub(replacement, written)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.sampled_from(["pls", "u r late", "x"]))))
 def test_a_column_is_expanded_as_its_cells_are(column: list[str | None]) -> None:
     cleaned = Expander(SHORTHAND)(pa.array(column, pa.string()), {})

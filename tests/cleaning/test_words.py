@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning.words import tokens
@@ -25,6 +25,7 @@ def test_text_is_cut_where_people_see_words_end(written: str, expected: list[str
     assert tokens(written) == expected
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_tokens_together_are_the_text(written: str) -> None:
     assert "".join(tokens(written)) == written

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pumphouse.cleaning import col, dedupe, drop, e164, expand, fill, ip_country, parse_date, sql_functions
+from pumphouse.engines.engine import Query
+from pumphouse.engines.spark import Spark
+
+if TYPE_CHECKING:
+    from conftest import Works
+
+CUSTOMERS = [
+    {
+        "id": number if number % 11 else None,
+        "phone": [f"030 90182{number % 7}", "ask Max", None, "212 555 0123 x4"][number % 4],
+        "country": "DE" if number % 4 < 2 else "US",
+        "note": ["pls call", None, "u r late"][number % 3],
+        "ip": ["193.99.144.80", "10.0.0.1", "2001:4860:4860::8888", "x"][number % 4],
+        "born": ["03/04/1962", "1970-02-30", "1962-04-03"][number % 3],
+        "job": ["nurse", None][number % 2],
+        "income": float(number) if number % 5 else None,
+        "since": date(2020, 1, 1 + number % 28),
+        "brand": "cdnow",
+    }
+    for number in range(60)
+]
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Spark]:
+    spark = Spark()
+    yield spark
+    spark.close()
+
+
+def test_spark_makes_the_same_table_quarantine_and_fits_as_duckdb(works: Works, spark: Spark) -> None:
+    (works.folder / "words.csv").write_text("shorthand,expansion\npls,please\nu,you\n", encoding="utf-8")
+    works.gather(CUSTOMERS)
+    steps = [
+        col.phone >> e164(region=col.country),
+        col.note >> expand("words.csv"),
+        col.ip >> ip_country(),
+        col.born >> parse_date("%d/%m/%Y", "%Y-%m-%d"),
+        col.income >> fill("median", by=["job", "country"]),
+        col.since >> fill("mode"),
+        drop(mostly_null=0.9, constant=True),
+        dedupe(on=["phone", "note"]),
+    ]
+    here = works.build(*steps, key="id")
+    local = [works.table(), works.table("__quarantine"), works.table("__fit")]
+    works.engine, works.name = spark, f"{works.name}_on_spark"
+    there = works.build(*steps, key="id")
+    remote = [works.table(), works.table("__quarantine"), works.table("__fit")]
+    for rows in (local[1], remote[1]):
+        for row in rows:
+            del row["run"]
+    assert (there.counts, there.note) == (here.counts, here.note)
+    assert here.counts.merged
+    assert remote == local
+
+
+def test_sql_functions_give_on_spark_what_they_give_on_duckdb(works: Works, spark: Spark) -> None:
+    (works.folder / "words.csv").write_text("shorthand,expansion\npls,please\nu,you\n", encoding="utf-8")
+    works.gather(CUSTOMERS)
+    text = """
+        SELECT id, e164(phone, country) AS phone, e164(phone) AS abroad, expand(note, 'words.csv') AS note,
+            ip_country(ip) AS ip_from, parse_date(born, '%d/%m/%Y') AS born
+        FROM raw ORDER BY id NULLS LAST, income
+    """
+    scan = works.lake.scan(works.raw, files=True)
+    query = Query(text=text, inputs={"raw": scan}, functions=sql_functions(works.folder))
+    engine = works.lake.engine
+    assert engine.schema(query).names == ["id", "phone", "abroad", "note", "ip_from", "born"]
+    assert spark.read(query).read_all().to_pylist() == engine.read(query).read_all().to_pylist()
