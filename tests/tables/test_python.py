@@ -57,6 +57,17 @@ def test_intervals_and_categories_survive_a_function(bench: Bench) -> None:
     assert bench.rows("durations", "SELECT gap = INTERVAL '1 microsecond', mood FROM durations") == [(True, "ok")]
 
 
+def test_lazy_relations_can_be_joined(bench: Bench) -> None:
+    bench.put("left_rows", "SELECT range AS id FROM range(3)")
+    bench.put("right_rows", "SELECT range AS id, 'x' AS name FROM range(2)")
+
+    def joined(left_rows: Any, right_rows: Any) -> Any:
+        return left_rows.join(right_rows, "id").order("id")
+
+    bench.python(joined, "left_rows", "right_rows")
+    assert bench.rows("joined") == [(0, "x"), (1, "x")]
+
+
 def test_rows_may_be_dicts_or_a_stream_of_batches(bench: Bench) -> None:
     def listed() -> list[dict[str, int]]:
         return [{"a": 1}, {"a": 2}]

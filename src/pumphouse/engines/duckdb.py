@@ -106,10 +106,9 @@ class DuckDB:
             return fork.connection.execute(fork._prepare(query)).to_arrow_reader(BATCH_ROWS)
 
     def relation(self, query: Query) -> duckdb.DuckDBPyRelation:
-        """The query as a lazy relation of DuckDB, on a connection of its own."""
-        fork = self.fork()
+        """The query as a lazy relation of DuckDB. Those of one connection can be joined, and are read one at a time."""
         with _explained():
-            return fork.connection.sql(fork._prepare(query))
+            return self.connection.sql(self._prepare(query))
 
     def write(self, query: Query, *, folder: Path, stem: str) -> Written:
         """Parquet files of the query's rows in `folder`; see `engines.storage` for the types."""

@@ -106,7 +106,7 @@ class Rows:
     def to_lazy(self) -> Any:
         """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
         self.reader.record(self.tables, self.snapshot, 0, offered=True)
-        return self.reader.lake.engine.relation(self.query).pl(lazy=True)
+        return self.reader.lake.engine.fork().relation(self.query).pl(lazy=True)
 
     def to_pandas(self) -> Any:
         """All rows as a pandas DataFrame. Raises MissingExtra without pandas."""
@@ -119,7 +119,7 @@ class Rows:
     def to_relation(self) -> Any:
         """A lazy DuckDB relation over the rows; counted as offered."""
         self.reader.record(self.tables, self.snapshot, 0, offered=True)
-        return self.reader.lake.engine.relation(self.query)
+        return self.reader.lake.engine.fork().relation(self.query)
 
     @property
     def rows(self) -> list[dict[str, Any]]:

@@ -58,8 +58,9 @@ def call(asset: Asset, context: Context, scans: dict[str, Scan]) -> Any:  # a ta
     """What the asset's function returns for these inputs, as something Arrow."""
     assert context.declaration is not None
     forms = dict(asset.forms)
+    engine = context.lake.engine.fork()
     arguments: dict[str, Any] = {
-        name: delivered(scans[name], forms.get(name), engine=context.lake.engine) if name in scans else None
+        name: delivered(scans[name], forms.get(name), engine=engine) if name in scans else None
         for name in asset.inputs
     }
     settings = {name: context.today if name == "today" else context.settings[name] for name in asset.settings if name in {*context.settings, "today"}}
@@ -79,7 +80,7 @@ def delivered(scan: Scan, form: str | None, *, engine: DuckDB) -> Any:
         case "pl.DataFrame":
             return _polars().from_arrow(engine.read(query).read_all())
         case "pl.LazyFrame":
-            return engine.relation(query).pl(lazy=True)
+            return engine.fork().relation(query).pl(lazy=True)  # polars reads several at once
         case "pd.DataFrame":
             return engine.read(query).read_all().to_pandas()
     raise BuildError(f"a table can't be delivered as {form}")
