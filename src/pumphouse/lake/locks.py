@@ -19,11 +19,11 @@ POLL_S = 0.02
 
 
 @contextmanager
-def held(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
-    """Hold the lock at `path` inside the `with` block.
+def held(path: Path, *, purpose: str, wait_s: float) -> Iterator[int]:
+    """Hold the lock at `path` inside the `with` block, which is given the lock's descriptor.
 
     Waits at most `wait_s` for another holder, then raises LakeBusy naming it. The lock is the operating system's, so a
-    killed holder leaves nothing behind.
+    killed holder leaves nothing behind. A process that is handed the descriptor holds the lock too, until it ends.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -43,7 +43,7 @@ def held(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
                 time.sleep(pause)
                 pause = min(pause * 1.5, POLL_S * 5)
         _name_holder(descriptor, purpose)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

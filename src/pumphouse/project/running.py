@@ -140,7 +140,7 @@ def run(
     """
     began = time.monotonic()
     identity = run_id(now)
-    with held(lake.folder / "run.lock", purpose=f"run {identity}", wait_s=options.wait_s):
+    with held(lake.folder / "run.lock", purpose=f"run {identity}", wait_s=options.wait_s) as lock:
         for dead in lake.state.runs():
             if dead.status == "running":  # nobody else can be running: we hold the lock
                 lake.state.run_finished(dead.run, status="stopped", at=now, snapshot=None, summary="ended before its end")
@@ -152,7 +152,7 @@ def run(
             watcher.planned(plan.builds)
             running = _Running(
                 graph=graph, lake=lake, engine=engine, config=config, settings=settings, now=now, actor=actor,
-                options=options, watcher=watcher, run=identity,
+                options=options, watcher=watcher, run=identity, lock=lock,
             )  # fmt: skip
             results = running.all(plan)
             report = Report(
@@ -181,6 +181,8 @@ class _Running:
     options: Options
     watcher: Watcher
     run: str
+    lock: int
+    """Descriptor of the run lock. A worker holds it too, so that no other run begins while one outlives this process."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     def all(self, plan: Plan) -> tuple[Result, ...]:
@@ -286,6 +288,7 @@ class _Running:
                 memory_bytes_max=limit,
                 progress=progress,
                 stop=self.stop,
+                lock=self.lock,
             )
         engine = self.engine.fork()
         timer = None

@@ -1,7 +1,8 @@
 """A worker process: one build of code that the user wrote, apart from the run and from all other builds.
 
 Started by `workers.run_in_process` with the path of a pickled job. Talks JSON lines on what was its standard output;
-whatever the user's code prints goes to standard error, which the parent keeps.
+whatever the user's code prints goes to standard error, which the parent keeps. What was its standard input says nothing,
+and closes when the parent is gone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import base64
 import json
 import os
 import pickle
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,9 @@ from pumphouse.project.lakes import open_engine, open_lake
 def main() -> None:
     """Build the one asset that the job names, and say what came of it."""
     parent = os.fdopen(os.dup(1), "w", buffering=1)
+    threading.Thread(target=_end_with, args=(os.dup(0),), daemon=True).start()
     os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
     def say(**message: Any) -> None:  # JSON
         parent.write(json.dumps(message) + "\n")
@@ -52,6 +57,12 @@ def main() -> None:
         say(error=base64.b64encode(pickle.dumps(ours)).decode())
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)
+
+
+def _end_with(parent: int) -> None:
+    """End this process and all that it started when its parent is killed: what it would commit is the next run's to build."""
+    os.read(parent, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":

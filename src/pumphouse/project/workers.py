@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -36,10 +39,12 @@ def run_in_process(
     memory_bytes_max: int | None,
     progress: Callable[[int], None],
     stop: threading.Event,
+    lock: int,
 ) -> Built:
     """What the build in a process of its own gave back.
 
-    Raises what the build raised; WorkerDied where the process died or passed its memory limit; BuildTimeout.
+    The process holds the run's `lock` as long as it lives, and ends when this one does. Raises what the build raised;
+    WorkerDied where the process died or passed its memory limit; BuildTimeout.
     """
     with tempfile.TemporaryDirectory(prefix="pumphouse-") as scratch:
         order = Path(scratch) / "job"
@@ -48,28 +53,30 @@ def run_in_process(
         with printed.open("wb") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "pumphouse.project.worker", str(order)],
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # never written to: it closes when this process ends
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 cwd=job.config.folder,
+                pass_fds=(lock,),
+                start_new_session=True,  # so that it and what it starts can be ended as one
             )
-        try:
-            ended = _Watch(process, timeout_s or TIMEOUT_S, memory_bytes_max, stop)
-            ended.start()
-            built = _listen(process, progress)
-            process.wait()
-            ended.join()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+        with process:
+            watch = _Watch(process, timeout_s or TIMEOUT_S, memory_bytes_max, stop)
+            watch.start()
+            try:
+                built = _listen(process, progress)
+            finally:
+                watch.join()
         if built is not None:
             return built
-        raise _cause_of_death(job, process, ended, printed, timeout_s, memory_bytes_max)
+        raise _cause_of_death(job, process, watch, printed, timeout_s, memory_bytes_max)
 
 
 class _Watch(threading.Thread):
-    """Ends the process when it takes too long, too much, or when the run is stopped; remembers why."""
+    """Ends the process when it takes too long, too much, or when the run is stopped; remembers why.
+
+    However the process ends, what it started ends with it.
+    """
 
     def __init__(
         self, process: subprocess.Popen[bytes], timeout_s: float, memory_bytes_max: int | None, stop: threading.Event
@@ -91,9 +98,10 @@ class _Watch(threading.Thread):
             elif self.memory_bytes_max and _memory_bytes(self.process.pid) > self.memory_bytes_max:
                 self.why = "memory"
             if self.why:
-                self.process.kill()
-                return
+                break
             time.sleep(WATCH_S)
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def _memory_bytes(pid: int) -> int:
