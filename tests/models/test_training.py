@@ -155,6 +155,19 @@ def test_what_the_libraries_warned_of_is_told(bought):
     assert train(labelled(bought), learning(fit)).warnings == ("did not converge",)
 
 
+def test_an_estimator_that_can_not_answer_for_a_stranger_is_told(bought):
+    """Everybody in the training set had bought before; somebody who never did has no days since."""
+    text = bought.assets["returned"].spec.text
+    once = text.replace("FROM purchases)", "FROM purchases WHERE bought_at < DATE '1997-02-01')")
+    spec = Label(text=once, entity=("customer_id",), matures="8 weeks")
+    bought.add("returned", kind="label", spec=spec, inputs=("purchases",))
+    built = train(labelled(bought), learning(lambda train: LogisticRegression().fit(train.X, train.y)))
+    assert len(built.warnings) == 1
+    assert built.warnings[0].startswith("an unknown customer_id will get no answer: ")
+    assert "contains NaN" in built.warnings[0]
+    assert "SimpleImputer" in built.warnings[0]
+
+
 def shout(frame):
     return frame.fillna(0)
 

@@ -65,7 +65,14 @@ def chances(estimator: Any, inputs: pd.DataFrame) -> NDArray[np.float64]:  # as 
             f"{_kind(estimator)} was fitted on other labels than 0 and 1",
             mend="Fit it on train.X and train.y as they are.",
         )
-    found = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)[:, 1]
+    try:
+        found = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)[:, 1]
+    except ValueError as error:  # what scikit-learn raises for null or text where it takes neither
+        reason = str(error).strip().splitlines()[0]
+        raise BuildError(
+            f"{_kind(estimator)} can't answer: {reason}",
+            mend="Put a step before it that fills what is missing: make_pipeline(SimpleImputer(), ...).",
+        ) from error
     if not ((found >= 0) & (found <= 1)).all():  # NaN fails too
         raise BuildError(
             f"{_kind(estimator)} gave a chance outside 0..1", mend="Look at its inputs and its parameters."

@@ -5,21 +5,24 @@ from __future__ import annotations
 import inspect
 import warnings
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import BuildError
-from pumphouse.features.frames import column_forms
-from pumphouse.features.moments import entity_numbers
+from pumphouse.features.frames import column_forms, frame
+from pumphouse.features.moments import AS_OF, entity_numbers
 from pumphouse.features.training_sets import TrainingData, split, training_set
-from pumphouse.features.values import definitions
+from pumphouse.features.values import World, definitions, feature_query, feature_values
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
 from pumphouse.models.estimators import chances, described, dump, packages
 from pumphouse.models.quality import Quality, quality
 from pumphouse.models.registry import Version, pin, versions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 WARNINGS_MAX = 5
 
@@ -31,6 +34,7 @@ def build(asset: Asset, context: Context) -> Built:
     the other fifth. Raises BuildError where there is nothing to learn or the function returns what can't be stored.
     """
     data = training_set(context, asset)
+    entity = _entity(asset, data)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator = _fit(asset, context, data)
@@ -40,6 +44,7 @@ def build(asset: Asset, context: Context) -> Built:
         except BuildError as error:
             raise BuildError(error.what, asset=asset.name, place=asset.place, mend=error.mend) from error
         held_out = _held_out(asset, context, data)
+        stranger = _stranger(asset, context, data, estimator)
     number = len(versions(context.lake, asset.name)) + 1
     sha = context.lake.blobs.put(model)
     version = Version(
@@ -51,7 +56,7 @@ def build(asset: Asset, context: Context) -> Built:
         doc=asset.common.doc,
         estimator=described(estimator),
         label=data.label,
-        entity=_entity(asset, data),
+        entity=entity,
         # Its features' text is pinned with it: editing a feature must not change what a trained model is asked with.
         features=tuple(replace(f, place=None) for f in definitions(asset.spec.features, context.assets)),
         columns=dict(column_forms(data.rows.schema, data.columns)),
@@ -77,7 +82,7 @@ def build(asset: Asset, context: Context) -> Built:
         snapshot=built.snapshot if built else None,
         counts=built.counts if built else Counts(),
         note=_note(version),
-        warnings=tuple(dict.fromkeys(str(each.message) for each in caught))[:WARNINGS_MAX],
+        warnings=(*stranger, *dict.fromkeys(str(each.message) for each in caught))[:WARNINGS_MAX],
     )
 
 
@@ -104,6 +109,34 @@ def _held_out(asset: Asset, context: Context, data: TrainingData) -> Quality | N
     if not _has_both(larger) or not _has_both(smaller):
         return None
     return _quality(_fit(asset, context, larger), smaller, guess=_rate(larger))
+
+
+def _stranger(asset: Asset, context: Context, data: TrainingData, estimator: Any) -> tuple[str, ...]:
+    """A warning where the estimator can't answer for an entity that nobody knows, as some day a request will ask."""
+    import pyarrow as pa
+
+    known = data.moments.slice(data.moments.num_rows - 1)
+    columns = {name: pa.array([_new_value(data.moments[name])], known[name].type) for name in data.entity}
+    moment = pa.table({**columns, AS_OF: known[AS_OF]})
+    world = World(engine=context.engine, scan=context.scan, assets=context.assets, functions=context.functions)
+    query = feature_query(world, definitions(asset.spec.features, context.assets))
+    try:
+        chances(estimator, frame(feature_values(query, moment), data.columns))
+    except BuildError as error:
+        return (f"an unknown {', '.join(data.entity)} will get no answer: {error}",)
+    return ()
+
+
+def _new_value(column: pa.ChunkedArray) -> int | str:
+    """A value that is not in the column, which holds whole numbers or text."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
+    span = compute.min_max(column).as_py()
+    if pa.types.is_string(column.type):
+        return f"{span['max']}?"
+    return int(span["max"] + 1 if span["max"] < np.iinfo(column.type.to_pandas_dtype()).max else span["min"] - 1)
 
 
 def _quality(estimator: Any, data: TrainingData, *, guess: float) -> Quality:  # whatever the function returned
