@@ -58,7 +58,7 @@ class DuckDB:
         *,
         extensions: Path,
         zone: str,
-        functions: dict[str, SqlFunction],
+        functions: dict[str, tuple[SqlFunction, Any]],
         lock: threading.Lock,
     ) -> None:
         self.connection = connection
@@ -181,19 +181,22 @@ class DuckDB:
 
     def _register(self, function: SqlFunction) -> None:
         with self._lock:
-            if self._functions.get(function.name) == function:
+            known = self._functions.get(function.name)
+            if known is not None and known[0] == function:
                 return
-            if function.name in self._functions:
+            if known is not None:
                 self.connection.remove_function(function.name)
+            call = _on_arrays(function)
             self.connection.create_function(
                 function.name,
-                _on_arrays(function),
+                call,
                 [_type_name(kind) for kind in function.parameters],
                 _type_name(function.returns),
                 type=PythonUDFType.ARROW,
                 null_handling=FunctionNullHandling.SPECIAL,
             )
-            self._functions[function.name] = function
+            # DuckDB keeps the callable only as long as this connection lives, and the function for all of them.
+            self._functions[function.name] = (function, call)
 
     def _schema_of_file(self, path: Path) -> pa.Schema:
         # As DuckDB reads it, not as Parquet's own metadata says: the lake compares what queries will see.

@@ -178,23 +178,28 @@ class Project:
         window: tuple[date, date] | None = None,
         sample: int | None = None,
         accept_schema: bool = False,
+        refit: bool = False,
+        snapshot: int | None = None,
         wait_s: float = 0.0,
         now: datetime | None = None,
         watcher: Watcher | None = None,
     ) -> Report:
         """Build what is stale or due, or the targets and what they need; what came of each is in the report.
 
-        `full` builds again from stored raw bytes, `refetch` asks the world again. `window` redoes slices; `sample` builds
-        in a lake apart from about so many rows. Raises LakeBusy where another run holds the lake longer than `wait_s`.
+        `full` builds again from stored raw bytes, `refetch` asks the world again, `refit` chooses anew what cleaning has
+        chosen. `window` redoes slices; `sample` builds in a lake apart from about so many rows; `snapshot`, for the
+        targets alone, reads inputs as they were then. Raises LakeBusy where another run holds the lake longer than `wait_s`.
         """
         moment = now or datetime.now(UTC)
         unknown = [name for name in targets if name not in self.graph.assets]
         if unknown:
             self.graph.asset(unknown[0])  # raises, with the nearest name
+        if snapshot is not None and not (targets and only):
+            raise ConfigError("an earlier snapshot is read by named assets alone", mend="Name them, with only=True (--only).")
         if sample is not None:
             return self._run_sample(targets, sample=sample, now=moment, watcher=watcher)
         report = run(
-            lambda: self.plan(*targets, only=only, due=due, full=full, refetch=refetch, now=moment),
+            lambda: self.plan(*targets, only=only, due=due, full=full or refit or snapshot is not None, refetch=refetch, now=moment),
             graph=self.graph,
             lake=self.lake,
             engine=self._engine,
@@ -207,6 +212,8 @@ class Project:
                 targets=frozenset(targets),
                 window=window,
                 accept_schema=accept_schema,
+                refit=refit,
+                snapshot=snapshot,
                 wait_s=wait_s,
                 command=" ".join(["run", *targets]),
             ),

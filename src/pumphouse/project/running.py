@@ -110,6 +110,10 @@ class Options:
     window: tuple[date, date] | None = None
     sample: int | None = None
     accept_schema: bool = False
+    refit: bool = False
+    """Choose anew what cleaning steps have chosen and stored."""
+    snapshot: int | None = None
+    """Read inputs as they were at this snapshot instead of the newest."""
     wait_s: float = 0.0
     """How long to wait for another run of the same lake."""
     command: str = "run"
@@ -252,7 +256,7 @@ class _Running:
     def _build(self, build: PlannedBuild) -> Built:
         """Build one asset at the newest snapshot, unless what was planned turned out to change nothing."""
         asset = self.graph.assets[build.asset]
-        snapshot = self.lake.snapshot()
+        snapshot = self.lake.snapshot() if self.options.snapshot is None else self.options.snapshot
         fingerprint = effective(self.graph, asset.name, self.settings)
         inputs = input_versions(self.graph, self.lake, asset.name, snapshot=snapshot)
         last = self.lake.builds().get(asset.name)
@@ -264,7 +268,8 @@ class _Running:
             mode = "full"  # its code changed: what was fetched is read again, and nobody is asked
         job = Job(
             config=self.config, asset=asset.name, run=self.run, actor=self.actor, now=self.now, snapshot=snapshot,
-            fingerprint=fingerprint, inputs=inputs, settings=self.settings, mode=mode,
+            fingerprint=fingerprint, inputs=inputs, mode=mode,
+            settings={**self.settings, "refit": True} if self.options.refit and asked else self.settings,
             window=self.options.window if asked else None, sample=self.options.sample,
             accept_schema=self.options.accept_schema and asked,
         )  # fmt: skip
