@@ -20,6 +20,7 @@ from pumphouse.declare.sources import Files, Survey
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place
+from pumphouse.indexes.queries import QueryError
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
@@ -124,6 +125,8 @@ class Shop:
         return answer
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
+        if text.count('"') % 2:
+            raise QueryError("this quote is never closed", query=text, position=text.index('"'))
         snapshot = self.lake.version("tickets")
         rows = self.lake.engine.fork().execute(
             "SELECT ticket_id, subject FROM lake.main.tickets WHERE contains(lower(subject), lower(?)) ORDER BY 1",

@@ -138,6 +138,9 @@ def test_search_finds_and_is_recorded(served: Any) -> None:
     assert last_read(served, "tickets_search") == ("bob", "search", answer["snapshot"], 1)
     assert served.owner.get("/api/search/tickets_search").status_code == 400
     assert served.owner.get("/api/search/orders?q=x").status_code == 404
+    half = served.owner.get('/api/search/tickets_search?q="late')
+    assert half.status_code == 400
+    assert "never closed" in half.json()["error"]
 
 
 def test_prediction_is_in_the_log_before_it_is_answered(served: Any) -> None:

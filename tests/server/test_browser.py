@@ -215,7 +215,7 @@ def test_form_shows_what_is_missing(served: Any, browser: Browser) -> None:
 @pytest.mark.browser
 def test_owner_signs_in_by_the_printed_address_and_finds_an_asset(served: Any, browser: Browser) -> None:
     tab = browser.tab(served.serving.entrance)
-    tab.wait("location.search === '' && document.querySelector('.line')")
+    tab.wait("location.search === '' && document.readyState === 'complete' && window.htmx")
     assert "orders" in tab.text()
     tab.type("input[name=find]", "ticket")
     tab.wait("![...document.querySelectorAll('.line .name')].some((name) => name.innerText === 'orders')")

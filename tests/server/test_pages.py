@@ -71,8 +71,12 @@ def test_strangers_text_is_shown_as_it_is(served: Any) -> None:
     assert escaped in page(served, "/runs")
 
 
+def test_search_that_is_half_typed_says_so_on_its_page(served: Any) -> None:
+    assert "never closed" in page(served, '/assets/tickets_search?q="late')
+
+
 def test_query_is_escaped_where_it_is_repeated(served: Any) -> None:
-    text = page(served, '/assets/tickets_search?q="><script>1</script>')
+    text = page(served, '/assets/tickets_search?q=""><script>1</script>')
     assert "<script>1" not in text
     assert "<script>1" not in page(served, '/?find="><script>1</script>')
     missing = served.owner.get("/assets/<script>1<%2Fscript>", headers=PAGE)

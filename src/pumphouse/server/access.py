@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import AccessDenied, UnknownName, did_you_mean
 from pumphouse.lake.builds import quarantine_of
@@ -84,8 +85,8 @@ class Admitted:
         newest = self.lake.snapshot()
         if snapshot is not None and not 0 <= snapshot <= newest:
             raise UnknownName(f"there is no snapshot {snapshot} yet", mend=f"The newest is {newest}.")
-        at = newest if snapshot is None else snapshot
-        known = self.lake.schema(self.asset, snapshot=at).names
+        scan = self.lake.scan(self.asset, snapshot=newest if snapshot is None else snapshot)
+        known = scan.schema.names
         for column in columns:
             if column not in known:
                 raise UnknownName(
@@ -93,9 +94,15 @@ class Admitted:
                     asset=self.asset,
                     mend=did_you_mean(column, known) or f"It has {', '.join(known)}.",
                 )
-        selected = ", ".join(map(quoted, columns)) or "*"
+        selected = ", ".join(map(quoted, columns or scan.columns))
         limited = "" if limit is None else f" LIMIT {limit}"
-        return self._reader().sql(f"SELECT {selected} FROM {quoted(self.asset)}{limited}", snapshot=at)
+        return Rows(
+            reader=self._reader(),
+            query=Query(text=f"SELECT {selected} FROM {quoted(self.asset)}{limited}", inputs={self.asset: scan}),
+            tables=(self.asset,),
+            snapshot=scan.snapshot,
+            title=self.asset,
+        )
 
     def quarantined(self) -> pa.Table:
         """Why cells and rows of the table are in its quarantine: column, reason, kept; the most frequent first."""

@@ -56,7 +56,7 @@ def rows(request: Request) -> Response:
     arrow = ARROW in request.headers.get("accept", "")
     limit = number_of(asked, "limit", most=ROWS_MAX if arrow else JSON_ROWS_MAX)
     chosen = admitted(request, request.path_params["name"], door="arrow" if arrow else "http").rows(
-        columns=[name for name in asked.get("columns", "").split(",") if name],
+        columns=list(dict.fromkeys(filter(None, asked.get("columns", "").split(",")))),
         limit=limit if limit is not None or arrow else JSON_ROWS,
         snapshot=number_of(asked, "snapshot", most=ROWS_MAX),
     )

@@ -15,6 +15,7 @@ from pumphouse.catalog.adoption import adoption
 from pumphouse.catalog.description import describe
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName
+from pumphouse.indexes.queries import QueryError
 from pumphouse.lake.builds import Artefact
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
@@ -121,6 +122,12 @@ def asset(request: Request) -> Response:
     spec = project.assets[name]
     way = admitted(request, name, door="page")
     query = request.query_params.get("q", "").strip()
+    found, complaint = None, ""
+    if query and spec.kind == "search":
+        try:
+            found = _found(here, way, query)
+        except QueryError as error:  # somebody is still typing
+            complaint = str(error)
     is_table = spec.makes_table and project.lake.has(name)
     state, said, why = _state(spec, built=bool(about.builds), stale=project.stale())
     artefacts = project.lake.artefacts(name)[::-1]
@@ -138,7 +145,8 @@ def asset(request: Request) -> Response:
         why=why,
         form_address=f"/surveys/{name}" if spec.kind == "survey" else None,
         query=query,
-        found=_found(here, way, query) if query and spec.kind == "search" else None,
+        found=found,
+        complaint=complaint,
         report=next((one for one in artefacts if one.name == REPORT_PAGE), None) if spec.kind == "report" else None,
         sample=_sample(way) if is_table else None,
         quarantine=way.quarantined().to_pylist() if about.quarantined else [],

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.errors import AccessDenied, LakeBusy, MissingExtra, PumphouseError, UnknownName
+from pumphouse.indexes.queries import QueryError
 from pumphouse.models.online import RequestRefused
 from pumphouse.server.answers import Uncheckable
 
@@ -34,6 +35,7 @@ class Overloaded(PumphouseError):
 _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (TooLarge, 413),
     (BadRequest, 400),
+    (QueryError, 400),
     (RequestRefused, 422),
     (Uncheckable, 422),
     (UnknownName, 404),

@@ -54,6 +54,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = PORT,
+    owner: str | None = None,
     token: str | None = None,
     certificate: Certificate | None = None,
     on_ready: Callable[[Serving], None],
@@ -61,9 +62,11 @@ def serve(
     """Serve until SIGTERM, SIGINT or `Serving.stop`; requests under way are finished, for STOP_TIMEOUT_S at most.
 
     `on_ready` is called once it answers, in a thread of its own, and may use it; when it raises, the server ends.
-    `port=0` takes a free one; without `token` one is made. Signals are heard in the main thread only. Raises
-    ConfigError where the port is taken, and where what people read would cross a network in the clear: `host` is not
-    this machine and there is no `certificate`.
+    `port=0` takes a free one. `token` lets the `owner` in, under whose name their reads are logged; without them it is
+    a new one, and the system's user. Signals are heard in the main thread only.
+
+    Raises ConfigError where the port is taken, and where what people read would cross a network in the clear: `host` is
+    not this machine and there is no `certificate`.
     """
     if not is_loopback(host) and certificate is None:
         raise ConfigError(
@@ -74,7 +77,8 @@ def serve(
     if not TOKEN_FORM.fullmatch(token):
         raise ConfigError("the token is not 16 or more letters, digits, - and _", mend="Leave it out to have one made.")
     address = _address(host, port)
-    asyncio.run(_serve(project, address=address, token=token, certificate=certificate, on_ready=on_ready))
+    gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token)
+    asyncio.run(_serve(project, gate, address=address, token=token, certificate=certificate, on_ready=on_ready))
 
 
 def is_loopback(host: str) -> bool:
@@ -89,16 +93,16 @@ def is_loopback(host: str) -> bool:
 
 async def _serve(
     project: ServedProject,
+    gate: Gate,
     *,
     address: tuple[str, int],
     token: str,
     certificate: Certificate | None,
     on_ready: Callable[[Serving], None],
 ) -> None:
-    from granian.constants import Interfaces
+    from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server
 
-    gate = Gate(project.lake, owner=getpass.getuser(), token=token)
     app = app_of(project, gate, port=address[1], secure=certificate is not None)
     server = Server(
         app,
@@ -107,6 +111,7 @@ async def _serve(
         interface=Interfaces.ASGI,
         websockets=False,
         log_enabled=False,
+        ssl_protocol_min=SSLProtocols.tls12,  # a respondent's phone may be old
         ssl_cert=certificate.chain if certificate else None,
         ssl_key=certificate.key if certificate else None,
     )
@@ -114,7 +119,8 @@ async def _serve(
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        loop.call_soon_threadsafe(server.stop)
+        with suppress(RuntimeError):  # it has ended
+            loop.call_soon_threadsafe(server.stop)
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -126,7 +132,7 @@ async def _serve(
         await serving
         return
     ready = asyncio.create_task(asyncio.to_thread(on_ready, Serving(url=url, token=token, stop=stop)))
-    ready.add_done_callback(lambda done: server.stop() if done.exception() else None)
+    ready.add_done_callback(lambda done: stop() if done.exception() else None)
     # A request that does not end in time makes it a TimeoutError, and ends with the process.
     with suppress(TimeoutError):
         await serving

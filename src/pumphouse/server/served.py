@@ -1,4 +1,4 @@
-"""What the server needs of a project. `project.Project` has these members; a test may serve anything else that does."""
+"""What the server needs of a project, as `project.served.Served` has it."""
 
 from __future__ import annotations
 
