@@ -48,7 +48,15 @@ class Bet:
 def search(
     table: str, *, text: list[str] | str, filter: list[str] | str | None = None, sort: str | None = None
 ) -> Declaration:
-    """An index over a table's text that follows it from snapshot to snapshot."""
+    """An index over a table's text that follows it from snapshot to snapshot. The table needs a key.
+
+    `text` are the columns whose words are searched, `filter` those compared as a whole, `sort` the one by which the
+    newest can come first.
+
+    For example:
+
+        tickets_search = ph.search("tickets", text=["subject", "body"], filter=["account"], sort="opened_at")
+    """
     return Declaration(
         kind="search",
         spec=Search(
@@ -63,10 +71,16 @@ def search(
     )
 
 
-def deliver(
-    asset: str, *, to: str, format: Literal["csv", "table"] = "csv", every: str | None = None
-) -> Declaration:
-    """A table handed to people outside: `to="folder:out/buyers"` as files, `to="sqlite:out/shop.db"` or a connection's name as a table."""
+def deliver(asset: str, *, to: str, format: Literal["csv", "table"] = "csv", every: str | None = None) -> Declaration:
+    """A table handed to people outside, whole, each time it or the declaration changed, or on a schedule.
+
+    `to` is "folder:out/buyers" for a file (format "csv"), or "sqlite:out/shop.db" or the name of a connection to
+    PostgreSQL for a table (format "table").
+
+    For example:
+
+        to_buyers = ph.deliver("customers", to="folder:out/buyers", format="csv", every="mon 07:00 Europe/Berlin")
+    """
     return Declaration(
         kind="deliver",
         spec=Delivery(asset=asset, to=to, format=format),
@@ -77,7 +91,12 @@ def deliver(
 
 
 def bet(asset: str, *, users: list[str] | tuple[str, ...], decision: str, check_after: str = "30 days") -> Declaration:
-    """What is expected of something built: who uses it, and what they decide with it. The access log gives the verdict."""
+    """What is expected of something built: who uses it, and what they decide with it. The access log gives the verdict.
+
+    For example:
+
+        weekly_bet = ph.bet("weekly_sales", users=["buyer-1", "buyer-2"], decision="which titles to reorder")
+    """
     return Declaration(
         kind="bet",
         spec=Bet(asset=asset, users=tuple(users), decision=decision, check_after=check_after),

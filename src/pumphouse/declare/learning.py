@@ -62,7 +62,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Spec of kind "experiment": who is compared, the arms with their weights, what is measured, what must not get worse."""
+    """Spec of kind "experiment": who is compared, the arms with their weights, what is measured, what should stay."""
 
     unit: str
     arms: tuple[tuple[str, float], ...]
@@ -76,6 +76,13 @@ def model(
     """A decorator for a function that takes a training set and returns an estimator with `fit` done.
 
     `run` trains it when it has no version yet, when it is named, or on its own schedule, never because data changed.
+
+    For example:
+
+        @ph.model(label="returned_90d", features=["spend", "visits"])
+        def returns(train: ph.TrainingSet):
+            '''Chance (0..1) that a customer buys again within 90 days.'''
+            return LogisticRegression().fit(train.X, train.y)
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:
@@ -95,6 +102,10 @@ def rollout(model: str, *, shadow: str | None = None, outcome: str | None = None
     """What answers under this name: the live version of `model`, beside it a `shadow` whose answers are only kept.
 
     `outcome` is the label that says later what came true. The lake pins versions: `pumphouse model promote returns@7`.
+
+    For example:
+
+        returns_live = ph.rollout("returns", shadow="returns_gbm", outcome="returned_90d")
     """
     inputs = tuple(name for name in (model, shadow, outcome) if name)
     return Declaration(
@@ -107,7 +118,12 @@ def rollout(model: str, *, shadow: str | None = None, outcome: str | None = None
 
 
 def scores(rollout: str, *, every: str | None = None) -> Declaration:
-    """A table with one prediction for each entity, made with the versions that are live."""
+    """A table with one prediction for each entity, made with the versions that are live.
+
+    For example:
+
+        returns_scores = ph.scores("returns_live", every="day at 02:00")
+    """
     return Declaration(
         kind="scores",
         spec=Scores(rollout=rollout),
@@ -118,7 +134,12 @@ def scores(rollout: str, *, every: str | None = None) -> Declaration:
 
 
 def mean(column: str, *, within_days: int) -> Mean:
-    """A metric: the mean per unit of the sum of `table.column` in the days after first exposure."""
+    """A metric: the mean per unit of the sum of `table.column` in the days after first exposure.
+
+    For example:
+
+        spend = ph.mean("orders.amount_usd", within_days=14)
+    """
     table, dot, name = column.partition(".")
     if not dot or not table or not name:
         raise ValueError(f"a metric names a column as 'table.column', not '{column}'")
@@ -135,7 +156,18 @@ def experiment(
 ) -> Declaration:
     """A comparison of arms over units. Assignment is a function of the unit and the experiment's name alone.
 
-    Its build is a verdict with its numbers, at one snapshot: better, worse, no difference found, or not enough data.
+    `arms` maps each arm to its weight, the control first. More of a metric is better; a guardrail should not move. Its
+    build is a verdict with its numbers, at one snapshot: better, worse, mixed, no difference found, not enough data, or
+    can't say.
+
+    For example:
+
+        badge = ph.experiment(
+            unit="customer_id",
+            arms={"control": 1, "badge": 1},
+            metrics={"spend": ph.mean("orders.amount_usd", within_days=14)},
+            guardrails={"refunds": ph.mean("refunds.amount_usd", within_days=14)},
+        )
     """
     measured = tuple(metrics.items()) + tuple((guardrails or {}).items())
     return Declaration(

@@ -1,4 +1,4 @@
-"""What a function may ask for by annotating a parameter: `http: ph.Http`, `since: ph.Cursor`, `train: ph.TrainingSet`."""
+"""What a function may ask for by annotating a parameter, as in `http: ph.Http`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 
 class Http(Protocol):
-    """The connection of a source: addresses are relative to its `url`, its sign-in is added, every answer's bytes are stored.
+    """The connection of a source, for a parameter annotated `http: ph.Http`.
 
-    A rebuild from stored bytes (`run --full`) answers from the store and asks nobody.
+    Addresses are relative to the connection's `url`, its sign-in is added, every answer's bytes are stored. A rebuild
+    from stored bytes (`run --full`) answers from the store and asks nobody.
     """
 
     def get(self, path: str, *, params: Mapping[str, object] | None = None) -> Any:
@@ -32,26 +33,32 @@ class Http(Protocol):
 
 
 class Cursor(Protocol):
-    """How far a source has been read: the largest value of its cursor column that is committed, or None the first time.
+    """How far a source has been read, for a parameter annotated `since: ph.Cursor`.
 
-    As a request parameter it is that value as text (ISO 8601 for times), and is left out when there is none.
+    `value` is the largest value of the source's cursor column that is committed, or None the first time. As a request
+    parameter the cursor is that value as text (ISO 8601 for times), and is left out when there is none.
     """
 
-    value: Any
+    value: Any  # of the type of the cursor column
 
     def __bool__(self) -> bool: ...
     def __str__(self) -> str: ...
 
 
 class TrainingSet(Protocol):
-    """Features and label at the moments a label table asks about, as they were known then."""
+    """What a model learns from, for a parameter annotated `train: ph.TrainingSet`.
+
+    Features and label at the moments that the label's table asks about, as they were known then.
+    """
 
     X: pd.DataFrame
     """One column a feature; one row a moment."""
     y: pd.Series[Any]
+    """The label, in the order of X."""
     moments: pa.Table
     """The entity's columns and `as_of`, in the order of X and y."""
     snapshot: int
+    """The lake's snapshot that all of it was read at."""
 
 
 SERVICES: dict[str, type] = {"Http": Http, "Cursor": Cursor, "TrainingSet": TrainingSet}

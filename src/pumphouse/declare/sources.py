@@ -12,7 +12,10 @@ Mode = Literal["replace", "append", "upsert", "compare"]
 
 
 def mode(*, key: tuple[str, ...], cursor: str | None) -> Mode:
-    """How what was fetched meets what is there: key and cursor upsert, a cursor appends, a key compares the whole, else replace."""
+    """How what was fetched meets what is there.
+
+    Key and cursor upsert, a cursor alone appends, a key alone compares the whole, neither replaces.
+    """
     if cursor:
         return "upsert" if key else "append"
     return "compare" if key else "replace"
@@ -48,7 +51,7 @@ class Delimited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Spec of kind "files". `format=None` goes by the file's ending: csv, tsv, json, jsonl, parquet, each also as .gz."""
+    """Spec of kind "files". `format=None` goes by the file's ending."""
 
     pattern: str
     format: FixedWidth | Delimited | None
@@ -96,6 +99,14 @@ def source(
 
     `key` and `cursor` upsert, a `cursor` alone appends, a `key` alone compares the whole, neither replaces.
     `history=True` keeps every version of a key. `time` names the columns of the event's time and of when it was known.
+    `connection` names one of pumphouse.toml, `every` says when to look again: "1h", "day at 02:00".
+
+    For example:
+
+        @ph.source(connection="shop_api", key="order_id", cursor="updated_at", time={"event": "paid_at"}, every="1h")
+        def raw_orders(http: ph.Http, since: ph.Cursor):
+            '''Orders of the shop's API. One row per order; US cents.'''
+            yield from http.pages("/orders", params={"since": since})
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:
@@ -121,7 +132,12 @@ def files(
 ) -> Declaration:
     """A table made of all files that match `pattern`, relative to the project's folder (an address also works).
 
-    New or changed files are seen at each run; the bytes of each are stored before they are read.
+    New or changed files are seen at each run; the bytes of each are stored before they are read. Without `format` the
+    ending tells: csv, tsv, json, jsonl, parquet, each also as .gz.
+
+    For example:
+
+        raw_visits = ph.files("visits/*.csv.gz", key="visit_id", time={"event": "began_at"})
     """
     return Declaration(
         kind="files",
@@ -132,12 +148,28 @@ def files(
 
 
 def fixed_width(**columns: int | str) -> FixedWidth:
-    """A format of lines cut by position: a width in characters, or "date", "money", "integer", "text" for a word."""
+    """A format of lines cut by position: each column is a width in characters, or a form that reads to the next blank.
+
+    A width is read as an integer where all of it is digits, else as text. The forms are "date" (YYYYMMDD), "money" (a
+    decimal), "integer" and "text".
+
+    For example:
+
+        lines = ph.fixed_width(customer_id=5, bought_at="date", cds="integer", amount_usd="money")
+        raw_purchases = ph.files("purchases/*.txt", format=lines)
+    """
     return FixedWidth(columns=tuple(columns.items()))
 
 
 def csv(*, delimiter: str | None = None, encoding: str = "utf-8") -> Delimited:
-    """A format of delimited lines with a header, where its ending or its encoding don't tell."""
+    """A format of delimited lines with a header, for files whose ending or encoding doesn't tell.
+
+    Without `delimiter` it is found in the file.
+
+    For example:
+
+        raw_bookings = ph.files("bookings/*.txt", format=ph.csv(delimiter=";", encoding="latin-1"))
+    """
     return Delimited(delimiter=delimiter, encoding=encoding)
 
 
@@ -146,7 +178,12 @@ def database(
 ) -> Declaration:
     """Tables of a database, each an asset named `<variable>_<table>`.
 
-    `tables` maps a table to its `key`, `cursor`, `time` and `doc`, all optional: `{"customers": {"key": "customer_id"}}`.
+    `tables` maps a table to its `key`, `cursor`, `time`, `required` and `doc`, all optional. `history=True` keeps every
+    version of a key.
+
+    For example, the assets `crm_customers` and `crm_staff`:
+
+        crm = ph.database("shop_db", tables={"customers": {"key": "customer_id", "cursor": "updated_at"}, "staff": {}})
     """
     parts = []
     for table, options in tables.items():
@@ -183,7 +220,11 @@ def website(
     """Items of a website: one row for each page on which the first selector of `item` is found.
 
     `follow` selects the links to walk, from `start`; robots.txt is honoured; pages are stored, so that a changed
-    selector reads them again without a visit.
+    selector reads them again without a visit. Raises SourceError where more than `pages_max` pages are linked.
+
+    For example:
+
+        raw_products = ph.website("shop_site", follow="a.product", key="sku", item={"sku": "[data-sku]", "name": "h1"})
     """
     return Declaration(
         kind="website",
@@ -196,7 +237,14 @@ def website(
 
 
 def survey(path: str, *, doc: str = "") -> Declaration:
-    """Answers to a survey, one row an answer. `path` is a SurveyJS JSON file of the project."""
+    """Answers to a survey, one row an answer. `path` is a SurveyJS JSON file of the project.
+
+    The server asks the questions, at /surveys/ and the asset's name, and checks each answer by the same file.
+
+    For example:
+
+        exit_survey = ph.survey("surveys/exit.json", doc="What leaving customers answered.")
+    """
     return Declaration(
         kind="survey", spec=Survey(path=path), common=Common(doc=doc), place=place_of_caller(), files=(path,)
     )

@@ -57,8 +57,17 @@ def table(
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """A decorator for a function from tables to a table. Its parameters are the names of what it reads.
 
-    It may return a frame (polars, pandas, Arrow), a lazy frame or a DuckDB relation, or yield Arrow batches. It runs in a
-    process of its own.
+    It may return a frame (polars, pandas, Arrow), a lazy frame or a DuckDB relation, or yield Arrow batches. It runs in
+    a process of its own, which may take `timeout_s` seconds and `memory_bytes_max` bytes. A parameter's annotation says
+    in which form it comes: pl.LazyFrame, pl.DataFrame, pd.DataFrame, pa.Table, pa.RecordBatchReader; without one it is
+    a DuckDB relation.
+
+    For example:
+
+        @ph.table(key="customer_id")
+        def last_orders(orders: pl.LazyFrame):
+            '''One row per customer: the day of the last order.'''
+            return orders.group_by("customer_id").agg(pl.col("paid_at").max())
     """
 
     def declare(function: Callable[..., Any]) -> Declaration:
@@ -82,7 +91,12 @@ def table(
 def check(asset: str, condition: str, *, severity: Literal["error", "warn"] = "error", doc: str = "") -> Declaration:
     """A condition in SQL that must be true of each row of a table; unknown (null) counts as true.
 
-    It runs inside the commit: "error" leaves the version before standing and keeps the rows that failed; "warn" reports.
+    It runs inside the commit: "error" leaves the version before standing and keeps the rows that failed; "warn"
+    reports.
+
+    For example:
+
+        no_negative = ph.check("orders", "amount_usd >= 0", severity="warn")
     """
     if severity not in ("error", "warn"):
         raise ValueError(f"severity is 'error' or 'warn', not '{severity}'")
