@@ -45,6 +45,12 @@ def open_project(where: str | os.PathLike[str] = ".", *, env: str | None = None)
     """The project in a folder, in one environment. Nothing is read but `pumphouse.toml` until it is needed.
 
     Raises ConfigError where there is no project.
+
+    For example:
+
+        p = ph.open("shop")
+        p.run("orders")
+        p["orders"].to_polars()
     """
     text = os.fspath(where)
     if text.startswith(("http://", "https://")):
