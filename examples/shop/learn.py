@@ -1,5 +1,6 @@
 """Who buys again: a model, what is live, and a score for everybody."""
 
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -10,7 +11,9 @@ import pumphouse as ph
 @ph.model(label="returned_26w", features=["spend", "visits"])
 def returns(train: ph.TrainingSet):
     """Chance (0..1) that a customer buys again within 26 weeks."""
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(train.X, train.y)
+    # Whoever never bought has no days since they did.
+    steps = SimpleImputer(), StandardScaler(), LogisticRegression(max_iter=1000)
+    return make_pipeline(*steps).fit(train.X, train.y)
 
 
 returns_live = ph.rollout("returns", outcome="returned_26w")

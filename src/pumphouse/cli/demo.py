@@ -19,7 +19,7 @@ from rich.text import Text
 
 from pumphouse.catalog.bets import bet_verdict
 from pumphouse.cli.progress import watching
-from pumphouse.errors import ConfigError
+from pumphouse.errors import ConfigError, PumphouseError
 from pumphouse.project.project import Project, open_project
 from pumphouse.project.running import Report, Result
 from pumphouse.project.served import Served
@@ -110,18 +110,25 @@ def _serve(project: Project, account: _Account) -> None:
         survey = f"{serving.url}/surveys/exit_survey"
         with httpx.Client(base_url=serving.url, timeout=30.0) as people:
             for customer, answers in survey_answers(seed=7, n=ANSWERS):
-                body = {"client_key": f"demo-{customer}", "answers": answers}
-                people.post(f"{survey}/answers", json=body).raise_for_status()
+                body = {"client_key": f"demo-customer-{customer:05}", "answers": answers}
+                _json(people.post(f"{survey}/answers", json=body))
                 account.answered += 1
         token = {"Authorization": f"Bearer {serving.token}"}
         with httpx.Client(base_url=serving.url, headers=token, timeout=30.0) as team:
-            asked = team.post("/predict/returns_live", json={"customer_id": 4})
-            account.prediction = asked.raise_for_status().json()
-            found = team.get("/api/search/notes_search", params={"q": "refund AND christmas"}).raise_for_status().json()
+            account.prediction = _json(team.post("/predict/returns_live", json={"customer_id": 4}))
+            found = _json(team.get("/api/search/notes_search", params={"q": "refund AND christmas"}))
             account.hits, account.best_hit = found["total"], found["rows"][0]["note"] if found["rows"] else ""
         for reader in ("buyer-1", "buyer-2"):
             key = {"Authorization": f"Bearer {project.lake.state.make_token(reader, scope='read')}"}
             httpx.get(f"{serving.url}/reports/sales", headers=key, timeout=30.0).raise_for_status()
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    """What the server answered. Raises PumphouseError with its own words where it refused."""
+    if response.is_error:
+        raise PumphouseError(f"{response.request.url.path} answered {response.status_code}: {response.text[:500]}")
+    answer: dict[str, Any] = response.json()
+    return answer
 
 
 @contextmanager
@@ -133,7 +140,9 @@ def _server(project: Project) -> Iterator[Serving]:
         started.append(serving)
         ready.set()
 
-    thread = threading.Thread(target=serve, args=(Served(project),), kwargs={"port": 0, "on_ready": on_ready}, daemon=True)
+    thread = threading.Thread(
+        target=serve, args=(Served(project),), kwargs={"port": 0, "on_ready": on_ready}, daemon=True
+    )
     thread.start()
     if not ready.wait(SERVER_STARTS_S_MAX):
         raise ConfigError(f"the server did not start within {SERVER_STARTS_S_MAX:g} s")
@@ -175,11 +184,14 @@ def _tell(
             f" merged, {cleaned.withheld} without a number withheld, {cleaned.dropped} dropped",
         ),
         ("quarantined", f"{cleaned.quarantined:,} cells that could not be cleaned, each with its reason"),
-        ("built", ", ".join(f"{name} {count:,}" for name, count in table_rows.items()) + " rows; a report, two deliveries"),
+        (
+            "built",
+            ", ".join(f"{name} {count:,}" for name, count in table_rows.items()) + " rows; a report, two deliveries",
+        ),
         (
             "predicted",
-            f"who buys again within 26 weeks, for {results['returns_scores'].counts.rows_out:,} customers; customer 4:"
-            f" {account.prediction['prediction']:.0%} by {account.prediction['version']}",
+            f"on 31 December 1997, who buys again within 26 weeks: {results['returns_scores'].counts.rows_out:,} customers;"
+            f" over HTTP for one of them today, decades later: {account.prediction['prediction']:.1%}",
         ),
         (
             "judged",
