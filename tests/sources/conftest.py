@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pumphouse.declare.asset import Asset, Common, Declaration
+from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place
 from pumphouse.lake.context import Built, Connection, Context
@@ -40,9 +40,14 @@ class Works:
         self.now = NOW
 
     def asset(
-        self, declaration: Declaration, name: str = "raw", *, services: dict[str, str] | None = None, settings: tuple[str, ...] = ()
+        self,
+        declaration: Declaration,
+        name: str = "raw",
+        *,
+        services: dict[str, str] | None = None,
+        settings: tuple[str, ...] = (),
     ) -> tuple[Asset, Declaration]:
-        """The declaration as an asset, as the graph would make it. A part of a database is chosen by the end of its name."""
+        """The declaration as an asset, as the graph makes it. The end of a name chooses a database's part."""
         spec, common = declaration.spec, declaration.common
         for part in declaration.parts:
             if name.endswith(part.suffix):
@@ -140,14 +145,16 @@ class World(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: World
 
-    def do_GET(self) -> None:  # noqa: N802 (the name http.server calls)
+    def do_GET(self) -> None:
         self.server.asked.append(self.path)
         self.server.headers.append(dict(self.headers))
         reply = self.server.reply(self.path)
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body) if reply.declared_length is None else reply.declared_length))
+        self.send_header(
+            "Content-Length", str(len(reply.body) if reply.declared_length is None else reply.declared_length)
+        )
         self.end_headers()
         self.wfile.write(reply.body)
 
@@ -188,7 +195,9 @@ def postgres() -> Iterator[str]:
     subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **who)
     options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}"]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([programs[-1].parent / "postgres", "-D", data, *options], stderr=log, stdout=log, cwd=folder, **who)
+        server = subprocess.Popen(
+            [programs[-1].parent / "postgres", "-D", data, *options], stderr=log, stdout=log, cwd=folder, **who
+        )
     try:
         until = time.monotonic() + POSTGRES_STARTS_S
         while subprocess.run([programs[-1].parent / "pg_isready", "-q", "-h", folder], check=False).returncode:

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
+from tests.sources.conftest import Reply, json_reply
 
 from pumphouse.declare.sources import source
 from pumphouse.declare.tables import check
 from pumphouse.errors import CheckFailed, ConfigError, SchemaChange, SourceError
 from pumphouse.lake.context import Connection
 from pumphouse.sources.fetch import load
-from tests.sources.conftest import Reply, json_reply
 
 SERVICES = {"http": "Http", "since": "Cursor"}
 MOMENT = {"event": "paid_at"}
@@ -31,7 +31,12 @@ def orders(**options):
 
 
 def order(number: int, day: int, *, cents: object = 500) -> dict[str, object]:
-    return {"order_id": number, "cents": cents, "paid_at": f"1998-01-{day:02}T00:00:00Z", "updated_at": f"1998-01-{day:02}T12:00:00Z"}
+    return {
+        "order_id": number,
+        "cents": cents,
+        "paid_at": f"1998-01-{day:02}T00:00:00Z",
+        "updated_at": f"1998-01-{day:02}T12:00:00Z",
+    }
 
 
 @pytest.fixture
@@ -249,7 +254,12 @@ def test_types_are_those_that_hold_all_that_came(works, api):
         (2, 3.5, Decimal(1), "7", None, False, None, "2024-01-01T00:00:00Z"),
     ]
     types = works.types()
-    assert (types["price"], types["big"], types["nothing"], types["late"]) == ("DOUBLE", "DECIMAL(38,0)", "VARCHAR", "VARCHAR")
+    assert (types["price"], types["big"], types["nothing"], types["late"]) == (
+        "DOUBLE",
+        "DECIMAL(38,0)",
+        "VARCHAR",
+        "VARCHAR",
+    )
 
 
 def test_a_later_fetch_fits_the_table_or_the_lake_asks(works, api):
@@ -299,7 +309,12 @@ def test_a_function_without_http_is_its_own_raw_form(works):
     @source(key="id")
     def made_up(*, start):
         runs.append(1)
-        yield {"id": start, "at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC), "amount": Decimal("1.50"), "data": b"\x00\x01"}
+        yield {
+            "id": start,
+            "at": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+            "amount": Decimal("1.50"),
+            "data": b"\x00\x01",
+        }
         yield [{"id": 8, "mixed": 1}, {"id": 9, "mixed": "x"}]
         yield pa.table({"id": [10], "tags": [["a", "b"]]})
         yield pa.RecordBatch.from_pydict({"id": [11]})
@@ -369,7 +384,9 @@ def test_rows_that_no_table_holds_are_refused(works, row, said):
 
 def test_a_declared_column_that_never_came_is_named_with_the_nearest(works, api):
     api.replies["/api/orders"] = json_reply([{"order_id": 1}])
-    with pytest.raises(SourceError, match=r"declares the key 'orderid'.*it has order_id.*Did you mean 'order_id'"):
+    with pytest.raises(
+        SourceError, match=r"declares the key 'orderid', which nothing .* has; it has order_id.*Did you mean"
+    ):
         works.run(works.asset(orders(key="orderid"), services=SERVICES))
 
 
@@ -390,7 +407,7 @@ def test_checks_run_inside_the_commit(works, api):
     assert "raw" not in works.lake.tables()
 
 
-# -- an API that misbehaves ---------------------------------------------------------------------------------------------
+# -- an API that misbehaves ----------------------------------------
 
 
 def test_an_overloaded_api_is_waited_for_as_long_as_it_asks(works, api):
@@ -434,7 +451,9 @@ def test_a_server_that_is_not_there_is_named(works):
 def test_truncated_json_names_the_place_and_its_bytes_stay_stored(works, api):
     body = b'{"data": [{"order_id": 1}, {"ord'
     api.replies["/api/orders"] = Reply(body)
-    with pytest.raises(SourceError, match="answers what is not JSON: it ends in the middle, after 32 bytes.*Its bytes are stored"):
+    with pytest.raises(
+        SourceError, match=r"answers what is not JSON: it ends in the middle, after 32 bytes.*Its bytes are stored"
+    ):
         works.run(works.asset(orders(), services=SERVICES))
     stored = [path.read_bytes() for path in (works.lake.folder / "blobs").rglob("*") if path.is_file()]
     assert body in stored
@@ -499,10 +518,14 @@ def test_a_refusal_is_told_with_what_the_server_said(works, api, status):
     assert len(api.asked) == 1
 
 
-@pytest.mark.parametrize("leads_to", ["http://169.254.169.254/latest", "http://localhost:1/x", "file:///etc/passwd", "//[::1", "gopher://x"])
+@pytest.mark.parametrize(
+    "leads_to", ["http://169.254.169.254/latest", "http://localhost:1/x", "file:///etc/passwd", "//[::1", "gopher://x"]
+)
 def test_neither_a_redirect_nor_a_link_leads_to_another_host(works, api, leads_to):
     api.replies["/api/orders"] = Reply(status=302, headers={"Location": leads_to})
-    with pytest.raises(SourceError, match="not a declared host of connection 'shop_api'|Invalid URL in location header"):
+    with pytest.raises(
+        SourceError, match=r"not a declared host of connection 'shop_api'|Invalid URL in location header"
+    ):
         works.run(works.asset(orders(), services=SERVICES))
     api.replies["/api/orders"] = json_reply({"data": [order(1, 1)], "next": leads_to})
     with pytest.raises(SourceError, match="not a declared host of connection 'shop_api'"):
@@ -523,7 +546,7 @@ def test_a_redirect_within_the_host_is_followed_and_one_in_a_circle_ends(works, 
         works.run(made)
 
 
-# -- secrets ------------------------------------------------------------------------------------------------------------
+# -- secrets ----------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -551,7 +574,7 @@ def test_signing_in_leaves_no_secret_behind(works, api, caplog, auth, header, qu
 
 def test_a_sign_in_of_no_known_form_is_refused_without_its_values(works, api):
     works.connections["shop_api"] = Connection(name="shop_api", url=api.url, options={"auth": {"token": "hush-hush"}})
-    with pytest.raises(ConfigError, match="an auth with token, which is none that is known") as caught:
+    with pytest.raises(ConfigError, match="an auth with token: none that is known") as caught:
         works.run(works.asset(orders(), services=SERVICES))
     assert "hush" not in str(caught.value)
 
@@ -561,5 +584,5 @@ def test_http_without_a_connection_is_a_fault_of_the_declaration(works):
     def lost(http):
         yield from http.pages("/x")
 
-    with pytest.raises(ConfigError, match="asks for ph.Http and names no connection"):
+    with pytest.raises(ConfigError, match=r"asks for ph\.Http and names no connection"):
         works.run(works.asset(lost, services={"http": "Http"}))

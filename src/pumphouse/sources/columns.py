@@ -1,4 +1,4 @@
-"""Which type a gathered column has, and values as that type. What does not fit becomes null, for the quarantine to keep.
+"""Which type a gathered column has, and its values as that type. What does not fit is null, for the quarantine to keep.
 
 Nothing is guessed: a value fits a type only where it can be told back from it. `007` is text, `12` in a column of
 numbers with a fraction is one of them, `2024-01-02` is a day.
@@ -21,6 +21,8 @@ NAIVE = pa.timestamp("us")
 BIG = pa.decimal128(38, 0)
 """Integers beyond 64 bits."""
 INT64_DIGITS = 19
+EXACT_IN_DOUBLE_MAX = 2**53
+"""Up to here a double holds every whole number."""
 
 # Text that is a number, a truth value or a time, told back exactly (a fraction: as the nearest double).
 INTEGER_TEXT = r"^(0|-?[1-9][0-9]{0,37})$"
@@ -64,7 +66,7 @@ def chosen(seen: Iterable[pa.DataType], *, known: pa.DataType | None) -> pa.Data
 
 def kinds_of_text(texts: pa.Array) -> set[pa.DataType]:
     """The types that the texts of a file's column are of, each text of the narrowest it has."""
-    rest = texts.drop_null()
+    rest = pc.unique(texts).drop_null()
     found: set[pa.DataType] = set()
     for pattern, kind in (
         (INTEGER_TEXT, pa.int64()),
@@ -182,17 +184,25 @@ def _kinds_that_fit(texts: pa.Array, kind: pa.DataType) -> set[pa.DataType]:
 
 def _parsed(texts: pa.Array, kind: pa.DataType) -> pa.Array:
     """Texts as what they say. All at once where all are plain numbers, else each distinct text once."""
-    pattern = INTEGER_TEXT if kind == pa.int64() else FRACTION_TEXT if kind == pa.float64() else None
-    if pattern and pc.all(pc.match_substring_regex(texts, pattern)).as_py():
-        try:
-            numbers = texts.cast(kind)
-        except pa.ArrowInvalid:  # one of them does not fit 64 bits
-            numbers = None
-        if numbers is not None and (kind == pa.int64() or pc.all(pc.is_finite(numbers)).as_py()):
-            return numbers
-    coded = texts.dictionary_encode()
-    values = pa.array([None if text is None else _parser(kind)(text) for text in coded.dictionary.to_pylist()], kind)
+    numbers = _numbers(texts, kind)
+    if numbers is not None:
+        return numbers
+    coded, parse = texts.dictionary_encode(), _parser(kind)
+    values = pa.array([None if text is None else parse(text) for text in coded.dictionary.to_pylist()], kind)
     return values.take(coded.indices)
+
+
+def _numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
+    """Texts as numbers where all of them are and all can be told back."""
+    pattern = {pa.int64(): INTEGER_TEXT, pa.float64(): NUMBER_TEXT}.get(kind)
+    if pattern is None or not pc.all(pc.match_substring_regex(texts, pattern)).as_py():
+        return None
+    try:
+        numbers = texts.cast(kind)
+    except pa.ArrowInvalid:  # one of them does not fit 64 bits
+        return None
+    largest = pc.max(pc.abs(numbers)).as_py() if kind == pa.float64() else 0
+    return None if largest is not None and largest >= EXACT_IN_DOUBLE_MAX else numbers
 
 
 def _parser(kind: pa.DataType) -> Callable[[str], Any]:

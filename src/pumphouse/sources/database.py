@@ -1,4 +1,4 @@
-"""Tables of a database, read-only. The Arrow batches as fetched are the raw form: each is stored before it is looked into.
+"""Tables of a database, read-only. The Arrow batches as fetched are the raw form: each is stored before it is read.
 
 How far a table was read is kept as the database wrote it, and compared by the database: `WHERE cursor >= ... ORDER BY
 cursor`. Rows without a cursor come every time; a key makes that harmless.

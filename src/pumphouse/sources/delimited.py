@@ -1,8 +1,8 @@
 """CSV and TSV with a header line, read by DuckDB.
 
 Before, the text is written out once as clean UTF-8: DuckDB reads half of a gzip that was cut off without a word, and
-takes a quoted last line without a line end for a broken one. A line with too many or too few cells is withheld, with its
-text and its number; an empty cell is null. Types are those that all of a column's cells are told back from.
+takes a quoted last line without a line end for a broken one. A line with too many or too few cells is withheld with its
+number and text; an empty cell is null. A column has the type from which all its cells can be told back.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> boo
         rows = engine.connection.execute(f"SELECT * FROM read_csv({literal(str(clean))}, {options})")
         for batch in rows.to_arrow_reader(BATCH_ROWS):
             spool.add_columns(batch_of_arrow(batch, asset=file.asset), raw=file.sha)
-            if spool.is_full:
-                break
+            if spool.is_full:  # DuckDB names the lines it refused at the end only
+                return True
     except duckdb.InvalidInputException as error:
         raise file.error(
             f"it can't be read as a delimited file: {str(error).splitlines()[0]}",
@@ -69,7 +69,7 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> boo
 
 
 def _clean(file: StoredFile, form: Delimited, clean: Path) -> str | None:
-    """Write the text as UTF-8, from its first line that is not blank to a line end; that first line, None without one."""
+    """Write the text as UTF-8, from the first line that is not blank to a line end. That first line, None without."""
     with opened(file, encoding=form.encoding) as text, clean.open("w", encoding="utf-8", newline="") as target:
         header = next((line for line in text if line.strip()), None)
         if header is None:

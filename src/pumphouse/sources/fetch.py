@@ -33,8 +33,6 @@ class Exchange:
     sha: str
     size_bytes: int
     status: int | None = None
-    url: str | None = None
-    """Where the answer came from in the end, after redirects."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -46,8 +44,15 @@ class Manifest:
     cursor: Any = None  # a number or text: where the visit began
     whole: bool
     """Whether the table's content was this and nothing before it."""
+    base: str = ""
+    """The address of the connection then: a source that has moved since is rebuilt as it was."""
     exchanges: tuple[Exchange, ...] = ()
     parts: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> list[tuple[str, str]]:
+        """What was asked below the base, and the bytes of each answer: equal where nothing changed."""
+        return [(exchange.address.removeprefix(self.base), exchange.sha) for exchange in self.exchanges]
 
 
 class Visit:
@@ -61,6 +66,7 @@ class Visit:
         self.cursor = cursor
         self.whole = whole
         self.recorded = recorded
+        self.base = recorded.manifest.base if recorded else ""
         self.exchanges: list[Exchange] = []
         self._blobs = blobs
         self._answers: dict[tuple[Method, str], deque[Exchange]] = {}
@@ -79,7 +85,6 @@ class Visit:
         body: bytes,
         *,
         status: int | None = None,
-        url: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> Exchange:
         """Store an answer's bytes and note the exchange."""
@@ -89,7 +94,6 @@ class Visit:
             sha=self._blobs.put(body),
             size_bytes=len(body),
             status=status,
-            url=url,
             headers=headers or {},
         )
         self.exchanges.append(exchange)
@@ -100,7 +104,7 @@ class Visit:
         self.exchanges.append(exchange)
 
     def recall(self, method: Method, address: str) -> Exchange:
-        """What was answered when this was asked, in the order it was asked; the last answer also stands for later asking.
+        """What was answered when this was asked, in the order of asking; the last answer stands for any later asking.
 
         Raises SourceError for what was never asked.
         """
@@ -188,14 +192,17 @@ def last_visit(history: tuple[Build, ...], blobs: Blobs) -> Recorded | None:
 
 
 def store(done: tuple[Visit, ...], blobs: Blobs, *, at: datetime) -> str:
-    """The name of the blob that lists what a build was made from: its live visit, or the recorded ones it was rebuilt from."""
+    """The blob that lists what a build was made from: its live visit, or the recorded ones it was rebuilt from."""
     parts = tuple(visit.recorded.sha for visit in done if visit.recorded)
-    if parts:
-        manifest = Manifest(at=at, whole=True, parts=parts)
-    else:
-        (visit,) = done
-        manifest = Manifest(at=visit.at, cursor=visit.cursor, whole=visit.whole, exchanges=tuple(visit.exchanges))
+    manifest = Manifest(at=at, whole=True, parts=parts) if parts else manifest_of(done[0])
     return blobs.put(msgspec.json.encode(manifest))
+
+
+def manifest_of(visit: Visit) -> Manifest:
+    """What is to be remembered of a live visit."""
+    return Manifest(
+        at=visit.at, cursor=visit.cursor, whole=visit.whole, base=visit.base, exchanges=tuple(visit.exchanges)
+    )
 
 
 def load(blobs: Blobs, sha: str) -> Manifest:

@@ -20,7 +20,7 @@ from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
 from pumphouse.sources.texts import StoredFile
-from pumphouse.sources.web import asking
+from pumphouse.sources.web import asking, get, is_web
 
 FILES_MAX = 100_000
 MODIFIED = "modified-ns"
@@ -38,7 +38,7 @@ def build(asset: Asset, context: Context) -> Built:
         if visit.recorded:
             for exchange in visit.recorded.manifest.exchanges:
                 visit.note(exchange)
-        elif is_address(spec.pattern):
+        elif is_web(spec.pattern):
             _download(asset, visit)
         else:
             _copy(asset, context, visit)
@@ -56,7 +56,7 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
     differs, at the bytes. An address can't be looked at without a fetch, so it counts as unchanged.
     """
     spec: Files = asset.spec
-    if is_address(spec.pattern):
+    if is_web(spec.pattern):
         return False
     last = last_visit(lake.history(asset.name), lake.blobs)
     if last is None:
@@ -69,11 +69,6 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
     if [name_in(folder, path) for path in paths] != list(known):
         return True
     return any(_is_other(path, exchange) for path, exchange in zip(paths, known.values(), strict=True))
-
-
-def is_address(pattern: str) -> bool:
-    """Whether a pattern is the address of one file on the web."""
-    return pattern.startswith(("http://", "https://"))
 
 
 def matching(asset: Asset, folder: Path) -> list[Path]:
@@ -164,7 +159,7 @@ def _by_name(last: Recorded) -> dict[str, Exchange]:
 def _download(asset: Asset, visit: Visit) -> None:
     address = asset.spec.pattern
     with asking(Connection(name=asset.name, url=address), visit) as asker:
-        answer = asker.get(address)
+        answer = get(asker, address)
     if answer.status >= 400:
         raise SourceError(f"{answer.url} answered {answer.status}", asset=asset.name, mend="Is the address right?")
 
@@ -209,5 +204,5 @@ def _reader(asset: Asset, name: str, form: FixedWidth | Delimited | None) -> Rea
         f"{name}: its ending does not say what is in it",
         asset=asset.name,
         place=asset.place,
-        mend="Say it: format=ph.csv(...) or ph.fixed_width(...). Endings that do are csv, tsv, json, jsonl and parquet, also with .gz.",
+        mend="Say it with format=ph.csv(...) or ph.fixed_width(...), or end it in csv, tsv, json, jsonl or parquet.",
     )

@@ -70,7 +70,9 @@ def _pattern(form: FixedWidth, file: StoredFile) -> str:
         if isinstance(cut, int) and 0 < cut <= WIDTH_MAX:
             # The end of a line is trimmed, so its last column may be shorter.
             least = 1 if place == len(form.columns) - 1 else cut
-            pieces.append(f"(?P<c{place}>" + (rf"\s.{{{least - 1},{cut - 1}}})" if after_form else f".{{{least},{cut}}})"))
+            pieces.append(
+                f"(?P<c{place}>" + (rf"\s.{{{least - 1},{cut - 1}}})" if after_form else f".{{{least},{cut}}})")
+            )
             after_form = False
         elif isinstance(cut, str) and cut in FORMS:
             pieces.append((r"\s+" if after_form else r"\s*") + rf"(?P<c{place}>\S+)")

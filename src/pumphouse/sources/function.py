@@ -24,7 +24,7 @@ from pumphouse.sources.web import asking
 def build(asset: Asset, context: Context) -> Built:
     """The rows that the function yields become the table.
 
-    A function that asks for `ph.Http` is run again over the stored answers to rebuild its table. What any other function
+    A function that asks for `ph.Http` runs again over the stored answers to rebuild its table. What any other function
     yields is its raw form: it is stored before it is looked at, and a rebuild reads it without running the function.
     """
     spec: FunctionSource = asset.spec

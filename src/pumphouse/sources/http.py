@@ -12,7 +12,7 @@ import msgspec
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
 from pumphouse.sources.rows import as_text
-from pumphouse.sources.web import Answer, Asker, SignIn, address_of, joined
+from pumphouse.sources.web import Answer, Asker, SignIn, address_of, get, joined
 
 PAGES_MAX = 10_000
 SAID_CHARACTERS_MAX = 200
@@ -35,7 +35,7 @@ class CursorValue:
 
 
 class HttpConnection:
-    """The connection of a source, as `declare.services.Http` says. `asker` is the web, or the answers of an earlier visit."""
+    """The connection of a source, as `declare.services.Http` says. `asker` is the web, or the answers of a visit."""
 
     def __init__(self, connection: Connection, asker: Asker, *, asset: str) -> None:
         self._connection = connection
@@ -45,17 +45,18 @@ class HttpConnection:
 
     def get(self, path: str, *, params: Mapping[str, object] | None = None) -> Any:
         """The JSON value of one answer. Raises SourceError naming the address, the status and what was tried."""
-        return self._ask(_with_parameters(address_of(self._connection, path), params))[1]
+        return self._ask(_with_parameters(address_of(self._asker.base, path), params))[1]
 
     def pages(
         self, path: str, *, params: Mapping[str, object] | None = None, records: str = "data", next_page: str = "next"
     ) -> Iterator[list[dict[str, Any]]]:
         """The records of each page until there is no next one.
 
-        `records` names an answer's field of rows, `next_page` that of the next page's address, which may be relative; an
-        answer that is a list is a page of its own. Raises SourceError where a page comes twice or after PAGES_MAX pages.
+        `records` names an answer's field of rows, `next_page` that of the next page's address, which may be relative.
+        An answer that is a list is a page of its own. Raises SourceError where a page comes twice, after PAGES_MAX
+        pages, and where an answer is refused or no such JSON.
         """
-        address = _with_parameters(address_of(self._connection, path), params)
+        address = _with_parameters(address_of(self._asker.base, path), params)
         asked: set[str] = set()
         seen: set[bytes] = set()
         while address not in asked:
@@ -103,7 +104,7 @@ class HttpConnection:
         return rows, following
 
     def _ask(self, address: str) -> tuple[Answer, Any]:
-        answer = self._asker.get(address)
+        answer = get(self._asker, address)
         if answer.status >= 400:
             sign_in = answer.status in (401, 403)
             raise self._error(

@@ -108,8 +108,7 @@ def _has_same_answers(landing: _Landing) -> bool:
         return False
     lake = landing.context.lake
     last = fetch.last_visit(lake.history(landing.asset.name), lake.blobs)
-    now = [(exchange.address, exchange.sha) for exchange in landing.visits[0].exchanges]
-    return last is not None and [(exchange.address, exchange.sha) for exchange in last.manifest.exchanges] == now
+    return last is not None and last.manifest.answers == fetch.manifest_of(landing.visits[0]).answers
 
 
 def _land(landing: _Landing, spool: Spool) -> Built:
@@ -182,7 +181,7 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
         for name, seen in spool.kinds.items()
     }
     missing = {name: kind for name, kind in known.items() if name not in kinds}
-    # Rows that are dicts leave out what is null. But where a column went and another came, it may be a rename: the lake asks.
+    # Rows that are dicts leave out what is null. But one column gone and another come may be a rename: the lake asks.
     if not spool.has_every_column and not kinds.keys() - known.keys():
         kinds |= missing
     return Shape(
@@ -209,7 +208,7 @@ def _declared(landing: _Landing) -> dict[str, str]:
 
 
 def _stage(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
-    """Files of the rows for the table in the lake's data path, and how many rows were merged into others of their key."""
+    """Files of the table's new rows in the lake's data path, and how many were merged into others of their key."""
     lake, key, schema = landing.context.lake, landing.asset.common.key, shaping.shape.schema
     if not key:
         plain = pa.schema([field for field in schema if field.name != ORDER])

@@ -1,4 +1,4 @@
-"""Rows that came, compared with each other and with those that are there. DuckDB does it, on files, in bounded memory."""
+"""Rows that came, compared with each other and with those that are there: by DuckDB, on files, in bounded memory."""
 
 from __future__ import annotations
 

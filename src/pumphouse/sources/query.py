@@ -14,7 +14,7 @@ from pumphouse.sources.rows import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """A table from where its cursor stood, in the order of the cursor, else of the key, so that it is the same each time."""
+    """A table from where its cursor stood, in the order of the cursor, else of the key: the same each time."""
 
     asset: str
     table: str

@@ -58,7 +58,7 @@ def robots_of(answer: Answer, *, asset: str) -> Robots:
     robots = Robots(text=text, parsed=Protego.parse(text))
     if robots.pause_s > PAUSE_S_MAX:
         raise SourceError(
-            f"{answer.url} asks for {robots.pause_s:,.0f} s between two pages; more than {PAUSE_S_MAX:.0f} s is not waited",
+            f"{answer.url} asks for {robots.pause_s:,.0f} s between two pages, and {PAUSE_S_MAX:.0f} s is the most",
             asset=asset,
             mend="Ask the site for another way to its data.",
         )

@@ -40,7 +40,7 @@ def batch_of(rows: Sequence[Mapping[str, Any]], *, asset: str) -> Batch:
 
 
 def batch_of_arrow(batch: pa.RecordBatch, *, asset: str) -> Batch:
-    """The columns of an Arrow batch, nested ones as JSON text, times in microseconds and in UTC where they have a zone."""
+    """The columns of an Arrow batch: nested ones as JSON text, times in microseconds, in UTC where they have a zone."""
     refuse_names(batch.schema.names, asset=asset)
     batch_columns: Batch = {}
     for field, values in zip(batch.schema, batch.columns, strict=True):
@@ -110,7 +110,7 @@ def as_text(value: Any) -> str:
             return value.isoformat()
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()
-    except (OverflowError, UnicodeEncodeError):  # an integer beyond 64 bits, half a character
+    except UnicodeEncodeError:  # half a character
         return json.dumps(value, default=str)
 
 
@@ -147,7 +147,7 @@ def require_names(needed: Mapping[str, str], present: Iterable[str], *, asset: s
     for name, purpose in needed.items():
         if name not in known:
             raise SourceError(
-                f"'{asset}' declares {purpose} '{name}', and nothing that was gathered has such a column; it has {', '.join(known)}",
+                f"'{asset}' declares {purpose} '{name}', which nothing that was gathered has; it has {', '.join(known)}",
                 asset=asset,
                 mend=did_you_mean(name, known) or None,
             )

@@ -76,7 +76,7 @@ class Shaping:
                 self.dropped += pc.sum(pc.and_(kept, pc.invert(later))).as_py() or 0
                 kept = pc.and_(kept, later)
         self._quarantine(spooled, original, cells, kept)
-        loaded = pa.array([spooled.visit.at] * length, columns.MOMENT)
+        loaded = pa.repeat(pa.scalar(spooled.visit.at, columns.MOMENT), length)
         own = [loaded, came[RAW].values.cast(pa.string()), self._known_at(cells, loaded)]
         order = pa.array(range(self._rows, self._rows + length), pa.int64())
         self._rows += length
@@ -84,7 +84,7 @@ class Shaping:
 
     def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array]) -> pa.Array:
         """Which rows go in; the others are in the ledger, whole."""
-        kept = pa.array([True] * len(spooled.columns[RAW].values))
+        kept = pa.repeat(pa.scalar(True), len(spooled.columns[RAW].values))  # noqa: FBT003 (a value, not a switch)
         for name, what in self.shape.needed.items():
             there = pc.is_valid(cells[name])
             for at in pc.indices_nonzero(pc.and_(kept, pc.invert(there))).to_pylist():
@@ -138,7 +138,7 @@ class Shaping:
         start = columns.fit(pa.array([cursor]), cells.type)[0]
         if not start.is_valid:
             raise SourceError(
-                f"cursor '{self.shape.cursor}' stood at {cursor!r}, and now its column holds {columns.said(cells.type)}",
+                f"cursor '{self.shape.cursor}' stood at {cursor!r}, and its column is now {columns.said(cells.type)}",
                 asset=self.shape.asset,
                 mend=f"Read it from the start: pumphouse run {self.shape.asset} --refetch",
             )

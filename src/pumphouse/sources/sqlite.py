@@ -1,4 +1,4 @@
-"""SQLite, read-only, by Python's own sqlite3. Its columns may hold anything; what is not of a column's type is withheld."""
+"""SQLite, read-only, by Python's own sqlite3. A column may hold anything, whatever type it was declared with."""
 
 from __future__ import annotations
 

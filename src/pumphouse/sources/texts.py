@@ -35,7 +35,7 @@ class StoredFile:
 
 @contextmanager
 def opened(file: StoredFile, *, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]:
-    """The file's text, line ends as they are. Reading it raises SourceError where it is damaged or not in this encoding."""
+    """The file's text, line ends as they are. Reading raises SourceError where it is damaged or of another encoding."""
     try:
         # Text in UTF-8 may begin with a mark that says so, which is no text.
         known = codecs.lookup(encoding).name
@@ -87,7 +87,7 @@ def _not_in(file: StoredFile, encoding: str) -> SourceError:
                 likely = "utf-16" if start in _UTF16 else "cp1252"
                 return file.error(
                     f"it is not {encoding}: byte {byte:,} (0x{value:02x}), in line {line:,}",
-                    mend=f'Where it is another encoding, say which: format=ph.csv(encoding="{likely}"), or save it as UTF-8.',
+                    mend=f'Say which encoding it is: format=ph.csv(encoding="{likely}"), or save it as UTF-8.',
                 )
             offset += len(chunk)
             assert chunk  # strict decoding failed before, so it fails again

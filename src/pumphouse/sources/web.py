@@ -1,6 +1,6 @@
 """Asking for an address: the live web with its retries and limits, or the stored answers of an earlier visit.
 
-Only declared hosts are ever asked: that of the connection's url, and those in its `hosts`. Whoever writes pumphouse.toml
+Only declared hosts are asked: that of the connection's url, and those in its `hosts`. Whoever writes pumphouse.toml
 thereby allows them, private addresses too; nothing that a page or an API says (a link, a redirect) leads elsewhere.
 """
 
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urldefrag, urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit, urlunsplit
 
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.context import Connection
@@ -34,38 +35,66 @@ WAIT_S_MAX = 30.0
 CONNECT_S_MAX = 10.0
 SILENCE_S_MAX = 60.0
 """How long a server may say nothing in the middle of an answer."""
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECTS_MAX = 5
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same question may get an answer."""
-KEPT_HEADERS = ("content-type", "etag", "last-modified")
+KEPT_HEADERS = ("content-type", "etag", "last-modified", "location")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer whose bytes are stored. `status` is never one of PASSING, nor a redirect."""
+    """An answer whose bytes are stored. `status` is never one of PASSING."""
 
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def leads_to(self) -> str | None:
+        """The address that a redirect names; None for any other answer, nothing for a redirect to none."""
+        return joined(self.url, self.headers.get("location", "")) if self.status in REDIRECTS else None
+
 
 class Asker(Protocol):
     """Answers a GET of an address: `Live` from the web, `Stored` from an earlier visit."""
 
-    def get(self, address: str) -> Answer: ...
+    asset: str
+    base: str
+    """The address of the connection, without sign-in."""
+
+    def ask(self, address: str, *, named_by: str | None = None) -> Answer:
+        """One answer, which may be a redirect. `named_by` is the page or answer that leads there."""
+        ...
 
     def close(self) -> None: ...
+
+
+def get(asker: Asker, address: str) -> Answer:
+    """The answer after redirects. Raises SourceError where they lead to a host that is not declared, or have no end."""
+    answer = asker.ask(address)
+    for _ in range(REDIRECTS_MAX):
+        if answer.leads_to is None:
+            return answer
+        answer = asker.ask(answer.leads_to, named_by=answer.url)
+    raise SourceError(
+        f"{address} redirects more than {REDIRECTS_MAX} times",
+        asset=asker.asset,
+        mend="Ask for the address it should lead to.",
+    )
 
 
 class Stored:
     """Answers as they were when a visit was recorded. Nobody is asked."""
 
     def __init__(self, visit: Visit) -> None:
+        self.asset = visit.asset
+        self.base = visit.base
         self._visit = visit
 
-    def get(self, address: str) -> Answer:
+    def ask(self, address: str, *, named_by: str | None = None) -> Answer:
         """What this address answered. Raises SourceError where it was never asked."""
         exchange = self._visit.recall("GET", address)
         return _answer(exchange, self._visit.body(exchange))
@@ -78,44 +107,34 @@ class Live:
     """The web, as one connection of the project may see it. Every answer is stored before anybody looks into it."""
 
     def __init__(self, connection: Connection, visit: Visit) -> None:
+        self.asset = visit.asset
+        self.base = visit.base = base_of(connection)
         self._visit = visit
         self._connection = connection
         self._tries_max = int(connection.options.get("tries", TRIES_MAX))
-        self._hosts = frozenset({host_of(connection.url), *connection.options.get("hosts", ())})
+        self._hosts = frozenset({host_of(self.base), *connection.options.get("hosts", ())})
         self._signed = SignIn(connection)
         self._client = _client(self._signed)
 
-    def get(self, address: str) -> Answer:
-        """The answer, after redirects and retries. Raises SourceError naming the address and what was tried."""
-        status, url, headers, body = self._through_redirects(address)
+    def ask(self, address: str, *, named_by: str | None = None) -> Answer:
+        """The answer, after retries. Raises SourceError naming the address and what was tried."""
+        url = self._signed.secured(address)
+        self._refuse_undeclared(url, named_by=named_by)
+        status, headers, body = self._with_patience(url)
         kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
-        exchange = self._visit.keep("GET", address, body, status=status, url=url, headers=kept)
-        return _answer(exchange, body)
+        return _answer(self._visit.keep("GET", address, body, status=status, headers=kept), body)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _through_redirects(self, address: str) -> tuple[int, str, Mapping[str, str], bytes]:
-        url = address
-        for _ in range(REDIRECTS_MAX + 1):
-            url = self._signed.secured(url)
-            self._refuse_undeclared(url, asked=address)
-            status, headers, body = self._with_patience(url)
-            if status not in (301, 302, 303, 307, 308) or "location" not in headers:
-                return status, url, headers, body
-            url = joined(url, headers["location"])
-        raise self._error(
-            f"{address} redirects more than {REDIRECTS_MAX} times", mend="Ask for the address it should lead to."
-        )
-
-    def _refuse_undeclared(self, url: str, *, asked: str) -> None:
+    def _refuse_undeclared(self, url: str, *, named_by: str | None) -> None:
         host = host_of(url)
-        if url.startswith(("http://", "https://")) and host in self._hosts:
+        if is_web(url) and host in self._hosts:
             return
-        came = f"{asked} leads to {url}" if url != asked else url
+        came = f"{named_by} leads to '{url}'" if named_by else f"'{url}'"
         mend = f'Where it should be read too, add it to the connection: hosts = ["{host}"].'
-        if not host or not url.startswith(("http://", "https://")):
+        if not host or not is_web(url):
             mend = "Only addresses of http and https are read."
         elif is_private(host):
             mend = "It is a private address, so it is only read where pumphouse.toml names it."
@@ -132,9 +151,7 @@ class Live:
                 return False
             if error.retry_after_s is None:
                 return True
-            return (
-                error.retry_after_s if time.monotonic() - began + error.retry_after_s < TRYING_S_MAX else False
-            )
+            return error.retry_after_s if time.monotonic() - began + error.retry_after_s < TRYING_S_MAX else False
 
         try:
             for attempt in stamina.retry_context(
@@ -150,10 +167,8 @@ class Live:
                     return self._once(url, deadline=began + TRYING_S_MAX)
         except _Passing as error:
             asked_for = f", and asks to wait {error.retry_after_s:,.0f} s" if error.retry_after_s else ""
-            raise self._error(
-                f"{url} {error}{asked_for}; tried {tries} time{'s' if tries != 1 else ''} in {time.monotonic() - began:.1f} s",
-                mend=error.mend,
-            ) from None
+            tried = f"tried {tries} time{'s' if tries != 1 else ''} in {time.monotonic() - began:.1f} s"
+            raise self._error(f"{url} {error}{asked_for}; {tried}", mend=error.mend) from None
         raise AssertionError("retry_context returns or raises")
 
     def _once(self, url: str, *, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
@@ -220,26 +235,25 @@ class SignIn:
         self._origin = f"{parts.scheme}://{host_of(connection.url)}"
         auth: dict[str, Any] = dict(connection.options.get("auth") or {})
         if not auth and parts.username:
-            auth = {"user": parts.username, "password": parts.password or ""}
+            auth = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
         self._headers: dict[str, str] = {}
-        self._parameter: tuple[str, str] | None = None
-        self._secrets = tuple(str(auth[name]) for name in ("bearer", "password", "value") if auth.get(name))
+        self._parameters: dict[str, str] = {}
         match auth:
-            case {} if not auth:
-                return
             case {"bearer": str(token)} if len(auth) == 1:
                 self._headers["Authorization"] = f"Bearer {token}"
             case {"user": str(user), "password": str(password)} if len(auth) == 2:
-                self._headers["Authorization"] = _basic(user, password)
+                self._headers["Authorization"] = f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
             case {"header": str(name), "value": str(value)} if len(auth) == 2:
                 self._headers[name] = value
             case {"query": str(name), "value": str(value)} if len(auth) == 2:
-                self._parameter = (name, value)
-            case _:
+                self._parameters[name] = value
+            case _ if auth:
                 raise ConfigError(
-                    f"connection '{connection.name}' has an auth with {', '.join(sorted(auth))}, which is none that is known",
-                    mend="auth is {bearer = ..}, {user = .., password = ..}, {header = .., value = ..} or {query = .., value = ..}.",
+                    f"connection '{connection.name}' has an auth with {', '.join(sorted(auth))}: none that is known",
+                    mend="It has bearer; or user and password; or header and value; or query and value.",
                 )
+        given = [str(auth[name]) for name in ("bearer", "password", "value") if auth.get(name)]
+        self._secrets = (*given, *map(quote, given), *(value.split()[-1] for value in self._headers.values()))
 
     def sign(self, request: httpx.Request) -> None:
         """Add what signs in, where the request goes to the connection's own host, as its url names it."""
@@ -248,8 +262,7 @@ class SignIn:
         if f"{request.url.scheme}://{host_of(str(request.url))}" != self._origin:
             return
         request.headers.update(self._headers)
-        if self._parameter:
-            request.url = httpx.URL(request.url).copy_merge_params(dict([self._parameter]))
+        request.url = httpx.URL(request.url).copy_merge_params(self._parameters)
 
     def secured(self, url: str) -> str:
         """The address by https where the connection is: a server behind a proxy often names its own pages by http."""
@@ -304,22 +317,28 @@ def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
         asker.close()
 
 
-def address_of(connection: Connection, path: str) -> str:
-    """The address of a path of the connection: its url, then the path. An address stays what it is."""
-    if urlsplit(path).scheme in ("http", "https"):
+def address_of(base: str, path: str) -> str:
+    """The address of a path below a base: `/orders` is the base, then `/orders`. An address stays what it is."""
+    if is_web(path):
         return path
-    base = bare(connection.url)
     return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
 
 
-def bare(url: str) -> str:
-    """The address without a name and password in it, and without a fragment."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+def base_of(connection: Connection) -> str:
+    """The connection's address without a name and password in it, and without a fragment. Raises ConfigError."""
+    url = connection.url
+    host = host_of(url)
+    if not is_web(url) or not host:
         raise ConfigError(
-            f"'{parts.scheme}://{parts.hostname or ''}' is no web address", mend='url is "https://host/path".'
+            f"connection '{connection.name}' has no web address", mend='Its url is like "https://host/path".'
         )
-    return urlunsplit((parts.scheme, host_of(url), parts.path, parts.query, ""))
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+
+
+def is_web(url: str) -> bool:
+    """Whether a text begins as an address of http or https."""
+    return url.startswith(("http://", "https://"))
 
 
 def joined(base: str, link: str) -> str:
@@ -342,7 +361,7 @@ def host_of(url: str) -> str:
 
 
 def is_private(host: str) -> bool:
-    """Whether a host (its port apart) is a numeric address that is not public: private, loopback, link-local, reserved."""
+    """Whether a host is a numeric address that is not public: private, loopback, link-local, reserved."""
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
     try:
         return not ipaddress.ip_address(name).is_global
@@ -351,15 +370,7 @@ def is_private(host: str) -> bool:
 
 
 def _answer(exchange: Exchange, body: bytes) -> Answer:
-    return Answer(
-        url=exchange.url or exchange.address, status=exchange.status or 200, headers=exchange.headers, body=body
-    )
-
-
-def _basic(user: str, password: str) -> str:
-    from base64 import b64encode
-
-    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+    return Answer(url=exchange.address, status=exchange.status or 200, headers=exchange.headers, body=body)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

@@ -15,12 +15,12 @@ import pyarrow as pa
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.sources import Website
 from pumphouse.errors import MissingExtra, SourceError
-from pumphouse.lake.context import Built, Connection, Context
+from pumphouse.lake.context import Built, Context
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.landing import gather
 from pumphouse.sources.robots import Robots, robots_of
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.web import Answer, Asker, address_of, asking, host_of, joined
+from pumphouse.sources.web import Answer, Asker, address_of, asking, get, host_of, is_web, joined
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
@@ -40,7 +40,7 @@ def build(asset: Asset, context: Context) -> Built:
     def read(visit: Visit, spool: Spool) -> None:
         spool.declare(dict.fromkeys([name for name, _ in spec.item], pa.string()))
         with asking(connection, visit) as asker:
-            walk = Walk(asset.name, spec, connection, asker, waits=visit.recorded is None)
+            walk = Walk(asset.name, spec, asker, waits=visit.recorded is None)
             for page in walk.pages():
                 if row := page.item(spec.item):
                     spool.add_rows([row], raw=visit.latest)
@@ -89,51 +89,48 @@ class Page:
 class Walk:
     """A walk over one site, one page at a time."""
 
-    def __init__(self, asset: str, spec: Website, connection: Connection, asker: Asker, *, waits: bool) -> None:
+    def __init__(self, asset: str, spec: Website, asker: Asker, *, waits: bool) -> None:
         self._asset = asset
         self._spec = spec
-        self._connection = connection
         self._asker = asker
         self._waits = waits
+        self._start = address_of(asker.base, spec.start)
+        self._waiting: deque[tuple[str, str]] = deque()
+        self._seen: set[str] = set()
         self._read = 0
         self._gone = 0
+        self._moved = 0
         self._forbidden = 0
         self._unclean: list[str] = []
 
     def pages(self) -> Iterator[Page]:
-        """The pages that can be reached, nearest first. Raises SourceError where one can't be read: a partial walk is none."""
-        start = address_of(self._connection, self._spec.start)
-        host = host_of(start)
-        robots = robots_of(self._asker.get(urljoin(start, "/robots.txt")), asset=self._asset)
-        if not robots.allows(start):
+        """The pages that can be reached, nearest first. Raises SourceError where one fails: a partial walk is none."""
+        robots = robots_of(get(self._asker, urljoin(self._start, "/robots.txt")), asset=self._asset)
+        if not robots.allows(self._start):
             raise self._error(
-                f"robots.txt forbids {start}: '{robots.rule_against(start)}'",
+                f"robots.txt forbids {self._start}: '{robots.rule_against(self._start)}'",
                 mend="Ask the site's owner, or start at a page that may be read.",
             )
-        waiting, seen = deque([start]), {start}
-        while waiting:
-            url = waiting.popleft()
+        self._follow(self._start, robots, named_by=self._start)
+        while self._waiting:
+            url, named_by = self._waiting.popleft()
             if self._read == self._spec.pages_max:
                 raise self._error(
-                    f"{start} leads to more than {self._spec.pages_max:,} pages",
+                    f"{self._start} leads to more than {self._spec.pages_max:,} pages",
                     mend="Raise pages_max, or follow fewer links.",
                 )
-            answer = self._ask(url, is_start=url == start, robots=robots)
+            if self._waits and self._read:
+                time.sleep(robots.pause_s)
             self._read += 1
-            if answer is None:
-                continue
-            page = page_of(answer)
-            if not page.is_clean:
-                self._unclean.append(page.url)
-            yield page
-            for link in page.links(self._spec.follow):
-                if link in seen or not link.startswith(("http://", "https://")) or host_of(link) != host:
-                    continue
-                seen.add(link)
-                if robots.allows(link):
-                    waiting.append(link)
-                else:
-                    self._forbidden += 1
+            answer = self._asker.ask(url, named_by=named_by)
+            if answer.leads_to is not None:
+                self._follow_redirect(answer, robots)
+            elif self._is_page(answer):
+                page = page_of(answer)
+                self._unclean += [] if page.is_clean else [page.url]
+                yield page
+                for link in page.links(self._spec.follow):
+                    self._follow(link, robots, named_by=url)
 
     def found_nothing(self) -> SourceError:
         """What to say where no page has an item."""
@@ -145,32 +142,47 @@ class Walk:
 
     def warnings(self) -> list[str]:
         """What was left out, and what could not be read for sure."""
-        said = []
-        if self._forbidden:
-            said.append(f"{self._forbidden:,} links were not followed: robots.txt forbids them")
-        if self._gone:
-            said.append(f"{self._gone:,} links lead to pages that are gone")
-        if self._unclean:
-            said.append(
-                f"{len(self._unclean):,} pages are not in the encoding they claim, {self._unclean[0]} is the first"
-            )
-        return said
+        counted = {
+            "links not followed, since robots.txt forbids it": self._forbidden,
+            "links to pages that are gone": self._gone,
+            "links to pages that have moved to another site": self._moved,
+            f"pages not in the encoding they claim, first {''.join(self._unclean[:1])}": len(self._unclean),
+        }
+        return [f"{what}: {count:,}" for what, count in counted.items() if count]
 
-    def _ask(self, url: str, *, is_start: bool, robots: Robots) -> Answer | None:
-        """The answer, if it is a page."""
-        if self._waits and robots.pause_s:
-            time.sleep(robots.pause_s)
-        answer = self._asker.get(url)
-        if answer.status in GONE and not is_start:
+    def _follow(self, link: str, robots: Robots, *, named_by: str) -> None:
+        """Walk there later, if it is a page of this site, not seen and not forbidden."""
+        if link in self._seen or not is_web(link) or host_of(link) != host_of(self._start):
+            return
+        self._seen.add(link)
+        if robots.allows(link):
+            self._waiting.append((link, named_by))
+        else:
+            self._forbidden += 1
+
+    def _follow_redirect(self, answer: Answer, robots: Robots) -> None:
+        """A redirect is a link like any other: robots.txt may forbid where it leads, and it may lead away."""
+        assert answer.leads_to is not None  # the caller has looked
+        if host_of(answer.leads_to) == host_of(self._start):
+            self._follow(answer.leads_to, robots, named_by=answer.url)
+        elif answer.url == self._start:
+            raise self._error(
+                f"{self._start} leads to another site: '{answer.leads_to}'",
+                mend="Where that is the right one, name it as the connection's url.",
+            )
+        else:
+            self._moved += 1
+
+    def _is_page(self, answer: Answer) -> bool:
+        if answer.status in GONE and answer.url != self._start:
             self._gone += 1
-            return None
+            return False
         if answer.status >= 400:
             raise self._error(
-                f"{url} answered {answer.status}; without it the walk would be partial",
+                f"{answer.url} answered {answer.status}; without it the walk would be partial",
                 mend="Is the address right, and may everybody read it?",
             )
-        kind = answer.headers.get("content-type", PAGE_TYPES[0]).split(";")[0].strip().lower()
-        return answer if kind in PAGE_TYPES else None
+        return answer.headers.get("content-type", PAGE_TYPES[0]).split(";")[0].strip().lower() in PAGE_TYPES
 
     def _error(self, what: str, *, mend: str) -> SourceError:
         return SourceError(what, asset=self._asset, mend=mend)
