@@ -1,0 +1,352 @@
+# ruff: noqa: INP001  # a script beside the pages that it makes, no package
+"""Makes the pages of this folder from the code: `python docs/reference/make.py`.
+
+`cli.md` is made by the command line itself: `python -m pumphouse.cli.reference`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pumphouse
+from pumphouse import cleaning, errors
+from pumphouse.errors import PumphouseError
+from pumphouse.experiments.verdicts import Verdict
+from pumphouse.graph.headers import KEYS
+from pumphouse.graph.plan import Plan, PlannedBuild
+from pumphouse.indexes.queries import QueryError
+from pumphouse.indexes.searching import Found, Hit
+from pumphouse.lake.builds import Build, Counts
+from pumphouse.models.judgement import Judgement, VersionJudgement
+from pumphouse.models.online import RequestRefused
+from pumphouse.models.predictions import Prediction
+from pumphouse.project.project import Project
+from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.running import Report, Result
+
+FOLDER = Path(__file__).resolve().parent
+SIGNATURE_WIDTH_MAX = 100
+
+NAMES = {
+    "Gathering": ("source", "files", "fixed_width", "csv", "database", "website", "survey"),
+    "Tables, and what must hold of them": ("table", "check"),
+    "Facts about an asset": ("search", "deliver", "bet"),
+    "Models and experiments": ("model", "rollout", "scores", "experiment", "mean"),
+    "What a function may ask for": ("Http", "Cursor", "TrainingSet"),
+    "Using a project": ("open", "Project"),
+    "What goes wrong": ("PumphouseError",),
+}
+"""Every name of `pumphouse`, in the order of the page."""
+
+RETURNED = (
+    Plan, PlannedBuild, Report, Result, Counts, Build, Prediction, Judgement, VersionJudgement, Found, Hit, Verdict,
+    Reader,
+)  # fmt: skip
+"""What methods of a project give back, besides Rows."""
+
+HEADER_FORMS = {
+    "text": "text",
+    "names": "a name, or a list of names",
+    "count": "a whole number from 0 up",
+    "seconds": "a number above 0",
+    "slice": "`COLUMN by hour`, `day`, `week` or `month`",
+    "time": "`event`, `known` or both, each a column",
+    "matures": "a number of `minutes`, `hours`, `days`, `weeks`, `months` or `years`",
+}
+HEADER_KEYS = {
+    "key": ("The columns by which a row is known: no two rows may have the same.", 'key = "order_id"'),
+    "slice": (
+        "Build it part by part, only those parts whose input changed; in the project's time zone.",
+        'slice = "paid_at by day"',
+    ),
+    "lookback": ("How many earlier slices of its input one slice reads; without it none.", "lookback = 7"),
+    "doc": ("What it is; of a table, what a row is, and in which units.", 'doc = "One row per order; USD."'),
+    "time": (
+        "The columns of when a row's event happened, and, where that is not derived, of when it was known.",
+        'time = { event = "paid_on" }',
+    ),
+    "reads": ("The tables it reads, where its SQL is more than the parser can read.", 'reads = ["orders"]'),
+    "every": ("A schedule of its own: `1h`, `day at 02:00`, `mon 07:00 Europe/Berlin`, or cron.", 'every = "1h"'),
+    "owner": ("Who answers questions about it.", 'owner = "ann"'),
+    "required": ("Columns without which a row is withheld: it goes to quarantine whole.", 'required = ["customer_id"]'),
+    "timeout_s": ("How many seconds a build may take.", "timeout_s = 600"),
+    "retries": ("How often a build that failed is tried again in the same run; without it never.", "retries = 2"),
+    "entity": ("The columns that say whom a row is about.", 'entity = "customer_id"'),
+    "matures": (
+        "How long after `as_of` the outcome is certain. A moment of which so much has not passed is left out.",
+        'matures = "90 days"',
+    ),
+    "title": ("The page's title; without it the first heading, or else the file's name.", 'title = "Weekly sales"'),
+}
+"""What each key of a header means, with an example of it."""
+HEADER_KINDS = {
+    "sql": ("A table: a `.sql` file", "It needs no `kind`."),
+    "feature": ("A feature: a `.sql` file over `moments`", 'It says `kind = "feature"`, and needs `entity`.'),
+    "label": (
+        "A label: a `.sql` file",
+        'It says `kind = "label"`, and needs `entity` and `matures`. Without `key` its key is the entity and `as_of`.',
+    ),
+    "report": ("A report: a `.md` file", "It needs no `kind`. A `.md` file without a header is no report."),
+}
+
+SETTINGS_EXAMPLE = """\
+name = "shop"                       # what pages and messages call the project; without it the folder's name
+lake = "lake/"                      # where rows are kept, relative to the project; without it lake/
+catalogue = "secret:SHOP_CATALOGUE" # the lake's metadata, a postgresql:// address; without it a file in the lake
+zone = "Europe/Berlin"              # whose days and hours count; without it UTC
+
+[engine]
+kind = "duckdb"                     # or "spark"
+url = "sc://spark.example:15002"    # of a Spark Connect server; without it Sail, in this process
+memory = "8GB"                      # what DuckDB may take; without it most of the machine's
+threads = 4                         # how many of the machine's cores it may use; without it all
+workers = 2                         # builds at once
+worker_memory = "4GB"               # what one process with code of the project may take; without it no limit
+
+[settings]                          # values for $name in SQL, and for keyword-only parameters in Python
+cohort_end = 1997-04-01
+
+[connections.shop_api]              # an outside system, by the name that the project's code uses
+url = "https://shop.example/api"    # https://, postgresql://, or sqlite:///FILE
+auth = { bearer = "secret:SHOP_API" }
+hosts = ["cdn.shop.example"]        # other hosts that its answers may lead to
+tries = 5                           # how often to ask before giving up
+
+[connections.shop_db]
+url = "postgresql://db.example/shop"
+user = "reader"
+password = "secret:SHOP_DB"
+
+[failures]                          # who is told, once, that something failed
+command = "logger -t shop"          # gets the text on its standard input
+webhook = "https://chat.example/hook"
+mail = "data@shop.example"
+server = "localhost:25"             # that sends the mail
+
+[people]                            # nothing reads this table yet
+
+[env.dev]                           # another environment: pumphouse --env dev, ph.open(..., env="dev")
+lake = "dev-lake/"
+catalogue = "secret:DEV_CATALOGUE"
+inputs_from = "prod"                # what dev has not built is read from there, read only and pinned
+[env.dev.engine]
+workers = 1
+[env.dev.settings]
+cohort_end = 1997-02-01
+[env.dev.connections.shop_api]
+url = "http://127.0.0.1:8000/api"
+"""
+SETTINGS = f"""\
+`pumphouse.toml` says where things are. What they mean is in the `.py`, `.sql` and `.md` files beside it. All of it may
+be left out; this one has everything:
+
+```toml
+{SETTINGS_EXAMPLE}```
+
+A setting that means nothing is refused, with the nearest one. An environment changes what it names, and has the rest
+from the lines outside any `[env.NAME]`, which are the environment `prod`.
+
+## Signing in to a web address
+
+`auth` of a connection is one of `{{ bearer = TOKEN }}`, `{{ user = NAME, password = P }}`,
+`{{ header = NAME, value = V }}` and `{{ query = NAME, value = V }}`. Only the connection's own host gets it.
+
+## Secrets
+
+`"secret:NAME"` is looked up when it is needed, first in the environment variable NAME, then in `secrets.toml` in the
+project's folder (keep that out of version control). It is never printed or stored.
+
+## The environment
+
+| variable | what it says |
+|---|---|
+| `PUMPHOUSE_ACTOR` | under which name you run and read; without it your user name |
+| `XDG_CACHE_HOME` | where DuckDB's extensions are laid out; without it `~/.cache` |
+| any NAME of a secret | its value |
+
+## Who may see what
+
+The server lets in whoever holds a token: [guides/serve.md](../guides/serve.md).
+"""
+
+
+def pages() -> dict[str, str]:
+    """Each page of this folder but `cli.md`, by file name."""
+    return {
+        "python.md": _page("import pumphouse as ph", _python_page()),
+        "project.md": _page("A project that is open", _project_page()),
+        "cleaning.md": _page("from pumphouse.cleaning import ...", _cleaning_page()),
+        "headers.md": _page("Headers of .sql and .md files", _headers_page()),
+        "settings.md": _page("pumphouse.toml", [SETTINGS]),
+        "errors.md": _page("Errors", _errors_page()),
+    }
+
+
+def _page(title: str, parts: Iterable[str]) -> str:
+    return (
+        "\n\n".join(part.strip() for part in (f"# {title}", *parts, "Made by `docs/reference/make.py`.") if part) + "\n"
+    )
+
+
+def _python_page() -> Iterator[str]:
+    yield "What a project's Python files declare with, and how a program or a notebook opens a project."
+    for title, names in NAMES.items():
+        yield f"## {title}"
+        for name in names:
+            value = getattr(pumphouse, name)
+            if value in (Project, PumphouseError):
+                page = "project.md" if value is Project else "errors.md"
+                yield f"### `ph.{name}`"
+                yield f"{inspect.getdoc(value).partition(chr(10))[0]} See [{page}]({page})."
+            elif inspect.isclass(value):
+                yield from _class(value, title=f"ph.{name}", level="###")
+            else:
+                yield from _function(value, name=f"ph.{name}", level="###")
+
+
+def _project_page() -> Iterator[str]:
+    yield "`ph.open(folder)` gives a `Project`; its tables and queries are `Rows`, which come in any form."
+    yield from _class(Project, title="Project")
+    yield from _class(Rows, title="Rows")
+    yield "## What the methods give back"
+    for one in RETURNED:
+        yield from _class(one, title=one.__name__, level="###")
+
+
+def _cleaning_page() -> Iterator[str]:
+    yield "The steps that clean a table. [guides/cleaning.md](../guides/cleaning.md) shows them at work."
+    for name in cleaning.__all__:
+        value = getattr(cleaning, name)
+        if inspect.isclass(value):
+            yield from _class(value, title=name)
+        elif inspect.isfunction(value):
+            yield from _function(value, name=name)
+        else:
+            yield f"## `{name}`"
+            yield _text(type(value))
+
+
+def _headers_page() -> Iterator[str]:
+    yield (
+        "A header is TOML in the file's first comment, after the word `pumphouse`: `/* pumphouse ... */` in SQL,"
+        " `<!-- pumphouse ... -->` in Markdown."
+    )
+    for kind, keys in KEYS.items():
+        title, said = HEADER_KINDS[kind]
+        yield f"## {title}"
+        yield said
+        lines = ["| key | what it says | its value | for example |", "|---|---|---|---|"]
+        for key, form in keys.items():
+            meaning, example = HEADER_KEYS[key]
+            lines.append(f"| `{key}` | {meaning} | {HEADER_FORMS[form]} | `{example}` |")
+        yield "\n".join(lines)
+
+
+def _errors_page() -> Iterator[str]:
+    yield (inspect.getdoc(errors) or "").partition("\n\n")[0]
+    yield "`except ph.PumphouseError` catches them all; the others are in `pumphouse.errors` where nothing else is said."
+    raised = [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, PumphouseError)]
+    lines = ["| error | is a | ends a command with | what happened |", "|---|---|---|---|"]
+    for one in [*raised[1:], QueryError, RequestRefused]:
+        name = one.__name__ if one in raised else f"{one.__module__}.{one.__name__}"
+        lines.append(f"| `{name}` | `{one.__mro__[1].__name__}` | {one.exit_code} | {_text(one)} |")
+    yield "\n".join(lines)
+    for one in (PumphouseError, errors.Place, errors.Fault):
+        yield from _class(one, title=one.__name__)
+
+
+# -- from code to Markdown --------------------------------------------------------------------------------------------
+
+
+def _function(function: Callable[..., Any], *, name: str, level: str = "##") -> Iterator[str]:
+    yield f"{level} `{name}`"
+    yield f"```text\n{signature(function, name=name)}\n```"
+    yield _text(function)
+
+
+def _class(one: type, *, title: str, level: str = "##") -> Iterator[str]:
+    """The class with its attributes, properties and methods, without those that begin with an underscore."""
+    yield f"{level} `{title}`"
+    yield _text(one)
+    yield "\n".join(_attributes(_tree(one).body))
+    for name, member in vars(one).items():
+        function = getattr(member, "fget", None) or getattr(member, "func", None) or member
+        if name.startswith("_") or not inspect.isfunction(function):
+            continue
+        if function is member:
+            yield f"```text\n{signature(function, name=f'.{name}')}\n```"
+            yield _text(function)
+        else:
+            yield f"**`.{name}`**: {_text(function)}"
+
+
+def _attributes(body: list[ast.stmt]) -> Iterator[str]:
+    """Annotated names of a class with the text below each."""
+    for statement, after in zip(body, [*body[1:], None], strict=True):
+        if isinstance(statement, ast.AnnAssign) and not ast.unparse(statement.target).startswith("_"):
+            said = after.value.value if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) else ""
+            default = f" = {ast.unparse(statement.value)}" if statement.value is not None else ""
+            line = f"- `{ast.unparse(statement.target)}: {ast.unparse(statement.annotation)}{default}`"
+            yield line + (f": {' '.join(str(said).split())}" if said else "")
+
+
+def signature(function: Callable[..., Any], *, name: str) -> str:
+    """The call as its source has it, without `self`; one parameter a line where it is long."""
+    tree = _tree(function)
+    parameters = [one for one in _parameters(tree.args) if one != "self"]
+    if parameters[:1] == ["/"]:
+        del parameters[0]
+    returns = f" -> {ast.unparse(tree.returns)}" if tree.returns else ""
+    line = f"{name}({', '.join(parameters)}){returns}"
+    if len(line) > SIGNATURE_WIDTH_MAX:
+        lines = "".join(f"    {one},\n" for one in parameters)
+        line = f"{name}(\n{lines}){returns}"
+    return line.replace("'", '"')
+
+
+def _parameters(given: ast.arguments) -> Iterator[str]:
+    positional = [*given.posonlyargs, *given.args]
+    defaults = [None] * (len(positional) - len(given.defaults)) + list(given.defaults)
+    for number, (one, default) in enumerate(zip(positional, defaults, strict=True), 1):
+        yield _parameter(one, default)
+        if number == len(given.posonlyargs):
+            yield "/"
+    if given.vararg:
+        yield f"*{ast.unparse(given.vararg)}"
+    elif given.kwonlyargs:
+        yield "*"
+    for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True):
+        yield _parameter(one, default)
+    if given.kwarg:
+        yield f"**{ast.unparse(given.kwarg)}"
+
+
+def _parameter(one: ast.arg, default: ast.expr | None) -> str:
+    if default is None:
+        return ast.unparse(one)
+    return f"{ast.unparse(one)}{' = ' if one.annotation else '='}{ast.unparse(default)}"
+
+
+def _tree(value: Callable[..., Any] | type) -> Any:  # an ast.ClassDef or ast.FunctionDef
+    return ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
+
+
+def _text(value: object) -> str:
+    """A docstring in Markdown: its indented lines become a block of Python."""
+    text = (inspect.getdoc(value) or "").replace("'''", '"""')
+    return re.sub(
+        r"\n\n((?:    [^\n]*\n|\n(?=    ))+)",
+        lambda found: f"\n\n```python\n{textwrap.dedent(found[1])}```\n",
+        text + "\n",
+    ).strip()
+
+
+if __name__ == "__main__":
+    for file, page in pages().items():
+        (FOLDER / file).write_text(page, encoding="utf-8")
