@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
+from pumphouse.engines.duckdb import with_defaults
 from pumphouse.engines.engine import Query, Scan, SqlFunction
-from pumphouse.errors import MissingExtra, Place, PumphouseError, UnknownName, did_you_mean
+from pumphouse.engines.parameters import bind
+from pumphouse.errors import MissingExtra
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
+from pumphouse.project.queries import tables_in
 
 PREVIEW_ROWS = 10
 
@@ -40,13 +40,15 @@ class Reader:
         return Rows(reader=self, query=query, tables=(name,), snapshot=at, title=name)
 
     def sql(self, text: str, *, snapshot: int | None = None) -> Rows:
-        """A query over tables of the lake, all at one snapshot, not run yet. Raises PumphouseError where it can't be parsed."""
+        """A query over tables of the lake, all at one snapshot, not run yet. Raises what `queries.tables_in` raises."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        names = tables_in(text, known=self.lake.versions(snapshot=at))
-        scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
+        engine, known = self.lake.engine.fork(), self.lake.versions(snapshot=at)
+        tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
         used = tuple(function for function in self.functions if f"{function.name}(" in text.lower())
-        query = Query(text=text, inputs=scans, parameters=self.parameters or {}, functions=used)
-        return Rows(reader=self, query=query, tables=names, snapshot=at, title="query")
+        text = with_defaults(bind(text.strip().rstrip(";"), self.parameters or {}), used)
+        names = tables_in(text, engine=engine, known=known)  # of the very text that runs
+        scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
+        return Rows(reader=self, query=Query(text=text, inputs=scans, functions=used), tables=names, snapshot=at, title="query")
 
     def record(self, tables: tuple[str, ...], snapshot: int, rows: int, *, offered: bool) -> None:
         """Write a read to the access log; a query over several tables is a read of each."""
@@ -153,25 +155,3 @@ class Rows:
         )
         caption = f"{html.escape(self.title)}, snapshot {self.snapshot}, first {preview.num_rows} rows"
         return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def tables_in(text: str, *, known: Mapping[str, int]) -> tuple[str, ...]:
-    """Names of the lake's tables that a query reads. Raises UnknownName, or PumphouseError where it can't be parsed."""
-    try:
-        statements = sqlglot.parse(text, dialect="duckdb")
-    except SqlglotError as error:
-        details = getattr(error, "errors", None) or [{}]
-        place = Place(file="query", line=details[0].get("line") or 1)
-        said = details[0].get("description") or str(error).splitlines()[0]
-        raise PumphouseError(f"the query can't be parsed: {said}", place=place) from None
-    if len(statements) != 1 or not isinstance(statements[0], exp.Query | exp.From):
-        raise PumphouseError("only one SELECT can be asked at a time", mend="The lake is changed by builds, not by queries.")
-    tree = statements[0]
-    defined = {cte.alias for cte in tree.find_all(exp.CTE)}
-    names = dict.fromkeys(
-        table.name for table in tree.find_all(exp.Table) if table.name and not isinstance(table.this, exp.Func)
-    )
-    for name in names:
-        if name not in known and name not in defined:
-            raise UnknownName(f"the lake has no table '{name}'", asset=name, mend=did_you_mean(name, known) or None)
-    return tuple(name for name in names if name in known)

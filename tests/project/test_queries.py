@@ -1,0 +1,136 @@
+"""A person's query reads tables of the lake and reaches nothing else: no file, no address, no setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.errors import AccessDenied, PumphouseError, UnknownName
+from pumphouse.project.queries import tables_in
+
+KNOWN = ("orders", "people", "Odd Name")
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[DuckDB]:
+    engine = DuckDB(threads=1)
+    yield engine
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        ("SELECT 1", ()),
+        ("FROM orders;", ("orders",)),
+        ("FROM ORDERS", ("orders",)),
+        ('SELECT * FROM "Odd Name", people', ("Odd Name", "people")),
+        ("WITH orders AS (SELECT * FROM orders) FROM orders", ("orders",)),
+        ("WITH t AS (FROM orders), u AS (FROM t) SELECT (SELECT max(id) FROM people) FROM u", ("orders", "people")),
+        ("WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 3) FROM t", ()),
+        (
+            "SELECT unnest(tags) FROM orders, range(3), unnest([1]) u, LATERAL (SELECT * FROM generate_series(id))",
+            ("orders",),
+        ),
+        ("PIVOT orders ON month IN (1, 2) USING sum(cents)", ("orders",)),
+        ("SELECT id FROM orders ASOF JOIN people USING (id) QUALIFY row_number() OVER () = 1", ("orders", "people")),
+        ("SUMMARIZE orders", ("orders",)),
+        ("DESCRIBE orders", ("orders",)),
+        (
+            "SELECT list_transform([1], lambda x: x + 1), $today, '; DROP TABLE orders' FROM orders -- FROM nowhere",
+            ("orders",),
+        ),
+    ],
+)
+def test_tables_that_are_read(engine: DuckDB, text: str, tables: tuple[str, ...]) -> None:
+    assert sorted(tables_in(text, engine=engine, known=KNOWN)) == sorted(tables)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM orders, LATERAL (SELECT * FROM read_blob('/etc/passwd'))",
+        "SELECT (SELECT content FROM read_text('/etc/passwd')) FROM orders",
+        "WITH t AS MATERIALIZED (FROM glob('/*')) FROM t",
+        "SELECT 1 ORDER BY (SELECT count(*) FROM parquet_scan('https://example.org/x'))",
+        "SELECT 1 LIMIT (SELECT count(*) FROM duckdb_secrets())",
+        "FROM query('FROM orders')",
+        "FROM query_table('orders')",
+        "FROM json_execute_serialized_sql('{}')",
+        "FROM sqlite_scan('state.sqlite', 'tokens')",
+        "FROM ducklake_snapshots('lake')",
+        "FROM lake.set_option('a', 'b')",
+        "FROM (SHOW ALL TABLES)",
+        "SELECT current_setting('memory_limit')",
+        "SELECT GETENV('HOME') FROM orders",
+        "SELECT system.main.getvariable('x')",
+        "SELECT max(id) FILTER (sleep_ms(1000) IS NULL) FROM orders",
+    ],
+)
+def test_functions_that_reach_outside_are_refused(engine: DuckDB, text: str) -> None:
+    with pytest.raises(AccessDenied, match="in a query"):
+        tables_in(text, engine=engine, known=KNOWN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM '/etc/passwd'",
+        "FROM 'rows.parquet'",
+        "FROM 'https://example.org/rows.csv'",
+        "FROM lake.main.orders",
+        "FROM main.orders",
+        "FROM lake.pumphouse.tombstones",
+        "FROM __ducklake_metadata_lake.ducklake_snapshot",
+        "FROM information_schema.tables",
+        "FROM pg_settings",
+        "FROM sqlite_master",
+        # A WITH hides a name only where DuckDB takes it for the name.
+        "WITH pg_settings AS (FROM pg_settings) FROM pg_settings",
+        "WITH t AS (FROM pg_settings), pg_settings AS (SELECT 1) FROM t",
+        'SELECT * FROM (WITH "x.csv" AS (SELECT 1) FROM "x.csv"), \'x.csv\'',
+        'WITH "x.csv" AS (SELECT 1) FROM main."x.csv"',
+    ],
+)
+def test_what_only_looks_like_a_table_is_refused(engine: DuckDB, text: str) -> None:
+    with pytest.raises(UnknownName, match="the lake has no table"):
+        tables_in(text, engine=engine, known=KNOWN)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-- nothing",
+        "SELECT 1; SELECT 2",
+        "INSERT INTO orders VALUES (1)",
+        "CREATE TABLE x AS FROM orders",
+        "COPY orders TO '/tmp/out.csv'",
+        "ATTACH '/tmp/other.db'",
+        "SET enable_external_access = true",
+        "PRAGMA database_list",
+        "CALL ducklake_snapshots('lake')",
+        "EXPLAIN ANALYZE FROM orders",
+        "INSTALL httpfs",
+        "PIVOT orders ON month USING sum(cents)",
+    ],
+)
+def test_only_one_select_can_be_asked(engine: DuckDB, text: str) -> None:
+    with pytest.raises(PumphouseError, match="only one SELECT"):
+        tables_in(text, engine=engine, known=KNOWN)
+
+
+def test_a_query_that_cannot_be_parsed_says_where(engine: DuckDB) -> None:
+    with pytest.raises(PumphouseError, match='parsed: syntax error at or near "id"') as caught:
+        tables_in("SELECT 'ä'\nFROM orders WHER id = 1 1", engine=engine, known=KNOWN)
+    assert str(caught.value.place) == "query:2"
+
+
+def test_an_unknown_table_offers_the_nearest(engine: DuckDB) -> None:
+    with pytest.raises(UnknownName, match="no table 'order'") as caught:
+        tables_in('SELECT *\nFROM "order"', engine=engine, known=KNOWN)
+    assert (caught.value.mend, str(caught.value.place)) == ("Did you mean 'orders'?", "query:2")
