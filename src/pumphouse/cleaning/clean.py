@@ -33,6 +33,16 @@ def clean(
 
     A cell that a step can't clean becomes null, and what it was goes to `<table>__quarantine` with the reason. A row
     whose `key` or a `required` column is null at the end is withheld: it goes there whole. Nothing else is lost.
+
+    For example:
+
+        customers = clean(
+            "crm_customers",
+            col.phone >> e164(region=col.country, default="US"),
+            col.note >> expand("shorthand.csv"),
+            dedupe(on=["phone", "email"], keep="newest"),
+            key="customer_id",
+        )
     """
     if not isinstance(input, str):
         raise TypeError(f"clean takes the name of a table, as in clean('crm_customers'), not a {type(input).__name__}")
