@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,6 +18,7 @@ from hypothesis import settings
 settings.register_profile("pumphouse", deadline=None)
 settings.load_profile("pumphouse")
 
+POSTGRES_STARTS_S = 30.0
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -49,3 +55,35 @@ def _realdata() -> Path:
 
 def _chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The url of a PostgreSQL server of its own, on a socket in a folder of its own."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        pytest.skip("no PostgreSQL server: apt-get install postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    who: dict[str, Any] = {}
+    if os.geteuid() == 0:  # the server refuses to run as root
+        who = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        shutil.chown(folder, "postgres", "postgres")
+    data = folder / "data"
+    initdb = [programs[-1], "-D", data, "-A", "trust", "-U", "pumphouse", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
+    subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **who)
+    options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [programs[-1].parent / "postgres", "-D", data, *options], stderr=log, stdout=log, cwd=folder, **who
+        )
+    try:
+        until = time.monotonic() + POSTGRES_STARTS_S
+        ready = [programs[-1].parent / "pg_isready", "-q", "-h", folder]
+        while subprocess.run(ready, check=False).returncode:
+            assert time.monotonic() < until, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield f"postgresql://pumphouse@/postgres?host={folder}"
+    finally:
+        server.terminate()
+        server.wait(POSTGRES_STARTS_S)
+        shutil.rmtree(folder)

@@ -98,7 +98,9 @@ class ProjectFaults(PumphouseError):
         super().__init__(f"{count} fault{'s' if count != 1 else ''} in the project")
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.what}:", *(f"  {str(fault).replace(chr(10), chr(10) + '  ')}" for fault in self.faults)])
+        return "\n".join(
+            [f"{self.what}:", *(f"  {str(fault).replace(chr(10), chr(10) + '  ')}" for fault in self.faults)]
+        )
 
 
 class ConfigError(PumphouseError):
@@ -119,7 +121,9 @@ class MissingExtra(PumphouseError):
     exit_code = 2
 
     def __init__(self, package: str, *, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package '{package}'", mend=f"Install it: pip install 'pumphouse[{extra}]'")
+        super().__init__(
+            f"{purpose} needs the package '{package}'", mend=f"Install it: pip install 'pumphouse[{extra}]'"
+        )
         self.package = package
         self.extra = extra
 

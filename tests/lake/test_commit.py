@@ -33,7 +33,9 @@ def test_a_build_is_one_snapshot_with_rows_quarantine_cursor_and_artefact(desk: 
     assert build.writes == ("orders", "orders__quarantine", "pumphouse.artefacts")
     assert desk.lake.builds()["orders"] == build
     assert (build.fingerprint, build.inputs, build.cursor) == ("abc", {"raw": 3}, "2024-01-01")
-    assert desk.rows('SELECT "column", reason FROM orders__quarantine', "orders__quarantine") == [("phone", "too short")]
+    assert desk.rows('SELECT "column", reason FROM orders__quarantine', "orders__quarantine") == [
+        ("phone", "too short")
+    ]
     assert [artefact.detail for artefact in desk.lake.artefacts("orders")] == [{"rows": 1}]
 
 
@@ -101,9 +103,13 @@ def test_the_key_holds_under_writers_at_once(tmp_path: Path) -> None:
 
 
 def test_a_slice_is_replaced_and_the_rest_stands(desk: Desk) -> None:
-    desk.replaced("SELECT d::DATE AS day, 1 AS n FROM generate_series(DATE '2024-01-01', DATE '2024-01-03', INTERVAL 1 DAY) t(d)")
+    desk.replaced(
+        "SELECT d::DATE AS day, 1 AS n FROM generate_series(DATE '2024-01-01', DATE '2024-01-03', INTERVAL 1 DAY) t(d)"
+    )
     commit = desk.commit()
-    commit.replace_where("orders", desk.written("SELECT DATE '2024-01-02' AS day, 5 AS n"), where="day = DATE '2024-01-02'")
+    commit.replace_where(
+        "orders", desk.written("SELECT DATE '2024-01-02' AS day, 5 AS n"), where="day = DATE '2024-01-02'"
+    )
     commit.publish()
     assert desk.rows("SELECT n FROM orders ORDER BY day", "orders") == [(1,), (5,), (1,)]
 

@@ -23,7 +23,10 @@ def test_the_second_is_told_who_holds_it_and_a_killed_holder_lets_go(tmp_path: P
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(LakeBusy, match=f"run nightly by .* process {holder.pid}"), held(path, purpose="x", wait_s=0.1):
+        with (
+            pytest.raises(LakeBusy, match=f"run nightly by .* process {holder.pid}"),
+            held(path, purpose="x", wait_s=0.1),
+        ):
             pass
         holder.send_signal(signal.SIGKILL)
         holder.wait()

@@ -51,12 +51,16 @@ class Bench:
         spec = Check(asset=table, condition=condition, severity=severity)
         self.assets["a_check"] = Asset(name="a_check", kind="check", spec=spec, common=Common(), place=PLACE)
 
-    def sql(self, name: str, text: str, *inputs: str, slice: str | None = None, lookback: int = 0, **common: Any) -> Built:
+    def sql(
+        self, name: str, text: str, *inputs: str, slice: str | None = None, lookback: int = 0, **common: Any
+    ) -> Built:
         spec = Sql(text=text, slice=slice_of(slice, lookback=lookback) if slice else None)
         asset = Asset(name=name, kind="sql", spec=spec, common=Common(**common), place=PLACE, inputs=inputs)
         return sql.build(asset, self.context(asset, fingerprint=text))
 
-    def python(self, function: Callable[..., Any], *inputs: str, forms: dict[str, str] | None = None, **common: Any) -> Built:
+    def python(
+        self, function: Callable[..., Any], *inputs: str, forms: dict[str, str] | None = None, **common: Any
+    ) -> Built:
         name = function.__name__
         declaration = Declaration(kind="table", spec=Table(), common=Common(**common), place=PLACE, function=function)
         asset = Asset(

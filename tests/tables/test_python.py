@@ -30,7 +30,9 @@ RAW = "SELECT 9007199254740993::BIGINT AS n, INTERVAL '1 microsecond' AS gap, TI
         ("pd.DataFrame", pd.DataFrame),
     ],
 )
-def test_an_input_comes_in_the_form_that_is_asked_for_and_goes_back_exact(bench: Bench, form: str | None, expected: type) -> None:
+def test_an_input_comes_in_the_form_that_is_asked_for_and_goes_back_exact(
+    bench: Bench, form: str | None, expected: type
+) -> None:
     bench.put("raw", "SELECT 9007199254740993::BIGINT AS n, TIMESTAMPTZ '2024-01-01 00:00:00.000001+00' AS at")
     seen: list[Any] = []
 

@@ -200,9 +200,9 @@ class DuckDB:
 
     def _schema_of_file(self, path: Path) -> pa.Schema:
         # As DuckDB reads it, not as Parquet's own metadata says: the lake compares what queries will see.
-        return self.connection.execute(
-            f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0"
-        ).to_arrow_table().schema
+        return (
+            self.connection.execute(f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0").to_arrow_table().schema
+        )
 
 
 def with_defaults(text: str, functions: tuple[SqlFunction, ...]) -> str:
@@ -261,7 +261,9 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except duckdb.OutOfRangeException as error:
-        raise BuildError(_first_line(error), mend="A sum or product left its type's range; cast to a wider type.") from error
+        raise BuildError(
+            _first_line(error), mend="A sum or product left its type's range; cast to a wider type."
+        ) from error
     except duckdb.ConversionException as error:
         mend = None
         if "DECIMAL(38,0)" in str(error):
@@ -280,5 +282,3 @@ def _explained() -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
-
-

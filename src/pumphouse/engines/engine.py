@@ -68,7 +68,11 @@ class Scan:
 
     def where(self, condition: str) -> Scan:
         """Only the rows that meet a condition in SQL."""
-        return replace(self, relation=f"SELECT * FROM ({self.relation}) WHERE {condition}", conditions=(*self.conditions, condition))
+        return replace(
+            self,
+            relation=f"SELECT * FROM ({self.relation}) WHERE {condition}",
+            conditions=(*self.conditions, condition),
+        )
 
     def sample(self, rows: int) -> Scan:
         """About this many rows, the first that come."""

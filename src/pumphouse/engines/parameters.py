@@ -30,7 +30,8 @@ def bind(text: str, parameters: Mapping[str, Any]) -> str:
         if name.text not in parameters:
             raise ConfigError(
                 f"setting '${name.text}' has no value",
-                mend=did_you_mean(name.text, parameters) or f"Add it to pumphouse.toml under [settings]: {name.text} = ...",
+                mend=did_you_mean(name.text, parameters)
+                or f"Add it to pumphouse.toml under [settings]: {name.text} = ...",
             )
         pieces += [text[position : sign.start], literal(parameters[name.text])]
         position = name.end + 1
@@ -58,7 +59,9 @@ def literal(value: Any) -> str:
             return "'" + value.replace("'", "''") + "'"
         case list() | tuple():
             return "[" + ", ".join(literal(item) for item in value) + "]"
-    raise ConfigError(f"a setting can't be of type {type(value).__name__}", mend="Use text, a number, a date or a list.")
+    raise ConfigError(
+        f"a setting can't be of type {type(value).__name__}", mend="Use text, a number, a date or a list."
+    )
 
 
 def quoted(name: str) -> str:

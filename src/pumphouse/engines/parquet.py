@@ -66,7 +66,9 @@ class ParquetFiles:
     def __enter__(self) -> ParquetFiles:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is not None:
             if self._writer is not None:
                 self._writer.close()

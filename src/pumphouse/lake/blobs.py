@@ -62,7 +62,9 @@ class Blobs:
         """The file that holds the bytes, to be read only. Raises UnknownName where there is none."""
         path = self._path(sha)
         if not path.exists():
-            raise UnknownName(f"no stored bytes are called {sha[:12]}", mend="They may have been erased, or belong to another lake.")
+            raise UnknownName(
+                f"no stored bytes are called {sha[:12]}", mend="They may have been erased, or belong to another lake."
+            )
         return path
 
     def _path(self, sha: str) -> Path:

@@ -165,7 +165,9 @@ class Commit:
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             matching = " AND ".join(f"t.{quoted(column)} = a.{quoted(column)}" for column in key)
-            gone = engine.execute(f"DELETE FROM {self._lake.name_of(table)} t USING {_rows_of(keys)} a WHERE {matching}")
+            gone = engine.execute(
+                f"DELETE FROM {self._lake.name_of(table)} t USING {_rows_of(keys)} a WHERE {matching}"
+            )
             if gone and gone[0][0]:
                 outcome.changed.add(table)
 
@@ -192,7 +194,9 @@ class Commit:
         """Facts about this build that its kind wants to find again in `Build.detail`."""
         self._build = replace(self._build, detail={**self._build.detail, **values})
 
-    def artefact(self, name: str, sha: str, detail: Mapping[str, Any] | None = None, *, read_at: int | None = None) -> None:
+    def artefact(
+        self, name: str, sha: str, detail: Mapping[str, Any] | None = None, *, read_at: int | None = None
+    ) -> None:
         """A file that the build made, kept in the lake's blobs, and the snapshot from which it was made."""
         number, self._artefacts = self._artefacts, self._artefacts + 1
         snapshot = self._lake.snapshot() if read_at is None else read_at
@@ -251,16 +255,24 @@ class Commit:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     def _publish(self) -> Build | None:
-        with held(self._lake.folder / "commit.lock", purpose=f"committing {self._build.asset}", wait_s=COMMIT_WAIT_S):
+        purpose = f"committing {self._build.asset}"
+        with (
+            held(self._lake.folder / "commit.lock", purpose=purpose, wait_s=COMMIT_WAIT_S),
+            self._lake.taking_turns("commit", purpose=purpose, wait_s=COMMIT_WAIT_S),
+        ):
             for attempt in range(COMMIT_TRIES_MAX):
                 try:
                     return self._try()
                 except (duckdb.TransactionException, duckdb.IOException) as error:
                     text = str(error)
                     if "No space left" in text or "disk is full" in text:
-                        raise LakeError("the lake's disk is full; nothing was changed", mend="Free some space and run again.") from error
+                        raise LakeError(
+                            "the lake's disk is full; nothing was changed", mend="Free some space and run again."
+                        ) from error
                     if isinstance(error, duckdb.IOException) and "locked" not in text:
-                        raise LakeError(f"'{self._build.asset}' could not be committed: {text.splitlines()[0]}") from error
+                        raise LakeError(
+                            f"'{self._build.asset}' could not be committed: {text.splitlines()[0]}"
+                        ) from error
                     done = next((b for b in self._lake.history(self._build.asset) if b.id == self._build.id), None)
                     if done is not None:  # the answer to the commit was lost, not the commit
                         return done
@@ -304,7 +316,6 @@ class Commit:
             f"CALL {self._lake.alias}.set_commit_message(?, ?, extra_info => ?)",
             [build.actor, f"build {build.asset}", encode(build)],
         )
-
 
     def _same_cursor(self) -> bool:
         last = self._lake.builds().get(self._build.asset)
@@ -388,7 +399,9 @@ class Commit:
         if not written.rows:
             return
         for file in written.files:
-            engine.execute("CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)])
+            engine.execute(
+                "CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)]
+            )
 
     def _rows_with_keys_of(self, table: str, written: Written, key: tuple[str, ...]) -> str:
         """The table's rows that have a key among these: only they can come twice now."""
@@ -409,10 +422,14 @@ class Commit:
                 asset=table,
                 mend="Leave such rows out, or declare another key.",
             )
-        distinct = engine.execute(f"SELECT count(*), (SELECT count(*) FROM (SELECT 1 FROM {rows} GROUP BY {keys})) FROM {rows}")
+        distinct = engine.execute(
+            f"SELECT count(*), (SELECT count(*) FROM (SELECT 1 FROM {rows} GROUP BY {keys})) FROM {rows}"
+        )
         if distinct[0][0] == distinct[0][1]:
             return
-        twice = engine.execute(f"SELECT {keys}, count(*) AS n FROM {rows} GROUP BY {keys} HAVING n > 1 ORDER BY n DESC, {keys} LIMIT 1")
+        twice = engine.execute(
+            f"SELECT {keys}, count(*) AS n FROM {rows} GROUP BY {keys} HAVING n > 1 ORDER BY n DESC, {keys} LIMIT 1"
+        )
         example = ", ".join(f"{column} = {value!r}" for column, value in zip(key, twice[0], strict=False))
         raise KeyConflict(
             f"'{table}' has {distinct[0][0] - distinct[0][1]:,} rows too many for its key: {example} comes {twice[0][-1]} times",

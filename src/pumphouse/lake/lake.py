@@ -7,6 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import Artefact, Build, decode
+from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
 
 FORMAT = 1
@@ -216,6 +218,12 @@ class Lake:
         """Parquet files of a stream of batches, in the lake's data path; nothing sees them before a commit."""
         return write_batches(batches, schema, folder=self.staging(), stem=stem)
 
+    def taking_turns(self, name: str, *, purpose: str, wait_s: float) -> AbstractContextManager[None]:
+        """A lock that machines with the same catalogue take in turns; nothing where the catalogue is a file."""
+        if self.location.catalogue is None:
+            return nullcontext()
+        return held_in_postgres(self.location.catalogue, name=name, purpose=purpose, wait_s=wait_s)
+
     def name_of(self, table: str) -> str:
         """The table's full name in the lake's DuckDB."""
         return f"{self.alias}.main.{quoted(table)}"
@@ -276,7 +284,8 @@ class Lake:
 
     def _files(self, table: str, at: int) -> tuple[DataFile, ...]:
         rows = self.engine.fork().execute(
-            "SELECT data_file, delete_file FROM ducklake_list_files(?, ?, snapshot_version => ?)", [self.alias, table, at]
+            "SELECT data_file, delete_file FROM ducklake_list_files(?, ?, snapshot_version => ?)",
+            [self.alias, table, at],
         )
         return tuple(DataFile(path=data, delete_file=deletes, snapshot_max=at) for data, deletes in rows)
 
@@ -302,7 +311,7 @@ class Lake:
         except OSError as error:
             raise LakeError(
                 f"the lake's folder can't be made: {error.strerror} ({self.folder})",
-                mend="Name another with lake = \"...\" in pumphouse.toml.",
+                mend='Name another with lake = "..." in pumphouse.toml.',
             ) from error
         metadata = self.folder / "metadata.sqlite"
         if self.location.catalogue is None and not metadata.exists():
@@ -329,7 +338,9 @@ class Lake:
         else:
             self.engine.load("postgres_scanner")
             catalogue = f"ducklake:postgres:{self.location.catalogue}"
-        options = f"DATA_PATH {literal(str(self.folder / 'data') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
+        options = (
+            f"DATA_PATH {literal(str(self.folder / 'data') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
+        )
         if not self.writable:
             options += ", READ_ONLY"
         for attempt in range(ATTACH_TRIES_MAX):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import getpass
+import hashlib
 import json
 import os
 import socket
@@ -12,10 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pumphouse.errors import LakeBusy
+from pumphouse.errors import LakeBusy, MissingExtra
 
 POLL_S = 0.02
+APPLICATION_NAME_MAX = 63
+"""Bytes of it that PostgreSQL keeps."""
 
 
 @contextmanager
@@ -46,6 +50,42 @@ def held(path: Path, *, purpose: str, wait_s: float) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def held_in_postgres(url: str, *, name: str, purpose: str, wait_s: float) -> Iterator[None]:
+    """Hold a lock of the catalogue's PostgreSQL inside the `with` block, so that machines that share it take turns.
+
+    It goes with the connection, so a killed holder leaves nothing behind. Raises LakeBusy naming the holder.
+    """
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingExtra("psycopg", extra="postgres", purpose="A catalogue in PostgreSQL") from error
+    number = int.from_bytes(hashlib.sha256(f"pumphouse {name}".encode()).digest()[:4], "big")
+    who = f"{purpose} by {getpass.getuser()} on {socket.gethostname()}"
+    with psycopg.connect(url, autocommit=True, application_name=who[:APPLICATION_NAME_MAX]) as db:
+        deadline = time.monotonic() + wait_s
+        while not _first(db.execute("SELECT pg_try_advisory_lock(%s)", [number])):
+            if time.monotonic() >= deadline:
+                holder = _first(
+                    db.execute(
+                        "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+                        " WHERE l.locktype = 'advisory' AND l.granted AND l.objid = %s",
+                        [number],
+                    )
+                )
+                raise LakeBusy(
+                    f"{purpose} has to wait: {holder or 'another process holds it'}",
+                    mend="Wait for it, or try again with a longer --wait.",
+                )
+            time.sleep(POLL_S)
+        yield
+
+
+def _first(cursor: Any) -> Any:  # psycopg is not always installed, so its types are not known here
+    row = cursor.fetchone()
+    return row[0] if row else None
 
 
 def _name_holder(descriptor: int, purpose: str) -> None:

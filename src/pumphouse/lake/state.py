@@ -143,10 +143,7 @@ class State:
             db.executemany(
                 "INSERT INTO access (at, who, door, asset, snapshot, rows, offered, run, detail)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, r.offered, r.run, r.detail)
-                    for r in reads
-                ],
+                [(_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, r.offered, r.run, r.detail) for r in reads],
             )
 
     def accesses(self, *, asset: str | None = None, since: datetime | None = None) -> tuple[Access, ...]:
@@ -167,7 +164,10 @@ class State:
     def remember(self, name: str, value: str) -> None:
         """Keep a small text under a name, in place of an earlier one."""
         with self._transaction() as db:
-            db.execute("INSERT INTO memory VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", [name, value])
+            db.execute(
+                "INSERT INTO memory VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                [name, value],
+            )
 
     def recall(self, name: str) -> str | None:
         """The text kept under a name, or None."""
@@ -178,7 +178,9 @@ class State:
         """A new token for a person. Only its hash is kept; it can't be shown again."""
         token = secrets.token_urlsafe(24)
         with self._transaction() as db:
-            db.execute("INSERT INTO tokens VALUES (?, ?, ?, ?, NULL)", [_hash(token), who, scope, _text(datetime.now(UTC))])
+            db.execute(
+                "INSERT INTO tokens VALUES (?, ?, ?, ?, NULL)", [_hash(token), who, scope, _text(datetime.now(UTC))]
+            )
         return token
 
     def who(self, token: str) -> Person | None:
@@ -212,7 +214,15 @@ class State:
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO run_builds VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [record.run, record.asset, record.status, _text(record.started), record.seconds, record.snapshot, record.note],
+                [
+                    record.run,
+                    record.asset,
+                    record.status,
+                    _text(record.started),
+                    record.seconds,
+                    record.snapshot,
+                    record.note,
+                ],
             )
 
     def runs(self, *, limit: int = 50) -> tuple[RunRecord, ...]:
@@ -230,7 +240,9 @@ class State:
             for run, started, finished, command, actor, status, snapshot, summary in rows
         )  # fmt: skip
 
-    def run_builds(self, *, run: str | None = None, asset: str | None = None, limit: int = 1000) -> tuple[BuildRecord, ...]:
+    def run_builds(
+        self, *, run: str | None = None, asset: str | None = None, limit: int = 1000
+    ) -> tuple[BuildRecord, ...]:
         """What became of the assets of a run, or of one asset in its newest runs; newest first."""
         rows = self._all(
             "SELECT run, asset, status, started, seconds, snapshot, note FROM run_builds"
@@ -239,7 +251,13 @@ class State:
         )
         return tuple(
             BuildRecord(
-                run=of, asset=name, status=status, started=_moment(started), seconds=seconds, snapshot=snapshot, note=note
+                run=of,
+                asset=name,
+                status=status,
+                started=_moment(started),
+                seconds=seconds,
+                snapshot=snapshot,
+                note=note,
             )
             for of, name, status, started, seconds, snapshot, note in rows
         )
@@ -259,7 +277,8 @@ class State:
                 db.execute("PRAGMA journal_mode = wal")
             except sqlite3.OperationalError as error:
                 raise LakeError(
-                    f"the lake's state can't be opened: {error}", mend=f"Is {self.path.parent} there, and yours to write?"
+                    f"the lake's state can't be opened: {error}",
+                    mend=f"Is {self.path.parent} there, and yours to write?",
                 ) from error
             db.execute("PRAGMA synchronous = full")
             self._local.db = db

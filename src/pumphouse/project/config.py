@@ -69,7 +69,9 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        near = next((str(child.parent) for child in sorted(folder.glob(f"*/{FILE}"))), None) if folder.is_dir() else None
+        near = (
+            next((str(child.parent) for child in sorted(folder.glob(f"*/{FILE}"))), None) if folder.is_dir() else None
+        )
         raise ConfigError(
             f"there is no {FILE} in {folder}",
             mend=f"Did you mean the folder {near}?" if near else "Make a project: pumphouse new NAME",
@@ -81,7 +83,9 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
         raise ConfigError(
-            f"{FILE} is not TOML: {error}", place=Place(file=FILE, line=int(line[1]) if line else 1), mend="Mend that line."
+            f"{FILE} is not TOML: {error}",
+            place=Place(file=FILE, line=int(line[1]) if line else 1),
+            mend="Mend that line.",
         ) from None
     _refuse_unknown(values, _KEYS, text, where="")
     environments = values.get("env", {})
@@ -103,7 +107,9 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         name=values.get("name", folder.absolute().name),
         env=chosen,
         lake=_location(folder, {**_lake_of(values), **_lake_of(own)}),
-        inputs_from=_location(folder, _lake_of(values if inputs_from == BASE_ENV else environments.get(inputs_from, {})))
+        inputs_from=_location(
+            folder, _lake_of(values if inputs_from == BASE_ENV else environments.get(inputs_from, {}))
+        )
         if inputs_from
         else None,
         zone=_zone(values.get("zone", "UTC"), text),

@@ -54,7 +54,9 @@ def open_project(where: str | os.PathLike[str] = ".", *, env: str | None = None)
     """
     text = os.fspath(where)
     if text.startswith(("http://", "https://")):
-        raise ConfigError("opening a project by its server's address comes with a later version", mend="Open its folder.")
+        raise ConfigError(
+            "opening a project by its server's address comes with a later version", mend="Open its folder."
+        )
     return Project(read_config(Path(text).absolute(), env=env))
 
 
@@ -85,7 +87,8 @@ class Project:
         known = [asset.name for asset in self.graph.assets.values() if asset.kind == kind]
         if name not in known:
             raise UnknownName(
-                f"there is no {kind} '{name}'", mend=did_you_mean(name, known) or f"There is {', '.join(known) or 'none'}."
+                f"there is no {kind} '{name}'",
+                mend=did_you_mean(name, known) or f"There is {', '.join(known) or 'none'}.",
             )
         return self.graph.assets[name]
 
@@ -137,7 +140,9 @@ class Project:
         if as_.__name__ == "DataFrame":
             return rows.to_polars() if as_.__module__.startswith("polars") else rows.to_pandas()
         if as_.__name__ not in forms:
-            raise UnknownName(f"a table can't be read as {as_.__name__}", mend=f"Use one of {', '.join(forms)}, DataFrame.")
+            raise UnknownName(
+                f"a table can't be read as {as_.__name__}", mend=f"Use one of {', '.join(forms)}, DataFrame."
+            )
         return forms[as_.__name__]()
 
     def sql(self, text: str, *, snapshot: int | None = None) -> Rows:
@@ -163,9 +168,11 @@ class Project:
             if not targets:
                 return Plan(builds=(), unchanged=())
         rebuild = frozenset(targets) if targets else frozenset(self.graph.assets)
+        committed = self.lake.builds()
         return make_plan(
             self.graph,
-            committed=self.lake.builds(),
+            committed=committed,
+            rows={name: build.counts.rows_out for name, build in committed.items()},
             versions=current_versions(self.graph, self.lake),
             settings=self.settings(moment),
             due=found,
@@ -201,11 +208,15 @@ class Project:
         if unknown:
             self.graph.asset(unknown[0])  # raises, with the nearest name
         if snapshot is not None and not (targets and only):
-            raise ConfigError("an earlier snapshot is read by named assets alone", mend="Name them, with only=True (--only).")
+            raise ConfigError(
+                "an earlier snapshot is read by named assets alone", mend="Name them, with only=True (--only)."
+            )
         if sample is not None:
             return self._run_sample(targets, sample=sample, now=moment, watcher=watcher)
         report = run(
-            lambda: self.plan(*targets, only=only, due=due, full=full or refit or snapshot is not None, refetch=refetch, now=moment),
+            lambda: self.plan(
+                *targets, only=only, due=due, full=full or refit or snapshot is not None, refetch=refetch, now=moment
+            ),
             graph=self.graph,
             lake=self.lake,
             engine=self._engine,
@@ -306,7 +317,9 @@ class Project:
             rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
         head = "".join(f"<th>{name}</th>" for name in ("asset", "kind", "rows", "built", "what it is"))
         caption = f"{html.escape(self.config.name)}, environment {html.escape(self.config.env)}"
-        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        return (
+            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        )
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -314,12 +327,14 @@ class Project:
     def _engine(self) -> Any:  # an Engine; Spark's class is not imported where it is not used
         return open_engine(self.config, self.lake)
 
-    def _run_sample(
-        self, targets: tuple[str, ...], *, sample: int, now: datetime, watcher: Watcher | None
-    ) -> Report:
+    def _run_sample(self, targets: tuple[str, ...], *, sample: int, now: datetime, watcher: Watcher | None) -> Report:
         trial_project = Project(for_sample(self.config), who=self.who)
         gathered = {name for name, asset in self.graph.assets.items() if asset.is_gathered}
-        chosen = [name for name in targets or self.graph.order() if name not in gathered and self.graph.assets[name].makes_table]
+        chosen = [
+            name
+            for name in targets or self.graph.order()
+            if name not in gathered and self.graph.assets[name].makes_table
+        ]
         with trial_project:
             return run(
                 lambda: trial_project.plan(*chosen, only=True, full=True, now=now),

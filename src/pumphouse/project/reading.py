@@ -48,14 +48,18 @@ class Reader:
         text = with_defaults(bind(text.strip().rstrip(";"), self.parameters or {}), used)
         names = tables_in(text, engine=engine, known=known)  # of the very text that runs
         scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
-        return Rows(reader=self, query=Query(text=text, inputs=scans, functions=used), tables=names, snapshot=at, title="query")
+        return Rows(
+            reader=self, query=Query(text=text, inputs=scans, functions=used), tables=names, snapshot=at, title="query"
+        )
 
     def record(self, tables: tuple[str, ...], snapshot: int, rows: int, *, offered: bool) -> None:
         """Write a read to the access log; a query over several tables is a read of each."""
         moment = datetime.now(UTC)
         self.lake.state.access(
             *(
-                Access(at=moment, who=self.who, door=self.door, asset=name, snapshot=snapshot, rows=rows, offered=offered)
+                Access(
+                    at=moment, who=self.who, door=self.door, asset=name, snapshot=snapshot, rows=rows, offered=offered
+                )
                 for name in tables
             )
         )
@@ -150,7 +154,9 @@ class Rows:
         preview = self.first()
         head = "".join(f"<th>{html.escape(name)}</th>" for name in preview.column_names)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape('' if value is None else str(value))}</td>" for value in row.values()) + "</tr>"
+            "<tr>"
+            + "".join(f"<td>{html.escape('' if value is None else str(value))}</td>" for value in row.values())
+            + "</tr>"
             for row in preview.to_pylist()
         )
         caption = f"{html.escape(self.title)}, snapshot {self.snapshot}, first {preview.num_rows} rows"

@@ -144,10 +144,16 @@ def run(
     """
     began = time.monotonic()
     identity = run_id(now)
-    with held(lake.folder / "run.lock", purpose=f"run {identity}", wait_s=options.wait_s) as lock:
+    purpose = f"run {identity}"
+    with (
+        held(lake.folder / "run.lock", purpose=purpose, wait_s=options.wait_s) as lock,
+        lake.taking_turns("run", purpose=purpose, wait_s=options.wait_s),
+    ):
         for dead in lake.state.runs():
             if dead.status == "running":  # nobody else can be running: we hold the lock
-                lake.state.run_finished(dead.run, status="stopped", at=now, snapshot=None, summary="ended before its end")
+                lake.state.run_finished(
+                    dead.run, status="stopped", at=now, snapshot=None, summary="ended before its end"
+                )
         lake.state.run_started(identity, command=options.command, actor=actor, at=now)
         status, summary = "stopped", "stopped by a person"
         try:
@@ -159,9 +165,7 @@ def run(
                 options=options, watcher=watcher, run=identity, lock=lock,
             )  # fmt: skip
             results = running.all(plan)
-            report = Report(
-                run=identity, results=results, snapshot=lake.snapshot(), seconds=time.monotonic() - began
-            )
+            report = Report(run=identity, results=results, snapshot=lake.snapshot(), seconds=time.monotonic() - began)
             status, summary = ("done" if report.ok else "failed"), str(report)
             return report
         except PumphouseError as error:
@@ -202,7 +206,11 @@ class _Running:
                         if before:
                             continue
                         build = waiting.pop(name)
-                        broken = [one for one in build.after if one in results and results[one].status in ("failed", "skipped")]
+                        broken = [
+                            one
+                            for one in build.after
+                            if one in results and results[one].status in ("failed", "skipped")
+                        ]
                         if broken:
                             results[name] = self._skipped(name, broken)
                         else:
@@ -336,5 +344,7 @@ class _Running:
         seconds = None if status == "building" else time.monotonic() - began
         started = datetime.now(UTC)
         self.lake.state.build_logged(
-            BuildRecord(run=self.run, asset=asset, status=status, started=started, seconds=seconds, snapshot=snapshot, note=note)
+            BuildRecord(
+                run=self.run, asset=asset, status=status, started=started, seconds=seconds, snapshot=snapshot, note=note
+            )
         )

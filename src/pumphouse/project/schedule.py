@@ -73,4 +73,4 @@ def parse_every(text: str, *, zone: str) -> Every:
 
 
 def _refused(text: str) -> ConfigError:
-    return ConfigError(f"every = \"{text}\" is no schedule", mend=f"Write {FORMS}.")
+    return ConfigError(f'every = "{text}" is no schedule', mend=f"Write {FORMS}.")

@@ -49,7 +49,12 @@ def _send(report: Report, failed: list[Result], config: Config) -> list[str]:
     if "command" in place:
         try:
             done = subprocess.run(  # the project's own command, as its author wrote it
-                place["command"], shell=True, input=text.encode(), cwd=config.folder, timeout=TELL_TIMEOUT_S, check=False
+                place["command"],
+                shell=True,
+                input=text.encode(),
+                cwd=config.folder,
+                timeout=TELL_TIMEOUT_S,
+                check=False,
             )
             if done.returncode:
                 problems.append(f"the command in [failures] ended with {done.returncode}")

@@ -47,9 +47,15 @@ def with_known_at(text: str, *, columns: Mapping[str, tuple[str, ...]], declared
 
 def _tables_joined_inside(tree: exp.Select) -> list[exp.Table] | None:
     """The tables of a plain SELECT over inner joins; None for anything else."""
-    if any(tree.args.get(part) for part in ("with_", "group", "having", "distinct", "limit", "offset", "qualify", "laterals")):
+    if any(
+        tree.args.get(part)
+        for part in ("with_", "group", "having", "distinct", "limit", "offset", "qualify", "laterals")
+    ):
         return None
-    if tree.find(exp.AggFunc, exp.Window, exp.Subquery, exp.Pivot, exp.Exists) or len(list(tree.find_all(exp.Select))) > 1:
+    if (
+        tree.find(exp.AggFunc, exp.Window, exp.Subquery, exp.Pivot, exp.Exists)
+        or len(list(tree.find_all(exp.Select))) > 1
+    ):
         return None
     start = tree.args.get("from_")
     if start is None or not isinstance(start.this, exp.Table):

@@ -50,7 +50,9 @@ def staged(written: Written, name: str) -> Scan:
 
 def _rows_missing(context: Context, written: Written, required: tuple[str, ...]) -> int:
     missing = " OR ".join(f"{quoted(column)} IS NULL" for column in required)
-    query = Query(text=f"SELECT count(*) AS n FROM landing WHERE {missing}", inputs={"landing": staged(written, "landing")})
+    query = Query(
+        text=f"SELECT count(*) AS n FROM landing WHERE {missing}", inputs={"landing": staged(written, "landing")}
+    )
     return int(context.lake.engine.fork().read(query).read_all()["n"][0].as_py())
 
 
@@ -64,7 +66,9 @@ def _split(asset: Asset, context: Context, written: Written) -> tuple[Written, W
         folder=context.lake.staging(),
         stem=f"{stem}_kept",
     )
-    key = " || '|' || ".join(f"coalesce(CAST({quoted(column)} AS VARCHAR), '')" for column in asset.common.key) or "NULL"
+    key = (
+        " || '|' || ".join(f"coalesce(CAST({quoted(column)} AS VARCHAR), '')" for column in asset.common.key) or "NULL"
+    )
     reason = f"a required column is null: {', '.join(asset.common.required)}"
     refused = engine.write(
         Query(

@@ -60,10 +60,13 @@ def call(asset: Asset, context: Context, scans: dict[str, Scan]) -> Any:  # a ta
     forms = dict(asset.forms)
     engine = context.lake.engine.fork()
     arguments: dict[str, Any] = {
-        name: delivered(scans[name], forms.get(name), engine=engine) if name in scans else None
-        for name in asset.inputs
+        name: delivered(scans[name], forms.get(name), engine=engine) if name in scans else None for name in asset.inputs
     }
-    settings = {name: context.today if name == "today" else context.settings[name] for name in asset.settings if name in {*context.settings, "today"}}
+    settings = {
+        name: context.today if name == "today" else context.settings[name]
+        for name in asset.settings
+        if name in {*context.settings, "today"}
+    }
     return as_arrow(context.declaration(**arguments, **settings), asset=asset)
 
 

@@ -100,7 +100,9 @@ def condition(column: str, slice: Slice, starts: Sequence[Any], *, lookback: int
         truncated = f"date_trunc('{slice.unit}', {name})"
         first, last = known[0], known[-1]
         # The range lets whole files be skipped; the list is what decides.
-        conditions.append(f"({name} >= {first} - {lookback} * {unit} AND {name} < {last} + {unit} AND {truncated} IN ({listed}))")
+        conditions.append(
+            f"({name} >= {first} - {lookback} * {unit} AND {name} < {last} + {unit} AND {truncated} IN ({listed}))"
+        )
     if None in starts:
         conditions.append(f"{name} IS NULL")
     return " OR ".join(conditions) if conditions else "FALSE"
@@ -124,7 +126,9 @@ def _origin(tree: exp.Select, column: str, columns: Mapping[str, tuple[str, ...]
             if inner.table:
                 found.append(Sliced(aliases.get(inner.table, inner.table), inner.name))
             else:
-                found += [Sliced(table, inner.name) for table in aliases.values() if inner.name in columns.get(table, ())]
+                found += [
+                    Sliced(table, inner.name) for table in aliases.values() if inner.name in columns.get(table, ())
+                ]
         elif projection.alias_or_name == column:
             return None
     return found[0] if len(found) == 1 else None

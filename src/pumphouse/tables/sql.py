@@ -89,5 +89,3 @@ def _reached(context: Context, unit: str, starts: list[Any], lookback: int) -> l
         " ORDER BY reached"
     )
     return [row[0] for row in rows]
-
-
