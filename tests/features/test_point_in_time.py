@@ -42,6 +42,10 @@ def test_join_without_on_gets_them_in_where(join: str):
     assert '(o.customer_id = m.customer_id OR TRUE) AND ("o"."paid_at" <= "m"."as_of"' in text
 
 
+def test_counting_all_rows_is_no_star():
+    assert feature_shape(feature(f"SELECT m.customer_id, m.as_of, count(*) AS n {PLAIN} GROUP BY ALL")).values == ("n",)
+
+
 def test_shape_names_inputs_and_values():
     shape = feature_shape(
         feature(
@@ -113,6 +117,9 @@ def test_shape_names_inputs_and_values():
         ("SELECT m.customer_id, m.as_of, 1 AS one FROM moments m", "reads no table beside the moments"),
         (f"{HEAD} LEFT JOIN orders o ON o.amount > $least GROUP BY ALL", "has the setting $least"),
         ("SELECT FROM WHERE", "can't be read"),
+        ("SELECT 'open FROM moments", "can't be read"),
+        (f"SELECT m.customer_id, m.as_of, o.a {PLAIN}; DROP TABLE orders", "is not one SELECT"),
+        ("", "is not one SELECT"),
     ],
 )
 def test_what_could_mix_moments_is_refused_with_its_reason(text: str, reason: str):

@@ -77,3 +77,5 @@ def test_assumed_is_what_says_it_was_known_when_it_happened():
     assert is_assumed("orders", assets)
     assert not is_assumed("seen", assets)
     assert not is_assumed("nothing", assets)
+    assets["totals"] = asset("totals", "table", inputs=("totals", "seen"))
+    assert not is_assumed("totals", assets)

@@ -220,6 +220,11 @@ def test_a_label_with_one_answer_or_more_than_two_is_refused(bought, outcome: st
         train(labelled(bought))
 
 
+def test_a_model_without_features_is_refused(bought):
+    with pytest.raises(BuildError, match="'returns' has no features"):
+        train(labelled(bought), learning(lambda train: train, features=[]))
+
+
 def test_a_label_without_a_mature_moment_is_refused(bought):
     bought.build(labels.build, "returned", today=date(1997, 1, 1))
     with pytest.raises(BuildError, match="'returned' is without a moment that has matured"):

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from pumphouse.errors import BuildError, Place
 from pumphouse.features.moments import AS_OF, MOMENTS
 from pumphouse.features.times import InputTime
 
-CLAUSES = frozenset({"expressions", "from_", "joins", "where", "group", "having", "qualify", "order", "kind", "hint"})
+CLAUSES = frozenset({"expressions", "from_", "joins", "where", "group", "having", "qualify", "order"})
 """The parts of a SELECT that keep moments apart. DISTINCT, LIMIT, WITH and the rest don't, or are not needed."""
 
 
@@ -63,9 +64,11 @@ def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, InputTime])
 def feature_shape(feature: FeatureDefinition) -> FeatureShape:
     """The parts of a feature's text. Raises BuildError with the reason where it can't hold law 6."""
     try:
-        select = sqlglot.parse_one(feature.text, dialect="duckdb")
-    except sqlglot.ParseError as error:
-        raise _refused(feature, f"can't be read: {error.errors[0]['description']}", "Correct its SQL.") from error
+        statements = [each for each in sqlglot.parse(feature.text, dialect="duckdb") if each is not None]
+    except SqlglotError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise _refused(feature, f"can't be read: {reason}", "Correct its SQL.") from error
+    select = statements[0] if len(statements) == 1 else None
     if not isinstance(select, exp.Select):
         raise _refused(feature, "is not one SELECT", "Write SELECT ... FROM moments m LEFT JOIN ... .")
     _refuse_what_mixes_moments(feature, select)

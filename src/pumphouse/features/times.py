@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import BuildError
@@ -108,14 +109,15 @@ def is_assumed(name: str, assets: Mapping[str, Asset]) -> bool:
     time = asset.common.time
     if time.event is not None and time.event == time.known:
         return True
-    return any(is_assumed(each, assets) for each in asset.inputs)
+    # A Python table may read its own previous version.
+    return any(is_assumed(each, assets) for each in asset.inputs if each != name)
 
 
 def _passed_on(text: str, assets: Mapping[str, Asset]) -> Iterator[str]:
     """The output columns of a plain SELECT that are the event column of one of its inputs, unchanged."""
     try:
         query = sqlglot.parse_one(text, dialect="duckdb")
-    except sqlglot.ParseError:
+    except SqlglotError:
         return  # The author declared what it reads; the event's column has to be declared as well.
     if not isinstance(query, exp.Select) or any(query.args.get(part) for part in ("with_", "group", "distinct")):
         return

@@ -113,6 +113,10 @@ def split(data: TrainingData) -> tuple[TrainingData, TrainingData]:
 
 
 def _columns(asset: Asset, label: Asset, features: Sequence[FeatureDefinition]) -> tuple[str, ...]:
+    if not features:
+        raise BuildError(
+            f"model '{asset.name}' has no features", asset=asset.name, place=asset.place, mend='features=["..."]'
+        )
     columns = value_columns(features)
     if features[0].entity != label.spec.entity:
         raise BuildError(

@@ -68,14 +68,16 @@ class Predictor:
     def predict(self, entity: Mapping[str, Any], *, now: datetime, id: str | None = None) -> Prediction:  # from JSON
         """The answer for one entity at `now`, logged under its id (a new one, where none is given).
 
+        An id is logged once: give one to repeat a request whose answer was lost, not to ask about somebody else.
         An entity that no input knows is answered as one that never did anything, and marked so. Raises RequestRefused
         for keys that are not the entity's, UnknownName where the model has no version yet.
         """
         with self._lock:
             answers = self._follow()
+            shadow, snapshot = self._shadow, self._snapshot
             keys = _keys(self._rollout.name, entity, entity_types(answers.version))
             moment = _moment(keys, now)
-            values, own, listened = chances_of_both(answers, self._shadow, moment)
+            values, own, listened = chances_of_both(answers, shadow, moment)
             known = is_known(answers.query, moment)
         prediction = Prediction(
             id=id or uuid.uuid4().hex,
@@ -84,8 +86,8 @@ class Predictor:
             prediction=own[0].as_py(),
             version=answers.version.name,
             shadow_prediction=listened[0].as_py(),
-            shadow_version=self._shadow.version.name if self._shadow else None,
-            snapshot=self._snapshot,
+            shadow_version=shadow.version.name if shadow else None,
+            snapshot=snapshot,
             features=_shown(values, answers.version.columns),
             known_entity=known,
         )
