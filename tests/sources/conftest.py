@@ -169,6 +169,15 @@ def works(tmp_path: Path) -> Iterator[Works]:
     made.lake.close()
 
 
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Works]:
+    """A lake for tests of which each ends in an error, so that nothing is ever built in it."""
+    made = Works(tmp_path_factory.mktemp("idle"))
+    yield made
+    assert made.lake.tables() == ()
+    made.lake.close()
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     with World() as server:

@@ -127,32 +127,32 @@ def test_names_that_are_not_there_are_told_with_the_nearest(works, shop, tables,
         works.run(works.asset(database("shop_db", tables=tables), f"crm_{name}"))
 
 
-def test_a_database_that_is_not_there_or_none_is_named(works):
-    made = works.asset(database("shop_db", tables={"staff": {}}), "crm_staff")
-    works.connections["shop_db"] = Connection(name="shop_db", url="sqlite:///nowhere.db")
+def test_a_database_that_is_not_there_or_none_is_named(idle):
+    made = idle.asset(database("shop_db", tables={"staff": {}}), "crm_staff")
+    idle.connections["shop_db"] = Connection(name="shop_db", url="sqlite:///nowhere.db")
     with pytest.raises(SourceError, match=r"connection 'shop_db': there is no file .*nowhere\.db"):
-        works.run(made)
-    works.write("broken.db", b"this is no database at all, but it is longer than a header" * 10)
-    works.connections["shop_db"] = Connection(name="shop_db", url="sqlite:///broken.db")
+        idle.run(made)
+    idle.write("broken.db", b"this is no database at all, but it is longer than a header" * 10)
+    idle.connections["shop_db"] = Connection(name="shop_db", url="sqlite:///broken.db")
     with pytest.raises(SourceError, match=r"broken\.db can't be read: file is not a database"):
-        works.run(made)
+        idle.run(made)
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hush@h/d", "sqlite://host/x.db", "sqlite:///"])
-def test_an_address_of_no_known_database_is_refused_without_its_password(works, url):
-    works.connections["shop_db"] = Connection(name="shop_db", url=url)
+def test_an_address_of_no_known_database_is_refused_without_its_password(idle, url):
+    idle.connections["shop_db"] = Connection(name="shop_db", url=url)
     with pytest.raises(ConfigError, match="url is sqlite:///") as caught:
-        works.run(works.asset(database("shop_db", tables={"staff": {}}), "crm_staff"))
+        idle.run(idle.asset(database("shop_db", tables={"staff": {}}), "crm_staff"))
     assert "hush" not in str(caught.value)
 
 
-def test_an_unreachable_postgresql_names_the_host_and_never_the_password(works):
+def test_an_unreachable_postgresql_names_the_host_and_never_the_password(idle):
     pytest.importorskip("psycopg")
-    works.connections["shop_db"] = Connection(
+    idle.connections["shop_db"] = Connection(
         name="shop_db", url="postgresql://reader:hush-one@127.0.0.1:1/shop", options={"password": "hush-two"}
     )
     with pytest.raises(SourceError, match=r"connection 'shop_db': 127\.0\.0\.1/shop can't be reached: ") as caught:
-        works.run(works.asset(database("shop_db", tables={"staff": {}}), "crm_staff"))
+        idle.run(idle.asset(database("shop_db", tables={"staff": {}}), "crm_staff"))
     assert "hush" not in str(caught.value)
 
 

@@ -59,10 +59,10 @@ def test_a_line_without_all_columns_is_withheld_and_a_cell_of_another_form_is_qu
     assert (counts.rows_in, counts.rows_out, counts.withheld, counts.quarantined) == (3, 2, 1, 2)
 
 
-def test_a_form_that_does_not_exist_is_a_fault_of_the_declaration(works):
-    works.write("a.txt", "1\n")
+def test_a_form_that_does_not_exist_is_a_fault_of_the_declaration(idle):
+    idle.write("a.txt", "1\n")
     with pytest.raises(ConfigError, match=r"fixed_width column 'a' is 'number'.*date, money, integer, text"):
-        works.run(works.asset(files("a.txt", format=fixed_width(a="number"))))
+        idle.run(idle.asset(files("a.txt", format=fixed_width(a="number"))))
 
 
 def test_csv_columns_get_the_type_that_tells_every_cell_back(works):
@@ -132,10 +132,10 @@ def test_files_of_one_pattern_may_have_different_columns(works):
     assert works.rows("raw", "id, a, b") == [(1, "x", None), (2, None, 2.5)]
 
 
-def test_two_names_that_sql_does_not_tell_apart_are_refused(works):
-    works.write("a.csv", "Id,id\n1,2\n")
+def test_two_names_that_sql_does_not_tell_apart_are_refused(idle):
+    idle.write("a.csv", "Id,id\n1,2\n")
     with pytest.raises(SourceError, match="two columns are called 'Id' and 'id'"):
-        works.run(works.asset(files("a.csv")))
+        idle.run(idle.asset(files("a.csv")))
 
 
 def test_another_encoding_is_refused_naming_the_byte_and_read_when_it_is_said(works):
@@ -150,10 +150,10 @@ def test_another_encoding_is_refused_naming_the_byte_and_read_when_it_is_said(wo
     assert works.rows() == [("Jürgen",), ("Müller",)]
 
 
-def test_the_byte_of_another_encoding_is_counted_through_a_long_file(works):
-    works.write("a.csv", b"name\n" + "ü\n".encode() * 700_000 + b"\xff\n")
+def test_the_byte_of_another_encoding_is_counted_through_a_long_file(idle):
+    idle.write("a.csv", b"name\n" + "ü\n".encode() * 700_000 + b"\xff\n")
     with pytest.raises(SourceError, match=r"byte 2,100,005 \(0xff\), in line 700,002"):
-        works.run(works.asset(files("a.csv")))
+        idle.run(idle.asset(files("a.csv")))
 
 
 def test_utf16_is_read_when_it_is_said(works):
@@ -164,23 +164,23 @@ def test_utf16_is_read_when_it_is_said(works):
     assert works.rows() == [(1, "ü")]
 
 
-def test_an_encoding_that_does_not_exist_is_named(works):
-    works.write("a.csv", "a\n1\n")
+def test_an_encoding_that_does_not_exist_is_named(idle):
+    idle.write("a.csv", "a\n1\n")
     with pytest.raises(ConfigError, match="'latin-99' is no encoding"):
-        works.run(works.asset(files("a.csv", format=csv(encoding="latin-99"))))
+        idle.run(idle.asset(files("a.csv", format=csv(encoding="latin-99"))))
 
 
-def test_a_gzip_that_was_cut_off_is_refused_and_not_read_in_half(works):
-    works.write("a.csv.gz", gzip.compress(b"a,b\n" + os.urandom(50_000).hex().encode() + b",1\n" * 1000)[:-40])
+def test_a_gzip_that_was_cut_off_is_refused_and_not_read_in_half(idle):
+    idle.write("a.csv.gz", gzip.compress(b"a,b\n" + os.urandom(50_000).hex().encode() + b",1\n" * 1000)[:-40])
     with pytest.raises(SourceError, match=r"a\.csv\.gz: its gzip is damaged or cut off"):
-        works.run(works.asset(files("*.gz")))
+        idle.run(idle.asset(files("*.gz")))
 
 
-def test_a_missing_file_names_pattern_folder_and_what_is_near(works):
-    works.write("cdnow/purchases.txt.gz", b"")
+def test_a_missing_file_names_pattern_folder_and_what_is_near(idle):
+    idle.write("cdnow/purchases.txt.gz", b"")
     with pytest.raises(SourceError) as caught:
-        works.run(works.asset(files("cdnow/purchase.txt.gz", format=CDNOW)))
-    assert f"no file matches 'cdnow/purchase.txt.gz' in {works.folder}" in str(caught.value)
+        idle.run(idle.asset(files("cdnow/purchase.txt.gz", format=CDNOW)))
+    assert f"no file matches 'cdnow/purchase.txt.gz' in {idle.folder}" in str(caught.value)
     assert "there is purchases.txt.gz" in str(caught.value)
 
 
@@ -220,10 +220,10 @@ def test_json_as_a_list_and_as_lines(works):
     assert built.counts.rows_in == built.counts.rows_out + built.counts.withheld == 6
 
 
-def test_truncated_json_is_refused_naming_the_file(works):
-    works.write("a.json", '[{"id": 1}, {"id"')
+def test_truncated_json_is_refused_naming_the_file(idle):
+    idle.write("a.json", '[{"id": 1}, {"id"')
     with pytest.raises(SourceError, match=r"a\.json: it is not JSON: it ends in the middle, after 17 characters"):
-        works.run(works.asset(files("a.json")))
+        idle.run(idle.asset(files("a.json")))
 
 
 def test_parquet_keeps_its_types_and_nested_values_become_json(works):
@@ -244,17 +244,17 @@ def test_parquet_keeps_its_types_and_nested_values_become_json(works):
     assert works.types()["id"] == "INTEGER"
 
 
-def test_half_a_parquet_file_is_refused(works):
-    pq.write_table(pa.table({"id": [1, 2]}), works.folder / "a.parquet")
-    works.write("a.parquet", (works.folder / "a.parquet").read_bytes()[:-10])
+def test_half_a_parquet_file_is_refused(idle):
+    pq.write_table(pa.table({"id": [1, 2]}), idle.folder / "a.parquet")
+    idle.write("a.parquet", (idle.folder / "a.parquet").read_bytes()[:-10])
     with pytest.raises(SourceError, match="it is no whole Parquet file"):
-        works.run(works.asset(files("a.parquet")))
+        idle.run(idle.asset(files("a.parquet")))
 
 
-def test_an_ending_that_says_nothing_needs_a_format(works):
-    works.write("a.txt", "1")
+def test_an_ending_that_says_nothing_needs_a_format(idle):
+    idle.write("a.txt", "1")
     with pytest.raises(ConfigError, match="its ending does not say what is in it"):
-        works.run(works.asset(files("a.txt")))
+        idle.run(idle.asset(files("a.txt")))
 
 
 def test_unchanged_files_change_nothing_and_a_changed_one_replaces_the_table(works):
