@@ -110,6 +110,7 @@ class Shop:
     def report(self, name: str, html: str) -> Build:
         commit = Commit(self.lake, name, run="run-1", actor="ada")
         commit.artefact("page.html", self.lake.blobs.put(html.encode()), {"title": name})
+        commit.artefact("by_week.csv", self.lake.blobs.put(b'week,note\r\n1,"two\r\nlines"\r\n2,one\r\n'))
         built = commit.publish(Counts(rows_out=1))
         assert built is not None
         return built

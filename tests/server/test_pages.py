@@ -113,6 +113,16 @@ def test_report_of_an_earlier_snapshot_is_kept(served: Any) -> None:
     assert served.owner.get("/reports/orders").status_code == 404
 
 
+def test_rows_of_a_report_are_handed_out_as_a_file_and_counted(served: Any) -> None:
+    answer = served.owner.get("/reports/weekly/by_week.csv")
+    assert answer.content.startswith(b"week,note")
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert answer.headers["content-disposition"] == "attachment"
+    assert served.shop.lake.state.accesses(asset="weekly")[-1].rows == 2
+    assert served.owner.get("/reports/weekly/other.csv").status_code == 404
+    assert served.owner.get("/reports/returns_live/live").status_code == 404
+
+
 def test_catalog_says_who_reads_what_and_how_bets_stand(served: Any) -> None:
     page(served, "/assets/orders")
     text = page(served, "/catalog")

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from pumphouse.errors import MissingExtra, PumphouseError
+from pumphouse.errors import ConfigError, MissingExtra, PumphouseError
 from pumphouse.server.files import HERE, carried, own
 
 START_TIMEOUT_S = 30.0
-CHECK_TIMEOUT_S = 5.0
-"""A regular expression of the survey may never end on some text."""
+CHECK_TIMEOUT_S = 10.0
+"""A check takes some 30 ms. A regular expression of the survey may never end on some text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class AnswerCheck:
         if not reply:
             raise Uncheckable(
                 f"these answers took longer than {CHECK_TIMEOUT_S:.0f} seconds, or too much memory, to check",
-                mend="A rule of the survey may need all time on some text: look at its regular expressions.",
+                mend="Send them again. If it stays so, a regular expression of the survey does not end on such text.",
             )
         values = msgspec.json.decode(reply)
         if "failed" in values:
@@ -88,7 +88,7 @@ def _started() -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
     )
     if _asked(process, b"", timeout_s=START_TIMEOUT_S) != b"ready\n":
-        raise Uncheckable("V8 did not start", mend="The server's error output says why.")
+        raise ConfigError("what checks answers did not start", mend="The server's error output says why.")
     return process
 
 

@@ -56,7 +56,7 @@ class Drawing:
 
 def data_block(value: Any) -> Markup:  # JSON
     """A value as JSON inside a `<script type="application/json">`, where no text of it can end the script."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value)
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -14,12 +15,12 @@ from starlette.responses import Response
 from pumphouse.catalog.adoption import adoption
 from pumphouse.catalog.description import describe
 from pumphouse.declare.asset import Asset
-from pumphouse.errors import UnknownName
+from pumphouse.declare.facts import Search
 from pumphouse.indexes.queries import QueryError
-from pumphouse.lake.builds import Artefact
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
 from pumphouse.server.drawing import cell
+from pumphouse.server.reports import REPORT_PAGE
 from pumphouse.server.shared import Shared, admitted, reads, shared
 
 SAMPLE_ROWS = 20
@@ -27,11 +28,6 @@ HITS = 20
 RUNS = 30
 FILES = 10
 READERS_WITHIN = timedelta(days=30)
-REPORT_PAGE = "page.html"
-"""The artefact of a report that is its page, as `reports.build` names it."""
-REPORT_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
-)
 STAGES: tuple[tuple[str, frozenset[str]], ...] = (
     ("Gathered", frozenset({"source", "files", "database", "website", "survey"})),
     ("Cleaned", frozenset({"clean"})),
@@ -119,18 +115,12 @@ def asset(request: Request) -> Response:
     here, name = shared(request), request.path_params["name"]
     project, now = here.project, here.drawing.now()
     about = describe(project.lake, project.assets, name, now=now)
-    spec = project.assets[name]
-    way = admitted(request, name, door="page")
-    query = request.query_params.get("q", "").strip()
-    found, complaint = None, ""
-    if query and spec.kind == "search":
-        try:
-            found = _found(here, way, query)
-        except QueryError as error:  # somebody is still typing
-            complaint = str(error)
-    is_table = spec.makes_table and project.lake.has(name)
-    state, said, why = _state(spec, built=bool(about.builds), stale=project.stale())
+    declared, way = project.assets[name], admitted(request, name, door="page")
+    query = request.query_params.get("q", "").strip() if declared.kind == "search" else ""
+    found, complaint = _found(here, way, query) if query else (None, "")
+    state, said, why = _state(declared, built=bool(about.builds), stale=project.stale())
     artefacts = project.lake.artefacts(name)[::-1]
+    pages = [one for one in artefacts if one.name == REPORT_PAGE and declared.kind == "report"]
     return _page(
         request,
         "asset.html",
@@ -138,17 +128,16 @@ def asset(request: Request) -> Response:
         now=now,
         about=about,
         assets=project.assets,
-        spec=spec.spec,
-        is_gathered=spec.is_gathered,
+        is_gathered=declared.is_gathered,
         state=state,
         said=said,
         why=why,
-        form_address=f"/surveys/{name}" if spec.kind == "survey" else None,
+        form_address=f"/surveys/{name}" if declared.kind == "survey" else None,
         query=query,
         found=found,
         complaint=complaint,
-        report=next((one for one in artefacts if one.name == REPORT_PAGE), None) if spec.kind == "report" else None,
-        sample=_sample(way) if is_table else None,
+        report=pages[0] if pages else None,
+        sample=_sample(way) if about.rows is not None else None,
         quarantine=way.quarantined().to_pylist() if about.quarantined else [],
         files=artefacts[:FILES],
         readers=_readers(project.lake.state.accesses(asset=name, since=now - READERS_WITHIN)),
@@ -169,23 +158,6 @@ def catalog(request: Request) -> Response:
     here = shared(request)
     found = adoption(here.project.lake, here.project.assets, now=here.drawing.now())
     return _page(request, "catalog.html", here="/catalog", adoption=found, snapshot=found.snapshot, now=found.now)
-
-
-def report(request: Request) -> Response:
-    """`/reports/NAME?snapshot=`: the page a report's build made. It may run nothing and load nothing."""
-    here, name = shared(request), request.path_params["name"]
-    way = admitted(request, name, door="report")
-    made = [one for one in here.project.lake.artefacts(name) if one.name == REPORT_PAGE]
-    asked = request.query_params.get("snapshot")
-    page = _newest(made if asked is None else [one for one in made if str(one.snapshot) == asked])
-    if page is None:
-        known = ", ".join(str(one.snapshot) for one in made[-5:])
-        when = f" of snapshot {asked[:20]}" if asked else ""
-        mend = f"There are those of {known}." if made else f"Build it: pumphouse run {name}"
-        raise UnknownName(f"there is no report '{name}'{when}", asset=name, mend=mend)
-    data = here.project.lake.blobs.get(page.sha)
-    way.seen(snapshot=page.snapshot, rows=1)
-    return Response(data, media_type="text/html", headers={"Content-Security-Policy": REPORT_POLICY})
 
 
 def static(request: Request) -> Response:
@@ -246,11 +218,19 @@ def _sample(way: Admitted) -> Sample:
     return _shown(table, snapshot=rows.snapshot, total=table.num_rows)
 
 
-def _found(here: Shared, way: Admitted, query: str) -> Sample:
-    found = here.search(way, query, limit=HITS)
-    names = dict.fromkeys(name for row in found.rows for name in row)
+def _found(here: Shared, way: Admitted, query: str) -> tuple[Sample | None, str]:
+    """What a search finds, the key and the columns that are searched first; or what is wrong with it."""
+    try:
+        found = here.search(way, query, limit=HITS)
+    except QueryError as error:  # somebody is still typing
+        return None, str(error)
+    spec: Search = here.project.assets[way.asset].spec
+    searched = here.project.assets.get(spec.table)
+    there = dict.fromkeys(chain(*found.rows))
+    first = [name for name in (*(searched.common.key if searched else ()), *spec.text) if name in there]
+    names = dict.fromkeys([*first, *there])
     table = pa.table({name: pa.array([cell(row.get(name)) for row in found.rows], pa.string()) for name in names})
-    return _shown(table, snapshot=found.snapshot, total=found.total)
+    return _shown(table, snapshot=found.snapshot, total=found.total), ""
 
 
 def _shown(table: pa.Table, *, snapshot: int, total: int) -> Sample:
@@ -262,10 +242,6 @@ def _shown(table: pa.Table, *, snapshot: int, total: int) -> Sample:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _newest(artefacts: Sequence[Artefact]) -> Artefact | None:
-    return artefacts[-1] if artefacts else None
 
 
 def _readers(accesses: Iterable[Access]) -> list[Reader]:

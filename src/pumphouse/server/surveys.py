@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import re
 from typing import Any
 
@@ -12,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.errors import UnknownName
-from pumphouse.server.answers import Checked
+from pumphouse.server.answers import Checked, Uncheckable
 from pumphouse.server.drawing import data_block
 from pumphouse.server.replies import BadRequest, Overloaded, body_of, json_reply
 from pumphouse.server.shared import Shared, shared
@@ -21,6 +23,8 @@ from pumphouse.sources.survey import read_survey, stream_of
 KEY_PATTERN = r"[A-Za-z0-9_-]{16,64}"
 WAITING_MAX = 100
 """Answers that wait to be checked; more are asked to come again."""
+
+log = logging.getLogger("pumphouse.server")
 
 
 class Answers(msgspec.Struct):
@@ -35,7 +39,7 @@ def form(request: Request) -> Response:
     """`GET /surveys/NAME`: the form, which keeps what is typed until it is sent."""
     name = request.path_params["name"]
     text, version = _current(shared(request), name)
-    definition = msgspec.json.decode(text, type=dict[str, Any])
+    definition = json.loads(text)
     title = definition.get("title")
     return shared(request).drawing.page(
         "survey.html",
@@ -63,7 +67,11 @@ async def take(request: Request) -> Response:
 
 def _taken(here: Shared, name: str, sent: Answers) -> Response:
     text, version = _version(here, name, sent.version)
-    checked = here.check.check(text, sent.answers)
+    try:
+        checked = here.check.check(text, sent.answers)
+    except Uncheckable as error:
+        log.warning("survey %s: %s", name, error)
+        raise
     if checked.errors:
         refused = {"error": "some answers can't be taken as they are", "mend": "See the messages by question."}
         return json_reply({**refused, "messages": checked.errors}, status=422)
