@@ -28,7 +28,7 @@ crm = ph.database(
         "customers": {
             "key": "contact_id",
             "cursor": "updated_at",
-            "doc": "Contacts as customer care typed them. One row for each time somebody was entered. Generated, not real people.",
+            "doc": "Contacts as typed. One row for each time somebody was entered. Generated, not real people.",
         },
         "staff": {"doc": "Who works here. Made up."},
     },

@@ -17,7 +17,7 @@ from pumphouse.errors import PumphouseError
 
 if TYPE_CHECKING:
     from pumphouse.project.project import Project
-    from pumphouse.project.project import open_project as open
+    from pumphouse.project.project import open_project as open  # noqa: A004  # ph.open is how it is said
 
 __version__ = "0.1.0"
 

@@ -88,7 +88,7 @@ def test_the_key_holds_under_writers_at_once(tmp_path: Path) -> None:
                 commit = Commit(lake, "orders", run="r", actor="a")
                 commit.upsert("orders", desk.written(f"SELECT range AS id, {number} AS v FROM range(5)"), key=("id",))
                 commit.publish()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # seen by the test's own thread, below
             faults.append(error)
 
     threads = [threading.Thread(target=write, args=(lake,)) for lake in lakes]

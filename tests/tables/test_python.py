@@ -16,7 +16,7 @@ from pumphouse.errors import BuildError
 
 from .conftest import Bench
 
-RAW = "SELECT 9007199254740993::BIGINT AS n, INTERVAL '1 microsecond' AS gap, TIMESTAMPTZ '2024-01-01 00:00:00.000001+00' AS at"
+RAW = "SELECT 9007199254740993::BIGINT AS n, INTERVAL '1 microsecond' AS gap"
 
 
 @pytest.mark.parametrize(

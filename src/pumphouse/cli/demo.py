@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -47,9 +49,9 @@ class _Account:
 
 
 def run_demo(folder: Path, console: Console) -> None:
-    """Run the shop in `folder`, twice in its own history, and print the account. Raises PumphouseError where a part fails.
+    """Run the shop in `folder`, twice in its own history, and print the account.
 
-    The folder is made anew; it must be the demo's own or not be there.
+    The folder is made anew; it must be the demo's own or not be there. Raises PumphouseError where a part fails.
     """
     if not EXAMPLES.is_dir():
         raise ConfigError("the demo needs the example shop", mend="Run it in a clone of the repository: make demo")
@@ -75,12 +77,7 @@ def run_demo(folder: Path, console: Console) -> None:
 @contextmanager
 def _world(folder: Path) -> Iterator[dict[str, str]]:
     """The shop's API, web site and database on this machine, and the environment variables that name them."""
-    import sys
-
-    sys.path.insert(0, str(EXAMPLES))
-    from shop_world import running  # a program of the examples, not of ours
-
-    with running(folder / "world") as world:
+    with _examples().running(folder / "world") as world:
         environment = {
             "SHOP_URL": world.url,
             "SHOP_API": os.environ.get("SHOP_API", "demo-token"),
@@ -88,6 +85,12 @@ def _world(folder: Path) -> Iterator[dict[str, str]]:
         }
         os.environ.update(environment)
         yield environment
+
+
+def _examples() -> Any:  # the module `shop_world`, a program of the examples and not of ours
+    if str(EXAMPLES) not in sys.path:
+        sys.path.insert(0, str(EXAMPLES))
+    return importlib.import_module("shop_world")
 
 
 def _run(project: Project, now: datetime, account: _Account) -> Report:
@@ -104,12 +107,10 @@ def _run(project: Project, now: datetime, account: _Account) -> Report:
 
 def _serve(project: Project, account: _Account) -> None:
     """Answer the survey, ask for a prediction, search, and read the report as two people, all over HTTP."""
-    from shop_world import survey_answers
-
     with _server(project) as serving:
         survey = f"{serving.url}/surveys/exit_survey"
         with httpx.Client(base_url=serving.url, timeout=30.0) as people:
-            for customer, answers in survey_answers(seed=7, n=ANSWERS):
+            for customer, answers in _examples().survey_answers(seed=7, n=ANSWERS):
                 body = {"client_key": f"demo-customer-{customer:05}", "answers": answers}
                 _json(people.post(f"{survey}/answers", json=body))
                 account.answered += 1
@@ -154,7 +155,7 @@ def _server(project: Project) -> Iterator[Serving]:
 
 
 def _expose(project: Project) -> None:
-    """Replay history as an A/A test: everybody who had bought by 1 January 1998 met the badge then; nobody saw anything."""
+    """Replay history as an A/A test: these customers met the badge on 1 January 1998, and nobody saw anything."""
     day = datetime(1998, 1, 1, tzinfo=UTC)
     customers = project.sql(f"SELECT DISTINCT customer_id FROM orders ORDER BY customer_id LIMIT {EXPOSED_MAX}").rows
     project.expose_all("badge", ((row["customer_id"], day + timedelta(seconds=n)) for n, row in enumerate(customers)))
@@ -171,40 +172,34 @@ def _tell(
     bet = bet_verdict(project.lake, project.graph.assets, "weekly_bet", now=datetime.now(UTC))
     verdict = project.verdict("badge")
     assert account.prediction is not None  # the server has answered, or we would not be here
-    lines = [
-        (
-            "gathered",
-            f"{purchases.rows_out:,} purchases from a file, {orders.rows_out:,} from an API, {contacts.rows_out:,} contacts"
-            f" from a database, {results['raw_albums'].counts.rows_out} albums from a web site, {account.answered} answers"
-            " to a survey",
+    albums, scored = results["raw_albums"].counts.rows_out, results["returns_scores"].counts.rows_out
+    lines = {
+        "gathered": (
+            f"{purchases.rows_out:,} purchases from a file, {orders.rows_out:,} from an API,"
+            f" {contacts.rows_out:,} contacts from a database, {albums} albums from a web site,"
+            f" {account.answered} answers to a survey"
         ),
-        (
-            "cleaned",
+        "cleaned": (
             f"{cleaned.rows_in:,} contacts became {cleaned.rows_out:,} customers: {cleaned.merged} entered twice were"
-            f" merged, {cleaned.withheld} without a number withheld, {cleaned.dropped} dropped",
+            f" merged, {cleaned.withheld} without a number withheld"
         ),
-        ("quarantined", f"{cleaned.quarantined:,} cells that could not be cleaned, each with its reason"),
-        (
-            "built",
-            ", ".join(f"{name} {count:,}" for name, count in table_rows.items()) + " rows; a report, two deliveries",
+        "quarantined": f"{cleaned.quarantined:,} cells that could not be cleaned, each with its reason",
+        "built": ", ".join(f"{name} {count:,}" for name, count in table_rows.items()) + " rows; a report, 2 deliveries",
+        "predicted": (
+            f"on 31 December 1997, who buys again within 26 weeks: {scored:,} customers;"
+            f" over HTTP for one of them today, decades later: {account.prediction['prediction']:.1%}"
         ),
-        (
-            "predicted",
-            f"on 31 December 1997, who buys again within 26 weeks: {results['returns_scores'].counts.rows_out:,} customers;"
-            f" over HTTP for one of them today, decades later: {account.prediction['prediction']:.1%}",
-        ),
-        (
-            "judged",
+        "judged": (
             f"{quality.positives:,} of {quality.rows:,} customers bought again; the tenth with the highest chances did"
-            f" {quality.lift:.1f} times as often as all (AUC {quality.auc:.2f})",
+            f" {quality.lift:.1f} times as often as all (AUC {quality.auc:.2f})"
         ),
-        ("tested", verdict.text.partition("\n")[0]),
-        ("found", f"{account.hits} notes about refunds and Christmas, such as: {account.best_hit}"),
-        ("used", f"the report, on which a bet stands: {bet.text}"),
-        ("took", f"{seconds:.0f} s; all of it is as of snapshot {project.lake.snapshot()}"),
-    ]
+        "tested": verdict.text.partition("\n")[0],
+        "found": f"{account.hits} notes about refunds and Christmas, such as: {account.best_hit}",
+        "used": f"the report, on which a bet stands: {bet.text}",
+        "took": f"{seconds:.0f} s; all of it is as of snapshot {project.lake.snapshot()}",
+    }
     console.print()
-    for word, said in lines:
+    for word, said in lines.items():
         console.print(Text.assemble((f"{word:>12}", "bold"), "  ", said), soft_wrap=True)
     exports = " ".join(f"{name}={value}" for name, value in environment.items() if name != "SHOP_URL")
     console.print()

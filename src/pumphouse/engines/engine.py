@@ -1,4 +1,4 @@
-"""What an engine does: run SQL over scans, map Arrow batches, and write Parquet. DuckDB and Spark do it behind one Protocol.
+"""What an engine does: run SQL over scans, map Arrow batches, write Parquet. DuckDB and Spark do it by one Protocol.
 
 A `Scan` says where a table's rows at one snapshot are; the lake makes it, any engine reads it. A `Query` is SQL over
 named scans with its parameters and functions. All are plain values.
@@ -149,7 +149,7 @@ class Engine(Protocol):
     def map(
         self, query: Query, function: BatchFunction, *, outputs: Mapping[str, pa.Schema], folder: Path, stem: str
     ) -> Mapping[str, Written]:
-        """Parquet files of each output of `function` over the query's batches, in memory that does not grow with the rows."""
+        """Parquet files of each output of `function` over the query's batches, in memory that does not grow."""
         ...
 
     def fork(self) -> Engine:

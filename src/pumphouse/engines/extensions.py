@@ -34,7 +34,7 @@ def extension_folder() -> Path:
 
 
 def link(name: str, *, into: Path, platform: str) -> None:
-    """Put the installed extension `name` where DuckDB finds it. Raises MissingExtra where its wheel is not installed."""
+    """Put the installed extension `name` where DuckDB finds it. Raises MissingExtra where it has no wheel."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtra(f"duckdb-extension-{name}", extra=EXTRAS.get(name, "all"), purpose=f"DuckDB's {name}")

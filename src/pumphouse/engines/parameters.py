@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from sqlglot.dialects.duckdb import DuckDB
@@ -24,7 +25,7 @@ def bind(text: str, parameters: Mapping[str, Any]) -> str:
     tokens = DuckDB.Tokenizer().tokenize(text)
     pieces: list[str] = []
     position = 0
-    for sign, name in zip(tokens, tokens[1:], strict=False):
+    for sign, name in pairwise(tokens):
         if sign.token_type is not TokenType.PARAMETER or name.start != sign.end + 1:
             continue
         if name.text not in parameters:

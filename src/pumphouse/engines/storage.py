@@ -21,7 +21,7 @@ UNSTORABLE = ("BIT", "UNION", "GEOMETRY", "VARIANT", "TIME WITH TIME ZONE", "TIM
 
 
 def stored(column: str, kind: str) -> str:
-    """The SQL expression that stores `column` of DuckDB's type `kind`, named as the column. Raises BuildError if none does."""
+    """The SQL expression that stores `column` of DuckDB's type `kind`, named as it. Raises BuildError if none does."""
     name = quoted(column)
     upper = kind.upper()
     if upper in ("HUGEINT", "UHUGEINT"):

@@ -1,7 +1,7 @@
 """One build's changes, and the transaction that makes them all visible or none (law 1).
 
-Files are written before; the transaction registers them, merges keys, checks, and stores who built what from what in the
-snapshot itself. It is short, so it can be tried again when somebody else committed first.
+Files are written before; the transaction registers them, merges keys, checks, and stores who built what from what in
+the snapshot itself. It is short, so it can be tried again when somebody else committed first.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ BACKOFF_S = 0.05
 FAILING_ROWS_MAX = 10_000
 
 _OWN_TABLES = {
-    "artefacts": "asset VARCHAR, name VARCHAR, sha VARCHAR, snapshot BIGINT, made_at TIMESTAMPTZ, number INTEGER, detail VARCHAR",
+    "artefacts": (
+        "asset VARCHAR, name VARCHAR, sha VARCHAR, snapshot BIGINT, made_at TIMESTAMPTZ, number INTEGER, detail VARCHAR"
+    ),
     "cursors": "asset VARCHAR, moved_at TIMESTAMPTZ",
     "tombstones": "entity VARCHAR, value VARCHAR, hidden_at TIMESTAMPTZ, actor VARCHAR, why VARCHAR",
 }
@@ -116,8 +118,9 @@ class Commit:
         self._changes.append(change)
 
     def upsert(self, table: str, written: Written, *, key: tuple[str, ...]) -> None:
-        """Rows replace those of the same key; others are added. Of rows with one key the last wins, and is counted as merged.
+        """Rows replace those of the same key; others are added.
 
+        Of rows with one key the last wins, and the others are counted as merged.
         Rows that are equal to what is there (the lake's own columns apart) change nothing.
         """
 
@@ -126,7 +129,8 @@ class Commit:
             name, keys = self._lake.name_of(table), ", ".join(map(quoted, key))
             staged = f"(SELECT *, file_row_number AS _row, filename AS _file FROM {_rows_of(written, numbered=True)})"
             engine.execute(
-                f"CREATE OR REPLACE TEMP TABLE arriving AS SELECT * EXCLUDE (_row, _file, file_row_number, filename) FROM {staged}"
+                "CREATE OR REPLACE TEMP TABLE arriving AS"
+                f" SELECT * EXCLUDE (_row, _file, file_row_number, filename) FROM {staged}"
                 f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _file DESC, _row DESC) = 1"
             )
             self._guard_key(engine, table, "temp.arriving", key)
@@ -326,7 +330,8 @@ class Commit:
         count = int(engine.execute(f"SELECT count(*) {failing}")[0][0])
         if not count:
             return
-        said = f"check '{check.name}' found {count:,} row{'s' if count != 1 else ''} of '{check.table}' where not ({check.condition})"
+        rows_found = f"{count:,} row{'s' if count != 1 else ''}"
+        said = f"check '{check.name}' found {rows_found} of '{check.table}' where not ({check.condition})"
         if check.severity == "warn":
             outcome.warnings.append(said)
             return
@@ -343,7 +348,7 @@ class Commit:
         keeping.publish(Counts(rows_in=written.rows, rows_out=written.rows))
 
     def _settled(self, table: str, written: Written) -> Written:
-        """The same files in the table's own folder: there they are stored by a relative path, so the lake can be moved."""
+        """The same files in the table's own folder: there they are stored by a relative path, and the lake can move."""
         home = self._lake.folder / "data" / "main" / table
         home.mkdir(parents=True, exist_ok=True)
         files = tuple(home / f"{file.parent.name}_{file.name}" for file in written.files)
@@ -367,24 +372,21 @@ class Commit:
             engine.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving_columns")
             engine.connection.unregister("arriving_columns")
             return
-        added = [field for field in new if field.name not in old.names]
-        kept = pa.schema([new.field(field.name) if field.name in new.names else field for field in old])
-        if added and any(field.name not in new.names for field in old):
+        added = [column for column in new if column.name not in old.names]
+        kept = pa.schema([new.field(column.name) if column.name in new.names else column for column in old])
+        if added and any(column.name not in new.names for column in old):
             kept = new  # one column gone and another come: a rename, unless somebody says otherwise
         narrower = pa.schema(
             [old.field(f.name) if f.name in old.names and widens(f.type, old.field(f.name).type) else f for f in kept]
         )
         if not self._accept_schema:
             refuse_narrowing(table, old=old, new=narrower)
-        for field in narrower:
-            kind = _sql_type(engine, field)
-            if field.name not in old.names:
-                engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(field.name)} {kind}")
-            elif field.type != old.field(field.name).type:
-                engine.execute(f"ALTER TABLE {name} ALTER COLUMN {quoted(field.name)} SET DATA TYPE {kind}")
-        for field in added:
-            if field.name not in narrower.names:
-                engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(field.name)} {_sql_type(engine, field)}")
+        for column in narrower:
+            if column.name in old.names and column.type != old.field(column.name).type:
+                kind = _sql_type(engine, column)
+                engine.execute(f"ALTER TABLE {name} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {kind}")
+        for column in added:
+            engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_sql_type(engine, column)}")
 
     def _insert(self, engine: DuckDB, table: str, written: Written) -> None:
         """Register the files where their columns are the table's; else copy the rows, cast to the table's types."""
@@ -432,7 +434,8 @@ class Commit:
         )
         example = ", ".join(f"{column} = {value!r}" for column, value in zip(key, twice[0], strict=False))
         raise KeyConflict(
-            f"'{table}' has {distinct[0][0] - distinct[0][1]:,} rows too many for its key: {example} comes {twice[0][-1]} times",
+            f"'{table}' has {distinct[0][0] - distinct[0][1]:,} rows too many for its key:"
+            f" {example} comes {twice[0][-1]} times",
             asset=table,
             mend="Declare the key that is true, or merge the rows first.",
         )

@@ -41,7 +41,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """The world as one build sees it: the lake at one snapshot, the engine, settings, connections, a clock, an actor."""
+    """The world as one build sees it: a lake at one snapshot, an engine, settings, connections, a clock, an actor."""
 
     lake: Lake
     engine: Engine

@@ -1,4 +1,7 @@
-"""The lake: tables at every snapshot, who built them from what, and the one way out (`scan`). The way in is `lake.commit`."""
+"""The lake: tables at every snapshot, who built them from what, and the one way out (`scan`).
+
+The way in is `lake.commit`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import sqlite3
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -35,7 +39,7 @@ SCHEMA = "pumphouse"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
-    """Where a lake is: its folder, and the PostgreSQL address of its catalogue where that is not a file in the folder."""
+    """Where a lake is: its folder, and its catalogue's PostgreSQL address where that is not a file in the folder."""
 
     folder: Path
     catalogue: str | None = None
@@ -68,6 +72,7 @@ class Lake:
         self._tables: dict[int, tuple[str, ...]] = {}
         self._builds: list[Build] = []
         self._builds_through = -1
+        self._changes: dict[str, list[int]] = {}
         self._schemas: dict[tuple[str, int], pa.Schema] = {}
         if writable:
             self._make()
@@ -113,17 +118,13 @@ class Lake:
 
     def versions(self, *, snapshot: int | None = None) -> dict[str, int]:
         """The version of every table that can be read, upstream's where this lake has none."""
-        own: dict[str, int] = {}
-        for build in self._known_builds():
-            if snapshot is None or build.snapshot <= snapshot:
-                own |= dict.fromkeys(build.writes, build.snapshot)
-        present = set(self.tables(snapshot=snapshot))
+        at = self.snapshot() if snapshot is None else snapshot
         hidden = self._tombstoned()
-        versions = {table: version for table, version in own.items() if table in present}
+        versions = {table: self._changed(table, at) for table in self.tables(snapshot=at)}
         if hidden:
-            for table in versions:
-                columns = self.stored_schema(table, snapshot=snapshot).names
-                versions[table] = max([versions[table], *(at for entity, at in hidden if entity in columns)])
+            for table, version in versions.items():
+                columns = self.stored_schema(table, snapshot=at).names
+                versions[table] = max([version, *(since for entity, since in hidden if entity in columns)])
         above = self.upstream.versions(snapshot=self.upstream.pinned) if self.upstream is not None else {}
         return {**above, **versions}
 
@@ -144,12 +145,13 @@ class Lake:
         if owner is not self:
             return owner.stored_schema(table, snapshot=owner.pinned)
         at = self.snapshot() if snapshot is None else snapshot
+        version = self._changed(table, at)
         with self._lock:
-            if (table, at) not in self._schemas:
+            if (table, version) not in self._schemas:
                 select = f"SELECT * FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0"
                 cursor = self.engine.connection.cursor()
-                self._schemas[table, at] = storable(cursor.execute(select).to_arrow_table().schema)
-            return self._schemas[table, at]
+                self._schemas[table, version] = storable(cursor.execute(select).to_arrow_table().schema)
+            return self._schemas[table, version]
 
     def scan(self, table: str, *, snapshot: int | None = None, files: bool = False) -> Scan:
         """The table's rows at a snapshot, for any engine; `files` lists data files for one that is not DuckDB.
@@ -198,7 +200,8 @@ class Lake:
         if not self._has_own("artefacts"):
             return ()
         rows = self.engine.fork().execute(
-            f"SELECT asset, name, sha, snapshot, made_at, detail FROM {self.alias}.{SCHEMA}.artefacts WHERE asset = ? ORDER BY made_at, number",
+            f"SELECT asset, name, sha, snapshot, made_at, detail FROM {self.alias}.{SCHEMA}.artefacts"
+            " WHERE asset = ? ORDER BY made_at, number",
             [asset],
         )
         return tuple(
@@ -209,7 +212,7 @@ class Lake:
     # -- writing (what `Commit` stands on) --------------------------------------------------------------------------
 
     def staging(self) -> Path:
-        """The folder for files of builds that are not committed yet. The lake's data path, so that a commit only registers."""
+        """The folder for files of builds that are not committed yet, on the disk where a commit registers them."""
         folder = self.folder / "data" / "staged"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -265,8 +268,17 @@ class Lake:
                 build = decode(info, snapshot=snapshot, at=moment.astimezone(UTC)) if info else None
                 if build is not None:
                     self._builds.append(build)
+                    for table in build.writes:
+                        self._changes.setdefault(table, []).append(snapshot)
                 self._builds_through = snapshot
             return list(self._builds)
+
+    def _changed(self, table: str, at: int) -> int:
+        """The newest snapshot, up to `at`, in which a build changed the table; 0 where somebody else made it."""
+        self._known_builds()
+        snapshots = self._changes.get(table, [])
+        place = bisect_right(snapshots, at)
+        return snapshots[place - 1] if place else 0
 
     def _tombstoned(self) -> list[tuple[str, int]]:
         """Entity columns with a tombstone, each with the snapshot of its newest."""

@@ -47,7 +47,7 @@ def refuse_narrowing(table: str, *, old: pa.Schema, new: pa.Schema) -> None:
         f"the columns of '{table}' would narrow: " + "; ".join(changes),
         asset=table,
         mend=(
-            "Choose: keep the columns as they were (cast or select them in the declaration), or accept the new ones for "
-            f"this table with: pumphouse run {table} --accept-schema. Earlier snapshots keep the old columns."
+            "Choose: keep the columns as they were (cast or select them in the declaration), or accept the new ones "
+            f"for this table with: pumphouse run {table} --accept-schema. Earlier snapshots keep the old columns."
         ),
     )

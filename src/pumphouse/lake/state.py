@@ -1,7 +1,7 @@
 """What happened around the lake: the run log, the access log, events that arrive one by one, tokens, small memories.
 
-History and arrivals only: nothing here decides what a table holds. Losing the run log loses a story; an event is lost by
-nobody, since `append` returns when it is on disk.
+History and arrivals only: nothing here decides what a table holds. Losing the run log loses a story; an event is lost
+by nobody, since `append` returns when it is on disk.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ CREATE TABLE IF NOT EXISTS access (
     snapshot INTEGER, rows INTEGER NOT NULL, offered INTEGER NOT NULL, run TEXT, detail TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS access_by_asset ON access (asset, at);
 CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL,
-    UNIQUE (stream, key));
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL,
+    body TEXT NOT NULL, UNIQUE (stream, key));
 CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, seq);
 CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens (

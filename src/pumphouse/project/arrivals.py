@@ -10,7 +10,7 @@ from pumphouse.models.answers import flush_predictions
 
 
 def settle_arrivals(graph: Graph, lake: Lake, *, run: str, actor: str) -> tuple[Built, ...]:
-    """What was moved, for each kind of arrival that had something new. Each arrives once, however often this is called."""
+    """What was moved, for each kind of arrival that had something new. Each arrives once, however often this runs."""
     flush = {"rollout": flush_predictions, "experiment": flush_exposures}
     moved = [
         flush[asset.kind](lake, asset, run=run, actor=actor) for asset in graph.assets.values() if asset.kind in flush

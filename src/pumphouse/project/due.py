@@ -60,7 +60,7 @@ def next_due(asset: Asset, lake: Lake, config: Config) -> datetime | None:
 
 
 def last_checked(lake: Lake, asset: str) -> datetime | None:
-    """When a run last looked at the asset, whether or not that changed it. Only a memory: without it, the last build counts."""
+    """When a run last looked at the asset, changed or not. Only a memory: without it, the last build counts."""
     text = lake.state.recall(f"checked:{asset}")
     return datetime.fromisoformat(text) if text else None
 

@@ -16,7 +16,7 @@ SAMPLE_FOLDER = "sample-lake"
 
 
 def open_lake(config: Config) -> Lake:
-    """The lake of a configuration, made if it is not there. What it lacks is read from `inputs_from`, read only and pinned."""
+    """The lake of a configuration, made if it is not there. What it lacks is read from `inputs_from`, pinned."""
     engine = DuckDB(memory_limit=config.engine.memory, threads=config.engine.threads, zone=config.zone)
     upstream = None
     if config.inputs_from is not None and config.inputs_from != config.lake:

@@ -93,7 +93,7 @@ class Project:
         return self.graph.assets[name]
 
     def settings(self, now: datetime) -> dict[str, Any]:
-        """Values of `$name` and of keyword-only parameters: those of pumphouse.toml, and `today` in the project's zone."""
+        """Values of `$name` and of keyword-only parameters: pumphouse.toml's, and `today` in the project's zone."""
         return {**self.config.settings, "today": today(now, self.config.zone)}
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class Project:
         return name in self.graph.assets
 
     def read(self, name: str, *, as_: type | None = None, snapshot: int | None = None) -> Any:
-        """A table's rows as `as_`: pa.Table (also without `as_`), pl.DataFrame, pl.LazyFrame, pd.DataFrame, pa.RecordBatchReader."""
+        """A table's rows as `as_`: pa.Table (also without it), a reader of batches, or a polars or pandas frame."""
         rows = self.reader().table(name, snapshot=snapshot)
         forms = {
             "Table": rows.to_arrow,
@@ -199,9 +199,10 @@ class Project:
     ) -> Report:
         """Build what is stale or due, or the targets and what they need; what came of each is in the report.
 
-        `full` builds again from stored raw bytes, `refetch` asks the world again, `refit` chooses anew what cleaning has
-        chosen. `window` redoes slices; `sample` builds in a lake apart from about so many rows; `snapshot`, for the
-        targets alone, reads inputs as they were then. Raises LakeBusy where another run holds the lake longer than `wait_s`.
+        `full` builds again from stored raw bytes, `refetch` asks the world again, `refit` chooses anew what cleaning
+        has chosen. `window` redoes slices; `sample` builds in a lake apart from about so many rows; `snapshot`, for the
+        targets alone, reads inputs as they were then. Raises LakeBusy where another run holds the lake longer than
+        `wait_s`.
         """
         moment = now or datetime.now(UTC)
         unknown = [name for name in targets if name not in self.graph.assets]
@@ -247,7 +248,7 @@ class Project:
         return self.run(due=True, now=moment)
 
     def build(self, name: str, /, **inputs: Any) -> Rows:
-        """What one asset makes of rows given by hand; nothing of the lake is read or changed. For a project's own tests."""
+        """What one asset makes of rows given by hand, without touching the lake. For a project's own tests."""
         return trial.build(self.graph, self.config, name, inputs, settings=self.settings(datetime.now(UTC)))
 
     def restore(self, table: str, *, to: int) -> Build:

@@ -104,10 +104,10 @@ class Rows:
     def to_polars(self) -> Any:
         """All rows as a polars DataFrame. Raises MissingExtra without polars."""
         try:
-            import polars
+            import polars as pl
         except ImportError as error:
             raise MissingExtra("polars", extra="polars", purpose="to_polars()") from error
-        return polars.from_arrow(self.to_arrow())
+        return pl.from_arrow(self.to_arrow())
 
     def to_lazy(self) -> Any:
         """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
@@ -117,7 +117,7 @@ class Rows:
     def to_pandas(self) -> Any:
         """All rows as a pandas DataFrame. Raises MissingExtra without pandas."""
         try:
-            import pandas  # noqa: F401  # to_pandas imports it itself, with a worse message
+            import pandas as pd  # noqa: F401  # to_pandas imports it itself, with a worse message
         except ImportError as error:
             raise MissingExtra("pandas", extra="pandas", purpose="to_pandas()") from error
         return self.to_arrow().to_pandas()

@@ -1,4 +1,4 @@
-"""Running: the plan's builds, in parallel where edges allow, each committed on its own, each failure told and survived."""
+"""Running a plan: builds in parallel where edges allow, each committed on its own, each failure told and survived."""
 
 from __future__ import annotations
 
@@ -75,10 +75,11 @@ class Report:
         done = sum(result.status == "built" for result in self.results)
         if not self.results:
             return f"Nothing to do: everything is as of snapshot {self.snapshot}."
-        parts = [f"{done} built"]
-        for status in ("unchanged", "failed", "skipped"):
-            if count := sum(result.status == status for result in self.results):
-                parts.append(f"{count} {status}")
+        statuses = [result.status for result in self.results]
+        counted = [
+            f"{statuses.count(status)} {status}" for status in ("unchanged", "failed", "skipped") if status in statuses
+        ]
+        parts = [f"{done} built", *counted]
         return f"{', '.join(parts)} in {self.seconds:.1f} s; snapshot {self.snapshot}."
 
 
@@ -190,7 +191,7 @@ class _Running:
     watcher: Watcher
     run: str
     lock: int
-    """Descriptor of the run lock. A worker holds it too, so that no other run begins while one outlives this process."""
+    """Descriptor of the run lock. A worker holds it too: no other run begins while one outlives this process."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     def all(self, plan: Plan) -> tuple[Result, ...]:
@@ -246,7 +247,7 @@ class _Running:
                 if asset.is_gathered or asset.common.every is not None:
                     remember_checked(self.lake, asset.name, self.now)
                 break
-            except Exception as error:  # the runner: whatever a build raises is recorded, and the others go on
+            except Exception as error:  # noqa: BLE001  # the runner: what a build raises is recorded, the others go on
                 ours = explained(error, asset=asset.name, folder=self.config.folder)
                 if not isinstance(error, PumphouseError):
                     ours.add_note("".join(traceback.format_exception(error)))

@@ -14,7 +14,10 @@ from pumphouse.errors import ConfigError
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NAMED = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": "0 0 1 * *"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-FORMS = '"15m", "1h", "day", "day at 02:00", "mon 07:00", "mon 07:00 Europe/Berlin", "month at 06:00" or cron like "0 2 * * *"'
+FORMS = (
+    '"15m", "1h", "day", "day at 02:00", "mon 07:00", "mon 07:00 Europe/Berlin", "month at 06:00"'
+    ' or cron like "0 2 * * *"'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def parse_every(text: str, *, zone: str) -> Every:
         return Every(cron=_NAMED[words], zone=zone)
     parts = text.split()
     own_zone = zone
-    if len(parts) > 1 and ("/" in parts[-1] and parts[-1][0].isalpha() or parts[-1] == "UTC"):
+    if len(parts) > 1 and (("/" in parts[-1] and parts[-1][0].isalpha()) or parts[-1] == "UTC"):
         own_zone = parts.pop()
         try:
             ZoneInfo(own_zone)

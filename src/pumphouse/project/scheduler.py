@@ -13,7 +13,7 @@ log = logging.getLogger("pumphouse")
 
 
 class Scheduler(threading.Thread):
-    """A thread that runs what is due every `tick_s` seconds until `stop`. A tick that finds another run waits for the next."""
+    """A thread that runs what is due every `tick_s` seconds until `stop`. A tick that finds another run is left out."""
 
     def __init__(self, project: Project, *, tick_s: float = TICK_S) -> None:
         super().__init__(name="scheduler", daemon=True)

@@ -1,7 +1,7 @@
 """A worker process: one build of code that the user wrote, apart from the run and from all other builds.
 
 Started by `workers.run_in_process` with the path of a pickled job. Talks JSON lines on what was its standard output;
-whatever the user's code prints goes to standard error, which the parent keeps. What was its standard input says nothing,
+whatever the user's code prints goes to standard error, which the parent keeps. Its standard input says nothing,
 and closes when the parent is gone.
 """
 
@@ -52,7 +52,7 @@ def main() -> None:
         )
         built = KINDS[asset.kind].build(asset, context)
         say(built=base64.b64encode(pickle.dumps(built)).decode())
-    except Exception as error:  # the worker's outermost edge: all that went wrong is the parent's to tell
+    except Exception as error:  # noqa: BLE001  # the worker's outermost edge: what went wrong is the parent's to tell
         ours = explained(error, asset=job.asset, folder=job.config.folder)
         say(error=base64.b64encode(pickle.dumps(ours)).decode())
         sys.excepthook(type(error), error, error.__traceback__)
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process and all that it started when its parent is killed: what it would commit is the next run's to build."""
+    """End this process and all that it started when its parent is killed: what it would commit is the next run's."""
     os.read(parent, 1)
     os.killpg(0, signal.SIGKILL)
 

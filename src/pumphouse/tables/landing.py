@@ -73,7 +73,8 @@ def _split(asset: Asset, context: Context, written: Written) -> tuple[Written, W
     refused = engine.write(
         Query(
             text=(
-                f"SELECT CAST({key} AS VARCHAR) AS row_id, '*' AS \"column\", CAST(to_json(landing) AS VARCHAR) AS original,"
+                f"SELECT CAST({key} AS VARCHAR) AS row_id, '*' AS \"column\","
+                " CAST(to_json(landing) AS VARCHAR) AS original,"
                 f" 'required' AS step, '1' AS step_version, {literal(reason)} AS reason, {literal(context.run)} AS run"
                 f" FROM landing WHERE {missing}"
             ),

@@ -131,7 +131,7 @@ def _from_generator(rows: Iterator[Any], asset: Asset) -> pa.RecordBatchReader:
 
 def _polars() -> Any:  # the module
     try:
-        import polars
+        import polars as pl
     except ImportError as error:
         raise MissingExtra("polars", extra="polars", purpose="A parameter annotated pl.DataFrame") from error
-    return polars
+    return pl

@@ -21,14 +21,15 @@ def build(asset: Asset, context: Context) -> Built:
     spec: Sql = asset.spec
     scans = {name: context.scan(name) for name in asset.inputs}
     sliced, starts = _slices(asset, context, scans)
-    if starts == [] and context.window is None:
+    window = context.window
+    if starts == [] and window is None:
         return Built(asset=asset.name, snapshot=None, note="no slice changed")
     where = None
     if spec.slice and sliced:
-        if context.window is not None:
+        if window is not None:
             context = as_built_before(asset, context)
-            where = slices.in_window(spec.slice.column, context.window)
-            scans[sliced.input] = scans[sliced.input].where(slices.in_window(sliced.column, context.window))
+            where = slices.in_window(spec.slice.column, window)
+            scans[sliced.input] = scans[sliced.input].where(slices.in_window(sliced.column, window))
         elif starts is not None:
             where = slices.condition(spec.slice.column, spec.slice, starts)
             reach = slices.condition(sliced.column, spec.slice, starts, lookback=spec.slice.lookback)
@@ -57,7 +58,7 @@ def query_of(asset: Asset, context: Context, scans: dict[str, Scan]) -> Query:
 
 
 def as_built_before(asset: Asset, context: Context) -> Context:
-    """The context of a build that redoes a part: what the rest was made from stays on record, so it stays stale if it was."""
+    """The context of a build that redoes a part: what the rest was made from stays on record, and stale if it was."""
     last = context.lake.builds().get(asset.name)
     return replace(context, fingerprint=last.fingerprint, inputs=last.inputs) if last else context
 
