@@ -12,6 +12,12 @@ PumphouseError
 │   ├── SchemaChange     a column was narrowed, renamed or dropped: a person has to choose
 │   └── KeyConflict      two rows with one key
 ├── SourceError          a source could not be read: a file, a database, an API, a website
+├── RequestError         somebody asked for what can't be answered as it was asked
+│   ├── QueryError       a search can't be read
+│   ├── RequestRefused   a prediction for keys that are not the entity's
+│   ├── BadRequest       an HTTP request is not as the API has it
+│   ├── Overloaded       more is asked at once than the server takes
+│   └── Uncheckable      the survey's own rules could not be run over some answers
 └── BuildError           a build failed
     ├── CheckFailed      a check of severity "error" found rows; the previous version stands
     ├── WorkerDied       a worker process died or reached its memory limit
@@ -156,6 +162,39 @@ class KeyConflict(LakeError):
 
 class SourceError(PumphouseError):
     """A source could not be read. What was read before stays stored; the next run goes on."""
+
+
+class RequestError(PumphouseError):
+    """Somebody asked for what can't be answered as it was asked."""
+
+
+class Uncheckable(RequestError):
+    """The survey's own rules could not be run over these answers: the survey's fault, or a stranger's trick."""
+
+
+class BadRequest(RequestError):
+    """What was sent is not what is taken here."""
+
+
+class Overloaded(RequestError):
+    """More came at once than can be done; the same may be sent again in a moment."""
+
+
+class RequestRefused(RequestError):
+    """A request that can't be answered as it is: a key is missing, unknown, or of the wrong type."""
+
+    exit_code = 2
+
+
+class QueryError(RequestError):
+    """A search can't be read; `position` is the character, from 0, at which it goes wrong."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, query: str, position: int, mend: str | None = None) -> None:
+        super().__init__(f"{what} (character {position + 1} of: {query})", mend=mend)
+        self.query = query
+        self.position = position
 
 
 class BuildError(PumphouseError):

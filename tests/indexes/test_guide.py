@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pumphouse.errors import QueryError
 from pumphouse.indexes.build import build
-from pumphouse.indexes.queries import QueryError, parse
+from pumphouse.indexes.queries import parse
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "search.md"
 

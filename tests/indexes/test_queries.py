@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pumphouse.indexes.queries import All, Both, Either, Node, Not, QueryError, Words, parse
+from pumphouse.errors import QueryError
+from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
 
 
 def word(text: str, *, column: str | None = None, is_prefix: bool = False, at: int = 0) -> Words:

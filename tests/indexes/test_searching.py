@@ -6,9 +6,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pumphouse.errors import LakeError, UnknownName
+from pumphouse.errors import LakeError, QueryError, UnknownName
 from pumphouse.indexes.build import build
-from pumphouse.indexes.queries import QueryError
 from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.commit import Commit
 

@@ -205,3 +205,11 @@ def test_a_lake_that_is_open_for_reading_refuses_to_commit(desk: Desk) -> None:
     with pytest.raises(LakeError, match="open for reading only"):
         Commit(reading, "orders", run="r", actor="a")
     reading.close()
+
+
+def test_a_new_column_without_a_row_is_a_change(desk: Desk) -> None:
+    desk.replaced("SELECT 1 AS id")
+    commit = desk.commit()
+    commit.append("orders", desk.written("SELECT 1 AS id, 'x' AS note WHERE FALSE"))
+    assert commit.publish() is not None
+    assert desk.rows("SELECT * FROM orders", "orders") == [(1, None)]

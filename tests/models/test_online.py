@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.declare.learning import rollout
-from pumphouse.errors import UnknownName
+from pumphouse.errors import RequestRefused, UnknownName
 from pumphouse.features.training_sets import training_set
 from pumphouse.lake.changes import hide
 from pumphouse.models import scores, training
 from pumphouse.models.answers import flush_predictions, stream_of
-from pumphouse.models.online import Predictor, RequestRefused
+from pumphouse.models.online import Predictor
 from pumphouse.models.predictions import decode
 from pumphouse.models.registry import promote
 

@@ -19,8 +19,7 @@ from pumphouse.declare.learning import Rollout
 from pumphouse.declare.sources import Files, Survey
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import Place
-from pumphouse.indexes.queries import QueryError
+from pumphouse.errors import Place, QueryError
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location

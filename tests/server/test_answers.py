@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pumphouse.errors import Uncheckable
 from pumphouse.server import answers
-from pumphouse.server.answers import AnswerCheck, Uncheckable
+from pumphouse.server.answers import AnswerCheck
 
 SURVEY = {
     "elements": [

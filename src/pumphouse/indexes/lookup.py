@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import QueryError, UnknownName, did_you_mean
 from pumphouse.indexes import words
-from pumphouse.indexes.queries import All, Both, Either, Node, Not, QueryError, Words, parse
+from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
 
 if TYPE_CHECKING:
     import tantivy

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pumphouse.errors import PumphouseError
+from pumphouse.errors import QueryError
 
 LENGTH_MAX = 1_000
 DEPTH_MAX = 20
@@ -29,17 +29,6 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-
-
-class QueryError(PumphouseError):
-    """A search can't be read; `position` is the character, from 0, at which it goes wrong."""
-
-    exit_code = 2
-
-    def __init__(self, what: str, *, query: str, position: int, mend: str | None = None) -> None:
-        super().__init__(f"{what} (character {position + 1} of: {query})", mend=mend)
-        self.query = query
-        self.position = position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,9 +108,9 @@ class Commit:
         written = self._settled(table, written)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
-            if not written.rows and self._old_schema(engine, table, outcome) is not None:
-                return
             self._fit_columns(engine, table, storable(written.schema), outcome)
+            if not written.rows:
+                return
             self._insert(engine, table, written)
             self._guard_key(engine, table, self._rows_with_keys_of(table, written, key), key)
             outcome.changed.add(table)
@@ -371,6 +371,7 @@ class Commit:
             engine.connection.register("arriving_columns", empty)
             engine.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving_columns")
             engine.connection.unregister("arriving_columns")
+            outcome.changed.add(table)
             return
         added = [column for column in new if column.name not in old.names]
         kept = pa.schema([new.field(column.name) if column.name in new.names else column for column in old])
@@ -385,8 +386,10 @@ class Commit:
             if column.name in old.names and column.type != old.field(column.name).type:
                 kind = _sql_type(engine, column)
                 engine.execute(f"ALTER TABLE {name} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {kind}")
+                outcome.changed.add(table)
         for column in added:
             engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_sql_type(engine, column)}")
+            outcome.changed.add(table)
 
     def _insert(self, engine: DuckDB, table: str, written: Written) -> None:
         """Register the files where their columns are the table's; else copy the rows, cast to the table's types."""

@@ -119,14 +119,17 @@ class Lake:
     def versions(self, *, snapshot: int | None = None) -> dict[str, int]:
         """The version of every table that can be read, upstream's where this lake has none."""
         at = self.snapshot() if snapshot is None else snapshot
-        hidden = self._tombstoned()
-        versions = {table: self._changed(table, at) for table in self.tables(snapshot=at)}
-        if hidden:
-            for table, version in versions.items():
-                columns = self.stored_schema(table, snapshot=at).names
-                versions[table] = max([version, *(since for entity, since in hidden if entity in columns)])
+        versions = {
+            table: max(self._changed(table, at), self.hidden_at(table, snapshot=at)) for table in self.tables(snapshot=at)
+        }
         above = self.upstream.versions(snapshot=self.upstream.pinned) if self.upstream is not None else {}
         return {**above, **versions}
+
+    def hidden_at(self, table: str, *, snapshot: int | None = None) -> int:
+        """The snapshot of the newest tombstone that takes rows out of the table; 0 where there is none."""
+        hidden = self._tombstoned()
+        columns = self.stored_schema(table, snapshot=snapshot).names if hidden else ()
+        return max((at for entity, at in hidden if entity in columns), default=0)
 
     def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as queries see them, the lake's own among them."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Engine, SqlFunction
-from pumphouse.errors import PumphouseError, did_you_mean
+from pumphouse.errors import RequestRefused, did_you_mean
 from pumphouse.features.moments import AS_OF
 from pumphouse.features.values import World, is_known
 from pumphouse.lake.lake import Lake
@@ -31,12 +31,6 @@ from pumphouse.models.registry import live, live_shadow
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class RequestRefused(PumphouseError):
-    """A request that can't be answered as it is: a key is missing, unknown, or of the wrong type."""
-
-    exit_code = 2
 
 
 class Predictor:

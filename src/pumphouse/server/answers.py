@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pumphouse.errors import ConfigError, MissingExtra, PumphouseError
+from pumphouse.errors import ConfigError, MissingExtra, Uncheckable
 from pumphouse.server.files import HERE, carried, own
 
 START_TIMEOUT_S = 30.0
@@ -31,10 +31,6 @@ class Checked:
     answers: dict[str, Any]  # JSON
     errors: dict[str, list[str]]
     dropped: list[str]
-
-
-class Uncheckable(PumphouseError):
-    """The survey's own rules could not be run over these answers: the survey's fault, or a stranger's trick."""
 
 
 class AnswerCheck:

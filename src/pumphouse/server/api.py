@@ -13,9 +13,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import BadRequest, UnknownName, did_you_mean
 from pumphouse.project.reading import Rows
-from pumphouse.server.replies import BadRequest, body_of, json_reply, number_of
+from pumphouse.server.replies import body_of, json_reply, number_of
 from pumphouse.server.shared import admitted, reads, shared
 
 ARROW = "application/vnd.apache.arrow.stream"

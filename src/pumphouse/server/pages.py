@@ -16,7 +16,7 @@ from pumphouse.catalog.adoption import adoption
 from pumphouse.catalog.description import describe
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
-from pumphouse.indexes.queries import QueryError
+from pumphouse.errors import QueryError
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
 from pumphouse.server.drawing import cell

@@ -9,10 +9,18 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pumphouse.errors import AccessDenied, LakeBusy, MissingExtra, PumphouseError, UnknownName
-from pumphouse.indexes.queries import QueryError
-from pumphouse.models.online import RequestRefused
-from pumphouse.server.answers import Uncheckable
+from pumphouse.errors import (
+    AccessDenied,
+    BadRequest,
+    LakeBusy,
+    MissingExtra,
+    Overloaded,
+    PumphouseError,
+    QueryError,
+    RequestRefused,
+    Uncheckable,
+    UnknownName,
+)
 
 BODY_BYTES_MAX = 64 * 1024
 JSON = "application/json"
@@ -20,16 +28,8 @@ JSON = "application/json"
 Body = TypeVar("Body")
 
 
-class BadRequest(PumphouseError):
-    """What was sent is not what is taken here."""
-
-
 class TooLarge(BadRequest):
     """More was sent than is taken."""
-
-
-class Overloaded(PumphouseError):
-    """More came at once than can be done; the same may be sent again in a moment."""
 
 
 _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (

@@ -13,10 +13,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pumphouse.errors import UnknownName
-from pumphouse.server.answers import Checked, Uncheckable
+from pumphouse.errors import BadRequest, Overloaded, Uncheckable, UnknownName
+from pumphouse.server.answers import Checked
 from pumphouse.server.drawing import data_block
-from pumphouse.server.replies import BadRequest, Overloaded, body_of, json_reply
+from pumphouse.server.replies import body_of, json_reply
 from pumphouse.server.shared import Shared, shared
 from pumphouse.sources.survey import read_survey, stream_of
 
