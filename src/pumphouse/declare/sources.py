@@ -246,5 +246,9 @@ def survey(path: str, *, doc: str = "") -> Declaration:
         exit_survey = ph.survey("surveys/exit.json", doc="What leaving customers answered.")
     """
     return Declaration(
-        kind="survey", spec=Survey(path=path), common=Common(doc=doc, key=("answer_id",), time=Time(event="answered_at")), place=place_of_caller(), files=(path,)
+        kind="survey",
+        spec=Survey(path=path),
+        common=Common(doc=doc, key=("answer_id",), time=Time(event="answered_at")),
+        place=place_of_caller(),
+        files=(path,),
     )
