@@ -250,7 +250,7 @@ def _headers_page() -> Iterator[str]:
 
 def _errors_page() -> Iterator[str]:
     yield (inspect.getdoc(errors) or "").partition("\n\n")[0]
-    yield "`except ph.PumphouseError` catches them all; the others are in `pumphouse.errors` where nothing else is said."
+    yield "`except ph.PumphouseError` catches them all. Where nothing else is said they are in `pumphouse.errors`."
     raised = [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, PumphouseError)]
     lines = ["| error | is a | ends a command with | what happened |", "|---|---|---|---|"]
     for one in [*raised[1:], QueryError, RequestRefused]:
