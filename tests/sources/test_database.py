@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from pumphouse.declare.sources import database
-from pumphouse.errors import ConfigError, SourceError
+from pumphouse.errors import ConfigError, SchemaChange, SourceError
 from pumphouse.lake.context import Connection
 
 CUSTOMERS = {"customers": {"key": "id", "cursor": "updated_at"}}
@@ -84,6 +84,17 @@ def test_a_table_without_key_or_cursor_is_replaced_when_it_changed(works, shop):
     assert works.rows("crm_staff") == [("Di", 30), ("Ed", None), (None, 2)]
     assert works.quarantine("crm_staff") == [("age", "old", "is not a whole number of 64 bits")]
     assert works.run(made).snapshot is None
+
+
+def test_a_column_that_is_gone_is_asked_about(works, shop):
+    made = works.asset(database("shop_db", tables=CUSTOMERS), "crm_customers")
+    works.run(made)
+    shop("ALTER TABLE customers DROP COLUMN income", "UPDATE customers SET updated_at = '2025-01-01 00:00:00'")
+    with pytest.raises(SchemaChange, match="'income' would be gone"):
+        works.run(made)
+    works.run(made, mode="refetch", accept_schema=True)
+    assert works.rows("crm_customers", "* EXCLUDE (updated_at, notes)", order="id")[0][:2] == (1, "Ann")
+    assert "income" not in works.types("crm_customers")
 
 
 def test_text_that_is_not_utf8_is_kept_as_bytes(works, shop):

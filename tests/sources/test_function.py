@@ -394,7 +394,7 @@ def test_rows_that_no_table_holds_are_refused(idle, row, said):
 def test_a_declared_column_that_never_came_is_named_with_the_nearest(idle, bad_api):
     bad_api.replies["/api/orders"] = json_reply([{"order_id": 1}])
     with pytest.raises(
-        SourceError, match=r"declares the key 'orderid', which nothing .* has; it has order_id.*Did you mean"
+        SourceError, match=r"declares the key 'orderid', which nothing gathered has; it has order_id.*Did you mean"
     ):
         idle.run(idle.asset(orders(key="orderid"), services=SERVICES))
 

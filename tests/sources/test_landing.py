@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.sources.conftest import Works
 
 from pumphouse.declare.sources import source
+from pumphouse.errors import SourceError
 from pumphouse.lake.changes import restore
 
 ROWS = st.lists(
@@ -100,3 +101,65 @@ def test_progress_is_told_in_rows(works):
 
     works.run(works.asset(raw), progress=told.append)
     assert told[-1] == 4
+
+
+@pytest.mark.parametrize(
+    ("cursors", "kept", "expected"),
+    [
+        ([["b", "a"], ["b", "c", "A"]], ["a", "b", "c"], "c"),
+        ([[2, 10], [9, 11]], [2, 10, 11], 11),
+        ([[1.5], [1.25, 2.5]], [1.5, 2.5], 2.5),
+        ([["2024-01-31"], ["2024-01-31", "2024-02-01"]], ["2024-01-31", "2024-02-01"], "2024-02-01"),
+        (
+            [["2024-01-01T12:00:00+02:00"], ["2024-01-01T10:00:00Z", "2024-01-01T10:00:01Z"]],
+            None,
+            "2024-01-01T10:00:01Z",
+        ),
+        ([["20231231", "x"], ["y"]], ["20231231", "x", "y"], "y"),
+    ],
+)
+def test_a_cursor_may_be_a_number_a_text_a_day_or_a_moment(works, cursors, kept, expected):
+    @source(cursor="at")
+    def raw():
+        yield [{"at": at} for at in cursors.pop(0)]
+
+    made = works.asset(raw)
+    works.run(made)
+    works.run(made)
+    if kept is None:
+        assert len(works.rows()) == 2
+    else:
+        assert [str(row[0]) for row in works.rows()] == [str(value) for value in kept]
+    assert works.lake.builds()["raw"].cursor == expected
+
+
+def test_a_cursor_that_became_another_type_is_told(works):
+    fetches = [[{"at": "abc"}], [{"at": 5}], [{"at": "2024-01-01"}]]
+
+    @source(cursor="at")
+    def raw():
+        yield fetches.pop(0)
+
+    made = works.asset(raw)
+    works.run(made)
+    works.run(made)  # 5 is less than abc, as text
+    with pytest.raises(SourceError, match=r"cursor 'at' stood at 'abc', and its column is now a day.*--refetch"):
+        works.run(made)
+
+
+def test_names_of_the_landing_itself_are_refused(idle):
+    @source()
+    def raw():
+        yield {"_landing_order": 1}
+
+    with pytest.raises(SourceError, match="'_landing_order', which is the lake's own"):
+        idle.run(idle.asset(raw))
+
+
+def test_rows_without_a_column_are_refused(idle):
+    @source()
+    def raw():
+        yield [{}]
+
+    with pytest.raises(SourceError, match="rows without any column"):
+        idle.run(idle.asset(raw))

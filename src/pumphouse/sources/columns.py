@@ -36,16 +36,16 @@ TIME_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
 def natural(seen: Iterable[pa.DataType]) -> pa.DataType:
     """The narrowest type that holds values of all these types; text where there is no other."""
     kinds = set(seen)
-    if len(kinds) == 1:
-        return kinds.pop()
-    if kinds and all(pa.types.is_integer(kind) for kind in kinds):
+    if len(kinds) < 2:
+        return kinds.pop() if kinds else pa.string()
+    if all(pa.types.is_integer(kind) for kind in kinds):
         return BIG if pa.uint64() in kinds else pa.int64()
-    if kinds and all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
         return pa.float64()
-    if kinds and all(pa.types.is_integer(kind) or pa.types.is_decimal(kind) for kind in kinds):
+    if all(pa.types.is_integer(kind) or pa.types.is_decimal(kind) for kind in kinds):
         return _wide_enough(kinds)
-    if kinds <= {pa.date32(), MOMENT} or kinds <= {pa.date32(), NAIVE}:
-        return MOMENT if MOMENT in kinds else NAIVE if NAIVE in kinds else pa.string()
+    if kinds in ({pa.date32(), MOMENT}, {pa.date32(), NAIVE}):
+        return MOMENT if MOMENT in kinds else NAIVE
     return pa.string()
 
 
@@ -68,21 +68,18 @@ def kinds_of_text(texts: pa.Array) -> set[pa.DataType]:
     """The types that the texts of a file's column are of, each text of the narrowest it has."""
     rest = pc.unique(texts).drop_null()
     found: set[pa.DataType] = set()
-    for pattern, kind in (
-        (INTEGER_TEXT, pa.int64()),
-        (FRACTION_TEXT, pa.float64()),
-        (TRUTH_TEXT, pa.bool_()),
-        (DAY_TEXT, pa.date32()),
-        (TIME_TEXT, None),
+    for pattern, kind, beyond in (
+        (INTEGER_TEXT, pa.int64(), BIG),
+        (FRACTION_TEXT, pa.float64(), pa.string()),
+        (TRUTH_TEXT, pa.bool_(), pa.string()),
+        (DAY_TEXT, pa.date32(), pa.string()),
+        (TIME_TEXT, None, None),
     ):
-        if not len(rest):
-            return found
         matching = pc.match_substring_regex(rest, pattern)
-        if kind is None:
-            found |= kinds_of_times(rest.filter(matching), day=False)
-        elif pc.any(matching).as_py():
-            found |= _kinds_that_fit(rest.filter(matching), kind)
-        rest = rest.filter(pc.invert(matching))
+        if pc.any(matching).as_py():
+            texts_of_it = rest.filter(matching)
+            found |= _kinds_that_fit(texts_of_it, kind, beyond) if kind else kinds_of_times(texts_of_it)
+            rest = rest.filter(pc.invert(matching))
     return found | ({pa.string()} if len(rest) else set())
 
 
@@ -92,16 +89,17 @@ def kinds_of_digits(texts: pa.Array) -> set[pa.DataType]:
     return {pa.int64()} if digits else {pa.string()}
 
 
-def kinds_of_times(texts: pa.Array, *, day: bool = True) -> set[pa.DataType]:
-    """Days, moments (with a time zone), times without one, or text: what ISO 8601 makes of each."""
+def kinds_of_times(texts: pa.Array) -> set[pa.DataType]:
+    """Days, moments (with a time zone), times without one, or text: what ISO 8601 with its dashes makes of each."""
     found: set[pa.DataType] = set()
-    for text in pc.unique(texts.drop_null()).to_pylist():
-        if day and _day(text) is not None:
-            found.add(pa.date32())
-        elif (time := _time(text)) is not None:
-            found.add(MOMENT if time.tzinfo else NAIVE)
-        else:
+    for text in pc.unique(texts).drop_null().to_pylist():
+        time = _time(text) if re.match(f"{DAY_TEXT}|{TIME_TEXT}", text) else None
+        if time is None:
             found.add(pa.string())
+        elif re.match(DAY_TEXT, text):
+            found.add(pa.date32())
+        else:
+            found.add(MOMENT if time.tzinfo else NAIVE)
     return found
 
 
@@ -173,13 +171,10 @@ def _held(kind: pa.DataType, known: pa.DataType) -> bool:
     return bool((kind == pa.date32() and pa.types.is_timestamp(known)) or (kind == NAIVE and known == MOMENT))
 
 
-def _kinds_that_fit(texts: pa.Array, kind: pa.DataType) -> set[pa.DataType]:
-    """`kind`, and for texts that look like it and are not (2024-02-30, 20 digits) what they are."""
-    fitted = _parsed(texts, kind)
-    found = {kind} if fitted.null_count < len(texts) else set()
-    if fitted.null_count:
-        found.add(BIG if kind == pa.int64() else pa.string())
-    return found
+def _kinds_that_fit(texts: pa.Array, kind: pa.DataType, beyond: pa.DataType) -> set[pa.DataType]:
+    """`kind`, and `beyond` where some of the texts look like it and are not (20 digits, 1e999, 2024-02-30)."""
+    misfits = _parsed(texts, kind).null_count
+    return ({kind} if misfits < len(texts) else set()) | ({beyond} if misfits else set())
 
 
 def _parsed(texts: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -24,10 +24,11 @@ from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built, Context
+from pumphouse.lake.schemas import refuse_narrowing
 from pumphouse.sources import columns, fetch, merging
 from pumphouse.sources.fetch import Visit
-from pumphouse.sources.rows import require_names
-from pumphouse.sources.shaping import ORDER, Shape, Shaping
+from pumphouse.sources.rows import ORDER, require_names
+from pumphouse.sources.shaping import Shape, Shaping
 from pumphouse.sources.spool import Spool
 
 Read = Callable[[Visit, Spool], None]
@@ -55,7 +56,8 @@ class _Landing:
     @property
     def compares(self) -> bool:
         """Whether all there is came from the world just now, to be compared with the table key by key."""
-        return self.how == "compare" and not self.history and self.context.mode == "normal" and bool(self.known)
+        is_normal = self.context.mode == "normal" and not self.context.accept_schema
+        return self.how == "compare" and not self.history and is_normal and bool(self.known)
 
 
 def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = None, history: bool = False) -> Built:
@@ -180,13 +182,15 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
         name: spool.kind_of(name, known=None if context.accept_schema and seen else known.get(name))
         for name, seen in spool.kinds.items()
     }
-    missing = {name: kind for name, kind in known.items() if name not in kinds}
-    # Rows that are dicts leave out what is null. But one column gone and another come may be a rename: the lake asks.
+    kinds = kinds or known
+    # Rows that are dicts leave out what is null. But one column gone and another come may be a rename.
     if not spool.has_every_column and not kinds.keys() - known.keys():
-        kinds |= missing
+        kinds |= {name: kind for name, kind in known.items() if name not in kinds}
+    if known.keys() - kinds.keys() and not context.accept_schema:
+        refuse_narrowing(asset.name, old=pa.schema([*known.items()]), new=pa.schema([*kinds.items()]))
     return Shape(
         asset=asset.name,
-        kinds=kinds or known,
+        kinds=kinds,
         key=asset.common.key,
         required=asset.common.required,
         cursor=landing.cursor,

@@ -10,7 +10,7 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.lake import Lake
-from pumphouse.sources.shaping import ORDER
+from pumphouse.sources.rows import ORDER
 
 ARRIVED = "arrived"
 EXISTING = "existing"
@@ -43,17 +43,18 @@ def new_versions(lake: Lake, arrived: Written, *, existing: Scan | None, key: tu
     """The rows that differ from the version of their key before them, without ORDER."""
     content = [name for name in arrived.schema.names if name not in (*key, *HIDDEN_COLUMNS, ORDER)]
     row = f"struct_pack({', '.join(f'{quoted(name)} := {quoted(name)}' for name in content)})" if content else "TRUE"
-    versions = f"SELECT * EXCLUDE ({ORDER}), TRUE AS _is_new FROM {ARRIVED}"
+    before = f"lag({row}) OVER (PARTITION BY {_names(key)} ORDER BY _loaded_at)"
+    versions = f"SELECT * FROM {ARRIVED}"
     if existing is not None:
         here = ", ".join(quoted(name) for name in arrived.schema.names if name in existing.schema.names)
         versions += (
-            f" UNION ALL BY NAME (SELECT {here}, FALSE AS _is_new FROM {EXISTING}"
+            f" UNION ALL BY NAME (SELECT {here} FROM {EXISTING}"
             f" QUALIFY row_number() OVER (PARTITION BY {_names(key)} ORDER BY _loaded_at DESC) = 1)"
         )
     return _write(
         lake,
-        f"WITH versions AS ({versions}) SELECT * EXCLUDE (_is_new) FROM versions"
-        f" QUALIFY _is_new AND {row} IS DISTINCT FROM lag({row}) OVER (PARTITION BY {_names(key)} ORDER BY _loaded_at)"
+        f"WITH versions AS ({versions}) SELECT * EXCLUDE ({ORDER}) FROM versions"
+        f" QUALIFY {ORDER} IS NOT NULL AND {row} IS DISTINCT FROM {before}"
         f" ORDER BY _loaded_at, {_names(key)}",
         {ARRIVED: arrived} | ({EXISTING: existing} if existing is not None else {}),
         stem=stem,

@@ -19,6 +19,10 @@ from pumphouse.sources import columns
 from pumphouse.sources.columns import BIG, MOMENT, NAIVE
 
 COLUMNS_MAX = 2_000
+RAW = "_raw"
+"""The lake's own column that names the stored bytes a row came from."""
+ORDER = "_landing_order"
+"""A column for the time of landing only: the number of a row in all that came."""
 
 
 class Column(NamedTuple):
@@ -35,6 +39,8 @@ _KINDS = b"kinds"
 def batch_of(rows: Sequence[Mapping[str, Any]], *, asset: str) -> Batch:
     """The columns of rows, in the order in which they first come. A row without a column has null there."""
     names = list(dict.fromkeys(chain.from_iterable(rows)))
+    if not names:
+        raise SourceError("rows without any column", asset=asset, mend="Yield only rows that have something in them.")
     refuse_names(names, asset=asset)
     return {name: column_of([row.get(name) for row in rows], name=name, asset=asset) for name in names}
 
@@ -122,7 +128,7 @@ def refuse_names(names: Iterable[Any], *, asset: str) -> None:
             raise SourceError(
                 f"a column is called {name!r}", asset=asset, mend="Give every column a name that is text."
             )
-        if name.lower() in HIDDEN_COLUMNS:
+        if name.lower() in (*HIDDEN_COLUMNS, ORDER):
             raise SourceError(
                 f"a column is called '{name}', which is the lake's own", asset=asset, mend="Rename it in the source."
             )
@@ -147,7 +153,7 @@ def require_names(needed: Mapping[str, str], present: Iterable[str], *, asset: s
     for name, purpose in needed.items():
         if name not in known:
             raise SourceError(
-                f"'{asset}' declares {purpose} '{name}', which nothing that was gathered has; it has {', '.join(known)}",
+                f"'{asset}' declares {purpose} '{name}', which nothing gathered has; it has {', '.join(known)}",
                 asset=asset,
                 mend=did_you_mean(name, known) or None,
             )

@@ -12,11 +12,8 @@ import pyarrow.compute as pc
 
 from pumphouse.errors import SourceError
 from pumphouse.sources import columns
-from pumphouse.sources.rows import as_text
-from pumphouse.sources.spool import RAW, Spool, Spooled
-
-ORDER = "_order"
-"""A column for the time of landing: the number of a row in all that came."""
+from pumphouse.sources.rows import ORDER, RAW, as_text
+from pumphouse.sources.spool import Spool, Spooled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +49,7 @@ class Shaping:
     def __init__(self, spool: Spool, shape: Shape) -> None:
         self.dropped = 0
         """Rows that were there already, by the cursor."""
-        self.newest: Any = None  # a number or text: the largest value of the cursor's column, as the source wrote it
+        self.newest: Any = None  # a number or text: how far the cursor came, as the source wrote it; None if no further
         self._spool = spool
         self.shape = shape
         self._largest: Any = None  # the same value as the column's type, to compare with
@@ -70,7 +67,7 @@ class Shaping:
         cells = {name: self._spool.cells_of(name, original[name], kind) for name, kind in shape.kinds.items()}
         kept = self._withhold(spooled, original, cells)
         if shape.cursor:
-            self._follow(original[shape.cursor], cells[shape.cursor])
+            self._follow(original[shape.cursor], cells[shape.cursor], since=spooled.visit.cursor)
             if shape.appends and spooled.visit.cursor is not None:
                 later = self._later(cells[shape.cursor], spooled.visit.cursor)
                 self.dropped += pc.sum(pc.and_(kept, pc.invert(later))).as_py() or 0
@@ -124,8 +121,10 @@ class Shaping:
             return "|".join(as_text(cells[name][at].as_py()) for name in self.shape.key)
         return f"{spooled.columns[RAW].values[at].as_py()[:12]}:{spooled.first_row + at}"
 
-    def _follow(self, original: pa.Array, cells: pa.Array) -> None:
-        """Remember the largest value of the cursor's column."""
+    def _follow(self, original: pa.Array, cells: pa.Array, *, since: Any) -> None:
+        """Remember the largest value of the cursor's column, where it is larger than where the visit began."""
+        if self._largest is None:
+            self._largest = columns.fit(pa.array([since]), cells.type)[0].as_py()
         largest = pc.max(cells)
         if largest.is_valid and (self._largest is None or largest.as_py() > self._largest):
             self._largest = largest.as_py()

@@ -21,7 +21,7 @@ from pumphouse.engines.parquet import ParquetFiles
 from pumphouse.lake.builds import QUARANTINE_SCHEMA
 from pumphouse.sources import columns
 from pumphouse.sources.fetch import Visit
-from pumphouse.sources.rows import Batch, Column, batch_of, batch_of_arrow, from_bytes, to_bytes
+from pumphouse.sources.rows import RAW, Batch, Column, batch_of, batch_of_arrow, from_bytes, to_bytes
 
 BATCH_ROWS = 50_000
 STEP = "gather"
@@ -29,9 +29,6 @@ STEP_VERSION = "1"
 
 Form = Literal["text", "digits"] | Any  # or an Arrow type, which has no type of its own for a checker
 """How the text of a file's column is read: whatever all of it is, digits, or as one declared type."""
-
-
-RAW = "_raw"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +183,7 @@ class Spool:
         if name in self._times and seen & {pa.date32(), columns.MOMENT, columns.NAIVE}:
             # A declared time: text among times is a stray, and a time without a zone is in UTC.
             seen = {columns.MOMENT if kind == columns.NAIVE else kind for kind in seen} - {pa.string()}
+            known = None if known == pa.string() else known
         if seen:
             return columns.chosen(seen, known=known)
         return known or (columns.MOMENT if name in self._times else pa.string())
@@ -219,8 +217,8 @@ class Spool:
     def _kinds_of(self, name: str, column: Column, form: Form | None) -> set[pa.DataType]:
         if column.kinds != {pa.string()}:
             return column.kinds
-        if name in self._times:
-            return columns.kinds_of_times(column.values)
+        if name in self._times and (found := columns.kinds_of_times(column.values)) != column.kinds:
+            return found
         if form == "text":
             return columns.kinds_of_text(column.values)
         if form == "digits":
