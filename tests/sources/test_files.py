@@ -164,6 +164,26 @@ def test_utf16_is_read_when_it_is_said(works):
     assert works.rows() == [(1, "ü")]
 
 
+def test_a_format_without_other_encodings_does_not_offer_one(idle):
+    idle.write("latin.jsonl", '{"a": "é"}'.encode("latin-1"))
+    with pytest.raises(
+        SourceError, match=r"latin\.jsonl: it is not utf-8: byte 7 \(0xe9\), in line 1\. Save it as UTF-8\."
+    ):
+        idle.run(idle.asset(files("latin.jsonl")))
+
+
+@pytest.mark.parametrize("pattern", ["", "/etc/*.csv"])
+def test_a_pattern_outside_the_project_is_refused(idle, pattern):
+    with pytest.raises(ConfigError, match="is no pattern of files"):
+        idle.run(idle.asset(files(pattern)))
+
+
+def test_a_delimiter_is_one_character(idle):
+    idle.write("d.csv", "a||b\n")
+    with pytest.raises(ConfigError, match=r"delimiter '\|\|' is not one character"):
+        idle.run(idle.asset(files("d.csv", format=csv(delimiter="||"))))
+
+
 def test_an_encoding_that_does_not_exist_is_named(idle):
     idle.write("a.csv", "a\n1\n")
     with pytest.raises(ConfigError, match="'latin-99' is no encoding"):

@@ -155,7 +155,7 @@ def test_pages_are_decoded_as_they_say_and_doubt_is_told(works, site):
         "/m": Reply(
             '<meta charset="iso-8859-1"><p data-sku="é2">'.encode("latin-1"), 200, {"Content-Type": "text/html"}
         ),
-        "/u": Reply(b'<p data-sku="\xe93">', 200, {"Content-Type": "text/html"}),
+        "/u": Reply(b'<p data-sku="\xe93">', 200, {"Content-Type": "text/html; charset=unicode-escape"}),
     }
     built = works.run(works.asset(products()))
     assert [row[0] for row in works.rows()] == ["é1", "é2", "\ufffd3"]

@@ -15,6 +15,7 @@ import duckdb
 from pumphouse.declare.sources import Delimited
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.parameters import literal
+from pumphouse.errors import ConfigError
 from pumphouse.sources.rows import batch_of_arrow, refuse_names
 from pumphouse.sources.spool import BATCH_ROWS, Spool
 from pumphouse.sources.texts import CHUNK_BYTES, StoredFile, opened
@@ -36,6 +37,10 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> boo
     if header is None:
         return False
     delimiter = form.delimiter or _delimiter(header)
+    if len(delimiter) != 1:
+        raise ConfigError(
+            f"delimiter {delimiter!r} is not one character", asset=file.asset, mend='Say ph.csv(delimiter=";").'
+        )
     names = _names(file, header, delimiter)
     spool.declare(dict.fromkeys(names, "text"))
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)

@@ -74,9 +74,9 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
 def matching(asset: Asset, folder: Path) -> list[Path]:
     """The files that match, by name. Raises SourceError where there are none, or more than FILES_MAX."""
     pattern = asset.spec.pattern
-    if Path(pattern).is_absolute():
+    if not pattern or Path(pattern).is_absolute():
         raise ConfigError(
-            f"pattern '{pattern}' is absolute",
+            f"'{pattern}' is no pattern of files",
             asset=asset.name,
             place=asset.place,
             mend="Give it relative to the project's folder.",
@@ -101,7 +101,10 @@ def _nearest(pattern: str, folder: Path) -> str:
     parent = (folder / pattern).parent
     while "*" in str(parent) or not parent.is_dir():
         parent = parent.parent
-    names = sorted(path.name for path in parent.iterdir())
+    try:
+        names = sorted(path.name for path in parent.iterdir())
+    except OSError as error:
+        return f"{parent} can't be read: {error.strerror}."
     near = get_close_matches(PurePosixPath(pattern).name, names, n=NAMES_SHOWN_MAX, cutoff=0.3)
     shown = ", ".join(near or names[:NAMES_SHOWN_MAX])
     return f"In {parent} there is {shown}." if shown else f"There is nothing in {parent}."

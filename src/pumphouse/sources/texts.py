@@ -34,25 +34,24 @@ class StoredFile:
 
 
 @contextmanager
-def opened(file: StoredFile, *, encoding: str = "utf-8") -> Iterator[io.TextIOWrapper]:
-    """The file's text, line ends as they are. Reading raises SourceError where it is damaged or of another encoding."""
+def opened(file: StoredFile, *, encoding: str | None = None) -> Iterator[io.TextIOWrapper]:
+    """The file's text, line ends as they are. Reading raises SourceError where it is damaged or of another encoding.
+
+    `encoding=None` is UTF-8 for a format that has no other.
+    """
     try:
-        # Text in UTF-8 may begin with a mark that says so, which is no text.
-        known = codecs.lookup(encoding).name
+        known = codecs.lookup(encoding or "utf-8").name
     except LookupError:
         raise ConfigError(
             f"'{encoding}' is no encoding", asset=file.asset, mend='Names are like "utf-8", "cp1252", "utf-16".'
         ) from None
     try:
-        with (
-            _bytes_of(file) as stream,
-            io.TextIOWrapper(
-                stream, encoding="utf-8-sig" if known == "utf-8" else known, errors="strict", newline=""
-            ) as text,
-        ):
+        # Text in UTF-8 may begin with a mark that says so, which is no text.
+        codec = "utf-8-sig" if known == "utf-8" else known
+        with _bytes_of(file) as stream, io.TextIOWrapper(stream, encoding=codec, errors="strict", newline="") as text:
             yield text
     except UnicodeDecodeError:
-        raise _not_in(file, known) from None
+        raise _not_in(file, known, has_other=encoding is not None) from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise file.error(f"its gzip is damaged or cut off ({error})", mend="Fetch the file again.") from None
 
@@ -69,7 +68,7 @@ def _bytes_of(file: StoredFile) -> Iterator[IO[bytes]]:
             yield unpacked  # type: ignore[misc]  # a GzipFile reads as any file of bytes does
 
 
-def _not_in(file: StoredFile, encoding: str) -> SourceError:
+def _not_in(file: StoredFile, encoding: str, *, has_other: bool) -> SourceError:
     """The error that names the first byte that is not of the encoding, and the line it stands in."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     offset, line = 0, 1
@@ -85,9 +84,9 @@ def _not_in(file: StoredFile, encoding: str) -> SourceError:
                 byte = offset - (len(error.object) - len(chunk)) + error.start
                 value = error.object[error.start]
                 likely = "utf-16" if start in _UTF16 else "cp1252"
+                say = f'Say which encoding it is: format=ph.csv(encoding="{likely}"), or save' if has_other else "Save"
                 return file.error(
-                    f"it is not {encoding}: byte {byte:,} (0x{value:02x}), in line {line:,}",
-                    mend=f'Say which encoding it is: format=ph.csv(encoding="{likely}"), or save it as UTF-8.',
+                    f"it is not {encoding}: byte {byte:,} (0x{value:02x}), in line {line:,}", mend=f"{say} it as UTF-8."
                 )
             offset += len(chunk)
             assert chunk  # strict decoding failed before, so it fails again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import time
 from collections import deque
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 GONE = frozenset({404, 410})
 PAGE_TYPES = ("text/html", "application/xhtml+xml")
+NO_CHARSETS = frozenset({"idna", "punycode", "unicode-escape", "raw-unicode-escape", "utf-7"})
+"""What Python can decode and no page is written in."""
 CHARSET_BYTES = 1024
 """Where a page has to say its encoding, if it does (HTML standard)."""
 
@@ -196,8 +199,10 @@ def page_of(answer: Answer) -> Page:
     inside = re.search(rb"<meta[^>]+charset=[\"']?([\w.:-]+)", answer.body[:CHARSET_BYTES], re.IGNORECASE)
     charset = claimed[1] if claimed else inside[1].decode() if inside else "utf-8"
     try:
+        if codecs.lookup(charset).name.replace("_", "-") in NO_CHARSETS:
+            raise LookupError(charset)
         text, is_clean = answer.body.decode(charset), True
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, UnicodeError):
         text, is_clean = answer.body.decode("utf-8", errors="replace"), False
     return Page(url=answer.url, tree=LexborHTMLParser(text), is_clean=is_clean)
 
