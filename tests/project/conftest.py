@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.project import Project, open_project
 from pumphouse.project.running import Report
 
@@ -16,11 +18,11 @@ CONFIG = '[engine]\nthreads = 1\nmemory = "500MB"\n'
 
 
 class Folder:
-    """A project's folder. Every `open` reads it anew, as a new process does."""
+    """A project's folder. Each `open` reads its files anew; a lake stays open, since opening one takes longest."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._opened: list[Project] = []
+        self._lakes: dict[tuple[Location, Location | None], Lake] = {}
         self.write({"pumphouse.toml": CONFIG})
 
     def write(self, files: dict[str, str]) -> None:
@@ -31,17 +33,19 @@ class Folder:
 
     def open(self, *, env: str | None = None) -> Project:
         project = open_project(self.path, env=env)
-        self._opened.append(project)
+        place = (project.config.lake, project.config.inputs_from)
+        if place not in self._lakes:
+            self._lakes[place] = project.lake
+        project.lake = self._lakes[place]
         return project
 
     def run(self, *targets: str, env: str | None = None, **options: Any) -> Report:
-        """A run of the folder as it is now, on a lake that is open for it alone."""
-        with self.open(env=env) as project:
-            return project.run(*targets, **options)
+        """A run of the folder as it is now."""
+        return self.open(env=env).run(*targets, **options)
 
     def close(self) -> None:
-        for project in self._opened:
-            project.close()
+        for lake in self._lakes.values():
+            lake.close()
 
 
 def statuses(report: Report) -> dict[str, str]:
@@ -54,6 +58,12 @@ def failure(report: Report, asset: str) -> str:
     (result,) = [result for result in report.results if result.asset == asset]
     assert result.status == "failed", result
     return str(result.error)
+
+
+def copy_of(built: Path, folder: Folder) -> Folder:
+    """The folder as a copy of one that was built elsewhere, lake and all: quicker than building it again."""
+    shutil.copytree(built, folder.path, dirs_exist_ok=True)
+    return folder
 
 
 @pytest.fixture

@@ -222,6 +222,8 @@ def test_killed_at_random_moments_a_project_ends_with_the_tables_of_an_undisturb
         done = list(pool.map(lambda number: chains(tmp_path / str(number), number), range(len(DECLARED))))
     for undisturbed, killed, last_day in done:
         (expected, _), (found, history) = content(undisturbed), content(killed)
+        for table, rows in expected.tables.items():
+            assert found.tables[table] == rows, table
         assert found == expected
         assert len(found.tables["raw_orders"]) == 12 * last_day
         assert len(found.tables["orders__quarantine"]) == last_day

@@ -11,6 +11,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pumphouse.engines.duckdb import DuckDB
@@ -22,7 +23,7 @@ from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.reading import Reader, Rows
 
 TWICE = SqlFunction(
-    name="times", function=lambda n, by: pa.compute.multiply(n, by), parameters=(pa.int64(), pa.int64()),
+    name="times", function=pc.multiply, parameters=(pa.int64(), pa.int64()),
     returns=pa.int64(), defaults=(2,),
 )  # fmt: skip
 

@@ -68,6 +68,8 @@ def changed_slices(context: Context, asset: Asset, source: Sliced, slice: Slice,
     versions = context.lake.versions(snapshot=context.snapshot)
     if versions.get(source.input) == since:
         return []
+    if context.lake.hidden_at(source.input, snapshot=context.snapshot) > since:
+        return None  # a person was hidden: that changes what is read, and no row
     engine = context.lake.engine.fork()
     starts = f"date_trunc('{slice.unit}', {quoted(source.column)})"
     try:
