@@ -10,6 +10,9 @@ SELECT k AS id, id AS k FROM customers;
 SELECT id + 1 AS more, more * 2 AS most FROM customers WHERE more > 2;
 SELECT 1 AS a, -5 AS b, 'x''\y' AS c, NULL AS d, 9223372036854775807 AS e, 1.50 AS f, TRUE AS g,
     DATE '2020-02-29' AS h;
+SELECT k AS id, id AS k FROM customers ORDER BY id, k;
+SELECT upper(k) AS k, name AS n FROM customers WHERE k = 'a' AND n > 'A';
+SELECT id + 1 AS id, id * 2 AS twice FROM customers;
 SELECT y, x FROM (SELECT id, k FROM customers) AS t(x, y);
 
 -- conditions
@@ -61,6 +64,9 @@ SELECT k, sum(n) AS none FROM orders WHERE id > 100 GROUP BY k;
 SELECT sum(total) AS a, sum(money) AS b FROM (SELECT k, sum(big) AS total, sum(amount) AS money FROM orders
     GROUP BY k);
 SELECT f, count(*) AS n FROM orders GROUP BY f;
+SELECT 1 AS one, count(*) AS n FROM orders WHERE FALSE GROUP BY ALL;
+SELECT 1 AS one, count(*) AS n FROM orders WHERE FALSE GROUP BY 1;
+SELECT 'all' AS what, k, count(*) AS n FROM orders GROUP BY ALL;
 SELECT DISTINCT k FROM orders ORDER BY k DESC NULLS FIRST LIMIT 3;
 SELECT DISTINCT f, yes FROM orders;
 SELECT DISTINCT k, count(*) AS n FROM orders GROUP BY k, id ORDER BY count(*), k;
@@ -90,6 +96,7 @@ SELECT id, sum(n) OVER (ORDER BY k) AS a, sum(big) OVER (ORDER BY id ROWS 1 PREC
 SELECT id, max(k) OVER (ORDER BY id ROWS BETWEEN 1 FOLLOWING AND 2 FOLLOWING) AS a, min(amount)
     OVER (PARTITION BY yes) AS b FROM orders;
 SELECT id, k FROM orders QUALIFY row_number() OVER (PARTITION BY k ORDER BY id) = 1;
+SELECT id, row_number() OVER (ORDER BY id) AS place FROM orders QUALIFY place = 2;
 SELECT k, sum(n) AS n, rank() OVER (ORDER BY sum(n) DESC) AS place FROM orders GROUP BY k;
 SELECT id, on_day - lag(on_day) OVER (ORDER BY on_day, id) AS days FROM orders;
 

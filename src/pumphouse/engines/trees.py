@@ -75,8 +75,8 @@ def keys_of(node: exp.Select) -> list[exp.Expr]:
     if group is None:
         return []
     only(group, "expressions", "all")
-    if group.args.get("all"):
-        return [one.unalias() for one in node.expressions if not aggregates(one)]
+    if group.args.get("all"):  # what has no column is no key to DuckDB
+        return [one.unalias() for one in node.expressions if one.find(exp.Column) and not aggregates(one)]
     return [key.unnest() for key in group.expressions]
 
 

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pumphouse.engines import parquet
+from pumphouse.engines.parquet import ParquetFiles, storable, write_batches
+
+
+def test_batches_are_gathered_into_files_of_bounded_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "FILE_ROWS_MAX", 1000)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 250)
+    schema = pa.schema([("x", pa.int64())])
+    batches = (
+        pa.record_batch([pa.array(range(start, start + 100), pa.int64())], schema) for start in range(0, 2500, 100)
+    )
+    written = write_batches(batches, schema, folder=tmp_path / "new", stem="t")
+    assert [file.name for file in written.files] == ["t_0.parquet", "t_1.parquet", "t_2.parquet"]
+    assert written.rows == 2500
+    assert pq.read_table(tmp_path / "new")["x"].to_pylist() == list(range(2500))
+    assert pq.ParquetFile(written.files[0]).num_row_groups > 1
+
+
+def test_no_batches_are_one_file_with_the_columns(tmp_path: Path) -> None:
+    schema = pa.schema([("x", pa.int64()), ("t", pa.large_string())])
+    written = write_batches([], schema, folder=tmp_path, stem="t")
+    assert (written.rows, len(written.files)) == (0, 1)
+    assert pq.read_schema(written.files[0]) == written.schema == storable(schema)
+
+
+def test_columns_are_matched_by_name_and_cast_exactly_or_refused(tmp_path: Path) -> None:
+    schema = pa.schema([("x", pa.int64()), ("d", pa.decimal128(6, 2))])
+    with ParquetFiles(tmp_path, "t", schema) as files:
+        files.write(
+            pa.RecordBatch.from_pydict({"d": pa.array([Decimal("1.5")]), "x": pa.array([1], pa.int8()), "y": [0]})
+        )
+        written = files.close()
+    assert pq.read_table(written.files[0]).to_pylist() == [{"x": 1, "d": Decimal("1.50")}]
+    for wrong in ({"x": [1.5], "d": [None]}, {"x": [2**40], "d": [Decimal("99999.99")]}):
+        batch = pa.RecordBatch.from_pydict(wrong)
+        with pytest.raises(pa.ArrowInvalid), ParquetFiles(tmp_path, "wrong", schema) as files:
+            files.write(batch)
+    assert [file.name for file in tmp_path.iterdir()] == ["t_0.parquet"]
+
+
+def test_a_failure_removes_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1)
+
+    def failing() -> None:
+        with ParquetFiles(tmp_path, "t", pa.schema([("x", pa.int64())])) as files:
+            files.write(pa.RecordBatch.from_pydict({"x": [1]}))
+            assert len(list(tmp_path.iterdir())) == 1
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        failing()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_types_are_kept_as_the_lake_has_them() -> None:
+    kinds = {
+        pa.dictionary(pa.int8(), pa.large_string()): pa.string(),
+        pa.timestamp("ns"): pa.timestamp("us"),
+        pa.timestamp("s", tz="Europe/Berlin"): pa.timestamp("us", tz="UTC"),
+        pa.string_view(): pa.string(),
+        pa.null(): pa.string(),
+        pa.large_binary(): pa.binary(),
+        pa.date64(): pa.date32(),
+        pa.large_list(pa.timestamp("ms")): pa.list_(pa.timestamp("us")),
+        pa.struct([("a", pa.date64())]): pa.struct([("a", pa.date32())]),
+        pa.decimal128(38, 10): pa.decimal128(38, 10),
+        pa.uint64(): pa.uint64(),
+    }
+    for kind, kept in kinds.items():
+        assert storable(pa.schema([("x", kind)])) == pa.schema([("x", kept)])
+    with pytest.raises(TypeError, match="an interval goes through DuckDB"):
+        storable(pa.schema([("x", pa.month_day_nano_interval())]))
