@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pumphouse.engines.csv import write_csv
 from pumphouse.deliveries.parcel import Parcel, Receipt
+from pumphouse.engines.csv import write_csv
 from pumphouse.errors import BuildError
 
 _CHUNK_BYTES = 1024 * 1024

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pumphouse.engines.csv import as_text
 from pumphouse.deliveries.parcel import Parcel, Receipt
 from pumphouse.deliveries.rows import Convert, rows_of
+from pumphouse.engines.csv import as_text
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError, MissingExtra
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pumphouse.engines.csv import as_text
 from pumphouse.deliveries.parcel import Parcel, Receipt
 from pumphouse.deliveries.rows import Convert, rows_of
+from pumphouse.engines.csv import as_text
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError
 

@@ -120,7 +120,8 @@ class Lake:
         """The version of every table that can be read, upstream's where this lake has none."""
         at = self.snapshot() if snapshot is None else snapshot
         versions = {
-            table: max(self._changed(table, at), self.hidden_at(table, snapshot=at)) for table in self.tables(snapshot=at)
+            table: max(self._changed(table, at), self.hidden_at(table, snapshot=at))
+            for table in self.tables(snapshot=at)
         }
         above = self.upstream.versions(snapshot=self.upstream.pinned) if self.upstream is not None else {}
         return {**above, **versions}

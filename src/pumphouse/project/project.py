@@ -14,7 +14,7 @@ from typing import Any
 
 from pumphouse.cleaning import sql_functions
 from pumphouse.declare.asset import Asset
-from pumphouse.errors import ConfigError, RequestRefused, UnknownName, did_you_mean
+from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
 from pumphouse.experiments.verdicts import Verdict

@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal, Protocol
 
-import duckdb
-
 from pumphouse.engines.engine import Engine
-from pumphouse.errors import BuildError, BuildTimeout, PumphouseError
+from pumphouse.errors import PumphouseError
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import Plan, PlannedBuild, effective
 from pumphouse.lake.builds import Counts
@@ -30,6 +28,7 @@ from pumphouse.project.due import remember_checked
 from pumphouse.project.explaining import explained
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
+from pumphouse.project.limits import Limits
 from pumphouse.project.versions import input_versions
 from pumphouse.project.workers import bytes_of, run_in_process
 
@@ -221,7 +220,7 @@ class _Running:
                         results[under_way.pop(future)] = future.result()
             except BaseException:  # Ctrl-C: end what runs, then let it out
                 self.stop.set()
-                self.lake.engine.interrupt()
+                pool.shutdown(wait=False, cancel_futures=True)
                 raise
         return tuple(results[build.asset] for build in plan.builds)
 
@@ -255,8 +254,9 @@ class _Running:
                     asset=asset.name, kind=asset.kind, status="failed", seconds=time.monotonic() - began, error=ours,
                     note=str(ours),
                 )  # fmt: skip
-                if attempt < asset.common.retries and not self.stop.is_set():
-                    self.stop.wait(min(RETRY_WAIT_S * 2**attempt, RETRY_WAIT_S_MAX) * random.uniform(0.5, 1.0))
+                last = attempt == asset.common.retries
+                if last or self.stop.wait(min(RETRY_WAIT_S * 2**attempt, RETRY_WAIT_S_MAX) * random.uniform(0.5, 1.0)):
+                    break
         assert result is not None  # at least one attempt is made
         self._log(asset.name, result.status, began, result.snapshot, result.note)
         self.watcher.finished(result)
@@ -288,9 +288,6 @@ class _Running:
         asset = self.graph.assets[job.asset]
         kind = KINDS[asset.kind]
 
-        def progress(rows: int) -> None:
-            self.watcher.progress(asset.name, rows)
-
         if kind.where == "process":
             limit = getattr(asset.spec, "memory_bytes_max", None)
             if limit is None and self.config.engine.worker_memory is not None:
@@ -300,38 +297,23 @@ class _Running:
                 self.graph.assets,
                 timeout_s=asset.common.timeout_s,
                 memory_bytes_max=limit,
-                progress=progress,
+                progress=lambda rows: self.watcher.progress(asset.name, rows),
                 stop=self.stop,
                 lock=self.lock,
             )
         engine = self.engine.fork()
-        timer = None
-        late = threading.Event()
-        if asset.common.timeout_s:
-
-            def interrupt() -> None:
-                late.set()
-                engine.interrupt()
-
-            timer = threading.Timer(asset.common.timeout_s, interrupt)
-            timer.start()
-        context = context_of(
-            job, lake=self.lake, engine=engine, assets=self.graph.assets, declaration=None, progress=progress
-        )
         try:
-            return kind.build(asset, context)
-        except duckdb.InterruptException:
-            if late.is_set():
-                raise BuildTimeout(
-                    f"'{asset.name}' took longer than {asset.common.timeout_s:g} s",
-                    asset=asset.name,
-                    place=asset.place,
-                    mend="Give it longer with timeout_s, or less to do.",
-                ) from None
-            raise BuildError(f"'{asset.name}' was stopped with the run", asset=asset.name) from None
+            with Limits(asset, engine, stop=self.stop) as limits:
+
+                def progress(rows: int) -> None:
+                    limits.check()
+                    self.watcher.progress(asset.name, rows)
+
+                context = context_of(
+                    job, lake=self.lake, engine=engine, assets=self.graph.assets, declaration=None, progress=progress
+                )
+                return kind.build(asset, context)
         finally:
-            if timer is not None:
-                timer.cancel()
             engine.close()
 
     def _skipped(self, name: str, broken: Iterable[str]) -> Result:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pumphouse.engines.csv import write_csv
 from pumphouse.errors import BuildError, Place, PumphouseError
 from pumphouse.reports import charts
-from pumphouse.engines.csv import write_csv
 
 if TYPE_CHECKING:
     import pyarrow as pa
