@@ -111,7 +111,7 @@ def application() -> App:
                 parts = App(name=name, help=f"{', '.join(target)}: see {name} --help.", group=group, sort_key=place)
                 app.command(parts)
                 for number_of_part, (part, function) in enumerate(target.items()):
-                    _add(parts, part, function, group=Group("Commands"), sort_key=number_of_part)
+                    _add(parts, part, function, group=None, sort_key=number_of_part)
 
     @app.meta.default
     def enter(
@@ -142,7 +142,7 @@ def application() -> App:
     return app
 
 
-def _add(app: App, name: str, target: str, *, group: Group, sort_key: int) -> None:
+def _add(app: App, name: str, target: str, *, group: Group | None, sort_key: int) -> None:
     module, _, function = target.partition(":")
     path = f"pumphouse.cli.{module}"
     text = _flowing(_docstrings(path)[function])

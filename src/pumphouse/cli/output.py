@@ -23,11 +23,11 @@ def print_text(text: str) -> None:
     print(visible(text))
 
 
-def print_json(value: Any) -> None:  # plain values, dataclasses, times
+def print_json(value: Any) -> None:  # plain values, dataclasses, times, paths
     """A value for a program, on one line."""
     import msgspec
 
-    print(msgspec.json.encode(value).decode())
+    print(msgspec.json.encode(value, enc_hook=str).decode())
 
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:

@@ -34,7 +34,7 @@ def serve(
     For example:
 
         pumphouse serve
-        pumphouse serve --host 0.0.0.0 --port 443 --certificate chain.pem --key key.pem
+        pumphouse serve --host 0.0.0.0 --certificate chain.pem --key key.pem
 
     Args:
         host: Address to listen at. Other machines are let in only with a certificate.

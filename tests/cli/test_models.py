@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pumphouse.project.project import open_project
+
+LEARN = """
+import pumphouse as ph
+from sklearn.linear_model import LogisticRegression
+
+
+@ph.model(label="returned", features=["spend"])
+def returns(train: ph.TrainingSet):
+    \"\"\"Chance that a customer buys again within 8 weeks.\"\"\"
+    return LogisticRegression().fit(train.X, train.y)
+"""
+GATHER = """
+import pumphouse as ph
+
+bought = ph.files("data/bought.csv", time={"event": "at", "known": "at"})
+"""
+SPEND = """/* pumphouse
+kind = "feature"
+entity = "customer_id" */
+SELECT m.customer_id, m.as_of, coalesce(sum(b.cents), 0) AS spend
+FROM moments m LEFT JOIN bought b ON b.customer_id = m.customer_id
+GROUP BY ALL
+"""
+RETURNED = """/* pumphouse
+kind = "label"
+entity = "customer_id"
+matures = "8 weeks" */
+SELECT c.customer_id, TIMESTAMPTZ '2024-03-01' AS as_of, count(b.cents) > 0 AS returned
+FROM (SELECT DISTINCT customer_id FROM bought) c
+LEFT JOIN bought b
+  ON b.customer_id = c.customer_id AND b.at >= TIMESTAMPTZ '2024-03-01' AND b.at < TIMESTAMPTZ '2024-04-26'
+GROUP BY ALL
+"""
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("learned")
+    rows = ["customer_id,at,cents"]
+    for customer in range(1, 41):
+        rows.append(f"{customer},2024-01-{customer % 28 + 1:02}T10:00:00Z,{customer * 100}")
+        if customer % 3:
+            rows.append(f"{customer},2024-03-{customer % 28 + 1:02}T10:00:00Z,500")
+    for name, text in {
+        "pumphouse.toml": "",
+        "data/bought.csv": "\n".join(rows) + "\n",
+        "gather.py": GATHER,
+        "learn.py": LEARN,
+        "spend.sql": SPEND,
+        "returned.sql": RETURNED,
+    }.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_a_model_is_shown_and_a_version_of_it_promoted(pumphouse: Any, learned: Path) -> None:
+    untrained = pumphouse("model", "promote", "returns@1", cwd=learned)
+    assert untrained.code == 2
+    assert "pumphouse run returns" in untrained.err
+    with open_project(learned) as project:
+        assert project.run("returns").ok
+        assert project.run("returns").ok
+    shown = pumphouse("model", "show", "returns", cwd=learned)
+    assert shown.code == 0
+    assert "Chance that a customer buys again within 8 weeks." in shown.out
+    assert re.search(r"^  returns@1 .* live$", shown.out, re.MULTILINE)
+    model = pumphouse("model", "show", "returns", "--json", cwd=learned).json
+    assert (model["live"], [version["number"] for version in model["versions"]]) == (1, [1, 2])
+    done = pumphouse("model", "promote", "returns@2", cwd=learned)
+    assert done.code == 0
+    assert re.fullmatch(r"returns@2 answers from snapshot \d+ on; before it was returns@1\.\n", done.out)
+    assert pumphouse("model", "show", "returns", "--json", cwd=learned).json["live"] == 2
+    missing = pumphouse("model", "promote", "returns@9", cwd=learned)
+    assert (missing.code, "has no version 9" in missing.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["show", "retruns"], "Did you mean 'returns'?"),
+        (["show", "spend"], "'spend' is no model\n  There is returns."),
+        (["promote", "returns"], "returns@7"),
+    ],
+)
+def test_what_is_no_model_or_version_is_refused(pumphouse: Any, learned: Path, arguments: list[str], said: str) -> None:
+    done = pumphouse("model", *arguments, cwd=learned)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
