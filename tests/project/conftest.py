@@ -14,7 +14,7 @@ from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.project import Project, open_project
 from pumphouse.project.running import Report
 
-CONFIG = '[engine]\nthreads = 1\nmemory = "500MB"\n'
+CONFIG = "[engine]\nthreads = 1\n"
 
 
 class Folder:

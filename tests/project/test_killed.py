@@ -37,7 +37,7 @@ PROJECT = {
         raw_orders = ph.files("orders/*.csv", key="order_id")
 
 
-        @ph.source(DECLARED, every="1s")
+        @ph.source(DECLARED, every="1h")
         def raw_visits(since: ph.Cursor):
             day = int(Path(os.environ["SHOP_WORLD"]).read_text())
             for number in range(since.value or 0, 40 * day):
@@ -52,7 +52,7 @@ PROJECT = {
         /* pumphouse
         key = "order_id"
         slice = "paid_at by day" */
-        SELECT order_id, customer_id, cents / 100.0 AS amount_usd, paid_at FROM orders WHERE paid_at IS NOT NULL
+        SELECT order_id, customer_id, cents, paid_at FROM orders WHERE paid_at IS NOT NULL
     """,
     "segments.py": """
         import pumphouse as ph
@@ -60,25 +60,27 @@ PROJECT = {
 
         @ph.table(key="customer_id")
         def segments(paid, raw_visits):
-            spent = paid.aggregate("customer_id, sum(amount_usd) AS spent_usd", "customer_id")
+            spent = paid.aggregate("customer_id, sum(cents)::BIGINT AS spent_cents", "customer_id")
             seen = raw_visits.aggregate("customer_id, count(*) AS visits", "customer_id")
             return spent.join(seen, "customer_id", how="left")
 
 
-        no_debts = ph.check("segments", "spent_usd >= 0", severity="warn")
+        no_debts = ph.check("segments", "spent_cents >= 0", severity="warn")
     """,
-    "week.md": "<!-- pumphouse -->\n# Week\n\n```sql\nSELECT customer_id, spent_usd FROM segments ORDER BY ALL\n```\n",
+    "week.md": "<!-- pumphouse -->\n# Week\n\n```sql\nSELECT customer_id, spent_cents FROM segments ORDER BY 1\n```\n",
 }
 RUNNER = """
 import os, signal, sys, time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 import psutil
 from pumphouse.project.project import open_project
 
-def run(folder):
+def run(folder, hours):
     code = 1
     try:
         with open_project(folder) as project:
-            report = project.run(wait_s=60)
+            report = project.run(wait_s=60, now=datetime.now(UTC) + timedelta(hours=hours))
         print(report, *(result.error for result in report.failed), file=sys.stderr, flush=True)
         code = 0 if report.ok else 1
     finally:
@@ -88,13 +90,13 @@ def kill(child, whole_tree):
     workers = psutil.Process(child).children(recursive=True) if whole_tree else []
     os.kill(child, signal.SIGKILL)
     for worker in workers:
-        if worker.is_running():
+        with suppress(psutil.NoSuchProcess):
             worker.kill()
 
-for line in sys.stdin:
+for hours, line in enumerate(sys.stdin):
     folder, kill_after_s, whole_tree = line.rsplit(" ", 2)
     began = time.monotonic()
-    child = os.fork() or run(folder)
+    child = os.fork() or run(folder, hours)
     while not (done := os.waitpid(child, os.WNOHANG))[0]:
         if time.monotonic() - began >= float(kill_after_s):
             kill(child, int(whole_tree))
@@ -102,7 +104,7 @@ for line in sys.stdin:
         time.sleep(0.002)
     print(os.waitstatus_to_exitcode(done[1]), time.monotonic() - began, flush=True)
 """
-"""Runs folders that it is told, each in a fork of a process that has imported all there is, and kills them in time."""
+"""Runs folders that it is told, each an hour after the one before, in forks of a process that has imported all."""
 
 
 class Chain:
