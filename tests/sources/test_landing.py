@@ -163,3 +163,18 @@ def test_rows_without_a_column_are_refused(idle):
 
     with pytest.raises(SourceError, match="rows without any column"):
         idle.run(idle.asset(raw))
+
+
+def test_a_row_may_leave_out_what_is_null(works):
+    fetches = [[{"id": 1, "note": "x"}], [{"id": 2}]]
+
+    @source(key="id", cursor="id")
+    def raw():
+        yield fetches.pop(0)
+
+    made = works.asset(raw)
+    works.run(made)
+    works.run(made)
+    assert works.rows() == [(1, "x"), (2, None)]
+    works.run(made, mode="full")
+    assert works.rows() == [(1, "x"), (2, None)]

@@ -16,11 +16,12 @@ from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.sources import delimited, fixed_width, json_files, parquet_files
+from pumphouse.sources.addresses import is_web
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
 from pumphouse.sources.texts import StoredFile
-from pumphouse.sources.web import asking, get, is_web
+from pumphouse.sources.web import asking, get
 
 FILES_MAX = 100_000
 MODIFIED = "modified-ns"

@@ -36,6 +36,7 @@ def build(asset: Asset, context: Context) -> Built:
         if asks_http:
             _read_answers(asset, context, function, visit, spool)
         elif visit.recorded:
+            spool.has_every_column = False
             for exchange in visit.recorded.manifest.exchanges:
                 spool.add_columns(from_bytes(visit.body(exchange)), raw=exchange.sha)
         else:
@@ -62,9 +63,9 @@ def _read_answers(asset: Asset, context: Context, function: Callable[..., Any], 
 
 
 def _read_rows(asset: Asset, context: Context, function: Callable[..., Any], visit: Visit, spool: Spool) -> None:
-    for batch in _batches(
-        _yielded(asset, function, _arguments(asset, context, visit, http=None), spool), asset=asset.name
-    ):
+    spool.has_every_column = False  # most such functions yield dicts
+    pieces = _yielded(asset, function, _arguments(asset, context, visit, http=None), spool)
+    for batch in _batches(pieces, asset=asset.name):
         exchange = visit.keep("ROWS", f"rows {len(visit.exchanges) + 1}", to_bytes(batch))
         spool.add_columns(batch, raw=exchange.sha)
 

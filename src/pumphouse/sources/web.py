@@ -6,20 +6,19 @@ thereby allows them, private addresses too; nothing that a page or an API says (
 
 from __future__ import annotations
 
-import ipaddress
 import time
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Protocol
 
-from pumphouse.errors import ConfigError, SourceError
+from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
+from pumphouse.sources.addresses import base_of, host_of, is_private, is_web, joined
 from pumphouse.sources.fetch import Exchange, Visit
+from pumphouse.sources.sign_in import SignIn
 
 if TYPE_CHECKING:
     import httpx
@@ -223,60 +222,6 @@ class _Passing(Exception):
         self.retry_after_s = retry_after_s
 
 
-class SignIn:
-    """How a connection signs in, added to requests below everything that logs, stores or reports them.
-
-    `auth` is one of `{bearer = TOKEN}`, `{user = NAME, password = P}`, `{header = NAME, value = V}`,
-    `{query = NAME, value = V}`. Only the connection's own host gets it.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        parts = urlsplit(connection.url)
-        self._origin = f"{parts.scheme}://{host_of(connection.url)}"
-        auth: dict[str, Any] = dict(connection.options.get("auth") or {})
-        if not auth and parts.username:
-            auth = {"user": unquote(parts.username), "password": unquote(parts.password or "")}
-        self._headers: dict[str, str] = {}
-        self._parameters: dict[str, str] = {}
-        match auth:
-            case {"bearer": str(token)} if len(auth) == 1:
-                self._headers["Authorization"] = f"Bearer {token}"
-            case {"user": str(user), "password": str(password)} if len(auth) == 2:
-                self._headers["Authorization"] = f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
-            case {"header": str(name), "value": str(value)} if len(auth) == 2:
-                self._headers[name] = value
-            case {"query": str(name), "value": str(value)} if len(auth) == 2:
-                self._parameters[name] = value
-            case _ if auth:
-                raise ConfigError(
-                    f"connection '{connection.name}' has an auth with {', '.join(sorted(auth))}: none that is known",
-                    mend="It has bearer; or user and password; or header and value; or query and value.",
-                )
-        given = [str(auth[name]) for name in ("bearer", "password", "value") if auth.get(name)]
-        self._secrets = (*given, *map(quote, given), *(value.split()[-1] for value in self._headers.values()))
-
-    def sign(self, request: httpx.Request) -> None:
-        """Add what signs in, where the request goes to the connection's own host, as its url names it."""
-        import httpx
-
-        if f"{request.url.scheme}://{host_of(str(request.url))}" != self._origin:
-            return
-        request.headers.update(self._headers)
-        request.url = httpx.URL(request.url).copy_merge_params(self._parameters)
-
-    def secured(self, url: str) -> str:
-        """The address by https where the connection is: a server behind a proxy often names its own pages by http."""
-        if self._origin.startswith("https://") and f"https://{host_of(url)}" == self._origin:
-            return "https://" + url.removeprefix("http://").removeprefix("https://")
-        return url
-
-    def hide(self, text: str) -> str:
-        """The text without any secret in it."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
-
-
 def _client(signed: SignIn) -> httpx.Client:
     import httpx
 
@@ -315,58 +260,6 @@ def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
         yield asker
     finally:
         asker.close()
-
-
-def address_of(base: str, path: str) -> str:
-    """The address of a path below a base: `/orders` is the base, then `/orders`. An address stays what it is."""
-    if is_web(path):
-        return path
-    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
-
-
-def base_of(connection: Connection) -> str:
-    """The connection's address without a name and password in it, and without a fragment. Raises ConfigError."""
-    url = connection.url
-    host = host_of(url)
-    if not is_web(url) or not host:
-        raise ConfigError(
-            f"connection '{connection.name}' has no web address", mend='Its url is like "https://host/path".'
-        )
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
-
-
-def is_web(url: str) -> bool:
-    """Whether a text begins as an address of http or https."""
-    return url.startswith(("http://", "https://"))
-
-
-def joined(base: str, link: str) -> str:
-    """The address that a link on a page leads to, without its fragment; nothing where the link is none."""
-    try:
-        return urldefrag(urljoin(base, link.strip())).url
-    except ValueError:  # strangers write links
-        return ""
-
-
-def host_of(url: str) -> str:
-    """Host and port of an address, without sign-in; a default port is left out. Nothing where there is none."""
-    try:
-        parts = urlsplit(url)
-        name, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        return ""
-    name = f"[{name}]" if ":" in name else name
-    return name if port in (None, {"http": 80, "https": 443}.get(parts.scheme)) else f"{name}:{port}"
-
-
-def is_private(host: str) -> bool:
-    """Whether a host is a numeric address that is not public: private, loopback, link-local, reserved."""
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    try:
-        return not ipaddress.ip_address(name).is_global
-    except ValueError:
-        return name == "localhost"
 
 
 def _answer(exchange: Exchange, body: bytes) -> Answer:

@@ -17,11 +17,12 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.sources import Website
 from pumphouse.errors import MissingExtra, SourceError
 from pumphouse.lake.context import Built, Context
+from pumphouse.sources.addresses import address_of, host_of, is_web, joined
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.landing import gather
 from pumphouse.sources.robots import Robots, robots_of
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.web import Answer, Asker, address_of, asking, get, host_of, is_web, joined
+from pumphouse.sources.web import Answer, Asker, asking, get
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
