@@ -6,11 +6,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pumphouse.cli.call import Call
 from pumphouse.cli.demo import run_demo
 
 
-def demo(folder: Path = Path("demo"), /, *, call: Call) -> None:
+def demo(folder: Path = Path("demo"), /) -> None:
     """Run the example shop: gather, clean, build, predict, report, and say what came of it.
 
     For example:

@@ -41,7 +41,10 @@ def write_csv(rows: Rows, out: BinaryIO) -> None:
 
 
 def write_json(rows: Rows, out: BinaryIO) -> None:
-    """Rows as a JSON array, each on a line. Decimals are texts, so that no reader rounds them; times are ISO 8601."""
+    """Rows as a JSON array, each on a line. Decimals are texts, so that no reader rounds them; times are ISO 8601.
+
+    NaN and the infinities are null: JSON has no form for them.
+    """
     encode = msgspec.json.Encoder().encode
     with _as_text(rows, lambda kind: pa.types.is_interval(kind) or pa.types.is_binary(kind)).to_batches() as batches:
         before = b"[\n"
@@ -125,7 +128,7 @@ def _aligned(text: str, width: int, *, right: bool) -> str:
 
 def _fitted(widths: Sequence[int], *, room: int) -> list[int]:
     """Widths with which the columns fit, the widest cut first; fewer of them where there is no room for all."""
-    for most in range(max(widths), CELL_WIDTH_LEAST, -1):
+    for most in range(min(max(widths), room), CELL_WIDTH_LEAST, -1):
         cut = [min(width, most) for width in widths]
         if sum(cut) + len(GAP) * (len(cut) - 1) <= room:
             return cut

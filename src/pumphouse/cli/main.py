@@ -108,10 +108,10 @@ def application() -> App:
             if isinstance(target, str):
                 _add(app, name, target, group=group, sort_key=place)
             else:
-                parts = App(name=name, help=f"{', '.join(target)}: see {name} --help.", group=group, sort_key=place)
+                parts = App(name=name, help=f"Its commands: {', '.join(target)}.", group=group, sort_key=place)
                 app.command(parts)
-                for number_of_part, (part, function) in enumerate(target.items()):
-                    _add(parts, part, function, group=None, sort_key=number_of_part)
+                for order, (part, function) in enumerate(target.items()):
+                    _add(parts, part, function, group=None, sort_key=order)
 
     @app.meta.default
     def enter(
@@ -129,7 +129,7 @@ def application() -> App:
         """
         command, bound, ignored = app.parse_args(tokens, print_error=False, exit_on_error=False)
         for name in ignored:
-            folder = project or nearest_project(Path.cwd())
+            folder = project.absolute() if project else nearest_project(Path.cwd())
             bound.arguments[name] = Call(folder=folder, env=env, debug=debug)
         try:
             return command(*bound.args, **bound.kwargs) or 0

@@ -39,7 +39,7 @@ def query(
     Args:
         sql: The query, in DuckDB's dialect.
         format: A table to look at (numbers to the right, 50 rows); CSV with a header; JSON, an array with a row on each
-            line; or an Arrow stream. The last three are exact and have all rows.
+            line, decimals as texts; or an Arrow stream. The last three are exact and have all rows.
         snapshot: Read the lake as it was at this snapshot.
         limit: At most so many rows.
     """

@@ -44,7 +44,8 @@ def serve(
     """
     if (certificate is None) != (key is None):
         raise ConfigError("a certificate and its key come together", mend="Give both: --certificate FILE --key FILE")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("pumphouse").setLevel(logging.INFO)
     with open_project(call) as project:
         scheduler = Scheduler(project)
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pumphouse.cli.call import Call
 from pumphouse.cli.output import print_json, print_text
 from pumphouse.project.scaffold import scaffold
 
@@ -19,7 +18,6 @@ def new(
     *,
     from_: Annotated[str | None, Parameter(name="--from", metavar="FILE_OR_URL")] = None,
     json: bool = False,
-    call: Call,
 ) -> None:
     """Make a project that runs, around a small table or around a file of your own.
 
