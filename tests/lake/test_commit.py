@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import Written
 from pumphouse.errors import CheckFailed, KeyConflict, LakeError, SchemaChange
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Counts
 from pumphouse.lake.commit import Commit
@@ -213,3 +214,14 @@ def test_a_new_column_without_a_row_is_a_change(desk: Desk) -> None:
     commit.append("orders", desk.written("SELECT 1 AS id, 'x' AS note WHERE FALSE"))
     assert commit.publish() is not None
     assert desk.rows("SELECT * FROM orders", "orders") == [(1, None)]
+
+
+def test_the_last_of_many_files_wins_an_upsert_whatever_its_columns_are_called(desk: Desk) -> None:
+    parts = [desk.written(f"SELECT 1 AS id, {number} AS filename, 0 AS file_row_number") for number in range(12)]
+    files = tuple(part.files[0] for part in parts)
+    commit = desk.commit()
+    commit.upsert("orders", Written(files=files, rows=12, schema=parts[0].schema), key=("id",))
+    build = commit.publish()
+    assert build is not None
+    assert build.counts.merged == 11
+    assert desk.rows("SELECT filename FROM orders", "orders") == [(11,)]

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -24,7 +19,6 @@ from pumphouse.lake.lake import Lake, Location
 from pumphouse.sources import database, files, function, website
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-POSTGRES_STARTS_S = 30.0
 BUILDS = {"files": files.build, "database": database.build, "source": function.build, "website": website.build}
 
 
@@ -186,34 +180,3 @@ def world() -> Iterator[World]:
         yield server
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """The url of a PostgreSQL server of its own, on a socket in a folder of its own."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not programs:
-        pytest.skip("no PostgreSQL server: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    who: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        who = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-    initdb = [programs[-1], "-D", data, "-A", "trust", "-U", "pumphouse", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
-    subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **who)
-    options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [programs[-1].parent / "postgres", "-D", data, *options], stderr=log, stdout=log, cwd=folder, **who
-        )
-    try:
-        until = time.monotonic() + POSTGRES_STARTS_S
-        while subprocess.run([programs[-1].parent / "pg_isready", "-q", "-h", folder], check=False).returncode:
-            assert time.monotonic() < until, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield f"postgresql://pumphouse@/postgres?host={folder}"
-    finally:
-        server.terminate()
-        server.wait(POSTGRES_STARTS_S)
-        shutil.rmtree(folder)

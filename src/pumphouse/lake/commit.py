@@ -127,10 +127,12 @@ class Commit:
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
             name, keys = self._lake.name_of(table), ", ".join(map(quoted, key))
-            staged = f"(SELECT *, file_row_number AS _row, filename AS _file FROM {_rows_of(written, numbered=True)})"
+            in_order = " UNION ALL ".join(
+                f"SELECT *, {number} AS _file, row_number() OVER () AS _row FROM read_parquet({literal(str(file))})"
+                for number, file in enumerate(written.files)
+            )
             engine.execute(
-                "CREATE OR REPLACE TEMP TABLE arriving AS"
-                f" SELECT * EXCLUDE (_row, _file, file_row_number, filename) FROM {staged}"
+                f"CREATE OR REPLACE TEMP TABLE arriving AS SELECT * EXCLUDE (_row, _file) FROM ({in_order})"
                 f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _file DESC, _row DESC) = 1"
             )
             self._guard_key(engine, table, "temp.arriving", key)
@@ -469,10 +471,8 @@ def _roll_back(engine: DuckDB) -> None:
         return
 
 
-def _rows_of(written: Written, *, numbered: bool = False) -> str:
-    files = ", ".join(literal(str(file)) for file in written.files)
-    options = ", file_row_number = true, filename = true" if numbered else ""
-    return f"read_parquet([{files}]{options})"
+def _rows_of(written: Written) -> str:
+    return f"read_parquet([{', '.join(literal(str(file)) for file in written.files)}])"
 
 
 def _sql_type(engine: DuckDB, field: pa.Field) -> str:
