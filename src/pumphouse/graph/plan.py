@@ -115,7 +115,7 @@ def plan(
         if due and name in due:
             reasons.append(due[name])
         # To name a source or a model is to ask for it; another asset that is named is built if it is stale.
-        if name in forced or (name in targets and _has_own_clock(asset)):
+        elif name in forced or (name in targets and _has_own_clock(asset)):
             reasons.append("asked for")
         after = tuple(one for one in _waits_for(graph, name) if one in planned)
         certain = bool(reasons)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from pumphouse.declare.asset import Asset
+from pumphouse.errors import ConfigError, Fault
 from pumphouse.experiments.exposures import exposures_of
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import NOT_BUILT
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
-from pumphouse.project.schedule import parse_every
+from pumphouse.project.schedule import Every, parse_every
 from pumphouse.sources.files import changed as files_changed
 from pumphouse.sources.survey import stream_of
+
+AGAIN, AGAIN_MAX = timedelta(minutes=1), timedelta(hours=1)
+"""How long after its first failure a due asset is tried again, and after many."""
+DOUBLINGS_MAX = 10
+
+
+def schedule_faults(graph: Graph, config: Config) -> list[Fault]:
+    """A fault for each `every` that is no schedule."""
+    faults = []
+    for asset in graph.assets.values():
+        if asset.common.every is not None:
+            try:
+                _every(asset, config)
+            except ConfigError as error:
+                faults.append(Fault(what=error.what, place=asset.place, mend=error.mend or "", asset=asset.name))
+    return faults
 
 
 def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> dict[str, str]:
@@ -26,7 +43,7 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
             if asset.common.every is not None:
                 found[asset.name] = "never built"
         elif asset.common.every is not None:
-            every = parse_every(asset.common.every, zone=config.zone)
+            every = _every(asset, config)
             checked = last_checked(lake, asset.name) or last.at
             if every.is_due(checked, now=now):
                 since = every.due_at(checked)
@@ -56,7 +73,12 @@ def next_due(asset: Asset, lake: Lake, config: Config) -> datetime | None:
     last = lake.builds().get(asset.name)
     if asset.common.every is None or last is None:
         return None
-    return parse_every(asset.common.every, zone=config.zone).due_at(last_checked(lake, asset.name) or last.at)
+    return _every(asset, config).due_at(last_checked(lake, asset.name) or last.at)
+
+
+def ripe(due: Mapping[str, str], lake: Lake, *, now: datetime) -> dict[str, str]:
+    """Those due assets that did not fail just now: one that keeps failing is tried less and less often."""
+    return {name: reason for name, reason in due.items() if now >= (_not_before(lake, name) or now)}
 
 
 def last_checked(lake: Lake, asset: str) -> datetime | None:
@@ -68,3 +90,32 @@ def last_checked(lake: Lake, asset: str) -> datetime | None:
 def remember_checked(lake: Lake, asset: str, at: datetime) -> None:
     """Remember that a run looked at the asset."""
     lake.state.remember(f"checked:{asset}", at.isoformat())
+
+
+def remember_failed(lake: Lake, asset: str, at: datetime) -> None:
+    """Remember that the asset failed once more since it last worked."""
+    times, _, _ = (lake.state.recall(f"failed:{asset}") or "0").partition(" ")
+    lake.state.remember(f"failed:{asset}", f"{int(times) + 1} {at.isoformat()}")
+
+
+def forget_failed(lake: Lake, asset: str) -> None:
+    """Remember that the asset works."""
+    if lake.state.recall(f"failed:{asset}"):
+        lake.state.remember(f"failed:{asset}", "")
+
+
+def _not_before(lake: Lake, asset: str) -> datetime | None:
+    times, _, at = (lake.state.recall(f"failed:{asset}") or "").partition(" ")
+    if not times:
+        return None
+    doublings = min(int(times) - 1, DOUBLINGS_MAX)
+    return datetime.fromisoformat(at) + min(AGAIN * (1 << doublings), AGAIN_MAX)
+
+
+def _every(asset: Asset, config: Config) -> Every:
+    assert asset.common.every is not None
+    try:
+        return parse_every(asset.common.every, zone=config.zone)
+    except ConfigError as error:
+        error.asset, error.place = asset.name, asset.place
+        raise

@@ -14,7 +14,7 @@ from typing import Any
 
 from pumphouse.cleaning import sql_functions
 from pumphouse.declare.asset import Asset
-from pumphouse.errors import ConfigError, UnknownName, did_you_mean
+from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
 from pumphouse.experiments.verdicts import Verdict
@@ -30,7 +30,7 @@ from pumphouse.models.online import Predictor
 from pumphouse.models.predictions import Prediction
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
-from pumphouse.project.due import due_assets, with_followers
+from pumphouse.project.due import due_assets, ripe, schedule_faults, with_followers
 from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.reading import Reader, Rows
@@ -75,7 +75,10 @@ class Project:
     @cached_property
     def graph(self) -> Graph:
         """The assets and who reads whom. Raises ProjectFaults with every fault of the folder."""
-        return load(self.config.folder)
+        graph = load(self.config.folder)
+        if faults := schedule_faults(graph, self.config):
+            raise ProjectFaults(faults)
+        return graph
 
     @cached_property
     def lake(self) -> Lake:
@@ -164,6 +167,7 @@ class Project:
         moment = now or datetime.now(UTC)
         found = due_assets(self.graph, self.lake, self.config, now=moment)
         if due:
+            found = ripe(found, self.lake, now=moment)
             targets = (*targets, *with_followers(self.graph, found))
             if not targets:
                 return Plan(builds=(), unchanged=())
@@ -214,6 +218,7 @@ class Project:
             )
         if sample is not None:
             return self._run_sample(targets, sample=sample, now=moment, watcher=watcher)
+        flags = {"--only": only, "--due": due, "--full": full, "--refetch": refetch}
         report = run(
             lambda: self.plan(
                 *targets, only=only, due=due, full=full or refit or snapshot is not None, refetch=refetch, now=moment
@@ -233,7 +238,7 @@ class Project:
                 refit=refit,
                 snapshot=snapshot,
                 wait_s=wait_s,
-                command=" ".join(["run", *targets]),
+                command=" ".join(["run", *targets, *(flag for flag, is_set in flags.items() if is_set)]),
             ),
             watcher=watcher or Nobody(),
         )
@@ -243,7 +248,7 @@ class Project:
     def run_due(self, *, now: datetime | None = None) -> Report | None:
         """Run what is due and what follows from it; None where nothing is."""
         moment = now or datetime.now(UTC)
-        if not due_assets(self.graph, self.lake, self.config, now=moment):
+        if not ripe(due_assets(self.graph, self.lake, self.config, now=moment), self.lake, now=moment):
             return None
         return self.run(due=True, now=moment)
 

@@ -24,7 +24,7 @@ from pumphouse.lake.locks import held
 from pumphouse.lake.state import BuildRecord
 from pumphouse.project.arrivals import settle_arrivals
 from pumphouse.project.config import Config
-from pumphouse.project.due import remember_checked
+from pumphouse.project.due import forget_failed, remember_checked, remember_failed
 from pumphouse.project.explaining import explained
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
@@ -245,6 +245,7 @@ class _Running:
                 )
                 if asset.is_gathered or asset.common.every is not None:
                     remember_checked(self.lake, asset.name, self.now)
+                forget_failed(self.lake, asset.name)
                 break
             except Exception as error:  # noqa: BLE001  # the runner: what a build raises is recorded, the others go on
                 ours = explained(error, asset=asset.name, folder=self.config.folder)
@@ -258,6 +259,8 @@ class _Running:
                 if last or self.stop.wait(min(RETRY_WAIT_S * 2**attempt, RETRY_WAIT_S_MAX) * random.uniform(0.5, 1.0)):
                     break
         assert result is not None  # at least one attempt is made
+        if result.status == "failed":
+            remember_failed(self.lake, asset.name, self.now)
         self._log(asset.name, result.status, began, result.snapshot, result.note)
         self.watcher.finished(result)
         return result

@@ -11,6 +11,7 @@ from cronsim import CronSim, CronSimError
 
 from pumphouse.errors import ConfigError
 
+INTERVAL_MAX = timedelta(days=3660)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _NAMED = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": "0 0 1 * *"}
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -46,8 +47,11 @@ class Every:
 def parse_every(text: str, *, zone: str) -> Every:
     """The schedule that a text means. Raises ConfigError with the forms there are."""
     words = text.strip().lower()
-    if found := re.fullmatch(r"(\d+)\s*([smhdw])", words):
-        return Every(interval=timedelta(**{_UNITS[found[2]]: int(found[1])}))
+    if found := re.fullmatch(r"(\d{1,6})\s*([smhdw])", words):
+        interval = timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if not timedelta() < interval <= INTERVAL_MAX:
+            raise _refused(text)
+        return Every(interval=interval)
     if words in _NAMED:
         return Every(cron=_NAMED[words], zone=zone)
     parts = text.split()

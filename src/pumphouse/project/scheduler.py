@@ -30,6 +30,8 @@ class Scheduler(threading.Thread):
                 log.info("another run is under way; what is due waits for it")
             except PumphouseError as error:
                 log.error("what is due could not be run: %s", error)
+            except Exception:  # the clock's outermost edge: it must not stop
+                log.exception("what is due could not be run")
             self._stopped.wait(self._tick_s)
 
     def stop(self) -> None:

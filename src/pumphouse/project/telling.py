@@ -3,34 +3,50 @@
 from __future__ import annotations
 
 import json
+import logging
 import smtplib
 import subprocess
+from collections.abc import Callable
 from email.message import EmailMessage
 
 import httpx
 
+from pumphouse.errors import PumphouseError
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
 from pumphouse.project.running import Report, Result
+from pumphouse.project.secrets import resolved
 
 TELL_TIMEOUT_S = 30.0
+log = logging.getLogger("pumphouse")
 
 
 def tell_failures(report: Report, *, config: Config, lake: Lake) -> list[str]:
-    """Tell what failed in a run and was not told before; problems of the telling itself, which stop nothing.
+    """Tell each place of `[failures]` what failed and was not told there; what went wrong in that, which stops nothing.
 
-    A failure counts as told until its asset works again, so a nightly failure is one message and not one a night.
+    A failure counts as told until its asset works again, so a nightly failure is one message and not one a night. One
+    of another kind is told.
     """
-    for result in report.results:
-        if result.status in ("built", "unchanged"):
-            lake.state.remember(f"told:{result.asset}", "")
-    fresh = [result for result in report.failed if lake.state.recall(f"told:{result.asset}") != result.note]
-    if not fresh or not config.failures:
-        return []
-    problems = _send(report, fresh, config)
-    if not problems:
+    problems = []
+    for place, tell in _PLACES.items():
+        if place not in config.failures:
+            continue
+        for result in report.results:
+            if result.status in ("built", "unchanged") and lake.state.recall(_told(place, result)):
+                lake.state.remember(_told(place, result), "")
+        fresh = [result for result in report.failed if lake.state.recall(_told(place, result)) != _kind(result)]
+        if not fresh:
+            continue
+        try:
+            tell(report, fresh, config)
+        except _FAULTS as error:
+            # The address may hold a secret, so the error's own text is not passed on.
+            problems.append(f"[failures] {place} could not be told: {type(error).__name__}")
+            continue
         for result in fresh:
-            lake.state.remember(f"told:{result.asset}", result.note)
+            lake.state.remember(_told(place, result), _kind(result))
+    for problem in problems:
+        log.error(problem)
     return problems
 
 
@@ -42,43 +58,56 @@ def message(report: Report, failed: list[Result], config: Config) -> str:
     return "\n".join(lines)
 
 
-def _send(report: Report, failed: list[Result], config: Config) -> list[str]:
-    text = message(report, failed, config)
-    problems = []
-    place = config.failures
-    if "command" in place:
-        try:
-            done = subprocess.run(  # noqa: S602  # the project's own command, as its author wrote it
-                place["command"],
-                shell=True,
-                input=text.encode(),
-                cwd=config.folder,
-                timeout=TELL_TIMEOUT_S,
-                check=False,
-            )
-            if done.returncode:
-                problems.append(f"the command in [failures] ended with {done.returncode}")
-        except subprocess.TimeoutExpired:
-            problems.append(f"the command in [failures] took longer than {TELL_TIMEOUT_S:g} s")
-    if "webhook" in place:
-        body = {"project": config.name, "run": report.run, "text": text, "failed": [result.asset for result in failed]}
-        try:
-            httpx.post(place["webhook"], json=body, timeout=TELL_TIMEOUT_S).raise_for_status()
-        except httpx.HTTPError as error:
-            problems.append(f"the webhook in [failures] could not be told: {type(error).__name__}")
-    if "mail" in place:
-        mail = EmailMessage()
-        mail["Subject"] = f"{config.name}: {', '.join(result.asset for result in failed)[:100]} failed"
-        mail["To"] = place["mail"]
-        mail["From"] = place["mail"]
-        mail.set_content(text)
-        try:
-            host, _, port = str(place.get("server", "localhost:25")).partition(":")
-            with smtplib.SMTP(host, int(port or 25), timeout=TELL_TIMEOUT_S) as server:
-                server.send_message(mail)
-        except (OSError, smtplib.SMTPException) as error:
-            problems.append(f"the mail in [failures] could not be sent: {type(error).__name__}")
-    return problems
+def _by_command(report: Report, failed: list[Result], config: Config) -> None:
+    subprocess.run(  # noqa: S602  # the project's own command, as its author wrote it
+        config.failures["command"],
+        shell=True,
+        input=message(report, failed, config).encode(),
+        stdout=subprocess.DEVNULL,  # ours is for the report
+        cwd=config.folder,
+        timeout=TELL_TIMEOUT_S,
+        check=True,
+    )
+
+
+def _by_webhook(report: Report, failed: list[Result], config: Config) -> None:
+    body = {
+        "project": config.name,
+        "run": report.run,
+        "text": message(report, failed, config),
+        "failed": [result.asset for result in failed],
+    }
+    address = resolved(config.failures["webhook"], folder=config.folder, wanted_by="failures.webhook")
+    httpx.post(address, json=body, timeout=TELL_TIMEOUT_S).raise_for_status()
+
+
+def _by_mail(report: Report, failed: list[Result], config: Config) -> None:
+    mail = EmailMessage()
+    mail["Subject"] = f"{config.name}: {', '.join(result.asset for result in failed)[:100]} failed"
+    mail["To"] = mail["From"] = config.failures["mail"]
+    mail.set_content(message(report, failed, config))
+    host, _, port = str(config.failures.get("server", "localhost:25")).partition(":")
+    with smtplib.SMTP(host, int(port or 25), timeout=TELL_TIMEOUT_S) as server:
+        server.send_message(mail)
+
+
+_PLACES: dict[str, Callable[[Report, list[Result], Config], None]] = {
+    "command": _by_command,
+    "webhook": _by_webhook,
+    "mail": _by_mail,
+}
+
+
+_FAULTS = (PumphouseError, OSError, ValueError, subprocess.SubprocessError, httpx.HTTPError, httpx.InvalidURL)
+
+
+def _told(place: str, result: Result) -> str:
+    return f"told:{place}:{result.asset}"
+
+
+def _kind(result: Result) -> str:
+    # Not the text: it may count rows or name a process, and be another each night.
+    return type(result.error).__name__
 
 
 def as_json(report: Report) -> str:
