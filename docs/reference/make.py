@@ -20,11 +20,9 @@ from pumphouse.errors import PumphouseError
 from pumphouse.experiments.verdicts import Verdict
 from pumphouse.graph.headers import KEYS
 from pumphouse.graph.plan import Plan, PlannedBuild
-from pumphouse.indexes.queries import QueryError
 from pumphouse.indexes.searching import Found, Hit
 from pumphouse.lake.builds import Build, Counts
 from pumphouse.models.judgement import Judgement, VersionJudgement
-from pumphouse.models.online import RequestRefused
 from pumphouse.models.predictions import Prediction
 from pumphouse.project.project import Project
 from pumphouse.project.reading import Reader, Rows
@@ -250,13 +248,18 @@ def _headers_page() -> Iterator[str]:
 
 def _errors_page() -> Iterator[str]:
     yield (inspect.getdoc(errors) or "").partition("\n\n")[0]
-    yield "`except ph.PumphouseError` catches them all. Where nothing else is said they are in `pumphouse.errors`."
+    yield "`except ph.PumphouseError` catches them all; the others are in `pumphouse.errors`."
     raised = [one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, PumphouseError)]
-    lines = ["| error | is a | ends a command with | what happened |", "|---|---|---|---|"]
-    for one in [*raised[1:], QueryError, RequestRefused]:
-        name = one.__name__ if one in raised else f"{one.__module__}.{one.__name__}"
-        lines.append(f"| `{name}` | `{one.__mro__[1].__name__}` | {one.exit_code} | {_text(one)} |")
-    yield "\n".join(lines)
+    head = "| error | is a | ends a command with | what happened |\n|---|---|---|---|"
+    yield "\n".join(
+        [
+            head,
+            *(
+                f"| `{one.__name__}` | `{one.__mro__[1].__name__}` | {one.exit_code} | {_text(one)} |"
+                for one in raised[1:]
+            ),
+        ]
+    )
     for one in (PumphouseError, errors.Place, errors.Fault):
         yield from _class(one, title=one.__name__)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NOT_RUN = re.compile(r"<!-- not run: \S.*? -->\s*")
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ ]*$", re.MULTILINE | re.DOTALL)
 _INDENTED = re.compile(r"(?<=\n\n)((?:    [^\n]+\n)+)")
 _LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
@@ -17,13 +16,13 @@ _LINK = re.compile(r"(?<!!)\[[^\]\n]+\]\(([^)\s]+)\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A fenced block. `line` is that of its first line; `reason` says why it is not run, where a comment does."""
+    """A fenced block. `line` is that of its first line, `rest` what stands after the language."""
 
     page: str
     line: int
     language: str
+    rest: str
     body: str
-    reason: str | None = None
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -57,17 +56,9 @@ def examples(page: str) -> tuple[Example, ...]:
     text = text_of(page)
     found = []
     for fence in _FENCE.finditer(text):
-        before = text[: fence.start()]
-        marked = re.search(rf"({NOT_RUN.pattern})\Z", before)
-        found.append(
-            Example(
-                page=page,
-                line=before.count("\n") + 2,
-                language=fence["info"].strip().partition(" ")[0],
-                body=fence["body"],
-                reason=marked[1].strip() if marked else None,
-            )
-        )
+        language, _, rest = fence["info"].strip().partition(" ")
+        line = _line(text, fence.start()) + 1
+        found.append(Example(page=page, line=line, language=language, rest=rest.strip(), body=fence["body"]))
     return tuple(found)
 
 

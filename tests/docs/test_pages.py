@@ -21,19 +21,22 @@ TESTED_BY = {
     "docs/guides/cleaning.md": "tests/cleaning/test_guide.py",
     "docs/guides/deliver.md": "tests/deliveries/test_guide.py",
     "docs/guides/experiments.md": "tests/experiments/test_guide.py",
+    "docs/guides/gather.md": "tests/sources/test_guide.py",
     "docs/guides/models.md": "tests/models/test_guide.py",
     "docs/guides/reports.md": "tests/reports/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",
     "docs/reference/cleaning.md": "tests/docs/test_reference.py",
-    "docs/reference/cli.md": "tests/cli/test_reference.py",
-    "docs/reference/python.md": "tests/docs/test_reference.py",
+    "docs/reference/cli.md": "tests/cli/test_help.py",
+    "docs/reference/errors.md": "tests/docs/test_reference.py",
+    "docs/reference/headers.md": "tests/docs/test_reference.py",
     "docs/reference/project.md": "tests/docs/test_reference.py",
+    "docs/reference/python.md": "tests/docs/test_reference.py",
     "docs/reference/settings.md": "tests/docs/test_reference.py",
 }
-"""Each page with examples, and the test that runs them."""
-RUN = {"python", "sql", "toml", "console", "markdown", "json"}
+"""Each page with examples, and the test that runs them; each page of the reference, and the test that makes it anew."""
+RUN = {"python", "sql", "toml", "console", "diff", "markdown", "json"}
 """Languages of examples. `text` is what comes out, or a drawing; a `chart` is part of a report."""
 SHOWN = {"text", "chart"}
 
@@ -41,9 +44,9 @@ EXAMPLES = {str(example): example for page in pages() for example in examples(pa
 COMMANDS = {str(command): command for page in pages() for command in commands(page)}
 
 
-def test_every_page_with_examples_has_a_test_that_names_it() -> None:
-    wanted = {page for page in pages() if any(example.language in RUN for example in examples(page))}
-    assert wanted == set(TESTED_BY)
+def test_every_page_with_examples_and_all_of_the_reference_has_a_test_that_names_it() -> None:
+    with_examples = {page for page in pages() if any(example.language in RUN for example in examples(page))}
+    assert with_examples | {page for page in pages() if page.startswith("docs/reference/")} == set(TESTED_BY)
     for page, test in TESTED_BY.items():
         assert Path(page).name in (REPOSITORY / test).read_text(encoding="utf-8"), f"{test} does not name {page}"
 

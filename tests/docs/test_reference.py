@@ -40,7 +40,9 @@ def test_page_is_what_the_code_says(file: str) -> None:
 
 
 def test_every_page_is_made() -> None:
-    assert {path.name for path in REFERENCE.glob("*.md")} == {*PAGES, "cli.md"}
+    pages = {"cleaning.md", "errors.md", "headers.md", "project.md", "python.md", "settings.md"}
+    assert set(PAGES) == pages
+    assert {path.name for path in REFERENCE.glob("*.md")} == pages | {"cli.md"}  # which the command line makes
 
 
 def test_every_public_name_is_in_it() -> None:
