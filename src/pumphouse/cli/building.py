@@ -82,7 +82,9 @@ def run(
     from_: Annotated[date | None, Parameter(name="--from")] = None,
     to: date | None = None,
     sample: Annotated[int | None, Parameter(metavar="ROWS")] = None,
+    snapshot: Annotated[int | None, Parameter(metavar="N")] = None,
     accept_schema: bool = False,
+    refit: bool = False,
     wait: Annotated[float, Parameter(metavar="SECONDS")] = 0.0,
     quiet: bool = False,
     json: bool = False,
@@ -108,7 +110,9 @@ def run(
         from_: Build again only slices from this day on.
         to: Build again only slices before this day.
         sample: Try it on about so many rows of each input, in a lake apart.
+        snapshot: Read inputs as they were at this snapshot; for named targets, with --only.
         accept_schema: Take columns that were narrowed, renamed or dropped as they are now.
+        refit: Choose anew what cleaning steps have chosen: columns to drop, values to fill in.
         wait: How long to wait for another run.
         quiet: Print only what failed.
         json: Print what came of each asset as JSON.
@@ -125,7 +129,9 @@ def run(
             refetch=refetch,
             window=window,
             sample=sample,
+            snapshot=snapshot,
             accept_schema=accept_schema,
+            refit=refit,
             wait_s=wait,
             watcher=watcher,
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pumphouse.cli.call import Call
-from pumphouse.cli.opening import open_project, require_snapshot
+from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
 
 
@@ -28,7 +28,6 @@ def restore(
         json: Print what was done as JSON.
     """
     with open_project(call) as project:
-        require_snapshot(project, to)
         before = project.lake.version(table)
         build = project.restore(table, to=to)
     if json:

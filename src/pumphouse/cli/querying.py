@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from pumphouse.cli import forms
 from pumphouse.cli.call import Call
-from pumphouse.cli.opening import open_project, require_snapshot
+from pumphouse.cli.opening import open_project
 from pumphouse.errors import ConfigError, PumphouseError
 
 TABLE_ROWS = 50
@@ -49,8 +49,6 @@ def query(
             "an Arrow stream is not for a terminal", mend="Send it to a file: ... --format arrow > rows.arrow"
         )
     with open_project(call) as project:
-        if snapshot is not None:
-            require_snapshot(project, snapshot)
         rows = project.sql(sql, snapshot=snapshot)
         try:
             match format:

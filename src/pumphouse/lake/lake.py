@@ -94,6 +94,8 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         if at in self._tables:
             return self._tables[at]
+        if snapshot is not None and not 0 <= snapshot <= (newest := self.snapshot()):
+            raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
         rows = self._catalogue(
             "SELECT t.table_name FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
             f" WHERE s.schema_name = 'main' AND t.begin_snapshot <= {at}"
