@@ -16,10 +16,19 @@ from pumphouse.lake.lake import Location
 FILE = "pumphouse.toml"
 BASE_ENV = "prod"
 """The environment that the file describes outside any `[env.*]`."""
-_KEYS = ("name", "lake", "catalogue", "zone", "engine", "settings", "connections", "failures", "people", "env")
-_ENV_KEYS = ("lake", "catalogue", "inputs_from", "engine", "settings", "connections")
-_ENGINE_KEYS = ("kind", "url", "memory", "threads", "workers", "worker_memory")
-_FAILURE_KEYS = ("command", "webhook", "mail", "server")
+_Keys = Mapping[str, type]
+_KEYS: _Keys = {
+    "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
+    "failures": dict, "people": dict, "env": dict,
+}  # fmt: skip
+_ENV_KEYS: _Keys = {
+    "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict
+}  # fmt: skip
+_ENGINE_KEYS: _Keys = {
+    "kind": str, "url": str, "memory": str, "threads": int, "workers": int, "worker_memory": str
+}  # fmt: skip
+_FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
+_FORMS = {str: "text", int: "a whole number, 1 or more", dict: "a table"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,46 +96,57 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
             place=Place(file=FILE, line=int(line[1]) if line else 1),
             mend="Mend that line.",
         ) from None
-    _refuse_unknown(values, _KEYS, text, where="")
-    environments = values.get("env", {})
+    _check(values, _KEYS, text, where="")
+    for table, known in (("engine", _ENGINE_KEYS), ("failures", _FAILURE_KEYS)):
+        _check(values.get(table, {}), known, text, where=f"{table}.")
+    for table in ("connections", "env"):
+        _check(values.get(table, {}), dict.fromkeys(values.get(table, {}), dict), text, where=f"{table}.")
+    environments: dict[str, Any] = {BASE_ENV: {}, **values.get("env", {})}
     chosen = env or BASE_ENV
-    if chosen != BASE_ENV and chosen not in environments:
-        raise ConfigError(
-            f"there is no environment '{chosen}'",
-            mend=did_you_mean(chosen, [*environments, BASE_ENV]) or f"Add [env.{chosen}] to {FILE}.",
-        )
-    own = environments.get(chosen, {})
-    _refuse_unknown(own, _ENV_KEYS, text, where=f"env.{chosen}.")
-    engine = {**values.get("engine", {}), **own.get("engine", {})}
-    _refuse_unknown(engine, _ENGINE_KEYS, text, where="engine.")
-    failures = values.get("failures", {})
-    _refuse_unknown(failures, _FAILURE_KEYS, text, where="failures.")
-    inputs_from = own.get("inputs_from")
+    own = _environment(environments, chosen)
+    _check(own, _ENV_KEYS, text, where=f"env.{chosen}.")
+    _check(own.get("engine", {}), _ENGINE_KEYS, text, where=f"env.{chosen}.engine.")
+    lake = _location(folder, own, default=values, env=chosen)
+    inputs_from = None
+    if above := own.get("inputs_from"):
+        inputs_from = _location(folder, _environment(environments, above), default=values, env=above)
+        if lake.folder == inputs_from.folder:
+            raise ConfigError(
+                f"environment '{chosen}' would write to the lake of '{above}', from which it reads its inputs",
+                place=_line_of("inputs_from", text),
+                mend=f'Give it one of its own: lake = "{chosen}-lake" in [env.{chosen}].',
+            )
     return Config(
         folder=folder,
         name=values.get("name", folder.absolute().name),
         env=chosen,
-        lake=_location(folder, {**_lake_of(values), **_lake_of(own)}),
-        inputs_from=_location(
-            folder, _lake_of(values if inputs_from == BASE_ENV else environments.get(inputs_from, {}))
-        )
-        if inputs_from
-        else None,
+        lake=lake,
+        inputs_from=inputs_from,
         zone=_zone(values.get("zone", "UTC"), text),
-        engine=EngineConfig(**engine),
+        engine=EngineConfig(**{**values.get("engine", {}), **own.get("engine", {})}),
         settings={**values.get("settings", {}), **own.get("settings", {})},
         connections={**values.get("connections", {}), **own.get("connections", {})},
-        failures=failures,
+        failures=values.get("failures", {}),
         people=values.get("people", {}),
     )
 
 
-def _lake_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: values[key] for key in ("lake", "catalogue") if key in values}
+def _environment(environments: Mapping[str, Any], name: str) -> dict[str, Any]:  # values as TOML has them
+    if name not in environments:
+        mend = did_you_mean(name, environments) or f"Add [env.{name}] to {FILE}."
+        raise ConfigError(f"there is no environment '{name}'", mend=mend)
+    return dict(environments[name])
 
 
-def _location(folder: Path, values: Mapping[str, Any]) -> Location:
-    return Location(folder=(folder / values.get("lake", "lake")).absolute(), catalogue=values.get("catalogue"))
+def _location(folder: Path, values: Mapping[str, Any], *, default: Mapping[str, Any], env: str) -> Location:
+    """The lake that an environment names, else the file's own. A catalogue belongs to one folder, and goes with it."""
+    if "lake" not in values and "catalogue" in values:
+        raise ConfigError(
+            f"environment '{env}' names a catalogue and no lake: two catalogues can't share a folder",
+            mend=f'Add lake = "{env}-lake" to [env.{env}].',
+        )
+    named = values if "lake" in values else default
+    return Location(folder=(folder / named.get("lake", "lake")).absolute(), catalogue=named.get("catalogue"))
 
 
 def _zone(name: str, text: str) -> str:
@@ -141,14 +161,22 @@ def _zone(name: str, text: str) -> str:
     return name
 
 
-def _refuse_unknown(values: Mapping[str, Any], known: tuple[str, ...], text: str, *, where: str) -> None:
-    for key in values:
+def _check(values: Mapping[str, Any], known: _Keys, text: str, *, where: str) -> None:
+    for key, value in values.items():
         if key not in known:
             raise ConfigError(
                 f"{FILE} has no setting '{where}{key}'",
                 place=_line_of(key, text),
                 mend=did_you_mean(key, known) or f"It has: {', '.join(known)}.",
             )
+        if not _is(known[key], value):
+            raise ConfigError(f"'{where}{key}' has to be {_FORMS[known[key]]}", place=_line_of(key, text))
+
+
+def _is(form: type, value: Any) -> bool:  # as TOML has them
+    if form is int:
+        return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return isinstance(value, form)
 
 
 def _line_of(key: str, text: str) -> Place:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pumphouse.errors import ConfigError
+from pumphouse.errors import ConfigError, Place
 from pumphouse.lake.context import Connection
 
 PREFIX = "secret:"
@@ -53,12 +54,27 @@ def resolved(value: Any, *, folder: Path, wanted_by: str) -> Any:
     name = value.removeprefix(PREFIX)
     if name in os.environ:
         return os.environ[name]
-    path = folder / FILE
-    if path.exists():
-        kept = tomllib.loads(path.read_text(encoding="utf-8"))
-        if name in kept:
-            return kept[name]
+    kept = _kept(folder / FILE)
+    if name in kept:
+        if not isinstance(kept[name], str):
+            raise ConfigError(f"the secret '{name}' in {FILE} has to be text", mend=f'Write {name} = "...".')
+        return kept[name]
     raise ConfigError(
         f"the secret '{name}', which {wanted_by} needs, was not found",
         mend=f"Looked at the environment variable {name} and at {FILE} in the project's folder; set it in one of them.",
     )
+
+
+def _kept(path: Path) -> dict[str, Any]:  # values as TOML has them
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        # Its text is not shown: it may hold what must not be seen.
+        line = re.search(r"line (\d+)", str(error)) if isinstance(error, tomllib.TOMLDecodeError) else None
+        raise ConfigError(
+            f"{FILE} can't be read ({type(error).__name__})",
+            place=Place(file=FILE, line=int(line[1])) if line else None,
+            mend="It has to be TOML that you may read.",
+        ) from None

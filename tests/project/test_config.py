@@ -1,0 +1,121 @@
+"""`pumphouse.toml`: what it may say, in which environment, and what is said where it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pumphouse.errors import ConfigError
+from pumphouse.project.config import read_config
+
+FULL = """
+name = "Shop"
+lake = "lakes/main"
+zone = "Europe/Berlin"
+
+[engine]
+memory = "2GB"
+workers = 3
+
+[settings]
+least = 2
+cut = 2024-01-01
+
+[connections.shop]
+url = "postgresql://reader@db.example/shop"
+password = "secret:SHOP"
+
+[failures]
+command = "cat"
+
+[env.dev]
+lake = "dev-lake"
+inputs_from = "prod"
+engine = { workers = 1 }
+settings = { least = 5 }
+
+[env.stage]
+lake = "stage-lake"
+catalogue = "postgresql://stage.example/lake"
+inputs_from = "dev"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pumphouse.toml").write_text(FULL)
+    return tmp_path
+
+
+def test_an_environment_says_only_what_differs(folder: Path) -> None:
+    prod, dev, stage = read_config(folder), read_config(folder, env="dev"), read_config(folder, env="stage")
+    assert (prod.name, prod.env, prod.zone) == ("Shop", "prod", "Europe/Berlin")
+    assert (prod.lake.folder, prod.inputs_from) == (folder / "lakes" / "main", None)
+    assert (dev.lake.folder, dev.inputs_from) == (folder / "dev-lake", prod.lake)
+    assert (prod.settings["least"], dev.settings["least"], dev.settings["cut"]) == (2, 5, prod.settings["cut"])
+    assert (prod.engine.workers, dev.engine.workers, dev.engine.memory) == (3, 1, "2GB")
+    assert dev.connections == prod.connections
+    assert stage.inputs_from == dev.lake
+    assert (stage.lake.folder, stage.lake.catalogue) == (folder / "stage-lake", "postgresql://stage.example/lake")
+
+
+def test_an_empty_file_is_a_project(tmp_path: Path) -> None:
+    (tmp_path / "pumphouse.toml").write_text("")
+    config = read_config(tmp_path)
+    assert (config.name, config.zone, config.lake.folder) == (tmp_path.name, "UTC", tmp_path / "lake")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("zone =", "zones =", r"no setting 'zones' \(pumphouse.toml:3\)\. Did you mean 'zone'\?"),
+        ("memory =", "memroy =", r"no setting 'engine.memroy' \(pumphouse.toml:6\)\. Did you mean 'memory'\?"),
+        ("command =", "shell =", r"no setting 'failures.shell'.*It has: command, webhook, mail, server"),
+        ("inputs_from =", "input_from =", r"no setting 'env.dev.input_from'.*Did you mean 'inputs_from'"),
+        ("Europe/Berlin", "Europe/Berln", r"'Europe/Berln' is no time zone \(pumphouse.toml:3\)"),
+        ("[settings]", "[settings", r"pumphouse.toml is not TOML: .*\(pumphouse.toml:9\)"),
+        ('inputs_from = "prod"', 'inputs_from = "pord"', r"no environment 'pord'.*Did you mean 'prod'"),
+        ("workers = 3", 'workers = "3"', r"'engine.workers' has to be a whole number"),
+        ("workers = 3", "workers = 0", r"'engine.workers' has to be a whole number, 1 or more"),
+        ("[connections.shop]", "[connections]", r"'connections.url' has to be a table"),
+        ('lake = "lakes/main"', "lake = 5", r"'lake' has to be text"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_its_line_and_the_nearest(folder: Path, old: str, new: str, said: str) -> None:
+    assert old in FULL
+    (folder / "pumphouse.toml").write_text(FULL.lstrip("\n").replace(old, new))
+    with pytest.raises(ConfigError, match=said):
+        read_config(folder, env="dev")
+
+
+def test_an_environment_never_writes_where_another_one_keeps_its_tables(folder: Path) -> None:
+    toml = folder / "pumphouse.toml"
+    toml.write_text(FULL.replace('lake = "dev-lake"\n', ""))
+    with pytest.raises(
+        ConfigError, match=r"'dev' would write to the lake of 'prod'.*lake = \"dev-lake\" in \[env.dev\]"
+    ):
+        read_config(folder, env="dev")
+    toml.write_text(FULL.replace('lake = "stage-lake"\n', ""))
+    with pytest.raises(ConfigError, match="'stage' names a catalogue and no lake"):
+        read_config(folder, env="stage")
+    toml.write_text(FULL.replace("[engine]", 'catalogue = "postgresql://prod.example/lake"\n[engine]', 1))
+    assert read_config(folder, env="dev").lake.catalogue is None
+
+
+def test_an_unknown_environment_offers_the_nearest(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no environment 'stag'\. Did you mean 'stage'"):
+        read_config(folder, env="stag")
+
+
+def test_a_folder_that_is_no_project_offers_the_one_inside(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=f"no pumphouse.toml in .*Did you mean the folder {folder}"):
+        read_config(folder.parent)
+    with pytest.raises(ConfigError, match="pumphouse new"):
+        read_config(folder / "nowhere")
+
+
+def test_a_file_that_is_not_utf_8_is_refused(folder: Path) -> None:
+    (folder / "pumphouse.toml").write_bytes(b'name = "\xff"')
+    with pytest.raises(ConfigError, match=r"can't be read.*UTF-8"):
+        read_config(folder)
