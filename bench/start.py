@@ -1,4 +1,4 @@
-"""How long `import pumphouse` and `pumphouse --help` take of the processor, in fresh processes, against the limits we set ourselves.
+"""How long `import pumphouse` and `pumphouse --help` take of the processor in fresh processes, against our limits.
 
 python bench/start.py
 """
