@@ -55,6 +55,9 @@ class Reader:
 
     def __exit__(self, *_: object) -> None:
         self.stop_serving()
+        for name in ("p", "api"):
+            if name in self.names:
+                self.names[name].close()
         self.open.close()
 
     def do(self, example: Example) -> None:
