@@ -64,6 +64,9 @@ SELECT k, sum(n) AS none FROM orders WHERE id > 100 GROUP BY k;
 SELECT sum(total) AS a, sum(money) AS b FROM (SELECT k, sum(big) AS total, sum(amount) AS money FROM orders
     GROUP BY k);
 SELECT f, count(*) AS n FROM orders GROUP BY f;
+SELECT f AS k, min(f) AS a, max(f) AS b, min(-f) AS c, max(-f) FILTER (n < 9) AS d FROM orders GROUP BY f;
+SELECT yes, min(f) AS a, max(f) AS b, min(f::FLOAT) AS c FROM orders GROUP BY yes;
+SELECT id, min(f) OVER (ORDER BY id) AS a, max(f) OVER (ORDER BY id ROWS 1 PRECEDING) AS b FROM orders;
 SELECT 1 AS one, count(*) AS n FROM orders WHERE FALSE GROUP BY ALL;
 SELECT 1 AS one, count(*) AS n FROM orders WHERE FALSE GROUP BY 1;
 SELECT 'all' AS what, k, count(*) AS n FROM orders GROUP BY ALL;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, Written
 from pumphouse.engines.spark import Spark
-from pumphouse.errors import BuildError
+from pumphouse.errors import BuildError, MissingExtra
 from pumphouse.graph.assets import load
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
@@ -104,6 +105,13 @@ def test_an_empty_table_has_no_rows_and_its_columns(desk: Desk, spark: Spark) ->
     desk.commit("t", ROWS.format(0, 0), "replace")
     assert desk.same(spark, "SELECT * FROM t", desk.scan("t")) == []
     assert desk.same(spark, "SELECT count(*) AS n FROM t", desk.scan("t")) == [(0,)]
+
+
+def test_a_column_that_spark_has_no_type_for_stands_in_nobodys_way(desk: Desk, spark: Spark) -> None:
+    desk.commit("t", "SELECT TIME '10:00:00' AS clock, i AS id FROM range(3) t(i)", "append")
+    assert desk.same(spark, "SELECT max(a.id) AS top FROM t a JOIN t b USING (id)", desk.scan("t")) == [(2,)]
+    with pytest.raises(BuildError, match=r"Spark has nothing that holds a TIME \('clock'\)"):
+        desk.same(spark, "SELECT * FROM t", desk.scan("t"))
 
 
 def test_rows_that_only_duckdb_can_reach_are_refused_not_left_out(desk: Desk, spark: Spark) -> None:
@@ -232,18 +240,18 @@ def test_map_writes_each_output_and_hands_over_what_duckdb_would(spark: Spark, d
 
 
 def test_functions_are_called_by_name_with_their_defaults_and_parameters_are_bound(both: Both) -> None:
-    shout = SqlFunction(
-        name="shout", function=_shout, parameters=(pa.string(), pa.string()), returns=pa.string(), defaults=("!",)
+    cheer = SqlFunction(
+        name="cheer", function=_cheer, parameters=(pa.string(), pa.string()), returns=pa.string(), defaults=("!",)
     )
     rows = both.same(
-        "SELECT id, shout(k) AS a, upper(shout(name, $mark)) || '$mark' AS b FROM customers"
-        " WHERE shout(k) <> $not ORDER BY id",
-        functions=(shout,),
+        "SELECT id, cheer(k) AS a, upper(cheer(name, $mark)) || '$mark' AS b FROM customers"
+        " WHERE cheer(k) <> $not ORDER BY id",
+        functions=(cheer,),
         parameters={"mark": "?'", "not": "B!"},
     )
     assert rows[0] == (1, "a!", "ANN?'$mark")
-    louder = replace(shout, function=_shout_louder)
-    changed = Query(text="SELECT shout('a') AS a", functions=(louder,))
+    louder = replace(cheer, function=_cheer_louder)
+    changed = Query(text="SELECT cheer('a') AS a", functions=(louder,))
     assert both.spark.read(changed).read_all().to_pylist() == [{"a": "a!!"}]
 
 
@@ -262,6 +270,20 @@ def test_forks_ask_at_the_same_time_and_see_their_own_tables(spark: Spark) -> No
     for thread in threads:
         thread.join()
     assert found == {number: [{"s": Decimal(1000 * (number + 1))}] for number in range(4)}
+
+
+def test_an_engine_at_an_address_leaves_the_server_running_when_it_is_closed(spark: Spark) -> None:
+    host, port = spark._shared.server.listening_address
+    guest = Spark(f"sc://{host}:{port}")
+    assert guest.read(Query(text="SELECT 1 AS one")).read_all().to_pylist() == [{"one": 1}]
+    guest.close()
+    assert spark.read(Query(text="SELECT 2 AS two")).read_all().to_pylist() == [{"two": 2}]
+
+
+def test_where_sail_is_missing_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pysail.spark", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'pumphouse\[spark\]'"):
+        Spark()
 
 
 def test_an_interrupt_raises_in_the_thread_that_runs(spark: Spark) -> None:
@@ -384,11 +406,11 @@ def _refuse(batch: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
     raise ValueError("no good")
 
 
-def _shout(text: pa.Array, mark: pa.Array) -> pa.Array:
+def _cheer(text: pa.Array, mark: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(text, mark, "")
 
 
-def _shout_louder(text: pa.Array, mark: pa.Array) -> pa.Array:
+def _cheer_louder(text: pa.Array, mark: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(text, mark, mark, "")
 
 

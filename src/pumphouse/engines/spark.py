@@ -33,7 +33,7 @@ from pumphouse.engines.scalars import Evaluate, Scalar, carried
 from pumphouse.engines.spark_scans import frame_of_files, stored_schema
 from pumphouse.engines.spark_tasks import WriteRows, as_read
 from pumphouse.engines.transpile import Column, Relation, transpile
-from pumphouse.engines.trees import refused
+from pumphouse.engines.trees import names_in, refused
 from pumphouse.errors import BuildError, MissingExtra
 
 
@@ -156,7 +156,8 @@ class Spark:
         unasked = tuple(replace(function, function=_nothing) for function in query.functions)
         over_empty = Query(text=text, tables=empty, functions=unasked)
         schema, columns = self._oracle.schema(over_empty), self._described(over_empty)
-        tables = {name: self._scan(scan, views) for name, scan in query.inputs.items()}
+        named = names_in(text)
+        tables = {name: self._scan(_only(scan, named), views) for name, scan in query.inputs.items()}
         tables |= {name: self._table(table, views) for name, table in query.tables.items()}
         relation = self._transpiled(text, tables, query.functions)
         if [column.kind for column in relation.columns] != [column.kind for column in columns]:
@@ -292,6 +293,14 @@ class _Moved:
     """Its columns as DuckDB would give them out."""
     columns: tuple[Column, ...]
     frame: Any  # a DataFrame
+
+
+def _only(scan: Scan, named: frozenset[str] | None) -> Scan:
+    """The scan with the columns that a query names, and one at least, so that there are rows to count."""
+    if named is None:
+        return scan
+    columns = [name for name in scan.schema.names if name.lower() in named]
+    return scan.only(columns or scan.schema.names[:1])
 
 
 def _not_hidden(entity: str, values: Sequence[str]) -> str:

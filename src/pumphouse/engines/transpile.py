@@ -436,8 +436,7 @@ class _Translation:
             case exp.Count() if not node.expressions and not isinstance(inner, exp.Distinct):
                 return _Call("COUNT({value}){over}", self._value(inner, scope), "BIGINT")
             case exp.Min() | exp.Max() if not node.expressions:
-                value = self._comparable(inner, scope, node.key)
-                return _Call(f"{node.key.upper()}({{value}}){{over}}", value, value.kind)
+                return _extreme(node.key.upper(), self._comparable(inner, scope, node.key))
             case exp.LogicalOr() | exp.LogicalAnd():
                 value = self._value(inner, scope)
                 if value.kind == "BOOLEAN":
@@ -469,6 +468,9 @@ class _Translation:
         match node:
             case exp.RowNumber() | exp.Rank() | exp.DenseRank() if not node.args.get("expressions"):
                 return _Call(f"{node.sql_name()}(){{over}}", None, "BIGINT")
+            case exp.Min() | exp.Max() if not node.expressions:
+                value = self._comparable(node.this, scope, node.key)
+                return _Call(f"{node.key.upper()}({{value}}){{over}}", value, value.kind)
             case exp.FirstValue() | exp.LastValue():
                 value = self._value(node.this, scope)
                 return _Call(f"{node.sql_name()}({{value}}){{over}}", value, value.kind)
@@ -508,6 +510,22 @@ def _sum(value: _Value) -> _Call:
     most = f"MAX(ABS(CAST({{value}} AS DOUBLE))){{over}} * COUNT({{value}}){{over}} >= 1e{38 - scale}"
     failed = f"raise_error('Out of Range: a sum may leave DECIMAL(38, {scale})')"
     return _Call(f"CASE WHEN {most} THEN {failed} ELSE SUM({{value}}){{over}} END", value, kind)
+
+
+def _extreme(word: str, value: _Value) -> _Call:
+    """The least or the greatest of a group. Sail errs about floats that are not finite; here NaN is above all."""
+    if value.kind not in ("DOUBLE", "FLOAT"):
+        return _Call(f"{word}({{value}}){{over}}", value, value.kind)
+    infinite, negative, nan = (f"CAST('{name}' AS {value.kind})" for name in ("Infinity", "-Infinity", "NaN"))
+    finite = f"ABS({{value}}) < {infinite}"
+    cases = [
+        (f"{{value}} = {negative}", negative),
+        (finite, f"{word}(CASE WHEN {finite} THEN {{value}} END){{over}}"),
+        (f"{{value}} = {infinite}", infinite),
+        ("ISNAN({value})", nan),
+    ]
+    listed = [f"WHEN BOOL_OR({case}){{over}} THEN {found}" for case, found in cases]
+    return _Call(f"CASE {' '.join(listed if word == 'MIN' else reversed(listed))} END", value, value.kind)
 
 
 def _constant(node: exp.Expr) -> _Value | None:

@@ -33,6 +33,24 @@ def resolved(text: str, tables: Mapping[str, Sequence[str]]) -> exp.Expr:
 
     `tables` are the columns of each table by name, all in lower case, as are the names in the result.
     """
+    tree = _parsed(text)
+    _refuse_two_meanings(tree, tables)
+    schema: dict[str, object] = {name: dict.fromkeys(columns, "TEXT") for name, columns in tables.items()}
+    try:
+        return qualify(tree, schema=schema, dialect="duckdb").transform(_average)
+    except SqlglotError as error:
+        raise refused(str(error).strip().splitlines()[0]) from error
+
+
+def names_in(text: str) -> frozenset[str] | None:
+    """Every name in a query, in lower case; None where a star stands for more."""
+    tree = _parsed(text)
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        return None
+    return frozenset(name.name.lower() for name in tree.find_all(exp.Identifier))
+
+
+def _parsed(text: str) -> exp.Expr:
     try:
         statements = sqlglot.parse(text, dialect="duckdb")
     except SqlglotError as error:
@@ -40,12 +58,7 @@ def resolved(text: str, tables: Mapping[str, Sequence[str]]) -> exp.Expr:
     tree = statements[0] if len(statements) == 1 else None
     if not isinstance(tree, exp.Query):
         raise refused("it is not one SELECT")
-    _refuse_two_meanings(tree, tables)
-    schema: dict[str, object] = {name: dict.fromkeys(columns, "TEXT") for name, columns in tables.items()}
-    try:
-        return qualify(tree, schema=schema, dialect="duckdb").transform(_average)
-    except SqlglotError as error:
-        raise refused(str(error).strip().splitlines()[0]) from error
+    return tree
 
 
 class Groups:
