@@ -20,10 +20,11 @@ CONFIG = "[engine]\nthreads = 1\n"
 class Folder:
     """A project's folder. Each `open` reads its files anew; a lake stays open, since opening one takes longest."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, config: str | None = CONFIG) -> None:
         self.path = path
         self._lakes: dict[tuple[Location, Location | None], Lake] = {}
-        self.write({"pumphouse.toml": CONFIG})
+        if config is not None:
+            self.write({"pumphouse.toml": config})
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -46,6 +47,7 @@ class Folder:
     def close(self) -> None:
         for lake in self._lakes.values():
             lake.close()
+        self._lakes.clear()
 
 
 def statuses(report: Report) -> dict[str, str]:

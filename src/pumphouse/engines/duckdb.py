@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 import threading
 import weakref
 from collections.abc import Mapping
@@ -113,7 +114,7 @@ class DuckDB:
     def write(self, query: Query, *, folder: Path, stem: str) -> Written:
         """Parquet files of the query's rows in `folder`; see `engines.storage` for the types."""
         folder.mkdir(parents=True, exist_ok=True)
-        with _explained(), self._prepared(query) as sql:
+        with _removed_on_failure(folder / stem), _explained(), self._prepared(query) as sql:
             described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
             columns = ", ".join(storage.stored(name, kind) for name, kind, *_ in described)
             target = folder / stem
@@ -278,6 +279,16 @@ def _explained() -> Iterator[None]:
         raise  # whoever interrupted knows why
     except duckdb.Error as error:
         raise BuildError(_first_line(error)) from error
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Half-written files are of use to nobody, and may be what fills the disk."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _first_line(error: Exception) -> str:

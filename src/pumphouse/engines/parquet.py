@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -71,7 +72,8 @@ class ParquetFiles:
     ) -> None:
         if error is not None:
             if self._writer is not None:
-                self._writer.close()
+                with suppress(OSError):  # it writes its last bytes, which may not fit either
+                    self._writer.close()
             for path in self._files:
                 path.unlink(missing_ok=True)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from pumphouse.errors import LakeError, UnknownName
@@ -18,34 +20,18 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.arriving = folder / "arriving"
+        """Where bytes are written before they have their name."""
 
     def put(self, data: bytes) -> str:
         """Store bytes; their SHA-256 in hex. They are on disk when this returns."""
         sha = hashlib.sha256(data).hexdigest()
-        if not self.has(sha):
-            scratch = self._scratch()
-            with scratch.open("wb") as file:
-                file.write(data)
-                _to_disk(file.fileno())
-            self._keep(scratch, sha)
-        return sha
+        return sha if self.has(sha) else self._store([data])
 
     def put_file(self, path: Path) -> str:
         """Store a file's bytes without holding them in memory; their SHA-256 in hex."""
-        scratch = self._scratch()
-        digest = hashlib.sha256()
-        try:
-            with path.open("rb") as source, scratch.open("wb") as target:
-                while chunk := source.read(CHUNK_BYTES):
-                    digest.update(chunk)
-                    target.write(chunk)
-                _to_disk(target.fileno())
-        except BaseException:
-            scratch.unlink(missing_ok=True)
-            raise
-        sha = digest.hexdigest()
-        self._keep(scratch, sha)
-        return sha
+        with path.open("rb") as source:
+            return self._store(iter(lambda: source.read(CHUNK_BYTES), b""))
 
     def get(self, sha: str) -> bytes:
         """The bytes. Raises UnknownName where there are none, LakeError where the disk has changed them."""
@@ -72,10 +58,28 @@ class Blobs:
             raise UnknownName(f"'{sha[:80]}' is not the name of stored bytes")
         return self.folder / sha[:2] / sha
 
+    def _store(self, chunks: Iterable[bytes]) -> str:
+        scratch = self._scratch()
+        digest = hashlib.sha256()
+        try:
+            with scratch.open("wb") as target:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    target.write(chunk)
+                _to_disk(target.fileno())
+        except BaseException as error:
+            scratch.unlink(missing_ok=True)
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                mend = "Free some space and run again."
+                raise LakeError("the lake's disk is full; nothing was changed", mend=mend) from error
+            raise
+        sha = digest.hexdigest()
+        self._keep(scratch, sha)
+        return sha
+
     def _scratch(self) -> Path:
-        scratch = self.folder / "arriving"
-        scratch.mkdir(parents=True, exist_ok=True)
-        return scratch / uuid.uuid4().hex
+        self.arriving.mkdir(parents=True, exist_ok=True)
+        return self.arriving / uuid.uuid4().hex
 
     def _keep(self, scratch: Path, sha: str) -> None:
         path = self._path(sha)

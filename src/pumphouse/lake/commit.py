@@ -11,8 +11,10 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
@@ -82,6 +84,9 @@ class Commit:
         self._accept_schema = accept_schema
         self._changes: list[Callable[[DuckDB, _Outcome], None]] = []
         self._checks: list[CheckOfRows] = []
+        self._files: list[Path] = []
+        """All that were handed over; those that the commit did not register are removed after it."""
+        self._registered: set[Path] = set()
         self._artefacts = 0
         self._build = Build(
             id=uuid.uuid4().hex, asset=asset, run=run, actor=actor, fingerprint=fingerprint, inputs=dict(inputs or {})
@@ -123,6 +128,7 @@ class Commit:
         Of rows with one key the last wins, and the others are counted as merged.
         Rows that are equal to what is there (the lake's own columns apart) change nothing.
         """
+        self._files += written.files
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -168,6 +174,7 @@ class Commit:
 
     def delete_keys(self, table: str, keys: Written, *, key: tuple[str, ...]) -> None:
         """Rows whose key is among these are removed: what a source no longer has."""
+        self._files += keys.files
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             matching = " AND ".join(f"t.{quoted(column)} = a.{quoted(column)}" for column in key)
@@ -257,6 +264,8 @@ class Commit:
                 asset=failing.table,
                 mend=f"The version before stands. Look at them: pumphouse query 'FROM {failing.table}__failed'",
             ) from None
+        finally:
+            self._remove_unused()
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -293,6 +302,7 @@ class Commit:
     def _try(self) -> Build | None:
         engine = self._lake.engine.fork()
         outcome = _Outcome()
+        self._registered.clear()
         engine.execute("BEGIN")
         try:
             for change in self._changes:
@@ -356,7 +366,22 @@ class Commit:
         files = tuple(home / f"{file.parent.name}_{file.name}" for file in written.files)
         for file, settled in zip(written.files, files, strict=True):
             file.rename(settled)
+        self._files += files
+        for folder in {file.parent for file in written.files} - {self._lake.staging()}:
+            with suppress(OSError):  # it holds another output of the build
+                folder.rmdir()
         return replace(written, files=files)
+
+    def _remove_unused(self) -> None:
+        """Remove the files that no snapshot names: their rows were copied, or nothing was committed."""
+        with suppress(LakeError):  # where the lake can't say whether it was committed, they stay
+            committed = any(build.id == self._build.id for build in self._lake.history(self._build.asset))
+            for file in self._files:
+                if not (committed and file in self._registered):
+                    file.unlink(missing_ok=True)
+        for folder in {file.parent for file in self._files} - {self._lake.staging()}:
+            with suppress(OSError):  # it holds what is used
+                folder.rmdir()
 
     def _old_schema(self, engine: DuckDB, table: str, outcome: _Outcome) -> pa.Schema | None:
         if table in outcome.changed:  # made or changed in this very transaction
@@ -409,6 +434,7 @@ class Commit:
             engine.execute(
                 "CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)]
             )
+            self._registered.add(file)
 
     def _rows_with_keys_of(self, table: str, written: Written, key: tuple[str, ...]) -> str:
         """The table's rows that have a key among these: only they can come twice now."""

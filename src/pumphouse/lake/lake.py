@@ -6,14 +6,16 @@ The way in is `lake.commit`.
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -33,6 +35,8 @@ from pumphouse.lake.state import State
 FORMAT = 1
 """The layout of a lake's folder and metadata; a larger one was made by a newer Pumphouse."""
 ATTACH_TRIES_MAX = 8
+LEFT_BEHIND_S = 24 * 3600.0
+"""No build goes on for so long after it wrote a file."""
 SCHEMA = "pumphouse"
 """The schema of the lake's own tables."""
 
@@ -80,8 +84,14 @@ class Lake:
             raise LakeError(f"there is no lake at {self.folder}", mend="Run the project there first.")
         self._check_format()
         self._attach()
-        self.state = State(self.folder / "state.sqlite")
+        if writable:
+            _ = self.state  # what is wrong with it is said now
         self.pinned = self.snapshot() if not writable else None
+
+    @cached_property
+    def state(self) -> State:
+        """What happened around the lake. A lake that is only read leaves no trace, and has none of its own."""
+        return State(self.folder / "state.sqlite")
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -223,6 +233,14 @@ class Lake:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def sweep(self) -> None:
+        """Remove what builds left behind that were killed before their commit, once it is older than LEFT_BEHIND_S."""
+        for folder in (self.staging(), self.blobs.arriving):
+            for path in folder.iterdir() if folder.is_dir() else ():
+                with suppress(FileNotFoundError):  # whoever made it has just moved it
+                    if time.time() - path.stat().st_mtime > LEFT_BEHIND_S:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def stage(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, stem: str) -> Written:
         """Parquet files of a stream of batches, in the lake's data path; nothing sees them before a commit."""
         return write_batches(batches, schema, folder=self.staging(), stem=stem)
@@ -239,9 +257,8 @@ class Lake:
 
     def close(self) -> None:
         """Close the lake and its engine."""
-        self.state.close()
-        if self.upstream is not None:
-            self.upstream.state.close()
+        if "state" in self.__dict__:
+            self.state.close()
         self.engine.close()
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -321,7 +338,13 @@ class Lake:
         one's locks when it closes the file.
         """
         cursor = self.engine.connection.cursor()
-        return cursor.execute(sql.format(meta=f"__ducklake_metadata_{self.alias}")).fetchall()
+        try:
+            return cursor.execute(sql.format(meta=f"__ducklake_metadata_{self.alias}")).fetchall()
+        except duckdb.Error as error:
+            raise LakeError(
+                f"the lake's catalogue can't be read: {str(error).splitlines()[0]}",
+                mend=f"Is {self.folder} still there, and is there space left on its disk?",
+            ) from error
 
     def _make(self) -> None:
         try:
@@ -338,13 +361,19 @@ class Lake:
             db.close()
         about = self.folder / "lake.json"
         if not about.exists():
-            about.write_text(json.dumps({"format": FORMAT}) + "\n")
+            arriving = about.with_suffix(".arriving")
+            arriving.write_text(json.dumps({"format": FORMAT}) + "\n")
+            arriving.replace(about)  # killed before, it is made again
 
     def _check_format(self) -> None:
-        about = json.loads((self.folder / "lake.json").read_text())
-        if about["format"] > FORMAT:
+        about = self.folder / "lake.json"
+        try:
+            number = int(json.loads(about.read_text())["format"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise LakeError(f"the lake's {about} can't be read", mend="Restore it from a backup.") from error
+        if number > FORMAT:
             raise LakeTooNew(
-                f"the lake at {self.folder} has format {about['format']}, this Pumphouse knows formats up to {FORMAT}",
+                f"the lake at {self.folder} has format {number}, this Pumphouse knows formats up to {FORMAT}",
                 mend="Update Pumphouse: pip install --upgrade pumphouse",
             )
 
@@ -367,7 +396,7 @@ class Lake:
                 return
             except duckdb.Error as error:
                 text = str(error)
-                if "version" in text and ("not supported" in text or "newer" in text):
+                if "catalog version mismatch" in text:  # ours is the oldest there is
                     raise LakeTooNew(
                         f"the lake at {self.folder} was made by a newer DuckLake",
                         mend="Update Pumphouse: pip install --upgrade pumphouse",

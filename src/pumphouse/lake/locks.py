@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ def held(path: Path, *, purpose: str, wait_s: float) -> Iterator[int]:
                     ) from None
                 time.sleep(pause)
                 pause = min(pause * 1.5, POLL_S * 5)
-        _name_holder(descriptor, purpose)
+        with suppress(OSError):  # on a full disk it is held without a name
+            _name_holder(descriptor, purpose)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -275,7 +275,7 @@ class State:
             try:
                 db = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None)
                 db.execute("PRAGMA journal_mode = wal")
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 raise LakeError(
                     f"the lake's state can't be opened: {error}",
                     mend=f"Is {self.path.parent} there, and yours to write?",
@@ -287,13 +287,19 @@ class State:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         db = self._connection()
-        db.execute("BEGIN IMMEDIATE")
         try:
+            db.execute("BEGIN IMMEDIATE")
             yield db
-        except BaseException:
-            db.execute("ROLLBACK")
+            db.execute("COMMIT")
+        except BaseException as error:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise LakeError(
+                    f"the lake's state can't be written: {error}",
+                    mend=f"Is there space left in {self.path.parent}, and is it yours to write?",
+                ) from error
             raise
-        db.execute("COMMIT")
 
     def _all(self, sql: str, parameters: Sequence[object]) -> list[tuple]:  # type: ignore[type-arg]  # rows of any shape
         return self._connection().execute(sql, parameters).fetchall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from pathlib import Path
 
@@ -22,4 +23,6 @@ def explained(error: BaseException, *, asset: str, folder: Path) -> PumphouseErr
             place = Place(file=str(file.relative_to(root)), line=frame.lineno or 1)
     text = str(error).strip().splitlines()
     said = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    return BuildError(f"'{asset}' failed: {said}", asset=asset, place=place)
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    mend = "The disk is full; free some space and run again." if full else None
+    return BuildError(f"'{asset}' failed: {said}", asset=asset, place=place, mend=mend)

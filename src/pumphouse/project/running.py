@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal, Protocol
 
 from pumphouse.engines.engine import Engine
-from pumphouse.errors import PumphouseError
+from pumphouse.errors import LakeError, PumphouseError
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import Plan, PlannedBuild, effective
 from pumphouse.lake.builds import Counts
@@ -34,6 +35,7 @@ from pumphouse.project.workers import bytes_of, run_in_process
 
 RETRY_WAIT_S = 1.0
 RETRY_WAIT_S_MAX = 60.0
+log = logging.getLogger("pumphouse")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,7 @@ def run(
                 lake.state.run_finished(
                     dead.run, status="stopped", at=now, snapshot=None, summary="ended before its end"
                 )
+        lake.sweep()
         lake.state.run_started(identity, command=options.command, actor=actor, at=now)
         status, summary = "stopped", "stopped by a person"
         try:
@@ -172,9 +175,11 @@ def run(
             status, summary = "failed", str(error)
             raise
         finally:
-            lake.state.run_finished(
-                identity, status=status, at=datetime.now(UTC), snapshot=lake.snapshot(), summary=summary
-            )
+            try:
+                end = datetime.now(UTC)
+                lake.state.run_finished(identity, status=status, at=end, snapshot=lake.snapshot(), summary=summary)
+            except LakeError as error:  # a full disk: the next run sees that this one ended
+                log.error("the end of %s could not be logged: %s", purpose, error)
 
 
 @dataclass(slots=True, kw_only=True)
