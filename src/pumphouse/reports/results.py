@@ -50,7 +50,11 @@ def run(block: Block, query: Query, *, engine: Engine, file: str, folder: Path) 
     except (duckdb.Error, pa.ArrowException) as error:
         raise _located(str(error), block=block, file=file) from error
     except PumphouseError as error:
-        raise error if error.place else _located(error.what, block=block, file=file, mend=error.mend) from error
+        if error.place:
+            raise
+        # The engine keeps DuckDB's own words, with the line they are about, as the cause.
+        said = str(error.__cause__) if isinstance(error.__cause__, duckdb.Error) else error.what
+        raise _located(said, block=block, file=file, mend=error.mend) from error
     return Result(name=block.name, rows=pa.Table.from_batches(kept.batches, schema=schema), total=total, csv=path)
 
 
