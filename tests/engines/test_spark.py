@@ -28,6 +28,7 @@ from pumphouse.graph.assets import load
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Context
+from pumphouse.lake.lake import Lake, Location
 from pumphouse.tables.sql import build as build_sql
 
 SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
@@ -105,6 +106,16 @@ def test_an_empty_table_has_no_rows_and_its_columns(desk: Desk, spark: Spark) ->
     desk.commit("t", ROWS.format(0, 0), "replace")
     assert desk.same(spark, "SELECT * FROM t", desk.scan("t")) == []
     assert desk.same(spark, "SELECT count(*) AS n FROM t", desk.scan("t")) == [(0,)]
+
+
+def test_a_folder_may_have_any_name(tmp_path: Path, spark: Spark) -> None:
+    for name in ("it's my lake #1 50%25 ü", "a[1]{b,c}", "a*", "ab"):
+        desk = Desk(Lake(Location(folder=tmp_path / name), engine=DuckDB(threads=1)))
+        desk.commit("t", ROWS.format(0, 3), "append")
+        assert len(desk.same(spark, "SELECT * FROM t", desk.scan("t"))) == 3
+        query = Query(text="SELECT * FROM t", inputs={"t": desk.scan("t")})
+        assert spark.write(query, folder=desk.lake.staging(), stem="x").rows == 3
+        desk.lake.close()
 
 
 def test_a_column_that_spark_has_no_type_for_stands_in_nobodys_way(desk: Desk, spark: Spark) -> None:

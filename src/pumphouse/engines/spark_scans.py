@@ -1,11 +1,12 @@
 """A table's data files as Spark reads them, without what was deleted and without rows of later snapshots.
 
 A file that simply is its rows is Spark's own to read, so that it can skip parts. One with deletes, one that was merged
-from files of several snapshots, and one that is older than a column is read by position in a task of ours.
+from files of several snapshots, one that is older than a column or oddly named is read in a task of ours.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ from pumphouse.engines.parquet import storable
 
 SNAPSHOT_COLUMN = "_ducklake_internal_snapshot_id"
 """In a merged file: the snapshot in which each row was added. In a merged file of deletes: in which it was deleted."""
+
+PATTERN = re.compile(r"[*?\[\]{}]")
+"""What Spark takes for a pattern in a path; such a file it would not find, or find others."""
 
 
 def frame_of_files(session: Any, files: Sequence[DataFile], schema: pa.Schema) -> Any:  # pyspark has no types here
@@ -89,6 +93,8 @@ def _deleted(file: DataFile) -> pa.ChunkedArray:
 
 
 def _is_plain(file: DataFile, schema: pa.Schema) -> bool:
+    if PATTERN.search(file.path):
+        return False
     there = pq.read_schema(file.path)
     if file.delete_file or (file.snapshot_max is not None and SNAPSHOT_COLUMN in there.names):
         return False
