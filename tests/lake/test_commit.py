@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from pumphouse.engines.engine import Written
 from pumphouse.errors import CheckFailed, KeyConflict, LakeError, SchemaChange
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Counts
 from pumphouse.lake.commit import Commit
-from pumphouse.lake.lake import Lake, Location
+from pumphouse.lake.lake import LEFT_BEHIND_S, Lake, Location
 
 from .conftest import Desk
 
@@ -225,3 +227,37 @@ def test_the_last_of_many_files_wins_an_upsert_whatever_its_columns_are_called(d
     assert build is not None
     assert build.counts.merged == 11
     assert desk.rows("SELECT filename FROM orders", "orders") == [(11,)]
+
+
+def _files(desk: Desk) -> set[str]:
+    return {file.name for file in (desk.lake.folder / "data").rglob("*") if file.is_file()}
+
+
+def test_files_that_no_snapshot_names_are_removed(desk: Desk) -> None:
+    """Where rows were merged, copied into a wider table or found to be there, and where nothing was committed."""
+    desk.replaced("SELECT range AS id, 'old' AS v FROM range(3)", key=("id",))
+    first = _files(desk)
+    commit = desk.commit()
+    commit.upsert("orders", desk.written("SELECT range AS id, 'old' AS v FROM range(3)"), key=("id",))
+    commit.delete_keys("orders", desk.written("SELECT 9::BIGINT AS id"), key=("id",))
+    assert commit.publish() is None
+    assert _files(desk) == first
+    commit = desk.commit()
+    commit.append("orders", desk.written("SELECT 1::BIGINT AS id, 'new' AS v"), key=("id",))
+    with pytest.raises(KeyConflict):
+        commit.publish()
+    assert _files(desk) == first
+    commit = desk.commit()
+    commit.append("orders", desk.written("SELECT 7::INTEGER AS id, 'new' AS v"), key=("id",))
+    assert commit.publish() is not None
+    named = desk.lake.engine.execute("SELECT path FROM __ducklake_metadata_lake.ducklake_data_file")
+    assert _files(desk) == {Path(path).name for (path,) in named}
+    assert list(desk.lake.staging().iterdir()) == []
+
+
+def test_what_a_killed_build_left_is_swept_once_it_is_old(desk: Desk) -> None:
+    left, fresh = desk.written("SELECT 1 AS id").files[0], desk.written("SELECT 2 AS id").files[0]
+    old = time.time() - LEFT_BEHIND_S - 1
+    os.utime(left.parent, (old, old))
+    desk.lake.sweep()
+    assert (left.exists(), fresh.exists()) == (False, True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import uuid
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -50,10 +52,11 @@ def build(
         raise UnknownName(f"'{name}' also reads {', '.join(missing)}", asset=name, mend=f"Give it: {missing[0]}=[...].")
     folder = Path(tempfile.mkdtemp(prefix="pumphouse-trial-"))
     lake = Lake(Location(folder=folder), engine=DuckDB(zone=config.zone))
+    weakref.finalize(lake, shutil.rmtree, folder, ignore_errors=True)  # the rows that are returned still read it
     moment = now or datetime.now(UTC)
     for given, rows in inputs.items():
         commit = Commit(lake, given, run="trial", actor="trial")
-        table = _arrow(rows)
+        table = _arrow(rows, of=given)
         commit.replace(given, lake.stage(table.to_batches(), table.schema, stem=f"{given}_{uuid.uuid4().hex}"))
         commit.publish()
     versions = lake.versions()
@@ -80,11 +83,17 @@ def build(
     return Reader(lake=lake, who="trial", door="trial").table(name)
 
 
-def _arrow(rows: Any) -> pa.Table:
-    if isinstance(rows, pa.Table):
-        return rows
+def _arrow(rows: Any, *, of: str) -> pa.Table:
+    table = rows
     if isinstance(rows, list):
-        return pa.Table.from_pylist(rows)
-    if hasattr(rows, "to_arrow"):
-        return rows.to_arrow()
-    return pa.Table.from_pandas(rows, preserve_index=False)
+        table = pa.Table.from_pylist(rows)
+    elif hasattr(rows, "to_arrow"):
+        table = rows.to_arrow()
+    elif type(rows).__module__.startswith("pandas"):
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+    if not isinstance(table, pa.Table) or not table.num_columns:
+        raise BuildError(
+            f"what was given as '{of}' has no columns",
+            mend="Give a list of dicts with one row or more, or a frame: pa.table, pl.DataFrame, pd.DataFrame.",
+        )
+    return table

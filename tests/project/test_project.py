@@ -1,0 +1,84 @@
+"""An open project: a dictionary of tables, and what a notebook shows of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from tests.project.conftest import Folder
+
+import pumphouse as ph
+from pumphouse.errors import ConfigError, ProjectFaults, UnknownName
+
+PROJECT = {
+    "pumphouse.toml": 'name = "<i>shop"\n[engine]\nthreads = 1\n',
+    "raw.csv": "id,name\n1,<script>\n2,b\n",
+    "gather.py": "import pumphouse as ph\n\nraw = ph.files('raw.csv', doc='What <b>came</b>.\\nMore of it.')\n",
+    "later.sql": "SELECT id FROM raw",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Folder(tmp_path_factory.mktemp("project") / "shop")
+    folder.write(PROJECT)
+    assert folder.run("raw").ok
+    folder.close()
+    return folder.path
+
+
+def test_a_table_comes_in_the_form_that_is_asked_for(shop: Path) -> None:
+    with ph.open(shop) as p:
+        assert p["raw"].to_polars().shape == (2, 2)
+        for form in (pl.LazyFrame, pl.DataFrame, pd.DataFrame, pa.Table, pa.RecordBatchReader):
+            assert isinstance(p.read("raw", as_=form), form)
+        assert isinstance(p.read("raw"), pa.Table)
+        with pytest.raises(UnknownName, match="can't be read as dict"):
+            p.read("raw", as_=dict)
+        with pytest.raises(UnknownName, match=r"no table 'raws'.*Did you mean 'raw'"):
+            p["raws"]
+        assert ("raw" in p, "later" in p, "raws" in p) == (True, True, False)
+
+
+def test_reads_are_logged_under_the_name_of_who_reads(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUMPHOUSE_ACTOR", "ann")
+    with ph.open(shop) as p:
+        before = len(p.lake.state.accesses())
+        assert p.sql("SELECT count(*) AS n FROM raw").rows == [{"n": 2}]
+        (read,) = p.lake.state.accesses()[before:]
+        assert (read.who, read.door, read.asset, read.rows, read.run) == ("ann", "python", "raw", 1, None)
+
+
+def test_a_notebook_shows_the_assets_escaped(shop: Path) -> None:
+    with ph.open(shop) as p:
+        assert repr(p) == "Project('<i>shop', env='prod', 2 assets)"
+        shown = p._repr_html_()
+    assert "<td>raw</td><td>files</td><td>2</td>" in shown
+    assert "<td>What &lt;b&gt;came&lt;/b&gt;.</td>" in shown
+    assert "<td>later</td><td>sql</td><td></td><td>never</td>" in shown
+    assert "&lt;i&gt;shop, environment prod" in shown
+    assert "<script>" not in shown
+
+
+def test_opening_reads_nothing_but_the_configuration(folder: Folder) -> None:
+    folder.write({"broken.py": "import nothing_of_that_name\n", "other.sql": "SELECT FROM"})
+    p = ph.open(folder.path)
+    assert not (folder.path / "lake").exists()
+    with pytest.raises(ProjectFaults, match="2 faults in the project"):
+        _ = p.graph
+    assert not (folder.path / "lake").exists()
+
+
+def test_an_address_is_for_later(folder: Folder) -> None:
+    with pytest.raises(ConfigError, match="comes with a later version"):
+        ph.open("https://shop.example")
+
+
+def test_a_plan_reads_well_and_changes_nothing(shop: Path) -> None:
+    with ph.open(shop) as p:
+        snapshot = p.lake.snapshot()
+        assert str(p.plan()) == "1 build, 1 asset up to date\n  later  never built; reads 2 rows of raw"
+        assert p.lake.snapshot() == snapshot
