@@ -201,7 +201,7 @@ def _python_page() -> Iterator[str]:
             if value in (Project, PumphouseError):
                 page = "project.md" if value is Project else "errors.md"
                 yield f"### `ph.{name}`"
-                yield f"{inspect.getdoc(value).partition(chr(10))[0]} See [{page}]({page})."
+                yield f"{_text(value).partition(chr(10))[0]} See [{page}]({page})."
             elif inspect.isclass(value):
                 yield from _class(value, title=f"ph.{name}", level="###")
             else:

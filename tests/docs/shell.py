@@ -18,10 +18,8 @@ COMMAND_S_MAX = 60.0
 VARYING = {
     r"\b\d+(\.\d+)? s\b": "SECONDS",
     r"\bsnapshot \d+": "SNAPSHOT",
-    r"\b\d{8}T\d{6}-\w+": "RUN",
-    r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d": "TIME",
 }
-"""What differs from run to run: how long something took, which snapshot it was, names and times of runs."""
+"""What differs from run to run: how long something took, and which snapshot it was."""
 
 
 @dataclass(slots=True)
@@ -55,20 +53,26 @@ class Shell:
         assert done.returncode == 0, f"$ {command}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """This process in the shell's folder, with its environment."""
+        before = dict(os.environ)
+        os.environ.update(self.environment)
+        try:
+            with contextlib.chdir(self.folder):
+                yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
     def _variable(self, name: str) -> str:
         return str(self.folder) if name == "PWD" else self.environment.get(name, "")
 
     def _pumphouse(self, command: str, arguments: list[str]) -> str:
         """In this process, since a new one loads DuckDB and Arrow each time."""
         out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-        before = dict(os.environ)
-        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
-            os.environ.update(self.environment)
-            try:
-                code = main.call(arguments)
-            finally:
-                os.environ.clear()
-                os.environ.update(before)
+        with self.here(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            code = main.call(arguments)
         assert isinstance(out.buffer, io.BytesIO)
         printed = out.buffer.getvalue().decode()
         assert code == 0, f"$ {command}\n{printed}"

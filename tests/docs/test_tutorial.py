@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
-from tests.docs.markdown import REPOSITORY, Example, examples
+from tests.docs.markdown import Example, examples
 from tests.docs.shell import Shell, typed, unlike
 
 from pumphouse.cli.demo import run_demo
@@ -116,20 +113,10 @@ class Reader:
         for written, meant in self.shell.names.items():
             code = code.replace(written, meant)
         test = doctest.DocTestParser().get_doctest(code, self.names, example.page, example.page, example.line - 1)
-        with contextlib.chdir(self.shell.folder), self.environment():
+        with self.shell.here():
             result = doctest.DocTestRunner().run(test, clear_globs=False)
         self.names = test.globs
         assert result.failed == 0, str(example)
-
-    @contextlib.contextmanager
-    def environment(self) -> Iterator[None]:
-        before = dict(os.environ)
-        os.environ.update(self.shell.environment)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
 
     def look_up_or_write(self, example: Example) -> None:
         """A block with the name of a file shows a part of it, or, where there is none, is that file."""
@@ -156,4 +143,3 @@ def test_the_commands_that_stand_apart_are_on_the_page() -> None:
     assert commands[0] == DEMO
     assert [command for command in commands if command.startswith(WORLD)] == [commands[1]]
     assert SERVE in commands
-    assert shutil.which("make") is None or DEMO.split()[1] in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
