@@ -59,6 +59,7 @@ def serve(
                 Served(project),
                 host=host,
                 port=port,
+                owner=project.who,
                 certificate=Certificate(chain=certificate, key=key) if certificate and key else None,
                 on_ready=ready,
             )

@@ -7,7 +7,7 @@ import shutil
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +152,8 @@ class DuckDB:
         """Stop what this connection and its forks run; it raises there."""
         self.connection.interrupt()
         for fork in list(self._forks):
-            fork.interrupt()
+            with suppress(duckdb.ConnectionException):  # one that is closed already runs nothing
+                fork.interrupt()
 
     def close(self) -> None:
         """Close this connection; the database goes with its last one."""
