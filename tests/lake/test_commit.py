@@ -261,3 +261,43 @@ def test_what_a_killed_build_left_is_swept_once_it_is_old(desk: Desk) -> None:
     os.utime(left.parent, (old, old))
     desk.lake.sweep()
     assert (left.exists(), fresh.exists()) == (False, True)
+
+
+def test_upsert_adds_a_column_and_empties_one_that_does_not_come(desk: Desk) -> None:
+    desk.replaced("SELECT 1::BIGINT AS id, 'a' AS v, 'x' AS gone", key=("id",))
+    commit = desk.commit(accept_schema=True)
+    commit.upsert("orders", desk.written("SELECT unnest([1, 2])::INTEGER AS id, 'a' AS v, 5 AS n"), key=("id",))
+    assert commit.publish() is not None
+    assert desk.rows("SELECT id, v, gone, n FROM orders ORDER BY id", "orders") == [
+        (1, "a", None, 5),
+        (2, "a", None, 5),
+    ]
+
+
+def test_upsert_by_several_columns_changes_only_rows_that_differ(desk: Desk) -> None:
+    sql = "SELECT range % 3 AS a, range // 3 AS b, NULL::VARCHAR AS v, now() AS _loaded_at FROM range(9)"
+    desk.replaced(sql, key=("a", "b"))
+    kept = "SELECT a, b, _loaded_at FROM orders WHERE v IS NULL ORDER BY ALL"
+    before = desk.rows(kept, "orders")
+    commit = desk.commit()
+    commit.upsert(
+        "orders", desk.written(sql.replace("NULL::VARCHAR", "CASE range WHEN 4 THEN 'new' END")), key=("a", "b")
+    )
+    assert commit.publish() is not None
+    assert desk.rows("SELECT a, b FROM orders WHERE v = 'new'", "orders") == [(1, 1)]
+    assert desk.rows(kept, "orders") == [row for row in before if row[:2] != (1, 1)]
+    commit = desk.commit()
+    commit.upsert(
+        "orders",
+        desk.written("SELECT NULL::BIGINT AS a, 1::BIGINT AS b, 'x' AS v, now() AS _loaded_at"),
+        key=("a", "b"),
+    )
+    with pytest.raises(KeyConflict, match="without its key"):
+        commit.publish()
+
+
+@pytest.mark.parametrize("rows", ["[3, 1, 2]", "[1, 2, 3]"])
+def test_a_key_holds_in_any_order_of_rows(desk: Desk, rows: str) -> None:
+    desk.replaced(f"SELECT unnest({rows}) AS id, 1 AS part", key=("id", "part"))
+    with pytest.raises(KeyConflict, match=r"id = 2, part = 1 comes 2 times"):
+        desk.replaced(f"SELECT unnest({rows} || [2]) AS id, 1 AS part", key=("id", "part"))
