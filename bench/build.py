@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.engines.engine import Query
+from pumphouse.engines.engine import Query, Written
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.project import Project, open_project
@@ -81,7 +81,7 @@ def _run(project: Project, table: str) -> None:
 
 
 def _upserts(folder: Path) -> Seconds:
-    """The same rows into two equal tables."""
+    """The same rows, in Parquet files as a source hands them over, into two equal tables."""
     lake = Lake(Location(folder=folder), engine=DuckDB())
     engine = lake.engine
     for table in ("ours", "theirs"):
@@ -89,15 +89,23 @@ def _upserts(folder: Path) -> Seconds:
         commit.replace(table, engine.write(Query(text=RAW), folder=lake.staging(), stem=f"first_{table}"))
         commit.publish()
 
+    def arrived(table: str) -> list[Written]:
+        return [
+            engine.write(Query(text=CHANGED, parameters={"nth": nth + 1}), folder=lake.staging(), stem=f"{table}_{nth}")
+            for nth in range(REPEATS + 1)
+        ]
+
+    arriving, merging = arrived("ours"), arrived("theirs")
+
     def upsert(nth: int) -> None:
         commit = Commit(lake, "ours", run="bench", actor="bench")
-        query = Query(text=CHANGED, parameters={"nth": nth + 1})
-        commit.upsert("ours", engine.write(query, folder=lake.staging(), stem=f"changed_{nth}"), key=("id",))
+        commit.upsert("ours", arriving[nth], key=("id",))
         assert commit.publish() is not None
 
     def merge(nth: int) -> None:
+        (file,) = merging[nth].files
         engine.execute(
-            f"MERGE INTO lake.main.theirs t USING ({CHANGED.replace('$nth', str(nth + 1))}) a ON t.id = a.id"
+            f"MERGE INTO lake.main.theirs t USING '{file}' a ON t.id = a.id"
             " WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT"
         )
 
