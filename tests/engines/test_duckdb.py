@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
@@ -166,6 +167,7 @@ def test_what_is_written_is_read_back_to_the_bit(engine: DuckDB, tmp_path: Path)
         ("170141183460469231731687303715884105727::HUGEINT", "cast it to VARCHAR or DOUBLE"),
         ("[1::HUGEINT]", r"can't hold exactly: inside HUGEINT\[\]"),
         ("{'a': INTERVAL 1 DAY}", "can't hold exactly: inside STRUCT"),
+        ("['a'::ENUM ('a', 'b')]", r"can't hold exactly: inside ENUM\('a', 'b'\)\[\]"),
         ("'101'::BIT", "can't hold exactly: BIT"),
     ],
 )
@@ -265,11 +267,31 @@ def test_functions_see_nulls_and_whole_columns(engine: DuckDB) -> None:
     assert max(lengths) > 1000
 
 
+def test_a_function_can_be_changed_by_another_fork_than_the_one_that_brought_it(engine: DuckDB) -> None:
+    def named(name: str) -> SqlFunction:
+        return SqlFunction(
+            name="who", function=lambda column: pa.array([name] * len(column)), parameters=(pa.int64(),),
+            returns=pa.string(),
+        )  # fmt: skip
+
+    text = "SELECT DISTINCT who(i) AS k FROM range(3) t(i)"
+    for name in ("a", "b"):
+        fork = engine.fork()
+        assert rows(fork, text, functions=(named(name),)) == [(name,)]
+        fork.close()
+        del fork
+        gc.collect()
+    assert rows(engine, text, functions=(named("c"),)) == [("c",)]
+
+
 def test_parameters_are_values_and_never_sql(engine: DuckDB) -> None:
     text = "SELECT $name AS a, '$name' AS b, $n + 1 AS c, $$it's $name$$ AS d"
     assert rows(engine, text, parameters={"name": "x'; DROP TABLE t; --", "n": 41}) == [
         ("x'; DROP TABLE t; --", "$name", 42, "it's $name")
     ]
+    side_by_side = "SELECT $n+$n AS a, 1 IN ($n,$n) AS b, E'it\\'s $n' AS c -- $n"
+    assert rows(engine, side_by_side, parameters={"n": 41}) == [(82, False, "it's $n")]
+    assert rows(engine, "SELECT 5-$n AS a, 5 -$x AS b", parameters={"n": -1, "x": float("-inf")}) == [(6, float("inf"))]
     with pytest.raises(ConfigError, match=r"setting '\$nam' has no value. Did you mean 'name'"):
         rows(engine, "SELECT $nam AS a", parameters={"name": 1})
 

@@ -156,6 +156,11 @@ def test_features_labels_and_reports_have_their_specs(loaded) -> None:
     assert "pumphouse" not in page.spec.text
 
 
+def test_settings_may_stand_side_by_side(loaded) -> None:
+    graph = loaded({"raw.sql": "SELECT 1 AS a", "odd.sql": "SELECT $low+$high AS x, '$no' FROM raw WHERE a IN ($low,$b)"})
+    assert (graph.assets["odd"].settings, graph.assets["odd"].inputs) == (("low", "high", "b"), ("raw",))
+
+
 def test_text_that_the_parser_can_not_read_declares_its_edges(loaded) -> None:
     text = '/* pumphouse\nreads = ["raw"] */\nSELECT * FROM raw AT (WHATEVER => 1) GO x y z WHERE a > $cut'
     graph = loaded({"raw.sql": "SELECT 1 AS a", "odd.sql": text})

@@ -51,7 +51,9 @@ class DuckDB:
             config["memory_limit"] = memory_limit
         if threads:
             config["threads"] = threads
-        self._open(duckdb.connect(config=config), extensions=extensions, zone=zone, functions={}, lock=threading.Lock())
+        connection = duckdb.connect(config=config)
+        self._open(connection, extensions=extensions, zone=zone, functions=_Functions(connection.cursor()))
+        self._is_fork = False
 
     def _open(
         self,
@@ -59,14 +61,12 @@ class DuckDB:
         *,
         extensions: Path,
         zone: str,
-        functions: dict[str, tuple[SqlFunction, Any]],
-        lock: threading.Lock,
+        functions: _Functions,
     ) -> None:
         self.connection = connection
         self._extensions = extensions
         self._zone = zone
-        self._functions = functions  # registered in the database, so shared by its forks
-        self._lock = lock
+        self._functions = functions
         self._forks: weakref.WeakSet[DuckDB] = weakref.WeakSet()
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_progress_bar = false")
@@ -76,12 +76,9 @@ class DuckDB:
         """The same database for another thread."""
         other = DuckDB.__new__(DuckDB)
         other._open(
-            self.connection.cursor(),
-            extensions=self._extensions,
-            zone=self._zone,
-            functions=self._functions,
-            lock=self._lock,
+            self.connection.cursor(), extensions=self._extensions, zone=self._zone, functions=self._functions
         )
+        other._is_fork = True
         self._forks.add(other)
         return other
 
@@ -157,6 +154,8 @@ class DuckDB:
 
     def close(self) -> None:
         """Close this connection; the database goes with its last one."""
+        if not self._is_fork:
+            self._functions.close()
         self.connection.close()
 
     @contextmanager
@@ -177,19 +176,40 @@ class DuckDB:
         for name, table in query.tables.items():
             self.connection.register(name, table)
         for function in query.functions:
-            self._register(function)
+            self._functions.register(function)
         text = bind(query.text.strip().rstrip(";"), query.parameters)
         return with_defaults(text, query.functions) if query.functions else text
 
-    def _register(self, function: SqlFunction) -> None:
+    def _schema_of_file(self, path: Path) -> pa.Schema:
+        # As DuckDB reads it, not as Parquet's own metadata says: the lake compares what queries will see.
+        return (
+            self.connection.execute(f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0").to_arrow_table().schema
+        )
+
+
+class _Functions:
+    """The SQL functions of one database, known to all its forks.
+
+    One connection registers them all: only there can a function be taken back. The callables are kept here, since
+    DuckDB keeps them only as long as that connection, and the functions as long as the database.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._known: dict[str, tuple[SqlFunction, Any]] = {}
+        self._lock = threading.Lock()
+
+    def register(self, function: SqlFunction) -> None:
+        """Make the function known by its name, in place of another of that name."""
         with self._lock:
-            known = self._functions.get(function.name)
+            known = self._known.get(function.name)
             if known is not None and known[0] == function:
                 return
             if known is not None:
-                self.connection.remove_function(function.name)
+                self._connection.remove_function(function.name)
+                del self._known[function.name]
             call = _on_arrays(function)
-            self.connection.create_function(
+            self._connection.create_function(
                 function.name,
                 call,
                 [_type_name(kind) for kind in function.parameters],
@@ -197,14 +217,11 @@ class DuckDB:
                 type=PythonUDFType.ARROW,
                 null_handling=FunctionNullHandling.SPECIAL,
             )
-            # DuckDB keeps the callable only as long as this connection lives, and the function for all of them.
-            self._functions[function.name] = (function, call)
+            self._known[function.name] = (function, call)
 
-    def _schema_of_file(self, path: Path) -> pa.Schema:
-        # As DuckDB reads it, not as Parquet's own metadata says: the lake compares what queries will see.
-        return (
-            self.connection.execute(f"SELECT * FROM read_parquet({literal(str(path))}) LIMIT 0").to_arrow_table().schema
-        )
+    def close(self) -> None:
+        """Let go of the database."""
+        self._connection.close()
 
 
 def with_defaults(text: str, functions: tuple[SqlFunction, ...]) -> str:

@@ -1,7 +1,7 @@
 """Values of `$name` in SQL, written into the text as literals.
 
-COPY and views take no prepared parameters, and a literal is the same text on every engine. Only whole tokens are
-replaced, so a `$` in a string stays.
+COPY and views take no prepared parameters, and a literal is the same text on every engine. Only settings are
+replaced: a `$` in a string stays.
 """
 
 from __future__ import annotations
@@ -9,34 +9,25 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
-from itertools import pairwise
+from math import isfinite
 from typing import Any
 
-from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.tokenizer_core import TokenType
-
 from pumphouse.errors import ConfigError, did_you_mean
+from pumphouse.graph.sql_words import with_settings
 
 
 def bind(text: str, parameters: Mapping[str, Any]) -> str:
     """The SQL with every `$name` replaced by its value. Raises ConfigError for a name without a value."""
-    if "$" not in text:
-        return text
-    tokens = DuckDB.Tokenizer().tokenize(text)
-    pieces: list[str] = []
-    position = 0
-    for sign, name in pairwise(tokens):
-        if sign.token_type is not TokenType.PARAMETER or name.start != sign.end + 1:
-            continue
-        if name.text not in parameters:
+
+    def value(name: str) -> str:
+        if name not in parameters:
             raise ConfigError(
-                f"setting '${name.text}' has no value",
-                mend=did_you_mean(name.text, parameters)
-                or f"Add it to pumphouse.toml under [settings]: {name.text} = ...",
+                f"setting '${name}' has no value",
+                mend=did_you_mean(name, parameters) or f"Add it to pumphouse.toml under [settings]: {name} = ...",
             )
-        pieces += [text[position : sign.start], literal(parameters[name.text])]
-        position = name.end + 1
-    return "".join(pieces) + text[position:]
+        return literal(parameters[name])
+
+    return with_settings(text, value)
 
 
 def literal(value: Any) -> str:
@@ -46,8 +37,10 @@ def literal(value: Any) -> str:
             return "NULL"
         case bool():
             return "TRUE" if value else "FALSE"
-        case int() | float() | Decimal():
-            return str(value)
+        case int() | float() | Decimal() if isfinite(value):
+            return f"({value})" if value < 0 else str(value)  # `5 -$n` must not become a comment
+        case float() | Decimal():
+            return f"CAST('{value}' AS DOUBLE)"
         case dt.datetime() if value.tzinfo:
             return f"TIMESTAMPTZ '{value.isoformat()}'"
         case dt.datetime():

@@ -34,9 +34,7 @@ def stored(column: str, kind: str) -> str:
         )
         parts = f"{{'months': ({months})::INTEGER, 'days': datepart('day', {name})::INTEGER, 'microseconds': {micros}}}"
         return f"CASE WHEN {name} IS NULL THEN NULL ELSE {parts} END AS {name}"
-    if upper.startswith("ENUM"):
-        return f"CAST({name} AS VARCHAR) AS {name}"
-    if upper == '"NULL"' or upper == "NULL":
+    if upper in ('"NULL"', "NULL") or (upper.startswith("ENUM(") and not upper.endswith("]")):
         return f"CAST({name} AS VARCHAR) AS {name}"
     inside = [word for word in ("HUGEINT", "INTERVAL", "ENUM(") if word in upper]
     if inside or upper.startswith(UNSTORABLE):

@@ -20,6 +20,7 @@ from pumphouse.graph.sql_words import (
     normal,
     open_quote_line,
     settings,
+    with_settings,
     word_faults,
 )
 
@@ -58,6 +59,8 @@ def read_query(text: str) -> QueryFacts:
     from sqlglot.dialects.duckdb import DuckDB
 
     dialect = DuckDB()
+    # SQLGlot takes the `$a+$` of `$a+$b` for the start of a quote; with a space before the sign it doesn't.
+    text = with_settings(text, lambda name: f"${name} ")
     try:
         tokens = dialect.tokenize(text)
     except sqlglot.errors.TokenError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -36,7 +36,11 @@ _KEYWORDS = frozenset({
     "LATERAL", "LIMIT", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER", "QUALIFY", "SELECT", "SOME", "TABLE",
     "THEN", "TO", "TRUE", "UNION", "UNIQUE", "USING", "WHEN", "WHERE", "WINDOW", "WITH",
 })  # fmt: skip
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+_QUOTED = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/"""
+    r"|\$((?:[^\W\d]\w*)?)\$.*?\$\1\$|\$(?P<setting>[^\W\d]\w*)",
+    re.DOTALL,
+)
 
 
 NO_SELECT = "the statement is not a SELECT"
@@ -61,6 +65,13 @@ def normal(words: Iterable[Word]) -> str:
 def hashed(parts: Iterable[str]) -> str:
     """Hash of several texts in their order."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def with_settings(text: str, value: Callable[[str], str]) -> str:
+    """The SQL with `value(name)` in place of each `$name`; a `$` in a quote or a comment stays."""
+    if "$" not in text:
+        return text
+    return _QUOTED.sub(lambda found: value(found["setting"]) if found["setting"] else found[0], text)
 
 
 def settings(words: Sequence[Word]) -> tuple[str, ...]:
