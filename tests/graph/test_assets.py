@@ -157,7 +157,9 @@ def test_features_labels_and_reports_have_their_specs(loaded) -> None:
 
 
 def test_settings_may_stand_side_by_side(loaded) -> None:
-    graph = loaded({"raw.sql": "SELECT 1 AS a", "odd.sql": "SELECT $low+$high AS x, '$no' FROM raw WHERE a IN ($low,$b)"})
+    graph = loaded(
+        {"raw.sql": "SELECT 1 AS a", "odd.sql": "SELECT $low+$high AS x, '$no' FROM raw WHERE a IN ($low,$b)"}
+    )
     assert (graph.assets["odd"].settings, graph.assets["odd"].inputs) == (("low", "high", "b"), ("raw",))
 
 

@@ -70,6 +70,24 @@ def test_a_tombstone_hides_a_person_from_every_snapshot_and_counts_as_a_change(d
     assert desk.lake.count("orders") == 2
 
 
+def test_a_hidden_person_leaves_the_quarantine_of_their_tables_too(desk: Desk) -> None:
+    commit = desk.commit("calls")
+    commit.replace(
+        "calls",
+        desk.written("SELECT unnest([1, 2, 3]) AS call_id, unnest([7, 8, 7]) AS customer_id, NULL AS phone"),
+        key=("call_id",),
+    )
+    lines = """VALUES ('1', 'phone', '030 90', 'bad'), ('2', 'phone', '040 90', 'bad'), (NULL, 'phone', 'x', 'bad'),
+        ('9', '*', '{"customer_id": 7, "phone": "030"}', 'no key'), ('8', '*', 'not; json', 'ragged'),
+        ('7', '*', '{"customer_id": 9}', 'no key')"""
+    columns = "row_id, \"column\", original, reason, 's' AS step, '1' AS step_version, 'r' AS run"
+    commit.quarantine("calls", desk.written(f'SELECT {columns} FROM ({lines}) t(row_id, "column", original, reason)'))
+    commit.publish()
+    hide(desk.lake, entity="customer_id", value=7, why="asked for it", run="r", actor="me")
+    rows = desk.rows("SELECT original FROM calls__quarantine ORDER BY ALL", "calls__quarantine")
+    assert rows == [("040 90",), ("not; json",), ("x",), ('{"customer_id": 9}',)]
+
+
 def test_a_lake_of_a_newer_version_is_refused(desk: Desk, tmp_path: Path) -> None:
     desk.replaced("SELECT 1 AS id")
     (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": 99}))

@@ -185,17 +185,16 @@ class RowByRow:
 
 
 def row_ids(source: pa.RecordBatch, key: Sequence[str]) -> pa.Array:
-    """The key of each row as text; of several columns, as a JSON list. Null where there is none."""
+    """The key of each row as text, as `lake.builds.row_id` writes it. Null where there is none."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if not key or any(name not in source.schema.names for name in key):
         return pa.nulls(source.num_rows, pa.string())
     parts = [_written(source.column(name)) for name in key]
     if len(parts) == 1:
         return parts[0]
-    return pa.array(
-        [json.dumps(row, ensure_ascii=False) for row in zip(*(p.to_pylist() for p in parts), strict=True)], pa.string()
-    )
+    return pc.binary_join_element_wise(*parts, "|", null_handling="replace", null_replacement="")
 
 
 def _written(column: pa.Array) -> pa.Array:

@@ -75,9 +75,7 @@ class DuckDB:
     def fork(self) -> DuckDB:
         """The same database for another thread."""
         other = DuckDB.__new__(DuckDB)
-        other._open(
-            self.connection.cursor(), extensions=self._extensions, zone=self._zone, functions=self._functions
-        )
+        other._open(self.connection.cursor(), extensions=self._extensions, zone=self._zone, functions=self._functions)
         other._is_fork = True
         self._forks.add(other)
         return other

@@ -43,7 +43,8 @@ class Scan:
     snapshot: int
     schema: pa.Schema
     relation: str
-    files: tuple[DataFile, ...] = ()
+    files: tuple[DataFile, ...] | None = None
+    """None where they were not listed: then only `relation` can be read."""
     hidden: tuple[tuple[str, tuple[str, ...]], ...] = ()
     conditions: tuple[str, ...] = ()
     """Conditions of `where`, in DuckDB's dialect, that an engine which reads `files` has to apply itself."""

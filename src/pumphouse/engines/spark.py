@@ -26,7 +26,7 @@ from sqlglot import exp
 
 from pumphouse.engines import storage
 from pumphouse.engines.duckdb import DuckDB, with_defaults
-from pumphouse.engines.engine import BatchFunction, Query, Scan, SqlFunction, Written
+from pumphouse.engines.engine import BatchFunction, DataFile, Query, Scan, SqlFunction, Written
 from pumphouse.engines.parameters import bind, literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.engines.scalars import Evaluate, Scalar, carried
@@ -178,9 +178,9 @@ class Spark:
             *(_not_hidden(entity, values) for entity, values in scan.hidden if values),
             *(f"({condition})" for condition in scan.conditions),
         ]
-        if not scan.files and " AT (VERSION => " not in scan.relation:
-            raise refused(f"'{scan.table}' is no table of the lake, and has no files")
-        wanted = self._columns_of(scan, conditions)
+        if scan.files is None:
+            raise refused(f"the files of '{scan.table}' were not listed for it")
+        wanted = self._columns_of(scan, scan.files, conditions)
         frame = frame_of_files(self._shared.session, scan.files, self._carried(wanted))
         relation = self._view(frame, wanted, views)
         if not conditions and scan.rows_max is None:
@@ -190,7 +190,7 @@ class Spark:
         text = f"SELECT {', '.join(map(quoted, scan.schema.names))} FROM files{where}{limit}"
         return self._transpiled(text, {"files": relation})
 
-    def _columns_of(self, scan: Scan, conditions: Sequence[str]) -> tuple[Column, ...]:
+    def _columns_of(self, scan: Scan, files: tuple[DataFile, ...], conditions: Sequence[str]) -> tuple[Column, ...]:
         """The scan's columns, and those that only its conditions name."""
         columns = self._described(Query(text="SELECT * FROM scanned", tables={"scanned": scan.schema.empty_table()}))
         named = {
@@ -200,7 +200,7 @@ class Spark:
         }
         if not named - {column.name.lower() for column in columns}:
             return columns
-        there = stored_schema(scan.files)
+        there = stored_schema(files)
         more = [field for field in there if field.name.lower() in named and field.name not in scan.schema.names]
         empty = pa.schema(more).empty_table()
         return columns + self._described(Query(text="SELECT * FROM scanned", tables={"scanned": empty}))

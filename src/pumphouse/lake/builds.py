@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,15 +10,28 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from pumphouse.engines.parameters import quoted
+
 QUARANTINE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("row_id", "column", "original", "step", "step_version", "reason", "run")]
 )
 """`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
+_QUARANTINE = "__quarantine"
 
 
 def quarantine_of(table: str) -> str:
     """The name of a table's quarantine."""
-    return f"{table}__quarantine"
+    return f"{table}{_QUARANTINE}"
+
+
+def quarantined_from(table: str) -> str | None:
+    """The table whose quarantine this is; None where it is none."""
+    return table.removesuffix(_QUARANTINE) if table.endswith(_QUARANTINE) else None
+
+
+def row_id(key: Sequence[str]) -> str:
+    """SQL for how a quarantine names a row: its key as text, the values of several columns with `|` between them."""
+    return " || '|' || ".join(f"coalesce(CAST({quoted(column)} AS VARCHAR), '')" for column in key) or "NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +68,8 @@ class Build:
     cursor: Any = None  # a number or text, whatever the source's cursor column holds
     raw: str | None = None
     """Blob that lists what was fetched."""
+    key: tuple[str, ...] = ()
+    """The key of the asset's own table, where it was written by one."""
     detail: dict[str, Any] = field(default_factory=dict)  # JSON of the kind that built
 
 

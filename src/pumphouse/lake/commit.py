@@ -94,7 +94,7 @@ class Commit:
 
     def replace(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
         """The table is these rows and no others. Raises KeyConflict on publish where `key` is null or comes twice."""
-        written = self._settled(table, written)
+        written = self._settled(table, written, key)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             name = self._lake.name_of(table)
@@ -110,7 +110,7 @@ class Commit:
 
     def append(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
         """These rows are added. New columns are added to the table, wider types widen it."""
-        written = self._settled(table, written)
+        written = self._settled(table, written, key)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -129,6 +129,7 @@ class Commit:
         Rows that are equal to what is there (the lake's own columns apart) change nothing.
         """
         self._files += written.files
+        self._keyed(table, key)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -141,7 +142,7 @@ class Commit:
 
     def replace_where(self, table: str, written: Written, *, where: str, key: tuple[str, ...] = ()) -> None:
         """Rows that meet the condition are replaced by these: one slice of a table."""
-        written = self._settled(table, written)
+        written = self._settled(table, written, key)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -337,8 +338,13 @@ class Commit:
         keeping.replace(table, written)
         keeping.publish(Counts(rows_in=written.rows, rows_out=written.rows))
 
-    def _settled(self, table: str, written: Written) -> Written:
+    def _keyed(self, table: str, key: tuple[str, ...]) -> None:
+        if key and table == self._build.asset:
+            self._build = replace(self._build, key=key)
+
+    def _settled(self, table: str, written: Written, key: tuple[str, ...]) -> Written:
         """The same files in the table's own folder: there they are stored by a relative path, and the lake can move."""
+        self._keyed(table, key)
         home = self._lake.folder / "data" / "main" / table
         home.mkdir(parents=True, exist_ok=True)
         files = tuple(home / f"{file.parent.name}_{file.name}" for file in written.files)

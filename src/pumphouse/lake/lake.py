@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
-from pumphouse.lake.builds import Artefact, Build, decode
+from pumphouse.lake.builds import Artefact, Build, decode, quarantined_from, row_id
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
 
@@ -182,19 +182,21 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         stored = self.stored_schema(table, snapshot=at)
         columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
-        entities = sorted({entity for entity, _ in self._tombstoned() if entity in stored.names})
+        tombstoned = {entity for entity, _ in self._tombstoned()}
+        entities = sorted(tombstoned & set(stored.names))
         conditions = [
-            f"({quoted(entity)} IS NULL OR CAST({quoted(entity)} AS VARCHAR) NOT IN"
-            f" (SELECT value FROM {self.alias}.{SCHEMA}.tombstones WHERE entity = {literal(entity)}))"
+            f"({quoted(entity)} IS NULL OR CAST({quoted(entity)} AS VARCHAR) NOT IN {self._tombstones_of(entity)})"
             for entity in entities
         ]
+        if (whose := quarantined_from(table)) is not None:
+            conditions += self._not_quarantined_from(whose, at, tombstoned)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return Scan(
             table=table,
             snapshot=at,
             schema=self.schema(table, snapshot=at),
             relation=f"SELECT {columns} FROM {self.name_of(table)} AT (VERSION => {at}){where}",
-            files=self._files(table, at) if files else (),
+            files=self._files(table, at) if files else None,
             hidden=tuple((entity, self._values_hidden(entity)) for entity in entities),
         )
 
@@ -310,6 +312,24 @@ class Lake:
             if "tombstone" in build.detail:
                 newest[build.detail["tombstone"]] = build.snapshot
         return list(newest.items())
+
+    def _tombstones_of(self, entity: str) -> str:
+        return f"(SELECT value FROM {self.alias}.{SCHEMA}.tombstones WHERE entity = {literal(entity)})"
+
+    def _not_quarantined_from(self, table: str, at: int, entities: Iterable[str]) -> Iterator[str]:
+        """Conditions that leave cells and rows of hidden people out of a table's quarantine."""
+        stored = self.stored_schema(table, snapshot=at).names if table in self.tables(snapshot=at) else ()
+        key = next((build.key for build in reversed(self.history(table)) if build.key and build.snapshot <= at), ())
+        for entity in sorted(entities):
+            value = f"json_extract_string(original, {literal(f'$.{quoted(entity)}')})"
+            of_row = f"CASE WHEN json_valid(original) THEN {value} END"
+            yield f"(\"column\" <> '*' OR coalesce({of_row} NOT IN {self._tombstones_of(entity)}, true))"
+            if key and entity in stored:
+                hidden = (
+                    f"SELECT {row_id(key)} FROM {self.name_of(table)} AT (VERSION => {at})"
+                    f" WHERE CAST({quoted(entity)} AS VARCHAR) IN {self._tombstones_of(entity)}"
+                )
+                yield f"coalesce(row_id NOT IN ({hidden}), true)"
 
     def _values_hidden(self, entity: str) -> tuple[str, ...]:
         rows = self.engine.fork().execute(

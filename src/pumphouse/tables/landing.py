@@ -6,7 +6,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import Query, Scan, Written
 from pumphouse.engines.parameters import bind, literal, quoted
-from pumphouse.lake.builds import Counts
+from pumphouse.lake.builds import Counts, row_id
 from pumphouse.lake.context import Built, Context
 
 
@@ -66,14 +66,11 @@ def _split(asset: Asset, context: Context, written: Written) -> tuple[Written, W
         folder=context.lake.staging(),
         stem=f"{stem}_kept",
     )
-    key = (
-        " || '|' || ".join(f"coalesce(CAST({quoted(column)} AS VARCHAR), '')" for column in asset.common.key) or "NULL"
-    )
     reason = f"a required column is null: {', '.join(asset.common.required)}"
     refused = engine.write(
         Query(
             text=(
-                f"SELECT CAST({key} AS VARCHAR) AS row_id, '*' AS \"column\","
+                f"SELECT CAST({row_id(asset.common.key)} AS VARCHAR) AS row_id, '*' AS \"column\","
                 " CAST(to_json(landing) AS VARCHAR) AS original,"
                 f" 'required' AS step, '1' AS step_version, {literal(reason)} AS reason, {literal(context.run)} AS run"
                 f" FROM landing WHERE {missing}"
