@@ -96,3 +96,15 @@ def test_what_is_no_model_or_version_is_refused(pumphouse: Any, learned: Path, a
     done = pumphouse("model", *arguments, cwd=learned)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_show_says_which_versions_there_are_and_who_answers(pumphouse: Any, learned: Path) -> None:
+    with (learned / "learn.py").open("a") as file:
+        file.write('\n\nreturns_live = ph.rollout("returns", outcome="returned")\n')
+    shown = pumphouse("show", "returns_live", cwd=learned)
+    assert shown.code == 0
+    assert "fresh" not in shown.out
+    result = shown.out[shown.out.index("result\n") :].splitlines()
+    assert re.fullmatch(r"  returns@\d answers", result[1])
+    assert result[2].startswith("  returns_live, judged by 'returned' at snapshot ")
+    assert "Versions" in pumphouse("show", "returns", cwd=learned).out

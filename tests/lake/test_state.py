@@ -58,7 +58,8 @@ def test_a_token_is_a_person_until_it_is_revoked(tmp_path: Path) -> None:
     assert (person.who, person.scope) == ("ann", "read")
     assert token.encode() not in (tmp_path / "state.sqlite").read_bytes()
     assert state.who("made up") is None
-    state.revoke(token)
+    assert state.people() == (person,)
+    assert (state.revoke("ann"), state.revoke("ann")) == (1, 0)
     assert state.who(token) is None
 
 

@@ -109,8 +109,11 @@ def test_an_unknown_environment_offers_the_nearest(folder: Path) -> None:
 
 
 def test_a_folder_that_is_no_project_offers_the_one_inside(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=f"no pumphouse.toml in .*Did you mean the folder {folder}"):
-        read_config(folder.parent)
+    inside = folder / "alone" / "inside"
+    inside.mkdir(parents=True)
+    (inside / "pumphouse.toml").write_text("")
+    with pytest.raises(ConfigError, match=f"no pumphouse.toml in .*Did you mean the folder {inside}"):
+        read_config(inside.parent)
     with pytest.raises(ConfigError, match="pumphouse new"):
         read_config(folder / "nowhere")
 

@@ -54,6 +54,13 @@ def test_after_a_week_of_downtime_everything_due_runs_once(built: Folder) -> Non
     assert built.run(due=True, now=later + timedelta(seconds=1)).results == ()
 
 
+def test_what_was_made_from_a_hidden_person_is_due_at_once_whatever_its_clock(built: Folder) -> None:
+    soon = NOON + timedelta(minutes=1)
+    built.open().hide("id", 1, why="asked for it")
+    assert statuses(built.run(due=True, now=soon)) == {"follows": "built", "waits": "built", "apart": "built"}
+    assert built.run(due=True, now=soon).results == ()
+
+
 def test_what_was_never_built_is_due_if_it_has_a_clock_and_files_are_due_when_they_change(folder: Folder) -> None:
     folder.write(PROJECT)
     first = folder.run(due=True, now=NOON)

@@ -114,6 +114,9 @@ class Shop:
         assert built is not None
         return built
 
+    def result(self, name: str) -> str:
+        return "nothing came of <it>" if self.assets[name].kind == "rollout" else ""
+
     def stale(self) -> Mapping[str, str]:
         return self.overdue
 

@@ -21,7 +21,7 @@ def test_owner_is_known_by_the_token_of_this_start(gate: Gate) -> None:
 def test_person_is_known_by_a_token_of_the_lake_until_it_is_revoked(gate: Gate, served: Any) -> None:
     token = served.shop.lake.state.make_token("bob", scope="read")
     assert gate.visitor(token) == Visitor(who="bob", scope="read")
-    served.shop.lake.state.revoke(token)
+    served.shop.lake.state.revoke("bob")
     assert gate.visitor(token) is None
 
 

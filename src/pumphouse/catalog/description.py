@@ -13,6 +13,7 @@ from pumphouse.declare.asset import Asset, Kind
 from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import Place, UnknownName, did_you_mean
+from pumphouse.graph.plan import NOT_BUILT
 from pumphouse.lake.builds import Build, Counts, quarantine_of
 from pumphouse.lake.lake import Lake
 
@@ -52,6 +53,8 @@ class Description:
     place: Place
     definition: str
     """The text of an SQL file or report; of other kinds what was declared."""
+    result: str
+    """What came of a model, a rollout or an experiment, in lines; empty for others."""
     checks: tuple[str, ...]
     upstream: tuple[str, ...]
     """What it reads directly."""
@@ -95,12 +98,13 @@ class Description:
             "every": self.every,
             "rows": f"{self.rows:,}" if self.rows is not None else None,
             "quarantine": f"{self.quarantined:,}" if self.quarantined is not None else None,
-            "fresh": self.freshness,
+            "fresh": self.freshness if self.kind not in NOT_BUILT else None,
             "reads": ", ".join(self.upstream),
             "feeds": ", ".join(self.downstream),
         }
         yield ""
         yield from (f"{name:<11}{value}" for name, value in facts.items() if value)
+        yield from self._section("result", self.result.splitlines())
         yield from self._section("columns", [_column_line(column, self.columns) for column in self.columns])
         yield from self._section("checks", self.checks)
         yield from self._section("builds", [_build_line(build, now=self.now) for build in self.builds])
@@ -114,8 +118,11 @@ class Description:
             yield from (f"  {line}".rstrip() for line in lines)
 
 
-def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetime) -> Description:
-    """What the asset `name` is and how it stands. Raises UnknownName, with the nearest name."""
+def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetime, result: str = "") -> Description:
+    """What the asset `name` is and how it stands. Raises UnknownName, with the nearest name.
+
+    `result` says what came of one whose result is no table: only its own room can tell.
+    """
     if name not in assets:
         raise UnknownName(f"there is no asset '{name}'", asset=name, mend=did_you_mean(name, assets) or None)
     asset = assets[name]
@@ -131,6 +138,7 @@ def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetim
         every=asset.common.every,
         place=asset.place,
         definition=_definition(asset.spec),
+        result=result,
         checks=tuple(_check_line(one) for _, one in sorted(assets.items()) if _checks(one, name)),
         upstream=asset.inputs,
         downstream=made_from(assets).get(name, ()),

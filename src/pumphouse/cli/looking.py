@@ -16,6 +16,7 @@ from pumphouse.cli.output import print_columns, print_json, print_text
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.state import RunRecord
 from pumphouse.project.project import Project
+from pumphouse.project.results import result_text
 
 RUNS_SHOWN = 20
 RUNS_KNOWN_MAX = 10_000
@@ -33,7 +34,9 @@ def show(asset: str, /, *, json: bool = False, call: Call) -> None:
         json: Print it as JSON.
     """
     with open_project(call) as project:
-        description = describe(project.lake, project.graph.assets, asset, now=_now(project))
+        assets = project.graph.assets
+        result = result_text(project.lake, assets, assets[asset]) if asset in assets else ""
+        description = describe(project.lake, assets, asset, now=_now(project), result=result)
     if json:
         print_json(description.to_dict())
     else:

@@ -41,7 +41,11 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "try": "trying:try_value",
         "model": {"show": "models:show", "promote": "models:promote"},
     },
-    "Change": {"restore": "changing:restore", "hide": "changing:hide"},
+    "Change": {
+        "restore": "changing:restore",
+        "hide": "changing:hide",
+        "token": {"make": "tokens:make", "list": "tokens:show", "revoke": "tokens:revoke"},
+    },
 }
 """Commands under the headings of the help, each with its module and function in this room."""
 

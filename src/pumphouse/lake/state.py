@@ -188,10 +188,18 @@ class State:
         rows = self._all("SELECT who, scope FROM tokens WHERE hash = ? AND revoked IS NULL", [_hash(token)])
         return Person(who=rows[0][0], scope=rows[0][1]) if rows else None
 
-    def revoke(self, token: str) -> None:
-        """Make a token worthless from now on."""
+    def people(self) -> tuple[Person, ...]:
+        """Who has a token that is good, once for each, in the order in which they were made."""
+        rows = self._all("SELECT who, scope FROM tokens WHERE revoked IS NULL ORDER BY made", [])
+        return tuple(Person(who=who, scope=scope) for who, scope in rows)
+
+    def revoke(self, who: str) -> int:
+        """Make all tokens of a person worthless from now on; how many they were."""
         with self._transaction() as db:
-            db.execute("UPDATE tokens SET revoked = ? WHERE hash = ?", [_text(datetime.now(UTC)), _hash(token)])
+            found = db.execute(
+                "UPDATE tokens SET revoked = ? WHERE who = ? AND revoked IS NULL", [_text(datetime.now(UTC)), who]
+            )
+            return int(found.rowcount)
 
     def run_started(self, run: str, *, command: str, actor: str, at: datetime) -> None:
         """Open a run in the log."""

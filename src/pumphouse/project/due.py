@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from pumphouse.declare.asset import Asset
@@ -54,7 +54,18 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
             found[asset.name] = "answers arrived"
         elif asset.kind == "experiment" and lake.versions().get(exposures_of(asset.name), 0) > last.snapshot:
             found[asset.name] = "more was exposed to it"
+    for name in _holding_hidden(graph, lake):  # who asks to be forgotten waits for no clock
+        if graph.assets[name].kind not in NOT_BUILT and graph.assets[name].kind != "model":
+            found.setdefault(name, "a person was hidden")
     return found
+
+
+def _holding_hidden(graph: Graph, lake: Lake) -> Iterator[str]:
+    """Assets that were built from rows of somebody who is hidden by now, and all that is made from them."""
+    hidden = {name: at for name in graph.assets if lake.has(name) and (at := lake.hidden_at(name))}
+    for name, build in lake.builds().items() if hidden else ():
+        if name in graph.assets and any(hidden.get(read, 0) > version for read, version in build.inputs.items()):
+            yield from (name, *graph.downstream(name))
 
 
 def with_followers(graph: Graph, due: Iterable[str]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.lake import Lake
 from pumphouse.models.predictions import Prediction
 from pumphouse.project.project import Project
+from pumphouse.project.results import result_text
 
 
 class Served:
@@ -27,6 +28,10 @@ class Served:
     def stale(self) -> Mapping[str, str]:
         """Assets that a run would build now, each with the reason in plain words."""
         return {build.asset: ", ".join(build.reasons) for build in self._project.plan().builds}
+
+    def result(self, name: str) -> str:
+        """What came of an asset whose result is no table, in lines that a person reads; else empty."""
+        return result_text(self.lake, self.assets, self.assets[name])
 
     def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
         """What a rollout says of an entity; it is in the log, on disk, when this returns."""

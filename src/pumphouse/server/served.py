@@ -85,6 +85,10 @@ class ServedProject(Protocol):
         """Assets that a run would build now, each with the reason in plain words. What is not in it is fresh."""
         ...
 
+    def result(self, name: str) -> str:
+        """What came of an asset whose result is no table, in lines that a person reads; else empty."""
+        ...
+
     def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
         """What the rollout `name` says of an entity. It is in the log, on disk, when this returns."""
         ...

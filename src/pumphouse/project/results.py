@@ -1,0 +1,40 @@
+"""What came of an asset whose result is no table: a model's versions, who answers for a rollout, a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import UnknownName
+from pumphouse.experiments.build import last_verdict
+from pumphouse.lake.lake import Lake
+from pumphouse.models.card import card, judgement_text
+from pumphouse.models.judgement import judge
+from pumphouse.models.registry import live, live_shadow
+
+
+def result_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset) -> str:
+    """Lines that a person reads; empty for a kind whose result is a table or a file."""
+    match asset.kind:
+        case "model":
+            return card(lake, assets, asset)
+        case "rollout":
+            return _rollout_text(lake, assets, asset)
+        case "experiment":
+            try:
+                return last_verdict(lake, asset.name).text
+            except UnknownName:
+                return f"No verdict yet. Make one: pumphouse run {asset.name}"
+    return ""
+
+
+def _rollout_text(lake: Lake, assets: Mapping[str, Asset], rollout: Asset) -> str:
+    try:
+        answers = f"{live(lake, rollout.spec.model).name} answers"
+    except UnknownName as error:
+        return str(error)
+    if shadow := live_shadow(lake, rollout):
+        answers += f"; {shadow.name} is asked too, and its answers are only kept"
+    if rollout.spec.outcome is None:
+        return f"{answers}\nNo outcome is declared, so nobody can tell how good the answers were."
+    return f"{answers}\n{judgement_text(judge(lake, assets, rollout))}"
