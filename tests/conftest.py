@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -84,6 +85,6 @@ def postgres() -> Iterator[str]:
             time.sleep(0.1)
         yield f"postgresql://pumphouse@/postgres?host={folder}"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # whoever is still connected is shown the door
         server.wait(POSTGRES_STARTS_S)
         shutil.rmtree(folder)

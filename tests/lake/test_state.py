@@ -3,16 +3,46 @@
 from __future__ import annotations
 
 import threading
+import uuid
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pumphouse.lake.state import Access, State
+import pytest
+
+from pumphouse.errors import LakeError
+from pumphouse.lake.databases import Database, Postgres, Sqlite
+from pumphouse.lake.state import Access, BuildRecord, State
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def test_an_event_is_stored_once_by_its_key(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    """Opens the same state again and again, each time as another process would."""
+    made: list[Database] = []
+    schema = f"state_{uuid.uuid4().hex}"
+
+    def another() -> Database:
+        database: Database = (
+            Postgres(request.getfixturevalue("postgres"), schema=schema)
+            if request.param == "postgres"
+            else Sqlite(tmp_path / "state.sqlite")
+        )
+        made.append(database)
+        return database
+
+    yield another
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def state(opened: Callable[[], Database]) -> State:
+    return State(opened())
+
+
+def test_an_event_is_stored_once_by_its_key(state: State) -> None:
     first = state.append("survey/exit", [("a", "{}")], at=NOW)
     again = state.append("survey/exit", [("a", '{"other": 1}'), ("b", "{}")], at=NOW)
     assert [event.key for event in state.events("survey/exit")] == ["a", "b"]
@@ -21,18 +51,33 @@ def test_an_event_is_stored_once_by_its_key(tmp_path: Path) -> None:
     assert state.events("another") == ()
 
 
-def test_events_are_there_for_another_process(tmp_path: Path) -> None:
-    State(tmp_path / "state.sqlite").append("s", [("a", "{}")])
-    assert len(State(tmp_path / "state.sqlite").events("s")) == 1
+def test_events_are_there_for_another_process(state: State, opened: Callable[[], Database]) -> None:
+    state.append("s", [("a", "{}")])
+    assert len(State(opened()).events("s")) == 1
 
 
-def test_threads_write_at_once(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+def test_a_reader_never_sees_a_later_number_before_an_earlier_one(state: State, opened: Callable[[], Database]) -> None:
+    others = [State(opened()) for _ in range(3)]
+    seen: list[int] = []
+
+    def write(other: State, name: int) -> None:
+        for number in range(15):
+            other.append("s", [(f"{name}/{number}", "{}")])
+
+    threads = [threading.Thread(target=write, args=(other, name)) for name, other in enumerate(others)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads) or len(seen) < 45:
+        seen += [event.seq for event in state.events("s", after=seen[-1] if seen else 0)]
+    assert len(seen) == 45
+    assert seen == sorted(seen)
+
+
+def test_threads_write_at_once(state: State) -> None:
 
     def write(thread: int) -> None:
         for number in range(20):
             state.append("s", [(f"{thread}/{number}", "{}")])
-        state.close()
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -42,29 +87,77 @@ def test_threads_write_at_once(tmp_path: Path) -> None:
     assert len(state.events("s")) == 80
 
 
-def test_reads_are_recorded_with_who_what_and_how_much(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+def test_reads_are_recorded_with_who_what_and_how_much(state: State) -> None:
     read = Access(at=NOW, who="ann", door="http", asset="orders", snapshot=7, rows=12)
     state.access(read, Access(at=NOW, who="bob", door="python", asset="customers", snapshot=7, rows=0, offered=True))
     assert state.accesses(asset="orders") == (read,)
     assert [access.who for access in state.accesses(since=NOW)] == ["ann", "bob"]
 
 
-def test_a_token_is_a_person_until_it_is_revoked(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+def test_what_became_of_an_asset_replaces_what_was_said_of_it_before(state: State) -> None:
+    def told(asset: str, status: str) -> BuildRecord:
+        return BuildRecord(run="r", asset=asset, status=status, started=NOW, seconds=0.5, snapshot=2, note="")
+
+    for asset, status in (("a", "building"), ("b", "skipped"), ("a", "built")):
+        state.build_logged(told(asset, status))
+    assert state.run_builds(run="r") == (told("b", "skipped"), told("a", "built"))
+    assert state.run_builds(asset="b", limit=1) == (told("b", "skipped"),)
+    state.run_started("r", command="run", actor="ann", at=NOW)
+    state.run_finished("r", status="done", at=NOW, snapshot=3, summary="2 built")
+    (run,) = state.runs()
+    assert (run.status, run.snapshot, run.summary, run.finished) == ("done", 3, "2 built", NOW)
+
+
+def test_what_is_raised_in_a_transaction_leaves_nothing_of_it(opened: Callable[[], Database]) -> None:
+    database = opened()
+    state = State(database)
+
+    def fails() -> None:
+        with database.transaction() as db:
+            db.run("INSERT INTO memory VALUES ('x', '1')")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        fails()
+    assert state.recall("x") is None
+
+
+def test_a_postgresql_that_went_away_is_found_again(postgres: str) -> None:
+    state = State(Postgres(postgres, schema=f"state_{uuid.uuid4().hex}"))
+    server = Postgres(postgres, schema="elsewhere")
+    server.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'pumphouse state' AND pid <> pg_backend_pid()"
+    )
+    server.close()
+    with pytest.raises(LakeError, match=r"the lake's state can't be written: .*Is its PostgreSQL there"):
+        state.remember("x", "1")
+    state.remember("x", "2")
+    assert state.recall("x") == "2"
+    state.close()
+
+
+def test_a_token_is_a_person_until_it_is_revoked(state: State) -> None:
     token = state.make_token("ann", scope="read")
     person = state.who(token)
     assert person is not None
     assert (person.who, person.scope) == ("ann", "read")
-    assert token.encode() not in (tmp_path / "state.sqlite").read_bytes()
     assert state.who("made up") is None
     assert state.people() == (person,)
     assert (state.revoke("ann"), state.revoke("ann")) == (1, 0)
     assert state.who(token) is None
 
 
-def test_a_small_memory_is_overwritten(tmp_path: Path) -> None:
-    state = State(tmp_path / "state.sqlite")
+def test_a_token_is_kept_only_as_a_hash(tmp_path: Path) -> None:
+    state = State(Sqlite(tmp_path / "state.sqlite"))
+    token = state.make_token("ann", scope="read")
+    state.close()
+    content = (tmp_path / "state.sqlite").read_bytes()
+    assert b"ann" in content
+    assert token.encode() not in content
+
+
+def test_a_small_memory_is_overwritten(state: State) -> None:
     assert state.recall("x") is None
     state.remember("x", "1")
     state.remember("x", "2")

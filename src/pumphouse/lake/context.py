@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pumphouse.declare.asset import Asset, Declaration
+from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction
+from pumphouse.engines.parameters import bind
 from pumphouse.errors import UnknownName, did_you_mean
-from pumphouse.lake.builds import Counts
+from pumphouse.lake.builds import Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake
 
@@ -37,6 +40,20 @@ class Built:
     counts: Counts = field(default_factory=Counts)
     note: str = ""
     warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, asset: str, build: Build | None, *, counts: Counts, note: str = "", warnings: tuple[str, ...] = ()
+    ) -> Built:
+        """What a published commit did, with what its checks warned of; `build=None` is one that changed nothing."""
+        found = build.detail.get("warnings", ()) if build else ()
+        return cls(
+            asset=asset,
+            snapshot=build.snapshot if build else None,
+            counts=build.counts if build else counts,
+            note=note,
+            warnings=(*warnings, *found),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,16 @@ class Context:
     progress: Callable[[int], None] = field(default=lambda rows: None)
     """Told the number of rows done so far."""
 
+    @property
+    def zone(self) -> str:
+        """The project's time zone: the setting `zone`, else UTC."""
+        return str(self.settings.get("zone", "UTC"))
+
+    @property
+    def start_of_today(self) -> datetime:
+        """Midnight at which `today` begins, in the project's time zone."""
+        return datetime.combine(self.today, time(), tzinfo=ZoneInfo(self.zone))
+
     def scan(self, name: str) -> Scan:
         """The rows of an input at the run's snapshot."""
         return self.lake.scan(name, snapshot=self.snapshot, files=self.engine.dialect != "duckdb")
@@ -94,8 +121,12 @@ class Context:
         )
 
     def begin(self, asset: Asset) -> Commit:
-        """The changes of this build, to be published as one snapshot with its fingerprint and input versions."""
-        return Commit(
+        """The changes of this build, to be published as one snapshot with its fingerprint and input versions.
+
+        The checks that point at the asset are among them, their settings bound. Raises ConfigError for a setting
+        without a value.
+        """
+        commit = Commit(
             self.lake,
             asset.name,
             run=self.run,
@@ -104,6 +135,11 @@ class Context:
             inputs=self.inputs,
             accept_schema=self.accept_schema,
         )
+        for one in self.assets.values():
+            if isinstance(one.spec, Check) and one.spec.asset == asset.name:
+                condition = bind(one.spec.condition, {**self.settings, "today": self.today})
+                commit.check(condition, table=asset.name, name=one.name, severity=one.spec.severity)
+        return commit
 
     def connection(self, name: str) -> Connection:
         """A connection of pumphouse.toml with its secrets. Raises UnknownName, with the nearest name."""

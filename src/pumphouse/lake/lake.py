@@ -29,6 +29,7 @@ from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import Artefact, Build, decode, quarantined_from, row_id
+from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
 
@@ -52,8 +53,8 @@ class Location:
 class Lake:
     """A lake that is open. Its DuckDB has it attached as `lake`; `fork` its engine to use it in another thread.
 
-    `upstream` is another lake, read only and pinned at the snapshot it had when it was opened: what this lake has not
-    built is read there.
+    `upstream` is another lake, read only and pinned at one snapshot: what this lake has not built is read there, or in
+    turn in its own upstream.
     """
 
     def __init__(
@@ -64,7 +65,9 @@ class Lake:
         alias: str = "lake",
         writable: bool = True,
         upstream: Lake | None = None,
+        pinned: int | None = None,
     ) -> None:
+        """Open it. One that is only read is pinned at `pinned`, or at its newest snapshot."""
         self.location = location
         self.folder = location.folder.absolute()
         self.engine = engine
@@ -86,12 +89,19 @@ class Lake:
         self._attach()
         if writable:
             _ = self.state  # what is wrong with it is said now
-        self.pinned = self.snapshot() if not writable else None
+        self.pinned = None if writable else self.snapshot() if pinned is None else pinned
 
     @cached_property
     def state(self) -> State:
         """What happened around the lake. A lake that is only read leaves no trace, and has none of its own."""
-        return State(self.folder / "state.sqlite")
+        shared = self.location.catalogue
+        return State(Postgres(shared, schema="pumphouse_state") if shared else Sqlite(self.folder / "state.sqlite"))
+
+    @property
+    def pins(self) -> tuple[int, ...]:
+        """The snapshots at which the lakes above are read, nearest first."""
+        above = self.upstream
+        return () if above is None or above.pinned is None else (above.pinned, *above.pins)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -268,9 +278,7 @@ class Lake:
     def _owner(self, table: str, snapshot: int | None) -> Lake | None:
         if table in self.tables(snapshot=snapshot):
             return self
-        if self.upstream is not None and table in self.upstream.tables(snapshot=self.upstream.pinned):
-            return self.upstream
-        return None
+        return self.upstream._owner(table, self.upstream.pinned) if self.upstream is not None else None
 
     def _unknown(self, table: str, snapshot: int | None) -> UnknownName:
         known = self.tables(snapshot=snapshot)

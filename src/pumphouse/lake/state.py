@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
-from pumphouse.errors import LakeError
-
-BUSY_WAIT_S = 30.0
+from pumphouse.lake.databases import Database
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     run TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, command TEXT NOT NULL, actor TEXT NOT NULL,
-    status TEXT NOT NULL, snapshot INTEGER, summary TEXT NOT NULL DEFAULT '');
+    status TEXT NOT NULL, snapshot BIGINT, summary TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS run_builds (
-    run TEXT NOT NULL, asset TEXT NOT NULL, status TEXT NOT NULL, started TEXT NOT NULL, seconds REAL,
-    snapshot INTEGER, note TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, asset));
+    number {number}, run TEXT NOT NULL, asset TEXT NOT NULL, status TEXT NOT NULL, started TEXT NOT NULL,
+    seconds REAL, snapshot BIGINT, note TEXT NOT NULL DEFAULT '', UNIQUE (run, asset));
 CREATE TABLE IF NOT EXISTS access (
-    id INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, door TEXT NOT NULL, asset TEXT NOT NULL,
-    snapshot INTEGER, rows INTEGER NOT NULL, offered INTEGER NOT NULL, run TEXT, detail TEXT NOT NULL DEFAULT '');
+    number {number}, at TEXT NOT NULL, who TEXT NOT NULL, door TEXT NOT NULL, asset TEXT NOT NULL,
+    snapshot BIGINT, rows BIGINT NOT NULL, offered INTEGER NOT NULL, run TEXT, detail TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS access_by_asset ON access (asset, at);
+CREATE INDEX IF NOT EXISTS access_by_time ON access (at);
 CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL,
+    seq {number}, stream TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL,
     body TEXT NOT NULL, UNIQUE (stream, key));
 CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, seq);
 CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -106,15 +101,14 @@ class BuildRecord:
 
 
 class State:
-    """The SQLite file beside a lake. Threads and processes share it; each thread has a connection of its own."""
+    """What a lake remembers beside its tables. Threads, processes and, in PostgreSQL, machines share it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with self._transaction() as db:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with self._database.transaction() as db:
             for statement in _TABLES.split(";\n"):
-                db.execute(statement)
+                if statement:
+                    db.run(statement)
 
     def append(self, stream: str, events: Sequence[tuple[str, str]], *, at: datetime | None = None) -> int:
         """Store events (key, JSON text) and return the newest sequence number of the stream.
@@ -122,16 +116,16 @@ class State:
         They are on disk when this returns. An event whose key the stream has already is left out: exactly once.
         """
         moment = _text(at or datetime.now(UTC))
-        with self._transaction() as db:
-            db.executemany(
+        with self._database.transaction() as db:
+            db.run_each(
                 "INSERT INTO events (stream, key, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [(stream, key, moment, body) for key, body in events],
             )
-            return int(db.execute("SELECT coalesce(max(seq), 0) FROM events WHERE stream = ?", [stream]).fetchone()[0])
+            return int(db.one("SELECT coalesce(max(seq), 0) FROM events WHERE stream = ?", [stream]))
 
     def events(self, stream: str, *, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         """Events of a stream that came after a sequence number, oldest first."""
-        rows = self._all(
+        rows = self._database.rows(
             "SELECT seq, key, at, body FROM events WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?",
             [stream, after, limit],
         )
@@ -139,19 +133,22 @@ class State:
 
     def access(self, *reads: Access) -> None:
         """Record reads."""
-        with self._transaction() as db:
-            db.executemany(
+        with self._database.transaction() as db:
+            db.run_each(
                 "INSERT INTO access (at, who, door, asset, snapshot, rows, offered, run, detail)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, r.offered, r.run, r.detail) for r in reads],
+                [
+                    (_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, int(r.offered), r.run, r.detail)
+                    for r in reads
+                ],
             )
 
     def accesses(self, *, asset: str | None = None, since: datetime | None = None) -> tuple[Access, ...]:
         """Recorded reads, oldest first; of one asset, or since a moment."""
-        rows = self._all(
-            "SELECT at, who, door, asset, snapshot, rows, offered, run, detail FROM access"
-            " WHERE (? IS NULL OR asset = ?) AND (? IS NULL OR at >= ?) ORDER BY id",
-            [asset, asset, _text(since) if since else None, _text(since) if since else None],
+        where, values = _where({"asset = ?": asset, "at >= ?": _text(since) if since else None})
+        rows = self._database.rows(
+            f"SELECT at, who, door, asset, snapshot, rows, offered, run, detail FROM access{where} ORDER BY number",
+            values,
         )
         return tuple(
             Access(
@@ -163,65 +160,65 @@ class State:
 
     def remember(self, name: str, value: str) -> None:
         """Keep a small text under a name, in place of an earlier one."""
-        with self._transaction() as db:
-            db.execute(
+        with self._database.transaction() as db:
+            db.run(
                 "INSERT INTO memory VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                 [name, value],
             )
 
     def recall(self, name: str) -> str | None:
         """The text kept under a name, or None."""
-        rows = self._all("SELECT value FROM memory WHERE name = ?", [name])
+        rows = self._database.rows("SELECT value FROM memory WHERE name = ?", [name])
         return rows[0][0] if rows else None
 
     def make_token(self, who: str, *, scope: str) -> str:
         """A new token for a person. Only its hash is kept; it can't be shown again."""
         token = secrets.token_urlsafe(24)
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO tokens VALUES (?, ?, ?, ?, NULL)", [_hash(token), who, scope, _text(datetime.now(UTC))]
-            )
+        with self._database.transaction() as db:
+            db.run("INSERT INTO tokens VALUES (?, ?, ?, ?, NULL)", [_hash(token), who, scope, _text(datetime.now(UTC))])
         return token
 
     def who(self, token: str) -> Person | None:
         """Whose token this is, or None where it is unknown or revoked."""
-        rows = self._all("SELECT who, scope FROM tokens WHERE hash = ? AND revoked IS NULL", [_hash(token)])
+        rows = self._database.rows("SELECT who, scope FROM tokens WHERE hash = ? AND revoked IS NULL", [_hash(token)])
         return Person(who=rows[0][0], scope=rows[0][1]) if rows else None
 
     def people(self) -> tuple[Person, ...]:
         """Who has a token that is good, once for each, in the order in which they were made."""
-        rows = self._all("SELECT who, scope FROM tokens WHERE revoked IS NULL ORDER BY made", [])
+        rows = self._database.rows("SELECT who, scope FROM tokens WHERE revoked IS NULL ORDER BY made", [])
         return tuple(Person(who=who, scope=scope) for who, scope in rows)
 
     def revoke(self, who: str) -> int:
         """Make all tokens of a person worthless from now on; how many they were."""
-        with self._transaction() as db:
-            found = db.execute(
+        with self._database.transaction() as db:
+            return db.run(
                 "UPDATE tokens SET revoked = ? WHERE who = ? AND revoked IS NULL", [_text(datetime.now(UTC)), who]
             )
-            return int(found.rowcount)
 
     def run_started(self, run: str, *, command: str, actor: str, at: datetime) -> None:
         """Open a run in the log."""
-        with self._transaction() as db:
-            db.execute(
+        with self._database.transaction() as db:
+            db.run(
                 "INSERT INTO runs (run, started, command, actor, status) VALUES (?, ?, ?, ?, 'running')",
                 [run, _text(at), command, actor],
             )
 
     def run_finished(self, run: str, *, status: str, at: datetime, snapshot: int | None, summary: str) -> None:
         """Close a run in the log."""
-        with self._transaction() as db:
-            db.execute(
+        with self._database.transaction() as db:
+            db.run(
                 "UPDATE runs SET finished = ?, status = ?, snapshot = ?, summary = ? WHERE run = ?",
                 [_text(at), status, snapshot, summary, run],
             )
 
     def build_logged(self, record: BuildRecord) -> None:
         """Write what became of one asset, in place of what was written of it in the same run."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT OR REPLACE INTO run_builds VALUES (?, ?, ?, ?, ?, ?, ?)",
+        with self._database.transaction() as db:
+            db.run(
+                "INSERT INTO run_builds (run, asset, status, started, seconds, snapshot, note)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, asset) DO UPDATE SET status = excluded.status,"
+                " started = excluded.started, seconds = excluded.seconds, snapshot = excluded.snapshot,"
+                " note = excluded.note",
                 [
                     record.run,
                     record.asset,
@@ -235,9 +232,9 @@ class State:
 
     def runs(self, *, limit: int = 50) -> tuple[RunRecord, ...]:
         """The newest runs, newest first."""
-        rows = self._all(
+        rows = self._database.rows(
             "SELECT run, started, finished, command, actor, status, snapshot, summary FROM runs"
-            " ORDER BY started DESC, rowid DESC LIMIT ?",
+            " ORDER BY started DESC, run DESC LIMIT ?",
             [limit],
         )
         return tuple(
@@ -252,10 +249,11 @@ class State:
         self, *, run: str | None = None, asset: str | None = None, limit: int = 1000
     ) -> tuple[BuildRecord, ...]:
         """What became of the assets of a run, or of one asset in its newest runs; newest first."""
-        rows = self._all(
-            "SELECT run, asset, status, started, seconds, snapshot, note FROM run_builds"
-            " WHERE (? IS NULL OR run = ?) AND (? IS NULL OR asset = ?) ORDER BY started DESC, rowid DESC LIMIT ?",
-            [run, run, asset, asset, limit],
+        where, values = _where({"run = ?": run, "asset = ?": asset})
+        rows = self._database.rows(
+            f"SELECT run, asset, status, started, seconds, snapshot, note FROM run_builds{where}"
+            " ORDER BY started DESC, number DESC LIMIT ?",
+            [*values, limit],
         )
         return tuple(
             BuildRecord(
@@ -271,46 +269,14 @@ class State:
         )
 
     def close(self) -> None:
-        """Close this thread's connection."""
-        db = getattr(self._local, "db", None)
-        if db is not None:
-            db.close()
-            self._local.db = None
+        """Close its connection; the next use opens another."""
+        self._database.close()
 
-    def _connection(self) -> sqlite3.Connection:
-        db: sqlite3.Connection | None = getattr(self._local, "db", None)
-        if db is None:
-            try:
-                db = sqlite3.connect(self.path, timeout=BUSY_WAIT_S, isolation_level=None)
-                db.execute("PRAGMA journal_mode = wal")
-            except sqlite3.DatabaseError as error:
-                raise LakeError(
-                    f"the lake's state can't be opened: {error}",
-                    mend=f"Is {self.path.parent} there, and yours to write?",
-                ) from error
-            db.execute("PRAGMA synchronous = full")
-            self._local.db = db
-        return db
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        db = self._connection()
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
-        except BaseException as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError):
-                raise LakeError(
-                    f"the lake's state can't be written: {error}",
-                    mend=f"Is there space left in {self.path.parent}, and is it yours to write?",
-                ) from error
-            raise
-
-    def _all(self, sql: str, parameters: Sequence[object]) -> list[tuple]:  # type: ignore[type-arg]  # rows of any shape
-        return self._connection().execute(sql, parameters).fetchall()
+def _where(conditions: Mapping[str, object]) -> tuple[str, list[object]]:
+    """The clause of those conditions that have a value, and the values."""
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    return (f" WHERE {' AND '.join(given)}" if given else ""), list(given.values())
 
 
 def _hash(token: str) -> str:
