@@ -51,7 +51,16 @@ def test_csv_is_exact_and_tells_no_value_from_an_empty_text(pumphouse: Any, buil
     assert done.code == 0
     header, *rows = csv.reader(io.StringIO(done.out))
     assert header == ["big", "amount", "note", "none", "day", "list", "span", "huge"]
-    assert rows[0] == ["9007199254740993", "5.00", "fine", "", "2024-01-02", "[1, 2]", "3 days", "90071992547409930000"]
+    assert rows[0] == [
+        "9007199254740993",
+        "5.00",
+        "fine",
+        "",
+        "2024-01-02",
+        "[1, 2]",
+        "P0M3DT0.000000000S",
+        "90071992547409930000",
+    ]
     assert rows[2][2] == 'says "hi", =1+1'
     assert done.out.splitlines()[2].startswith('1,20.50,,"",')
 

@@ -39,6 +39,7 @@ def verdict(*metrics: Measured, guardrails=(), exposed=None, arms=ARMS) -> Verdi
         ([(10, 11), (5, 5)], (2, 2), "better"),
         ([(10, 11)], (2, 3), "mixed"),
         ([(10, 11)], (2, 1), "mixed"),
+        ([(10, 10)], (2, 3), "guardrail moved"),
         ([(10, 9)], (2, 3), "worse"),
     ],
 )
@@ -49,6 +50,13 @@ def test_outcome_follows_metrics_and_guardrails(metrics, guardrail, outcome: str
     )
     assert found.outcome == outcome
     assert found.reason == ""
+
+
+def test_the_headline_names_a_guardrail_that_moved():
+    found = verdict(measured("spend", 10, 10), guardrails=[measured("refunds", 2, 3), measured("visits", 5, 5)])
+    assert found.headline.startswith("guardrail moved: spend 10.00 in badge against 10.00")
+    assert "; guardrail refunds moved: 3.00 in badge against 2.00 (" in found.headline
+    assert "visits" not in found.headline
 
 
 def test_text_says_what_was_found_with_its_numbers_and_their_meaning():

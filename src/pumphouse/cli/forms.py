@@ -9,12 +9,12 @@ from typing import BinaryIO
 
 import msgspec
 import pyarrow as pa
-from pyarrow import csv
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
 from pumphouse.cli.output import visible
+from pumphouse.engines import csv
 from pumphouse.engines.parameters import quoted
 from pumphouse.project.reading import Rows
 
@@ -30,14 +30,9 @@ def first(rows: Rows, limit: int | None) -> Rows:
 
 
 def write_csv(rows: Rows, out: BinaryIO) -> None:
-    """Rows as CSV: UTF-8, a header, text in quotes, so that an empty text and no value stay two things.
-
-    What CSV has no form for (lists, bytes, intervals) is text as DuckDB writes it.
-    """
-    spelled = _as_text(rows, lambda kind: not _has_csv_form(kind))
-    with spelled.to_batches() as batches, csv.CSVWriter(out, batches.schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    """Rows as the CSV that deliveries and reports write: a text that a spreadsheet would run gets an apostrophe."""
+    with rows.to_batches() as batches:
+        csv.write_csv(batches, batches.schema, sink=out)
 
 
 def write_json(rows: Rows, out: BinaryIO) -> None:
@@ -107,12 +102,6 @@ def _as_text(rows: Rows, where: Callable[[pa.DataType], bool]) -> Rows:
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
-
-
-def _has_csv_form(kind: pa.DataType) -> bool:
-    if pa.types.is_interval(kind) or pa.types.is_duration(kind):
-        return False
-    return bool(pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_string(kind))
 
 
 def _cell(text: str | None) -> str:

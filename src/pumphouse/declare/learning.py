@@ -157,8 +157,8 @@ def experiment(
     """A comparison of arms over units. Assignment is a function of the unit and the experiment's name alone.
 
     `arms` maps each arm to its weight, the control first. More of a metric is better; a guardrail should not move. Its
-    build is a verdict with its numbers, at one snapshot: better, worse, mixed, no difference found, not enough data, or
-    can't say.
+    build is a verdict with its numbers, at one snapshot: better, worse, mixed, guardrail moved, no difference found,
+    not enough data, or can't say.
 
     For example:
 

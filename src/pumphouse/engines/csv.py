@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _FORMULA = "^'*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
 """The full-width forms too: some spreadsheets read them as the plain ones."""
 
+_NUMBER = "^[+\\-][0-9][0-9 .,]*$"
+"""A telephone number such as +4930901820, or an amount: it begins like a formula and can only be a number."""
+
 
 def write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, sink: BinaryIO) -> int:
     """The number of rows written to `sink` as UTF-8 with a header line, one batch at a time.
@@ -47,7 +50,8 @@ def guarded(column: pa.Array) -> pa.Array:
     text = column if plain == column.type else _as_text(column, plain)
     if not _is_text(plain):
         return text
-    return pc.if_else(pc.match_substring_regex(text, _FORMULA), pc.binary_join_element_wise("'", text, ""), text)
+    formula = pc.and_not(pc.match_substring_regex(text, _FORMULA), pc.match_substring_regex(text, _NUMBER))
+    return pc.if_else(formula, pc.binary_join_element_wise("'", text, ""), text)
 
 
 def _guarded_name(name: str) -> str:

@@ -17,7 +17,7 @@ MISMATCH_P_MAX = 0.001
 RELATIVE_CHANGE = 0.05
 """The change for which a verdict says how many units would find it: a twentieth of the control's mean."""
 
-Outcome = Literal["better", "worse", "mixed", "no difference found", "not enough data", "can't say"]
+Outcome = Literal["better", "worse", "mixed", "guardrail moved", "no difference found", "not enough data", "can't say"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +75,17 @@ class Verdict:
 
     @property
     def headline(self) -> str:
-        """The verdict in one line, with the first metric of the first arm."""
+        """The verdict in one line, with the first metric of the first arm and every guardrail that moved."""
         if not self.arms:
             return f"{self.outcome}: {self.reason}"
         first = self.arms[0].metrics[0]
-        return f"{self.outcome}: {first.metric} {_means(first, self.arms[0].arm)}"
+        moved = [
+            f"; guardrail {compared.metric} moved: {_means(compared, each.arm)}"
+            for each in self.arms
+            for compared in each.guardrails
+            if compared.found.is_found
+        ]
+        return f"{self.outcome}: {first.metric} {_means(first, self.arms[0].arm)}{''.join(moved)}"
 
     @property
     def text(self) -> str:
@@ -164,6 +170,8 @@ def _judge(
         outcome = "mixed"
     elif up or down:
         outcome = "better" if up else "worse"
+    elif moved:
+        outcome = "guardrail moved"
     return ArmVerdict(arm=arm, outcome=outcome, metrics=compared, guardrails=guarded)
 
 

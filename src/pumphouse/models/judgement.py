@@ -72,21 +72,34 @@ def judge(lake: Lake, assets: Mapping[str, Asset], rollout: Asset, *, snapshot: 
         return Judgement(rollout=rollout.name, outcome=label.name, snapshot=at, versions=(), waiting=0)
     inputs = {"predictions": lake.scan(table, snapshot=at), "outcomes": lake.scan(label.name, snapshot=at)}
     met = lake.engine.read(Query(text=_met(label), inputs=inputs)).read_all()
-    predicted = lake.engine.read(Query(text="SELECT count(*) AS n FROM predictions", inputs=inputs)).read_all()
-    judged = len(set(met["prediction_id"].to_pylist()))
+    waiting = lake.engine.read(Query(text=_waiting(label), inputs=inputs)).read_all()
     return Judgement(
         rollout=rollout.name,
         outcome=label.name,
         snapshot=at,
         versions=tuple(_each_version(lake, label, met)),
-        waiting=predicted["n"][0].as_py() - judged,
+        waiting=waiting["n"][0].as_py(),
     )
+
+
+def _about(entity: tuple[str, ...]) -> str:
+    """SQL: whether an outcome `o` can judge a prediction `p`."""
+    same = " AND ".join(f"p.{quoted(key)} = o.{quoted(key)}" for key in entity)
+    return f"{same} AND p.{AS_OF} <= o.{AS_OF} AND p.{AS_OF} > o.{AS_OF} - INTERVAL '{PRECEDES_MAX}'"
+
+
+def _waiting(label: Asset) -> str:
+    """SQL: how many predictions no outcome can judge yet. One whose place a later one took does not wait."""
+    certain = f"o.{quoted(label.name)} IS NOT NULL"
+    return f"""
+    SELECT count(*) AS n FROM predictions p
+    WHERE NOT EXISTS (SELECT 1 FROM outcomes o WHERE {_about(label.spec.entity)} AND {certain})
+    """
 
 
 def _met(label: Asset) -> str:
     """SQL: one row for each outcome and each version that had predicted it in either role."""
     entity = label.spec.entity
-    same = " AND ".join(f"p.{quoted(key)} = o.{quoted(key)}" for key in entity)
     keys = ", ".join(f"o.{quoted(key)}" for key in entity)
     return f"""
     WITH said AS (
@@ -97,7 +110,7 @@ def _met(label: Asset) -> str:
     SELECT p.prediction_id, p.role, p.by, p.chance, p.{AS_OF} AS said_at, {keys},
            CAST(o.{quoted(label.name)} AS BIGINT) AS outcome
     FROM outcomes o JOIN said p
-      ON {same} AND p.{AS_OF} <= o.{AS_OF} AND p.{AS_OF} > o.{AS_OF} - INTERVAL '{PRECEDES_MAX}'
+      ON {_about(entity)}
     WHERE p.chance IS NOT NULL AND o.{quoted(label.name)} IS NOT NULL
     QUALIFY row_number() OVER (
         PARTITION BY {keys}, o.{AS_OF}, p.role, p.by ORDER BY p.{AS_OF} DESC, p.prediction_id DESC) = 1
