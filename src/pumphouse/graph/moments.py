@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pumphouse.graph.aggregates import is_aggregate
 from pumphouse.graph.findings import Finding
 from pumphouse.graph.sql_scopes import cte_of, start_of
 from pumphouse.graph.sql_words import line_of
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
 MOMENTS = "moments"
 """The reserved name of what a feature is asked about."""
 
-# Aggregates of DuckDB 1.5 that SQLGlot 30 reads as functions of no known kind.
-_AGGREGATES = frozenset({
-    "arbitrary", "arg_max_null", "arg_max_nulls_last", "arg_min_null", "arg_min_nulls_last", "bitstring_agg",
-    "count_star", "entropy", "favg", "fsum", "histogram", "histogram_exact", "kahan_sum", "kurtosis_pop", "mad",
-    "mean", "product", "reservoir_quantile", "sem", "sum_no_overflow", "sumkahan",
-})  # fmt: skip
 _CONDENSING = ("group", "distinct", "limit", "offset", "qualify", "having", "sample")
 
 
@@ -49,8 +44,7 @@ def _condenses(block: exp.Expr) -> bool:
     if any(block.args.get(part) for part in _CONDENSING):
         return True
     return any(
-        isinstance(node, exp.AggFunc | exp.Window)
-        or (isinstance(node, exp.Anonymous) and node.name.lower() in _AGGREGATES)
+        is_aggregate(node) or isinstance(node, exp.Window)
         for node in block.walk(prune=lambda node: node is not block and isinstance(node, exp.Query))
     )
 
