@@ -50,13 +50,8 @@ def _build(asset: Asset, context: Context) -> Built:
         withheld=cleaned.withheld,
         merged=cleaned.merged,
     )
-    committed = commit.publish(counts)
-    return Built(
-        asset=asset.name,
-        snapshot=committed.snapshot if committed else None,
-        counts=counts,
-        note=", ".join(f"dropped the column {name}: {why}" for name, why in work.dropped(fits).items()),
-    )
+    note = ", ".join(f"dropped the column {name}: {why}" for name, why in work.dropped(fits).items())
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=note)
 
 
 def _stored_fits(asset: Asset, context: Context) -> Fits:

@@ -49,14 +49,8 @@ def build(asset: Asset, context: Context) -> Built:
     stored = msgspec.json.encode(verdict)
     commit = context.begin(asset)
     commit.artefact(VERDICT, context.lake.blobs.put(stored), {"outcome": verdict.outcome}, read_at=context.snapshot)
-    units = sum(exposed.values())
-    built = commit.publish(Counts(rows_in=units, rows_out=units))
-    return Built(
-        asset=asset.name,
-        snapshot=built.snapshot if built else None,
-        counts=built.counts if built else Counts(),
-        note=verdict.headline,
-    )
+    counts = Counts(rows_in=sum(exposed.values()), rows_out=sum(exposed.values()))
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=verdict.headline)
 
 
 def last_verdict(lake: Lake, experiment: str) -> Verdict:

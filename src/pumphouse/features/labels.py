@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError, did_you_mean
-from pumphouse.features.moments import AS_OF, start_of_today
+from pumphouse.features.moments import AS_OF
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
 
@@ -29,7 +29,7 @@ def build(asset: Asset, context: Context) -> Built:
     query = context.query(asset.spec.text, *asset.inputs)
     given = context.engine.schema(query).names
     _refuse_missing(asset, given)
-    horizon = start_of_today(context)
+    horizon = context.start_of_today
     columns = ", ".join(f"CAST({AS_OF} AS TIMESTAMPTZ) AS {AS_OF}" if name == AS_OF else quoted(name) for name in given)
     mature = f"{AS_OF} + INTERVAL {literal(asset.spec.matures)} <= {literal(horizon)}"
     text = query.text.strip().rstrip(";")
@@ -51,14 +51,9 @@ def build(asset: Asset, context: Context) -> Built:
     written = context.lake.stage(certain(), schema, stem=f"{asset.name}_{uuid.uuid4().hex}")
     commit.replace(asset.name, written, key=(*asset.spec.entity, AS_OF))
     dropped = rows_in - written.rows
-    built = commit.publish(Counts(rows_in=rows_in, rows_out=written.rows, dropped=dropped))
+    counts = Counts(rows_in=rows_in, rows_out=written.rows, dropped=dropped)
     note = f"{dropped:,} moments left out: {asset.spec.matures} have not passed at {horizon:%Y-%m-%d %H:%M %Z}"
-    return Built(
-        asset=asset.name,
-        snapshot=built.snapshot if built else None,
-        counts=built.counts if built else Counts(),
-        note=note if dropped else "",
-    )
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=note if dropped else "")
 
 
 def _refuse_missing(asset: Asset, given: list[str]) -> None:

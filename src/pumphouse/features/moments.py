@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
-
-from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,11 +13,6 @@ if TYPE_CHECKING:
 MOMENTS = "moments"
 """The reserved name: in a feature's SQL it is the table of the moments that are asked about."""
 AS_OF = "as_of"
-
-
-def start_of_today(context: Context) -> datetime:
-    """Midnight at which the run's `$today` begins, in the project's time zone (setting `zone`, else UTC)."""
-    return datetime.combine(context.today, time(), tzinfo=ZoneInfo(context.settings.get("zone", "UTC")))
 
 
 def entity_texts(rows: pa.Table, entity: Sequence[str]) -> list[str]:

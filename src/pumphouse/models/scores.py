@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from pumphouse.declare.asset import Asset
-from pumphouse.features.moments import AS_OF, start_of_today
+from pumphouse.features.moments import AS_OF
 from pumphouse.features.values import World, entities_query
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
@@ -33,7 +33,7 @@ def build(asset: Asset, context: Context) -> Built:
     answers = ready(loaded(context.lake, live(context.lake, rollout.spec.model)), world)
     listening = live_shadow(context.lake, rollout)
     shadow = ready_shadow(loaded(context.lake, listening) if listening else None, world)
-    as_of = start_of_today(context)
+    as_of = context.start_of_today
     entity = tuple(answers.version.entity)
     schema = prediction_schema(answers.version)
     columns = [*entity, AS_OF, *SCORE_COLUMNS]
@@ -74,10 +74,6 @@ def build(asset: Asset, context: Context) -> Built:
     commit.replace(asset.name, written["scores"], key=entity)
     commit.upsert(predictions_of(rollout.name), written["predictions"], key=("prediction_id",))
     commit.detail(version=answers.version.name, as_of=as_of.isoformat())
-    built = commit.publish(Counts(rows_in=rows, rows_out=rows))
-    return Built(
-        asset=asset.name,
-        snapshot=built.snapshot if built else None,
-        counts=built.counts if built else Counts(),
-        note=f"by {answers.version.name} as of {as_of:%Y-%m-%d %H:%M %Z}",
-    )
+    counts = Counts(rows_in=rows, rows_out=rows)
+    note = f"by {answers.version.name} as of {as_of:%Y-%m-%d %H:%M %Z}"
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=note)

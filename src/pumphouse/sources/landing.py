@@ -16,9 +16,7 @@ import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.sources import Mode, mode
-from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Written
-from pumphouse.engines.parameters import bind
 from pumphouse.engines.parquet import write_batches
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.builds import Counts
@@ -136,7 +134,6 @@ def _land(landing: _Landing, spool: Spool) -> Built:
         commit.quarantine(asset.name, entries)
     commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
     commit.raw(fetch.store(landing.visits, lake.blobs, at=landing.context.now))
-    _add_checks(landing, commit)
     held_back = spool.ledger.rows + shaping.dropped + merged
     counts = Counts(
         rows_in=spool.rows + lines_withheld,
@@ -147,13 +144,8 @@ def _land(landing: _Landing, spool: Spool) -> Built:
         withheld=spool.ledger.rows,
     )
     build = commit.publish(counts)
-    return Built(
-        asset=asset.name,
-        snapshot=build.snapshot if build else None,
-        counts=counts,
-        note="" if build else "nothing new",
-        warnings=(*spool.warnings, *(build.detail.get("warnings", ()) if build else ())),
-    )
+    note = "" if build else "nothing new"
+    return Built.of(asset.name, build, counts=counts, note=note, warnings=tuple(spool.warnings))
 
 
 def _refuse_emptiness(landing: _Landing, spool: Spool) -> None:
@@ -237,11 +229,3 @@ def _add(landing: _Landing, commit: Commit, rows: Written, *, stem: str) -> None
         lake = landing.context.lake
         gone = merging.keys_gone(lake, rows, existing=lake.scan(name), key=key, stem=f"{stem}_gone")
         commit.delete_keys(name, gone, key=key)
-
-
-def _add_checks(landing: _Landing, commit: Commit) -> None:
-    context = landing.context
-    for check in context.assets.values():
-        if isinstance(check.spec, Check) and check.spec.asset == landing.asset.name:
-            condition = bind(check.spec.condition, {**context.settings, "today": context.today})
-            commit.check(condition, table=landing.asset.name, name=check.name, severity=check.spec.severity)

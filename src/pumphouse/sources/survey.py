@@ -95,17 +95,8 @@ def build(asset: Asset, context: Context) -> Built:
         commit.quarantine(asset.name, quarantined)
     commit.cursor(arriving.newest)
     commit.raw(fetch.store(visits, lake.blobs, at=context.now))
-    for one in context.assets.values():
-        if one.kind == "check" and one.spec.asset == asset.name:
-            commit.check(one.spec.condition, table=asset.name, name=one.name, severity=one.spec.severity)
     counts = Counts(rows_in=written.rows, rows_out=written.rows, quarantined=quarantined.rows)
-    published = commit.publish(counts)
-    return Built(
-        asset=asset.name,
-        snapshot=published.snapshot if published else None,
-        counts=counts,
-        warnings=tuple(published.detail.get("warnings", ())) if published else (),
-    )
+    return Built.of(asset.name, commit.publish(counts), counts=counts)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import Query, Scan, Written
-from pumphouse.engines.parameters import bind, literal, quoted
+from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.builds import Counts, row_id
 from pumphouse.lake.context import Built, Context
 
@@ -26,20 +25,9 @@ def land(asset: Asset, context: Context, written: Written, *, rows_in: int, slic
         commit.replace(asset.name, written, key=asset.common.key)
     else:
         commit.replace_where(asset.name, written, where=slice_where, key=asset.common.key)
-    for check in context.assets.values():
-        if isinstance(check.spec, Check) and check.spec.asset == asset.name:
-            condition = bind(check.spec.condition, {**context.settings, "today": context.today})
-            commit.check(condition, table=asset.name, name=check.name, severity=check.spec.severity)
     counts = Counts(rows_in=rows_in, rows_out=written.rows, withheld=withheld)
     build = commit.publish(counts)
-    if build is None:
-        return Built(asset=asset.name, snapshot=None, counts=counts, note="no slice changed")
-    return Built(
-        asset=asset.name,
-        snapshot=build.snapshot,
-        counts=build.counts,
-        warnings=tuple(build.detail.get("warnings", ())),
-    )
+    return Built.of(asset.name, build, counts=counts, note="" if build else "no slice changed")
 
 
 def staged(written: Written, name: str) -> Scan:
