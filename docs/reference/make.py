@@ -127,12 +127,11 @@ webhook = "https://chat.example/hook"
 mail = "data@shop.example"
 server = "localhost:25"             # that sends the mail
 
-[people]                            # nothing reads this table yet
-
 [env.dev]                           # another environment: pumphouse --env dev, ph.open(..., env="dev")
 lake = "dev-lake/"
 catalogue = "secret:DEV_CATALOGUE"
-inputs_from = "prod"                # what dev has not built is read from there, read only and pinned
+inputs_from = "prod"                # what dev has not built is read there, or where prod reads it; read only, pinned
+failures = { command = "cat >&2" }  # without it nobody is told what fails here
 [env.dev.engine]
 workers = 1
 [env.dev.settings]

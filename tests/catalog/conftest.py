@@ -26,6 +26,7 @@ class Shop:
     """A real lake with a few assets: raw_orders -> orders -> weekly_sales (a report), and what else a test adds."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder.parent / "project"
         self.lake = Lake(Location(folder=folder), engine=DuckDB(threads=1))
         self.assets: dict[str, Asset] = {}
         self.add("raw_orders", "files")

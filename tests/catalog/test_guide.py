@@ -26,7 +26,7 @@ def test_what_the_guide_shows_is_what_comes_out(shop: Shop) -> None:
     assert f"```text\n{adoption(shop.lake, shop.assets, now=now).to_text()}\n```" in guide
     # To a doctest, the fence that closes an example would be part of its output.
     examples = guide.replace("\n```", "\n\n```")
-    names = {"lake": shop.lake, "assets": shop.assets, "now": now}
+    names = {"lake": shop.lake, "assets": shop.assets, "folder": shop.folder, "now": now}
     test = doctest.DocTestParser().get_doctest(examples, names, "catalog.md", str(GUIDE), 0)
     assert len(test.examples) == 8
     assert doctest.DocTestRunner().run(test).failed == 0

@@ -25,6 +25,8 @@ def test_restore_makes_a_table_what_it_was_and_says_how_to_undo_it(pumphouse: An
 def test_restore_to_what_never_was_is_refused(pumphouse: Any, built: Path) -> None:
     future = pumphouse("restore", "orders", "--to", "99", cwd=built)
     assert (future.code, future.err) == (2, "error: there is no snapshot 99\n  The newest is 3.\n")
+    same = pumphouse("restore", "orders", "--to", "3", cwd=built)
+    assert same.out == "orders is what it was at snapshot 3 already; nothing was changed.\n"
     before = pumphouse("restore", "orders", "--to", "1", cwd=built)
     assert before.code == 2
     assert "'orders' did not exist at snapshot 1" in before.err
@@ -34,12 +36,30 @@ def test_restore_to_what_never_was_is_refused(pumphouse: Any, built: Path) -> No
 def test_hide_takes_a_person_out_of_every_table_at_once(pumphouse: Any, shop: Path) -> None:
     done = pumphouse("hide", "customer_id", "7", "--why", "asked by mail", cwd=shop)
     assert done.code == 0
-    assert done.out.startswith("customer_id 7 is hidden from orders, raw_orders; this is snapshot 4.\n")
+    assert done.out.startswith(
+        "customer_id 7 is hidden from orders (2 rows), raw_orders (2 rows); this is snapshot 4.\n"
+    )
     assert pumphouse(*COUNT, cwd=shop).json == [{"n": 2}]
     assert pumphouse(*COUNT, "--snapshot", "3", cwd=shop).json == [{"n": 2}]
     assert pumphouse("run", cwd=shop).code == 0
     by_day = pumphouse("query", "SELECT sum(orders)::INTEGER AS n FROM by_day", "--format", "json", cwd=shop)
     assert by_day.json == [{"n": 2}]
+
+
+def test_hide_says_where_the_person_is_not_found(pumphouse: Any, shop: Path) -> None:
+    unknown = pumphouse("hide", "customer", "7", "--why", "asked", cwd=shop)
+    assert (unknown.code, unknown.err) == (
+        2,
+        "error: no table has a column 'customer'\n  Did you mean 'customer_id'?\n",
+    )
+    (shop / "renamed.sql").write_text("SELECT customer_id AS who FROM orders")
+    assert pumphouse("run", "renamed", cwd=shop).code == 0
+    lines = pumphouse("hide", "who", "99", "--why", "asked", cwd=shop).out.splitlines()
+    assert lines[0].startswith("who 99 is hidden from renamed (0 rows); this is snapshot ")
+    assert lines[1:3] == [
+        "No row has that value now; one that comes will be hidden.",
+        "Without a column who, so nothing is hidden there: orders, raw_orders.",
+    ]
 
 
 def test_hide_needs_a_reason(pumphouse: Any, built: Path) -> None:

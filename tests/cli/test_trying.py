@@ -19,6 +19,8 @@ def test_a_value_that_is_declined_ends_with_1_and_the_reason(pumphouse: Any) -> 
     done = pumphouse("try", "parse_date", "31/02/1997", "--format", "%d/%m/%Y")
     assert done.code == 1
     assert done.out.startswith("declined: ")
+    both = ("--format", "%d/%m/%Y", "--format", "%Y-%m-%d")
+    assert pumphouse("try", "parse_date", "1997-02-28", *both).out == "1997-02-28\n"
     declined = pumphouse("try", "parse_date", "31/02/1997", "--format", "%d/%m/%Y", "--json")
     assert (declined.code, declined.json["value"]) == (1, None)
     assert declined.json["reason"]

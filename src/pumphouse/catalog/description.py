@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pumphouse.catalog.lineage import made_from
@@ -38,6 +40,8 @@ class OneBuild:
     actor: str
     run: str
     counts: Counts
+    restored: int | None
+    """The snapshot whose content it took up again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ class Description:
     every: str | None
     place: Place
     definition: str
-    """The text of an SQL file or report; of other kinds what was declared."""
+    """The text of an SQL file or report; of other kinds the statement that declares it."""
     result: str
     """What came of a model, a rollout or an experiment, in lines; empty for others."""
     checks: tuple[str, ...]
@@ -118,9 +122,12 @@ class Description:
             yield from (f"  {line}".rstrip() for line in lines)
 
 
-def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetime, result: str = "") -> Description:
+def describe(
+    lake: Lake, assets: Mapping[str, Asset], name: str, *, folder: Path, now: datetime, result: str = ""
+) -> Description:
     """What the asset `name` is and how it stands. Raises UnknownName, with the nearest name.
 
+    `folder` is the project's, where the declaration is read.
     `result` says what came of one whose result is no table: only its own room can tell.
     """
     if name not in assets:
@@ -137,7 +144,7 @@ def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetim
         key=asset.common.key,
         every=asset.common.every,
         place=asset.place,
-        definition=_definition(asset.spec),
+        definition=_definition(asset, folder),
         result=result,
         checks=tuple(_check_line(one) for _, one in sorted(assets.items()) if _checks(one, name)),
         upstream=asset.inputs,
@@ -146,7 +153,14 @@ def describe(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetim
         rows=lake.count(name) if is_there else None,
         quarantined=lake.count(quarantine) if is_there and lake.has(quarantine) else None,
         builds=tuple(
-            OneBuild(snapshot=one.snapshot, at=one.at, actor=one.actor, run=one.run, counts=one.counts)
+            OneBuild(
+                snapshot=one.snapshot,
+                at=one.at,
+                actor=one.actor,
+                run=one.run,
+                counts=one.counts,
+                restored=one.detail.get("restored"),
+            )
             for one in reversed(builds[-BUILDS_SHOWN:])
             if one.at is not None
         ),
@@ -176,29 +190,21 @@ def _checks(asset: Asset, name: str) -> bool:
     return isinstance(asset.spec, Check) and asset.spec.asset == name
 
 
-def _definition(spec: Any) -> str:  # each kind's own dataclass
-    text = getattr(spec, "text", None)
+def _definition(asset: Asset, folder: Path) -> str:
+    """The text that declares it: the file's, or the statement's in a Python file."""
+    text = getattr(asset.spec, "text", None)
     if isinstance(text, str):
         return text
-    return "\n".join(f"{field}: {value}" for field, value in _said(spec)) if is_dataclass(spec) else ""
-
-
-def _said(spec: Any) -> Iterator[tuple[str, str]]:  # any dataclass of a declaration
-    """Its fields that say something, in words."""
-    for field in fields(spec):
-        value = getattr(spec, field.name)
-        default = field.default_factory() if field.default_factory is not MISSING else field.default
-        if field.init and value not in (None, (), "") and value != default:
-            yield field.name, _in_words(value)
-
-
-def _in_words(value: Any) -> str:  # whatever a declaration's fields hold
-    if is_dataclass(value):
-        name = getattr(value, "name", type(value).__name__)
-        return f"{name}({', '.join(f'{field}={inner}' for field, inner in _said(value))})"
-    if isinstance(value, tuple):
-        return ", ".join(map(_in_words, value))
-    return str(value)
+    try:
+        lines = (folder / asset.place.file).read_text(encoding="utf-8").splitlines()
+        tree = ast.parse("\n".join(lines))
+    except (OSError, ValueError, SyntaxError):  # it was changed since it was loaded
+        return ""
+    for statement in tree.body:
+        first = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+        if first <= asset.place.line <= (statement.end_lineno or first):
+            return "\n".join(lines[first - 1 : statement.end_lineno])
+    return ""
 
 
 def _column_line(column: Column, columns: tuple[Column, ...]) -> str:
@@ -220,4 +226,5 @@ def _build_line(build: OneBuild, *, now: datetime) -> str:
         "withheld": build.counts.withheld,
     }
     said = [f"{number:,} {what}" for what, number in counts.items() if number or what in ("in", "out")]
-    return f"snapshot {build.snapshot}, {ago(build.at, now=now)} by {build.actor}: {', '.join(said)}"
+    did = f"restored to {build.restored}: " if build.restored is not None else ""
+    return f"snapshot {build.snapshot}, {ago(build.at, now=now)} by {build.actor}: {did}{', '.join(said)}"

@@ -9,6 +9,9 @@ from cyclopts import Parameter
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.lake.lake import Lake
 
 
 def restore(
@@ -29,9 +32,13 @@ def restore(
     """
     with open_project(call) as project:
         before = project.lake.version(table)
+        known = project.lake.snapshot()
         build = project.restore(table, to=to)
     if json:
         print_json({"table": table, "to": to, "before": before, "snapshot": build.snapshot})
+        return
+    if build.snapshot <= known:
+        print_text(f"{table} is what it was at snapshot {to} already; nothing was changed.")
         return
     print_text(f"{table} is what it was at snapshot {to}; this is snapshot {build.snapshot}.")
     print_text(f"Undo it: pumphouse restore {table} --to {before}")
@@ -54,11 +61,34 @@ def hide(entity: str, value: str, /, *, why: str, json: bool = False, call: Call
         json: Print what was done as JSON.
     """
     with open_project(call) as project:
+        lake, assets = project.lake, project.graph.assets
+        columns = {table: lake.schema(table).names for table in lake.tables()}
+        holding = [table for table, names in columns.items() if entity in names]
+        if not holding:
+            known = sorted({name for names in columns.values() for name in names})
+            raise UnknownName(
+                f"no table has a column '{entity}'",
+                mend=did_you_mean(entity, known) or "See a table's columns: pumphouse show TABLE",
+            )
+        where = f"CAST({quoted(entity)} AS VARCHAR) = {literal(value)}"
+        rows = {table: _count(lake, table, where) for table in holding}
         build = project.hide(entity, value, why=why)
-        tables = [name for name in project.lake.tables() if entity in project.lake.schema(name).names]
+        above = {name for table in holding if table in assets for name in project.graph.upstream(table)}
+        elsewhere = sorted(name for name in above - {*holding} if name in columns)
     if json:
-        print_json({"entity": entity, "value": value, "tables": tables, "snapshot": build.snapshot})
+        print_json({
+            "entity": entity, "value": value, "rows": rows, "without_column": elsewhere, "snapshot": build.snapshot
+        })  # fmt: skip
         return
-    where = ", ".join(tables) or "no table yet: none has that column"
-    print_text(f"{entity} {value} is hidden from {where}; this is snapshot {build.snapshot}.")
+    counted = ", ".join(f"{table} ({count:,} row{'' if count == 1 else 's'})" for table, count in rows.items())
+    print_text(f"{entity} {value} is hidden from {counted}; this is snapshot {build.snapshot}.")
+    if not any(rows.values()):
+        print_text("No row has that value now; one that comes will be hidden.")
+    if elsewhere:
+        print_text(f"Without a column {entity}, so nothing is hidden there: {', '.join(elsewhere)}.")
+        print_text("Hide the person by the column that says there whose row it is.")
     print_text("Rebuild what is derived: pumphouse run")
+
+
+def _count(lake: Lake, table: str, where: str) -> int:
+    return int(lake.engine.fork().execute(f"SELECT count(*) FROM ({lake.scan(table).relation}) WHERE {where}")[0][0])

@@ -206,7 +206,9 @@ def _tell(
     console.print(Text("Look at it:", style="bold"))
     here = folder / "shop"
     shown = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
+    on_path = () if shutil.which("pumphouse") else (f'export PATH="{Path(sys.executable).parent}:$PATH"',)
     for command in (
+        *on_path,
         f"cd {shown} && export {exports} SHOP_URL=http://127.0.0.1:1",
         "pumphouse show customers",
         'pumphouse query "FROM customers__quarantine LIMIT 5"',

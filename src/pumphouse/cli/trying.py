@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from pumphouse.cleaning.trying import try_step
+from pumphouse.cleaning.trying import FORMATS_APART, try_step
 from pumphouse.cli.call import Call
 from pumphouse.cli.output import print_json, print_text
 
 DECLINED = 1
 
 
-def try_value(step: str, value: str, /, *, json: bool = False, call: Call, **options: str) -> int:
+def try_value(step: str, value: str, /, *, json: bool = False, call: Call, **options: list[str]) -> int:
     """Try a cleaning step on one value. Ends with 1 where the step declines it.
 
     For example:
 
         pumphouse try e164 "030 901820" --default DE
-        pumphouse try parse_date 24/12/1997 --format "%d/%m/%Y"
+        pumphouse try parse_date 24/12/1997 --format "%d/%m/%Y" --format "%Y-%m-%d"
 
     Args:
         step: Name of the step.
         value: The value, as a source would give it.
         json: Print the outcome as JSON.
-        options: Options of the step, as it takes them in Python.
+        options: Options of the step, as it takes them in Python; one that takes several is given several times.
     """
-    cell = try_step(step, value, options, call.folder)
+    cell = try_step(step, value, {name: FORMATS_APART.join(given) for name, given in options.items()}, call.folder)
     if json:
         print_json({"value": cell.value, "extra": cell.extra, "reason": cell.reason})
     elif cell.reason is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from pumphouse.errors import UnknownName
 from pumphouse.lake.builds import Build, Counts
 from pumphouse.lake.commit import Commit
@@ -11,7 +9,7 @@ from pumphouse.lake.lake import Lake
 
 
 def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
-    """The build that makes a table what it was at an earlier snapshot.
+    """The build that makes a table what it was at an earlier snapshot; the newest one where it is that already.
 
     It takes the fingerprint and input versions of the newest build, so the table counts as fresh until its code or an
     input changes again; a source takes the cursor of then, so what came later is fetched again when it is next due.
@@ -25,6 +23,8 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
             mend=f"It was built at {', '.join(map(str, versions[-8:]))}." if versions else None,
         )
     newest = lake.builds().get(table)
+    if newest is not None and lake.version(table, snapshot=to) == lake.version(table):
+        return newest
     then = [build for build in lake.history(table) if build.snapshot <= to]
     commit = Commit(
         lake,
@@ -41,9 +41,10 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
         commit.cursor(then[-1].cursor)
         if then[-1].raw:
             commit.raw(then[-1].raw)
-    build = commit.publish()
+    rows = lake.count(table, snapshot=to)
+    build = commit.publish(Counts(rows_in=rows, rows_out=rows))
     assert build is not None  # a restore always makes a snapshot
-    return replace(build, counts=Counts())
+    return build
 
 
 def hide(lake: Lake, *, entity: str, value: object, why: str, run: str, actor: str) -> Build:

@@ -7,6 +7,7 @@ code. What is not known to be harmless is refused: files, addresses, settings, t
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, NoReturn
 
@@ -35,7 +36,9 @@ def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str
     if parsed["error"] or len(parsed["statements"]) != 1:
         raise PumphouseError(
             "only one SELECT can be asked at a time",
-            mend="The lake is changed by builds, not by queries. A PIVOT has to list its values: ON column IN (...).",
+            mend="A PIVOT has to list its values: ON column IN (...)."
+            if re.search(r"\bPIVOT\b", text, re.IGNORECASE)
+            else "The lake is changed by builds, not by queries.",
         )
     spelled = {name.lower(): name for name in known}
     found: dict[str, None] = {}
