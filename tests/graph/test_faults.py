@@ -34,6 +34,7 @@ SQL_FAULTS = [
     pytest.param("SELECT Today() AS d FROM orders", 1, f"Today() {NOW}", "$today", id="today"),
     pytest.param("SELECT age(born) AS a FROM orders", 1, f"age() {NOW}", "$today", id="age of today"),
     pytest.param("SELECT 1 AS a, random() AS r FROM orders", 1, "random() is random", "hash(order_id)", id="random"),
+    pytest.param("SELECT id,\n, 1 AS a FROM orders", 1, "two commas with nothing between", "Take one out", id="commas"),
     pytest.param("SELECT uuid() AS r FROM orders", 1, "uuid() is random", "hash(order_id)", id="uuid"),
     pytest.param("SELECT * FROM orders USING SAMPLE 10%", 1, "a sample without a seed", "(bernoulli, 42)", id="sample"),
     pytest.param(

@@ -92,6 +92,10 @@ def word_faults(words: Sequence[Word], text: str) -> Iterator[Finding]:
         if word.written == ";":
             yield Finding(line_of(following.start, text), MANY, "Give each its own file.")
             break
+    for word, following in pairwise(words):
+        if word.written == following.written == ",":  # SQLGlot would pass over it
+            mend = "Take one out, or write what is missing."
+            yield Finding(line_of(word.start, text), "two commas with nothing between them", mend)
     for word in _impure_calls(words):
         random = word.text.lower() in _RANDOM
         what = f"{word.text}() is {'random' if random else 'a clock'}: the same inputs would not give the same table"
