@@ -284,6 +284,12 @@ def test_a_function_can_be_changed_by_another_fork_than_the_one_that_brought_it(
     assert rows(engine, text, functions=(named("c"),)) == [("c",)]
 
 
+def test_a_column_that_is_not_there_is_named_with_those_that_are_near(engine: DuckDB) -> None:
+    with pytest.raises(BuildError, match=r'"amuont" not found.*Did you mean amount') as caught:
+        rows(engine, "SELECT amuont FROM (SELECT 1 AS amount, 2 AS id)")
+    assert "LINE" not in str(caught.value)
+
+
 def test_parameters_are_values_and_never_sql(engine: DuckDB) -> None:
     text = "SELECT $name AS a, '$name' AS b, $n + 1 AS c, $$it's $name$$ AS d"
     assert rows(engine, text, parameters={"name": "x'; DROP TABLE t; --", "n": 41}) == [

@@ -13,8 +13,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
+from tests.models.conftest import SPEND
 
-from pumphouse.declare.learning import Label, model
+from pumphouse.declare.learning import Feature, Label, model
 from pumphouse.errors import BuildError
 from pumphouse.features import labels
 from pumphouse.lake.builds import Counts
@@ -31,6 +32,11 @@ def returns(train):
     estimator = make_pipeline(never, LogisticRegression()).fit(train.X, train.y)
     train.X["days_since"] = 0.0  # its own frame: nobody else sees this
     return estimator
+
+
+def forgiving(train):
+    numbers = make_column_transformer(("passthrough", ["spend_cents"]))
+    return make_pipeline(numbers, DecisionTreeClassifier()).fit(train.X, train.y)
 
 
 def labelled(shop):
@@ -153,6 +159,16 @@ def test_what_the_libraries_warned_of_is_told(bought):
         return DecisionTreeClassifier().fit(train.X, train.y)
 
     assert train(labelled(bought), learning(fit)).warnings == ("did not converge",)
+
+
+def test_what_is_the_same_at_every_moment_is_told(bought):
+    """Nothing was known at any moment: who loads old data today must say so."""
+    lost = SPEND.replace("AND p.bought_at > m.as_of - INTERVAL 26 WEEK", "AND p.bought_at < DATE '1990-01-01'")
+    bought.add("spend", kind="feature", spec=Feature(text=lost, entity=("customer_id",)), inputs=("purchases",))
+    built = train(labelled(bought), learning(forgiving, features=("spend", "recency")))
+    (warning,) = built.warnings
+    assert warning.startswith("spend_cents, purchases, channel are the same at all ")
+    assert 'time={"event": ..., "known": ...}' in warning
 
 
 def test_an_estimator_that_can_not_answer_for_a_stranger_is_told(bought):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import threading
 import weakref
@@ -291,6 +292,10 @@ def _explained() -> Iterator[None]:
     except duckdb.IOException as error:
         mend = "The disk is full; free some space and run again." if "No space left" in str(error) else None
         raise BuildError(_first_line(error), mend=mend) from error
+    except duckdb.BinderException as error:
+        candidates = next((line for line in str(error).splitlines() if line.startswith("Candidate")), None)
+        names = re.findall(r'"([^"]+)"', candidates or "")
+        raise BuildError(_first_line(error), mend=f"Did you mean {' or '.join(names)}?" if names else None) from error
     except duckdb.InterruptException:
         raise  # whoever interrupted knows why
     except duckdb.Error as error:

@@ -82,7 +82,7 @@ def build(asset: Asset, context: Context) -> Built:
         snapshot=built.snapshot if built else None,
         counts=built.counts if built else Counts(),
         note=_note(version),
-        warnings=(*stranger, *dict.fromkeys(str(each.message) for each in caught))[:WARNINGS_MAX],
+        warnings=(*_unvarying(data), *stranger, *dict.fromkeys(str(each.message) for each in caught))[:WARNINGS_MAX],
     )
 
 
@@ -125,6 +125,21 @@ def _stranger(asset: Asset, context: Context, data: TrainingData, estimator: Any
     except BuildError as error:
         return (f"an unknown {', '.join(data.entity)} will get no answer: {error}",)
     return ()
+
+
+def _unvarying(data: TrainingData) -> tuple[str, ...]:
+    """A warning where columns are the same at every moment: nothing can be learned from them."""
+    import pyarrow.compute as pc
+
+    same = [name for name in data.columns if pc.count_distinct(data.rows[name], mode="all").as_py() < 2]
+    if not same or data.rows.num_rows < 2:
+        return ()
+    told = (
+        f"{', '.join(same)} {'is' if len(same) == 1 else 'are'} the same at all {data.rows.num_rows:,} moments;"
+        " were the rows it is made from known by then? A source of old data that is loaded today says so with"
+        ' time={"event": ..., "known": ...}'
+    )
+    return (told,)
 
 
 def _new_value(column: pa.ChunkedArray) -> int | str:
