@@ -12,6 +12,7 @@ import pytest
 
 from pumphouse.declare.asset import Asset, Common, Time
 from pumphouse.declare.learning import experiment, mean
+from pumphouse.declare.tables import Sql
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import BuildError, Place, UnknownName
 from pumphouse.experiments.assignment import assign
@@ -60,6 +61,16 @@ class Site:
         )
         commit = Commit(self.lake, "orders", run="run-0", actor="ada")
         commit.append("orders", self.lake.stage(table.to_batches(), table.schema, stem=f"o{self.lake.snapshot()}"))
+        commit.publish()
+
+    def pay_on(self, orders: list[tuple[int, date, float]]) -> None:
+        """Orders of which only the day is known, in a table made from the one that says so."""
+        self.add("orders", kind="sql", spec=Sql(text="SELECT * FROM payments"), inputs=("payments",))
+        self.add("payments", kind="files", common=Common(time=Time(event="paid_on")))
+        columns = ([one[place] for one in orders] for place in range(3))
+        table = pa.table(dict(zip(("customer_id", "paid_on", "amount"), columns, strict=True)))
+        commit = Commit(self.lake, "orders", run="run-0", actor="ada")
+        commit.replace("orders", self.lake.stage(table.to_batches(), table.schema, stem="days"))
         commit.publish()
 
     def flush(self):
@@ -132,6 +143,17 @@ def test_only_the_days_after_exposure_count_and_nothing_counts_as_zero(site):
         assert sample.variance == pytest.approx(np.var(totals, ddof=1))
     assert found.left_out == 100
     assert sum(found.exposed.values()) == 500
+
+
+@pytest.mark.parametrize("hour", [0, 12])
+def test_a_day_counts_from_the_day_of_exposure_for_as_many_days(site, hour: int):
+    at = START + timedelta(days=5, hours=hour)
+    expose_all(site.lake, site.badge, [(unit, at) for unit in range(400)])
+    site.flush()
+    days = {-1: 1.0, 0: 10.0, 13: 100.0, 14: 1000.0}
+    site.pay_on([(unit, (at + timedelta(days=day)).date(), paid) for unit in range(400) for day, paid in days.items()])
+    found = site.verdict(date(1998, 2, 1)).arms[0].metrics[0]
+    assert (found.control.mean, found.arm.mean) == (110.0, 110.0)
 
 
 def test_a_window_ends_with_the_project_s_day(site):
@@ -209,7 +231,7 @@ def test_history_replayed_as_an_a_a_test_finds_no_difference(site):
     ],
 )
 def test_what_can_not_be_measured_is_refused(site, declared, reason: str):
-    site.add("visits", kind="sql")
+    site.add("visits", kind="files")
     site.pay([(1, START, 1.0)])
     site.declare(**declared)
     with pytest.raises(BuildError, match=reason):

@@ -4,9 +4,9 @@ import pytest
 
 from pumphouse.errors import BuildError
 from pumphouse.features.point_in_time import FeatureDefinition, compile_feature, feature_shape
-from pumphouse.features.times import InputTime
+from pumphouse.lake.times import EventTime
 
-PAID = {"orders": InputTime(event="paid_at", form="timestamptz"), "lines": InputTime(event="at", form="date")}
+PAID = {"orders": EventTime(event="paid_at", form="timestamptz"), "lines": EventTime(event="at", form="date")}
 HEAD = "SELECT m.customer_id, m.as_of, sum(o.amount) AS spend FROM moments m"
 BOUGHT = f"{HEAD} LEFT JOIN orders o ON o.customer_id = m.customer_id"
 PLAIN = "FROM moments m LEFT JOIN orders o ON true"

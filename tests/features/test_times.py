@@ -5,7 +5,8 @@ import pytest
 from pumphouse.declare.asset import Asset, Common, Time
 from pumphouse.declare.tables import Sql
 from pumphouse.errors import Place
-from pumphouse.features.times import event_column, is_assumed
+from pumphouse.features.times import is_assumed
+from pumphouse.lake.times import event_column
 
 HERE = Place(file="shop.sql")
 

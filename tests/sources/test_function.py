@@ -230,6 +230,14 @@ def test_known_at_is_the_declared_column_or_the_time_of_loading(works, api):
     ]
 
 
+def test_a_day_was_known_when_it_was_over_in_the_projects_zone(works, api):
+    api.replies["/api/orders"] = json_reply([{"id": 1, "reported_on": "1998-05-05"}, {"id": 2, "reported_on": None}])
+    made = works.asset(orders(time={"known": "reported_on"}), services=SERVICES)
+    works.run(made, settings={"zone": "America/New_York"})
+    known = [at for (at,) in works.rows("raw", "_known_at")]
+    assert known == [dt.datetime(1998, 5, 6, 4, tzinfo=dt.UTC), works.now]
+
+
 def test_a_known_column_that_is_no_time_is_refused(idle, bad_api):
     bad_api.replies["/api/orders"] = json_reply([{"id": 1, "when": 5}])
     with pytest.raises(SourceError, match="'when' is declared to be when a row was known, and it holds a whole number"):

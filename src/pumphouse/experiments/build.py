@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime, time
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import msgspec
+from sqlglot import exp
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.learning import Mean
@@ -20,6 +19,7 @@ from pumphouse.experiments.verdicts import Measured, Verdict, decide
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.times import EventTime, event_column, form_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,9 @@ def build(asset: Asset, context: Context) -> Built:
 
     A unit counts in a metric once its days have passed when `$today` begins; without a row it counts as 0. Raises
     BuildError where a metric's table doesn't say when its rows happened.
+
+    An event given by its day came after an exposure on that day, for the day ended after it (docs/decisions/0004): what
+    was bought that morning counts too, in every arm alike.
     """
     arms = arms_of(asset)
     exposed = _exposed(asset, context)
@@ -83,22 +86,23 @@ def _measured(asset: Asset, context: Context, name: str, metric: Mean) -> Measur
     exposures, unit = exposures_of(asset.name), asset.spec.unit
     days = f"{metric.within_days} days"
     definition = f"sum of {metric.table}.{metric.column} per {unit} within {days} of exposure"
-    event = _event_column(asset, context, metric)
+    event = _event_time(asset, context, metric)
     _refuse_missing(asset, context, metric)
     if not context.lake.has(exposures, snapshot=context.snapshot):
         return Measured(name=name, definition=definition, samples={}, left_out=0)
-    begins = datetime.combine(context.today, time(), tzinfo=ZoneInfo(context.settings.get("zone", "UTC")))
+    exposed = exp.column("exposed_at", table="e")
+    after = event.within("t", exposed, exp.Add(this=exposed, expression=exp.Interval(this=exp.Literal.string(days))))
     # Sums are taken in a fixed order, so that the same rows give the same last digit.
     text = f"""
     SELECT e.arm, e.{quoted(unit)} AS unit,
-           any_value(e.exposed_at) + INTERVAL {literal(days)} <= {literal(begins)} AS over,
+           any_value(e.exposed_at) + INTERVAL {literal(days)} <= {literal(context.start_of_today)} AS over,
            coalesce(sum(CAST(t.amount AS DOUBLE) ORDER BY t.amount), 0) AS total
     FROM {quoted(exposures)} AS e
     LEFT JOIN (
-        SELECT CAST({quoted(unit)} AS VARCHAR) AS unit, CAST({quoted(event)} AS TIMESTAMPTZ) AS at,
+        SELECT CAST({quoted(unit)} AS VARCHAR) AS unit, {quoted(event.event)},
                {quoted(metric.column)} AS amount
         FROM {quoted(metric.table)}
-    ) AS t ON t.unit = e.{quoted(unit)} AND t.at >= e.exposed_at AND t.at < e.exposed_at + INTERVAL {literal(days)}
+    ) AS t ON t.unit = e.{quoted(unit)} AND {after.sql("duckdb")}
     GROUP BY ALL ORDER BY ALL
     """
     rows = context.engine.read(context.query(text, exposures, metric.table)).read_all()
@@ -120,18 +124,20 @@ def _sample(totals: NDArray[np.float64]) -> Sample:
     return Sample(units=len(totals), mean=float(totals.mean()), variance=variance)
 
 
-def _event_column(asset: Asset, context: Context, metric: Mean) -> str:
-    """The column of a metric's table that says when a row's event happened."""
-    event = context.assets[metric.table].common.time.event
-    if event is None:
+def _event_time(asset: Asset, context: Context, metric: Mean) -> EventTime:
+    """How a metric's table says when a row's event happened."""
+    event = event_column(metric.table, context.assets)
+    schema = context.scan(metric.table).schema if event else None
+    form = form_of(schema.field(event).type) if schema and event in schema.names else None
+    if event is None or form is None:
         raise BuildError(
             f"experiment '{asset.name}' can't measure {metric.table}.{metric.column}: "
             f"'{metric.table}' doesn't say which column is the time of a row's event",
             asset=asset.name,
             place=context.assets[metric.table].place,
-            mend=f'Declare it in {metric.table}: time = {{ event = "<column>" }}.',
+            mend=f'Declare it in {metric.table}: time = {{ event = "<column of days or times>" }}.',
         )
-    return event
+    return EventTime(event=event, form=form)
 
 
 def _refuse_missing(asset: Asset, context: Context, metric: Mean) -> None:

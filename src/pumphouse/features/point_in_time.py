@@ -18,7 +18,9 @@ from sqlglot.errors import SqlglotError
 
 from pumphouse.errors import BuildError, Place
 from pumphouse.features.moments import AS_OF, MOMENTS
-from pumphouse.features.times import InputTime
+from pumphouse.features.times import visible
+from pumphouse.graph.aggregates import aggregates_in
+from pumphouse.lake.times import EventTime
 
 CLAUSES = frozenset({"expressions", "from_", "joins", "where", "group", "having", "qualify", "order"})
 """The parts of a SELECT that keep moments apart. DISTINCT, LIMIT, WITH and the rest don't, or are not needed."""
@@ -44,7 +46,7 @@ class FeatureShape:
     values: tuple[str, ...]
 
 
-def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, InputTime]) -> str:
+def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, EventTime]) -> str:
     """The feature's SQL (DuckDB's dialect) over `moments`, in which each input shows its rows as of each moment.
 
     `inputs` says for each table the query joins which column is the time of its events. Raises BuildError with the
@@ -53,11 +55,11 @@ def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, InputTime])
     select = feature_shape(feature).select.copy()
     as_of = exp.column(AS_OF, table=select.args["from_"].this.alias_or_name, quoted=True)
     for join in select.args.get("joins") or []:
-        visible = inputs[join.this.name].visible(join.this.alias_or_name, as_of)
+        seen = visible(inputs[join.this.name], join.this.alias_or_name, as_of)
         if join.args.get("on") is not None:
-            join.set("on", exp.and_(join.args["on"], visible))
+            join.set("on", exp.and_(join.args["on"], seen))
         else:  # A comma or CROSS JOIN has no ON; it keeps the same rows when the condition stands in WHERE.
-            select = select.where(visible, copy=False)
+            select = select.where(seen, copy=False)
     return select.sql("duckdb")
 
 
@@ -78,7 +80,7 @@ def feature_shape(feature: FeatureDefinition) -> FeatureShape:
 def _refuse_what_mixes_moments(feature: FeatureDefinition, select: exp.Select) -> None:
     inner = next((each for each in select.find_all(exp.Select, exp.SetOperation) if each is not select), None)
     if inner is not None:
-        does = "aggregates" if inner.find(exp.AggFunc, exp.Group) else "reads"
+        does = "aggregates" if aggregates_in(inner) or inner.find(exp.Group) else "reads"
         raise _refused(
             feature,
             f"{does} an input before it meets the moments, in '{inner.sql('duckdb')[:80]}'",

@@ -15,7 +15,8 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
 from pumphouse.features.moments import AS_OF, MOMENTS
 from pumphouse.features.point_in_time import FeatureDefinition, compile_feature, feature_shape
-from pumphouse.features.times import InputTime, input_time
+from pumphouse.features.times import input_time, visible
+from pumphouse.lake.times import EventTime
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +56,7 @@ class FeatureQuery:
     columns: tuple[str, ...]
     """The columns that are the features' values, in order."""
     inputs: Mapping[str, Scan]
-    times: Mapping[str, InputTime]
+    times: Mapping[str, EventTime]
     text: str
 
     @property
@@ -109,7 +110,7 @@ def entities_query(query: FeatureQuery, *, as_of: datetime) -> Query:
     keys = ", ".join(map(quoted, query.entity))
     at = exp.cast(exp.Literal.string(as_of.isoformat()), exp.DataType.Type.TIMESTAMPTZ, dialect="duckdb")
     tables = " UNION ALL ".join(
-        f"SELECT {keys} FROM {quoted(name)} AS i WHERE {query.times[name].visible('i', at).sql('duckdb')}"
+        f"SELECT {keys} FROM {quoted(name)} AS i WHERE {visible(query.times[name], 'i', at).sql('duckdb')}"
         for name in _with_entity(query)
     )
     present = " AND ".join(f"{quoted(key)} IS NOT NULL" for key in query.entity)
@@ -123,7 +124,7 @@ def is_known(query: FeatureQuery, moment: pa.Table) -> bool:
     found = " OR ".join(
         f"EXISTS (SELECT 1 FROM {quoted(name)} AS i WHERE "
         + " AND ".join(f"i.{quoted(key)} = m.{quoted(key)}" for key in query.entity)
-        + f" AND {query.times[name].visible('i', as_of).sql('duckdb')})"
+        + f" AND {visible(query.times[name], 'i', as_of).sql('duckdb')})"
         for name in _with_entity(query)
     )
     return bool(_read(query, f"SELECT {found} AS known FROM {MOMENTS} AS m", moment)["known"][0].as_py())

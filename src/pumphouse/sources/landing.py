@@ -188,6 +188,7 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
         cursor=landing.cursor,
         appends=landing.how == "append",
         known=asset.common.time.known,
+        zone=context.zone,
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pumphouse.errors import SourceError
+from pumphouse.lake import times
 from pumphouse.sources import columns
 from pumphouse.sources.rows import ORDER, RAW, as_text
 from pumphouse.sources.spool import Spool, Spooled
@@ -29,6 +30,8 @@ class Shape:
     """Whether rows only ever come once: those up to the cursor are dropped."""
     known: str | None = None
     """The column that says when a row was known."""
+    zone: str = "UTC"
+    """In which its days end."""
 
     @property
     def schema(self) -> pa.Schema:
@@ -144,15 +147,18 @@ class Shaping:
         return pc.fill_null(pc.greater(cells, start), False)  # noqa: FBT003
 
     def _known_at(self, cells: dict[str, pa.Array], loaded: pa.Array) -> pa.Array:
-        """When each row was known: its declared column, and where that has nothing to say, when it was loaded."""
+        """When each row was known: its declared column, a day being known when it is over.
+
+        Where that has nothing to say, when the row was loaded: by then it was.
+        """
         name = self.shape.known
         if name is None:
             return loaded
         values = cells[name]
-        if not pa.types.is_temporal(values.type):
+        if times.form_of(values.type) is None:
             raise SourceError(
                 f"'{name}' is declared to be when a row was known, and it holds {columns.said(values.type)}",
                 asset=self.shape.asset,
                 mend="Declare a column of days or times (ISO 8601).",
             )
-        return pc.coalesce(columns.fit(values, columns.MOMENT), loaded)
+        return pc.coalesce(times.moments(values, zone=self.shape.zone), loaded)
