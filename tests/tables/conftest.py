@@ -59,12 +59,17 @@ class Bench:
         return sql.build(asset, self.context(asset, fingerprint=text))
 
     def python(
-        self, function: Callable[..., Any], *inputs: str, forms: dict[str, str] | None = None, **common: Any
+        self,
+        function: Callable[..., Any],
+        *inputs: str,
+        forms: dict[str, str] | None = None,
+        slice: str | None = None,
+        **common: Any,
     ) -> Built:
-        name = function.__name__
-        declaration = Declaration(kind="table", spec=Table(), common=Common(**common), place=PLACE, function=function)
+        name, spec = function.__name__, Table(slice=slice_of(slice) if slice else None)
+        declaration = Declaration(kind="table", spec=spec, common=Common(**common), place=PLACE, function=function)
         asset = Asset(
-            name=name, kind="table", spec=Table(), common=Common(**common), place=PLACE, inputs=inputs,
+            name=name, kind="table", spec=spec, common=Common(**common), place=PLACE, inputs=inputs,
             forms=tuple((forms or {}).items()),
         )  # fmt: skip
         return python.build(asset, replace(self.context(asset, fingerprint=name), declaration=declaration))

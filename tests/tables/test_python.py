@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from pumphouse.declare.asset import Time
 from pumphouse.errors import BuildError
 
 from .conftest import Bench
@@ -102,3 +103,52 @@ def test_what_is_no_table_is_refused(bench: Bench) -> None:
 
     with pytest.raises(BuildError, match=r"returned builtins\.int, which is no table"):
         bench.python(number)
+
+
+def test_a_window_redoes_its_days_and_leaves_the_rest_as_stale_as_it_was(bench: Bench) -> None:
+    def daily(raw: Any) -> Any:
+        return raw
+
+    bench.put("raw", "SELECT DATE '2024-01-01' + range::INTEGER AS day, 1 AS v FROM range(4)")
+    bench.options["window"] = (dt.date(2024, 1, 2), dt.date(2024, 1, 3))
+    bench.python(daily, "raw", slice="day by day")
+    assert len(bench.rows("daily")) == 4  # the first time there is nothing to redo
+    before = bench.lake.builds()["daily"].inputs
+    bench.put("raw", "SELECT DATE '2024-01-01' + range::INTEGER AS day, 10 AS v FROM range(4)")
+    assert bench.python(daily, "raw", slice="day by day").counts.rows_out == 1
+    assert [v for _, v in bench.rows("daily")] == [1, 10, 1, 1]
+    assert bench.lake.builds()["daily"].inputs == before != {"raw": bench.lake.versions()["raw"]}
+
+
+def test_rows_outside_a_window_are_refused_and_nothing_is_lost_or_doubled(bench: Bench) -> None:
+    shift = 0
+
+    def daily(raw: pa.Table) -> list[dict[str, Any]]:
+        return [{"day": row["day"] and row["day"] + dt.timedelta(days=shift)} for row in raw.to_pylist()]
+
+    bench.put("raw", "SELECT DATE '2024-01-01' + range::INTEGER AS day FROM range(4)")
+    bench.python(daily, "raw", slice="day by day", forms={"raw": "pa.Table"})
+    before, shift = bench.rows("daily"), 1
+    bench.options["window"] = (dt.date(2024, 1, 1), dt.date(2024, 1, 4))
+    with pytest.raises(BuildError, match=r"returned 1 of its 3 rows outside, such as day = 2024-01-04"):
+        bench.python(daily, "raw", slice="day by day", forms={"raw": "pa.Table"})
+    assert bench.rows("daily") == before
+
+
+def test_a_day_was_known_when_it_was_over_in_the_projects_zone(bench: Bench) -> None:
+    def reports() -> list[dict[str, Any]]:
+        return [{"reported_on": dt.date(2024, 5, 5)}, {"reported_on": None}]
+
+    bench.python(reports, time=Time(known="reported_on"))
+    known = "SELECT _known_at = TIMESTAMPTZ '2024-05-06 00:00:00+02' FROM reports ORDER BY reported_on"
+    assert bench.rows("reports", known) == [(True,), (None,)]
+
+
+def test_a_known_column_that_is_not_there_or_no_time_is_refused(bench: Bench) -> None:
+    def reports() -> list[dict[str, Any]]:
+        return [{"reported_on": "soon"}]
+
+    with pytest.raises(BuildError, match="it is string"):
+        bench.python(reports, time=Time(known="reported_on"))
+    with pytest.raises(BuildError, match=r"no such column.*Did you mean 'reported_on'"):
+        bench.python(reports, time=Time(known="reported_at"))

@@ -16,6 +16,9 @@ from .conftest import Bench
 
 DAILY = "SELECT day, count(*) AS n, sum(v) AS total FROM raw GROUP BY day"
 ROWS = "SELECT id, ts, v FROM raw"
+FRAME = "OVER (PARTITION BY v % 2 ORDER BY {} RANGE BETWEEN INTERVAL {} PRECEDING AND CURRENT ROW)"
+ROLLING = f"SELECT id, ts, sum(v) {FRAME.format('ts', '50 HOUR')} AS before FROM raw"
+ROLLING_DAYS = f"SELECT day, v % 2 AS odd, sum(sum(v)) {FRAME.format('day', '3 DAY')} AS n FROM raw GROUP BY day, v % 2"
 
 
 def _raw(rows: list[tuple[int, int | None, int]]) -> str:
@@ -49,6 +52,85 @@ def test_sliced_equals_full_after_any_changes(
         assert bench.rows("daily") == bench.rows("daily_full")
         assert bench.rows("moved") == bench.rows("moved_full")
     lake.close()
+
+
+@given(changes=changes)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_window_function_over_a_lookback_equals_a_full_build(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[list[tuple[int, int | None, int]]]
+) -> None:
+    lake = Lake(Location(folder=tmp_path_factory.mktemp("lake")), engine=DuckDB(threads=1, zone="Europe/Berlin"))
+    bench = Bench(lake)
+    for number, rows in enumerate(changes):
+        bench.put("raw", _raw(rows), key=("id",), how="upsert" if number else "replace")
+        for name, text, slice in (("rolling", ROLLING, "ts by day"), ("rolling_days", ROLLING_DAYS, "day by day")):
+            bench.sql(name, text, "raw", slice=slice, lookback=3)
+            bench.sql(f"{name}_full", text, "raw")
+            assert bench.rows(name) == bench.rows(f"{name}_full")
+    lake.close()
+
+
+def test_a_lookback_reads_earlier_rows_and_writes_only_the_slices_that_see_a_change(bench: Bench) -> None:
+    text = f"SELECT day, sum(v) {FRAME.format('day', '2 DAY').replace('PARTITION BY v % 2 ', '')} AS n FROM raw"
+    bench.put("raw", "SELECT DATE '2024-01-01' + range::INTEGER AS day, 1 AS v FROM range(10)")
+    bench.sql("rolling", text, "raw", slice="day by day", lookback=2)
+    bench.put("raw", "SELECT DATE '2024-01-05' AS day, 10 AS v", how="append")
+    assert bench.sql("rolling", text, "raw", slice="day by day", lookback=2).counts.rows_out == 4
+    expected = [1, 2, 3, 3, 13, 13, 13, 13, 3, 3, 3]
+    assert [int(n) for _, n in bench.rows("rolling")] == expected
+    bench.options["window"] = (dt.date(2024, 1, 6), dt.date(2024, 1, 8))
+    assert bench.sql("rolling", text, "raw", slice="day by day", lookback=2).counts.rows_out == 2
+    assert [int(n) for _, n in bench.rows("rolling")] == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        ("lag(v) OVER (ORDER BY day)", "counts rows"),
+        ("row_number() OVER (ORDER BY day RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW)", "counts rows"),
+        ("sum(v) OVER (ORDER BY day)", "RANGE BETWEEN"),
+        ("sum(v) OVER (ORDER BY day ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)", "RANGE BETWEEN"),
+        ("sum(v) OVER (ORDER BY day RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)", "can't be told"),
+        ("sum(v) OVER (ORDER BY day RANGE BETWEEN INTERVAL 3 DAY PRECEDING AND CURRENT ROW)", "further than 2 days"),
+        ("sum(v) OVER (ORDER BY day RANGE BETWEEN INTERVAL 48 HOUR PRECEDING AND CURRENT ROW)", "further than 2 days"),
+        (
+            "sum(v) OVER (ORDER BY day RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND INTERVAL 1 DAY FOLLOWING)",
+            "reaches later",
+        ),
+        ("sum(v) OVER (ORDER BY day DESC RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW)", "upwards"),
+        ("sum(v) OVER (ORDER BY v RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW)", "by that column"),
+    ],
+)
+def test_a_window_function_that_may_look_past_its_lookback_is_refused(bench: Bench, call: str, reason: str) -> None:
+    bench.put("raw", "SELECT DATE '2024-01-01' AS day, 1 AS v")
+    with pytest.raises(BuildError, match=reason):
+        bench.sql("t", f"SELECT day, {call} AS n FROM raw", "raw", slice="day by day", lookback=2)
+
+
+@pytest.mark.parametrize("type", ["DATE", "TIMESTAMP", "TIMESTAMPTZ"])
+def test_a_slice_made_again_withholds_its_rows_once(bench: Bench, type: str) -> None:
+    def build() -> None:
+        bench.sql("t", "SELECT id, day, name FROM raw", "raw", slice="day by day", required=("name",), key=("id",))
+
+    def withheld() -> list[str]:
+        return [key for (key,) in bench.rows("t__quarantine", "SELECT row_id FROM t__quarantine ORDER BY ALL")]
+
+    row = f"SELECT {{}}::BIGINT AS id, {{}}::{type} AS day, {{}} AS name"
+    days = ["'2024-01-01'", "'2024-01-02 00:00:00'", "NULL", "'2024-01-03'"]
+    names = ["NULL", "NULL", "NULL", "'a'"]
+    rows = [row.format(number, day, name) for number, (day, name) in enumerate(zip(days, names, strict=True))]
+    bench.put("raw", " UNION ALL ".join(rows), key=("id",))
+    build()
+    assert withheld() == ["0", "1", "2"]
+    bench.put("raw", row.format(7, days[0], "'new'"), key=("id",), how="upsert")
+    build()
+    assert withheld() == ["0", "1", "2"]
+    bench.put("raw", row.format(1, days[1], "'mended'"), key=("id",), how="upsert")
+    build()
+    assert withheld() == ["0", "2"]
+    bench.put("raw", row.format(2, "NULL", "'mended'"), key=("id",), how="upsert")
+    build()
+    assert withheld() == ["0"]
 
 
 def test_only_changed_slices_are_written(bench: Bench) -> None:
@@ -92,10 +174,17 @@ def test_a_window_redoes_only_its_days_and_leaves_the_record_of_the_rest(bench: 
         ("SELECT raw.day, other.v FROM other LEFT JOIN raw ON raw.v = other.v", "outer join"),
         ("SELECT day + 1 AS day, v FROM raw", "does not reach"),
         ("SELECT day, v FROM raw WHERE v = (SELECT max(v) FROM raw)", "subquery"),
+        ("SELECT * REPLACE (day + 1 AS day) FROM raw", "does not reach"),
+        ("SELECT DISTINCT ON (v) day, v FROM raw", "DISTINCT ON"),
+        ("SELECT raw.day, other.v FROM other ASOF JOIN raw ON raw.v <= other.v", "as-of"),
+        ("SELECT day, v FROM raw USING SAMPLE 5", "sample"),
+        ("SELECT day, v FROM raw TABLESAMPLE 5%", "sample"),
+        ("SELECT id AS day, count(*) OVER (PARTITION BY day) AS n FROM raw", "window function"),
+        ("SELECT max(day) AS day, mean(v) AS v FROM raw", "does not reach"),
     ],
 )
 def test_what_cannot_be_sliced_is_refused_with_the_reason(bench: Bench, text: str, reason: str) -> None:
-    bench.put("raw", "SELECT DATE '2024-01-01' AS day, 1 AS v")
+    bench.put("raw", "SELECT DATE '2024-01-01' AS day, 1 AS v, DATE '2024-01-02' AS id")
     bench.put("other", "SELECT 1 AS v")
     inputs = [name for name in ("raw", "other") if name in text]
     with pytest.raises(BuildError, match=reason):

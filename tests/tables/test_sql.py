@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from pumphouse.declare.asset import Time
 from pumphouse.errors import CheckFailed, KeyConflict
 
 from .conftest import Bench
@@ -83,3 +84,43 @@ def test_a_check_runs_inside_the_commit(bench: Bench) -> None:
     assert not bench.lake.has("t")
     bench.check("t", "n >= 0", severity="warn")
     assert "a_check" in bench.sql("t", "SELECT n FROM raw", "raw").warnings[0]
+
+
+def test_a_joined_row_is_never_known_where_one_of_its_inputs_never_was(bench: Bench) -> None:
+    bench.put("a", "SELECT id, IF(id = 1, NULL, TIMESTAMPTZ '2024-03-01') AS _known_at FROM range(1, 3) t(id)")
+    bench.put("b", "SELECT id, TIMESTAMPTZ '2024-02-01' AS _known_at FROM range(1, 3) t(id)")
+    bench.sql("joined", "SELECT a.id FROM a JOIN b ON a.id = b.id", "a", "b")
+    known = bench.rows("joined", "SELECT _known_at = TIMESTAMPTZ '2024-03-01' FROM joined ORDER BY id")
+    assert known == [(None,), (True,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("SELECT id, day FROM raw", "day"),
+        ("SELECT id, day, day AS _known_at FROM raw", None),
+        ("SELECT id, day FROM raw UNION ALL SELECT id, day FROM raw WHERE FALSE", "day"),
+        ("WITH r AS (SELECT * FROM raw) SELECT id, day FROM r -- all\n;", "day"),
+        ("SELECT id, day, CAST(day + INTERVAL 1 DAY AS TIMESTAMP) AS _known_at FROM raw", "day"),
+    ],
+)
+def test_a_day_was_known_when_it_was_over_in_the_projects_zone(bench: Bench, text: str, known: str | None) -> None:
+    bench.put("raw", "SELECT 1 AS id, DATE '2024-05-05' AS day")
+    bench.sql("t", text, "raw", time=Time(event="day", known=known))
+    assert bench.rows("t", "SELECT _known_at = TIMESTAMPTZ '2024-05-06 00:00:00+02' FROM t") == [(True,)]
+
+
+@pytest.mark.parametrize("call", ["mean(id)", "product(id)", "histogram(id)", "count_star()", "1 + fsum(id)"])
+def test_an_aggregate_of_whatever_name_has_no_time_of_its_own(bench: Bench, call: str) -> None:
+    bench.put("raw", RAW)
+    bench.sql("t", f"SELECT {call} AS n FROM raw", "raw")
+    assert bench.lake.schema("t").names == ["n"]
+
+
+def test_a_repaired_table_withholds_nothing_any_more(bench: Bench) -> None:
+    bench.put("raw", "SELECT * FROM (VALUES (1, 'a'), (2, NULL)) t(id, name)")
+    bench.sql("t", "SELECT id, name FROM raw", "raw", required=("name",))
+    assert len(bench.rows("t__quarantine")) == 1
+    bench.put("raw", "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) t(id, name)")
+    assert bench.sql("t", "SELECT id, name FROM raw", "raw", required=("name",)).counts.withheld == 0
+    assert bench.rows("t__quarantine") == []

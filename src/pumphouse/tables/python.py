@@ -12,11 +12,13 @@ import pyarrow as pa
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.tables import Table
 from pumphouse.engines.duckdb import BATCH_ROWS, DuckDB
-from pumphouse.engines.engine import Query, Scan
-from pumphouse.errors import BuildError, MissingExtra
+from pumphouse.engines.engine import Query, Scan, Written
+from pumphouse.engines.parameters import quoted
+from pumphouse.errors import BuildError, MissingExtra, did_you_mean
 from pumphouse.lake.context import Built, Context
 from pumphouse.tables import slices
-from pumphouse.tables.landing import land
+from pumphouse.tables.known import with_declared
+from pumphouse.tables.landing import land, staged
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -29,8 +31,8 @@ def build(asset: Asset, context: Context) -> Built:
     scans = {name: context.scan(name) for name in asset.inputs if name != asset.name}
     if context.lake.has(asset.name, snapshot=context.snapshot) and asset.name in asset.inputs:
         scans[asset.name] = context.scan(asset.name)
-    where = None
-    if spec.slice is not None and context.window is not None:
+    part = None
+    if spec.slice is not None and context.window is not None and context.lake.has(asset.name):
         sliced = [name for name, scan in scans.items() if spec.slice.column in scan.columns]
         if len(sliced) != 1:
             raise BuildError(
@@ -39,19 +41,21 @@ def build(asset: Asset, context: Context) -> Built:
                 place=asset.place,
                 mend="Take 'slice' out of its declaration, or let exactly one input have the column.",
             )
-        where = slices.in_window(spec.slice.column, context.window)
-        scans[sliced[0]] = scans[sliced[0]].where(where)
+        part = slices.Part(slice=spec.slice, window=context.window)
+        scans[sliced[0]] = scans[sliced[0]].where(part.reach(spec.slice.column))
+        context = slices.as_built_before(asset, context)
     if context.sample is not None:
         scans = {name: scan.sample(context.sample) for name, scan in scans.items()}
     result = call(asset, context, scans)
-    known = f', CAST("{asset.common.time.known}" AS TIMESTAMPTZ) AS _known_at' if asset.common.time.known else ""
-    query = Query(text=f"SELECT *{known} FROM result", tables={"result": result})
+    query = Query(text=with_declared("SELECT * FROM result", result.schema, asset), tables={"result": result})
     written = context.lake.engine.fork().write(
         query, folder=context.lake.staging(), stem=f"{asset.name}_{uuid.uuid4().hex}"
     )
+    if part is not None:
+        _refuse_outside(asset, context, written, part)
     context.progress(written.rows)
     rows_in = sum(context.lake.count(name, snapshot=context.snapshot) for name in scans)
-    return land(asset, context, written, rows_in=rows_in, slice_where=where)
+    return land(asset, context, written, rows_in=rows_in, part=part)
 
 
 def call(asset: Asset, context: Context, scans: dict[str, Scan]) -> Any:  # a table or a reader of batches
@@ -115,6 +119,29 @@ def as_arrow(result: Any, *, asset: Asset) -> pa.Table | pa.RecordBatchReader:
         place=asset.place,
         mend="Return a polars, pandas or Arrow table, a DuckDB relation, or a list of dicts.",
     )
+
+
+def _refuse_outside(asset: Asset, context: Context, written: Written, part: slices.Part) -> None:
+    """Raise BuildError where the function gave rows outside its window: they would stand beside those already there."""
+    column, (first, last) = part.slice.column, part.window or ("", "")
+    if column not in written.schema.names:
+        raise BuildError(
+            f"'{asset.name}' returned no column '{column}', by which it is sliced",
+            asset=asset.name,
+            place=asset.place,
+            mend=did_you_mean(column, written.schema.names) or "Return it, or take 'slice' out of its declaration.",
+        )
+    text = f"SELECT count(*) AS n, min({quoted(column)}) AS example FROM landing WHERE ({part.where()}) IS NOT TRUE"
+    query = Query(text=text, inputs={"landing": staged(written, "landing")})
+    found = context.lake.engine.fork().read(query).read_all().to_pylist()[0]
+    if found["n"]:
+        raise BuildError(
+            f"'{asset.name}' was asked for {first} up to {last} and returned {found['n']:,} of its {written.rows:,}"
+            f" rows outside, such as {column} = {found['example']}",
+            asset=asset.name,
+            place=asset.place,
+            mend=f"Keep '{column}' as the input has it, or take 'slice' out of the declaration and build it whole.",
+        )
 
 
 def _from_generator(rows: Iterator[Any], asset: Asset) -> pa.RecordBatchReader:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -13,7 +13,9 @@ from sqlglot import exp
 from pumphouse.declare.asset import Asset, Slice
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
+from pumphouse.graph.aggregates import aggregates_in
 from pumphouse.lake.context import Context
+from pumphouse.tables import windows
 
 SLICES_MAX = 1000
 """More changed slices than this at once are a full build."""
@@ -27,6 +29,57 @@ class Sliced:
     column: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The part of a table that a build makes again: some of its slices, or those from one day up to another."""
+
+    slice: Slice
+    starts: tuple[Any, ...] = ()
+    """The slices' first moments in order, dates or times as the column's type has them; None for rows without one."""
+    window: tuple[date | datetime, date | datetime] | None = None
+    """Instead of slices: from the first up to, without, the second."""
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no row is in it."""
+        return self.window is None and not self.starts
+
+    def where(self, value: str | None = None) -> str:
+        """SQL that is true of the rows in it; `value` is SQL for the slice's column, where that is no column."""
+        return self._condition(value or quoted(self.slice.column), lookback=0)
+
+    def reach(self, column: str) -> str:
+        """SQL that is true of the rows of the input, sliced by `column`, that the part is made from."""
+        return self._condition(quoted(column), lookback=self.slice.lookback)
+
+    def _condition(self, value: str, *, lookback: int) -> str:
+        unit = f"INTERVAL 1 {self.slice.unit}"
+        if self.window is not None:
+            first, last = map(literal, self.window)
+            earlier = f" - {lookback} * {unit}" if lookback else ""
+            return f"({value} >= {first}{earlier} AND {value} < {last})"
+        known = [literal(start) for start in self.starts if start is not None]
+        conditions = []
+        if known:
+            listed = ", ".join(
+                f"{start} - {back} * {unit}" if back else start for start in known for back in range(lookback + 1)
+            )
+            # The range lets whole files be skipped; the list is what decides.
+            conditions.append(
+                f"({value} >= {known[0]} - {lookback} * {unit} AND {value} < {known[-1]} + {unit}"
+                f" AND date_trunc('{self.slice.unit}', {value}) IN ({listed}))"
+            )
+        if None in self.starts:
+            conditions.append(f"{value} IS NULL")
+        return f"({' OR '.join(conditions)})"
+
+
+def as_built_before(asset: Asset, context: Context) -> Context:
+    """The context of a build that redoes a part: what the rest was made from stays on record, and stale if it was."""
+    last = context.lake.builds().get(asset.name)
+    return replace(context, fingerprint=last.fingerprint, inputs=last.inputs) if last else context
+
+
 def sliced_input(asset: Asset, text: str, slice: Slice, columns: Mapping[str, tuple[str, ...]]) -> Sliced:
     """The one input that the slice's column comes from unchanged.
 
@@ -35,9 +88,11 @@ def sliced_input(asset: Asset, text: str, slice: Slice, columns: Mapping[str, tu
     tree = sqlglot.parse_one(text, dialect="duckdb")
     if not isinstance(tree, exp.Select):
         raise _refused(asset, "it is not one SELECT")
-    for part, name in (("limit", "LIMIT"), ("offset", "OFFSET"), ("with_", "WITH")):
+    for part, name in (("limit", "LIMIT"), ("offset", "OFFSET"), ("with_", "WITH"), ("sample", "a sample")):
         if tree.args.get(part):
             raise _refused(asset, f"{name} looks at more than one slice")
+    if tree.find(exp.TableSample, exp.Pivot):
+        raise _refused(asset, "a sample or a pivot looks at more than one slice")
     if len(list(tree.find_all(exp.Select))) > 1:
         raise _refused(asset, "a subquery may look at more than one slice")
     source = _origin(tree, slice.column, columns)
@@ -46,21 +101,31 @@ def sliced_input(asset: Asset, text: str, slice: Slice, columns: Mapping[str, tu
     readings = [table for table in tree.find_all(exp.Table) if table.name == source.input]
     if len(readings) != 1:
         raise _refused(asset, f"'{source.input}' is read {len(readings)} times")
-    if any(join.side for join in tree.args.get("joins") or []) and tree.args["from_"].this.name != source.input:
+    joins = tree.args.get("joins") or []
+    is_first = tree.args["from_"].this is readings[0]
+    if any(join.side for join in joins) and not is_first:
         raise _refused(asset, f"an outer join may keep rows that have no '{slice.column}'")
-    if any(join.side in ("RIGHT", "FULL") for join in tree.args.get("joins") or []):
+    if any(join.side in ("RIGHT", "FULL") for join in joins):
         raise _refused(asset, "a right or full join keeps rows of every slice")
-    group = tree.args.get("group")
-    aggregates = any(not isinstance(call.parent, exp.Window) for call in tree.find_all(exp.AggFunc))
-    if (aggregates or group) and not _grouped_by(tree, slice.column):
+    if any(join.method == "POSITIONAL" or (join.method == "ASOF" and not is_first) for join in joins):
+        raise _refused(asset, "an as-of or positional join picks among the rows of every slice")
+    keeps = _Keeps(source.column, table=readings[0].alias_or_name, output=slice.column, columns=columns)
+    distinct = tree.args.get("distinct")
+    on = distinct.args.get("on") if distinct is not None else None
+    if on is not None and not any(keeps.apart(part) for part in _parts(on)):
+        raise _refused(asset, f"DISTINCT ON picks among the rows of more than one '{slice.column}'")
+    aggregates = any(call.find_ancestor(exp.Window) is None for call in aggregates_in(tree))
+    if (aggregates or tree.args.get("group")) and not _grouped_by(tree, slice.column, keeps):
         raise _refused(asset, f"it aggregates over more than one '{slice.column}'")
     for window in tree.find_all(exp.Window):
-        if slice.column not in [part.name for part in window.args.get("partition_by") or []]:
-            raise _refused(asset, f"a window function looks past '{slice.column}'")
+        if any(keeps.apart(part) for part in window.args.get("partition_by") or []):
+            continue
+        if reason := windows.beyond(window, slice, is_column=keeps.apart):
+            raise _refused(asset, f"a window function looks past '{slice.column}': {reason}")
     return source
 
 
-def changed_slices(context: Context, asset: Asset, source: Sliced, slice: Slice, *, since: int) -> list[Any] | None:
+def changed_slices(context: Context, source: Sliced, slice: Slice, *, since: int) -> list[Any] | None:
     """Starts of the slices to build again after the input changed; None where only a full build is right.
 
     The starts are dates or times as the column's type has them; None among them is the slice of rows without one.
@@ -89,38 +154,15 @@ def changed_slices(context: Context, asset: Asset, source: Sliced, slice: Slice,
     return [row[0] for row in rows]
 
 
-def condition(column: str, slice: Slice, starts: Sequence[Any], *, lookback: int = 0) -> str:
-    """SQL that is true of the rows in these slices, and of those up to `lookback` slices before each."""
-    name = quoted(column)
-    known = [literal(start) for start in starts if start is not None]
-    conditions = []
-    if known:
-        unit = f"INTERVAL 1 {slice.unit}"
-        listed = ", ".join(
-            f"{start} - {back} * {unit}" if back else start for start in known for back in range(lookback + 1)
-        )
-        truncated = f"date_trunc('{slice.unit}', {name})"
-        first, last = known[0], known[-1]
-        # The range lets whole files be skipped; the list is what decides.
-        conditions.append(
-            f"({name} >= {first} - {lookback} * {unit} AND {name} < {last} + {unit} AND {truncated} IN ({listed}))"
-        )
-    if None in starts:
-        conditions.append(f"{name} IS NULL")
-    return " OR ".join(conditions) if conditions else "FALSE"
-
-
-def in_window(column: str, window: tuple[date | datetime, date | datetime]) -> str:
-    """SQL that is true of the rows from the first day up to, without, the second."""
-    return f"{quoted(column)} >= {literal(window[0])} AND {quoted(column)} < {literal(window[1])}"
-
-
 def _origin(tree: exp.Select, column: str, columns: Mapping[str, tuple[str, ...]]) -> Sliced | None:
     aliases = {table.alias_or_name: table.name for table in tree.find_all(exp.Table)}
     found: list[Sliced] = []
     for projection in tree.expressions:
         inner = projection.this if isinstance(projection, exp.Alias) else projection
         if isinstance(inner, exp.Star) or (isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)):
+            star = inner if isinstance(inner, exp.Star) else inner.this
+            if any(one.alias_or_name == column for one in star.args.get("replace") or []) or star.args.get("rename"):
+                return None
             qualifier = inner.args.get("table")
             tables = [aliases[qualifier.name]] if qualifier is not None else list(aliases.values())
             found += [Sliced(table, column) for table in tables if column in columns.get(table, ())]
@@ -136,16 +178,39 @@ def _origin(tree: exp.Select, column: str, columns: Mapping[str, tuple[str, ...]
     return found[0] if len(found) == 1 else None
 
 
-def _grouped_by(tree: exp.Select, column: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Keeps:
+    """Which expressions keep rows of different slices apart: the sliced input's column, as it is."""
+
+    column: str
+    table: str
+    output: str
+    columns: Mapping[str, tuple[str, ...]]
+
+    def apart(self, part: exp.Expression) -> bool:
+        """Whether it is the column itself, or its name in the output where no input has a column of that name."""
+        if not isinstance(part, exp.Column):
+            return False
+        if part.name == self.column:
+            return part.table in ("", self.table)
+        return part.name == self.output and not any(part.name in names for names in self.columns.values())
+
+
+def _grouped_by(tree: exp.Select, column: str, keeps: _Keeps) -> bool:
     group = tree.args.get("group")
     if group is None:
         return False
     if group.args.get("all"):
         return True  # every column that is no aggregate, and the slice's is none
-    names = [part.name for part in group.expressions]
     places = [part.name for part in group.expressions if isinstance(part, exp.Literal)]
     outputs = [projection.alias_or_name for projection in tree.expressions]
-    return column in names or any(outputs[int(place) - 1] == column for place in places if place.isdigit())
+    return any(keeps.apart(part) for part in group.expressions) or any(
+        outputs[int(place) - 1] == column for place in places if place.isdigit()
+    )
+
+
+def _parts(on: exp.Expression) -> list[exp.Expression]:
+    return list(on.expressions) if isinstance(on, exp.Tuple) else [on]
 
 
 def _refused(asset: Asset, reason: str) -> BuildError:
