@@ -89,7 +89,7 @@ def test_every_setting_is_in_the_example_and_the_example_is_read(tmp_path: Path)
     (tmp_path / config.FILE).write_text(make.SETTINGS_EXAMPLE, encoding="utf-8")
     prod, dev = config.read_config(tmp_path), config.read_config(tmp_path, env="dev")
     assert prod.connections["shop_api"]["auth"] == {"bearer": "secret:SHOP_API"}
-    assert dev.inputs_from == prod.lake
+    assert dev.inputs_from == (prod.lake,)
     assert dev.settings == {"cohort_end": date(1997, 2, 1)}
     said = tomllib.loads(make.SETTINGS_EXAMPLE)
     assert set(said) == set(config._KEYS)

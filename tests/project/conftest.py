@@ -22,7 +22,7 @@ class Folder:
 
     def __init__(self, path: Path, *, config: str | None = CONFIG) -> None:
         self.path = path
-        self._lakes: dict[tuple[Location, Location | None], Lake] = {}
+        self._lakes: dict[tuple[Location, tuple[Location, ...]], Lake] = {}
         if config is not None:
             self.write({"pumphouse.toml": config})
 

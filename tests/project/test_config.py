@@ -51,12 +51,14 @@ def folder(tmp_path: Path) -> Path:
 def test_an_environment_says_only_what_differs(folder: Path) -> None:
     prod, dev, stage = read_config(folder), read_config(folder, env="dev"), read_config(folder, env="stage")
     assert (prod.name, prod.env, prod.zone) == ("Shop", "prod", "Europe/Berlin")
-    assert (prod.lake.folder, prod.inputs_from) == (folder / "lakes" / "main", None)
-    assert (dev.lake.folder, dev.inputs_from) == (folder / "dev-lake", prod.lake)
+    assert (prod.lake.folder, prod.inputs_from) == (folder / "lakes" / "main", ())
+    assert (dev.lake.folder, dev.inputs_from) == (folder / "dev-lake", (prod.lake,))
     assert (prod.settings["least"], dev.settings["least"], dev.settings["cut"]) == (2, 5, prod.settings["cut"])
     assert (prod.engine.workers, dev.engine.workers, dev.engine.memory) == (3, 1, "2GB")
     assert dev.connections == prod.connections
-    assert stage.inputs_from == dev.lake
+    assert stage.inputs_from == (dev.lake, prod.lake)
+    assert (prod.failures, dev.failures) == ({"command": "cat"}, {})
+    assert (prod.outlets, dev.outlets) == (None, frozenset())
     assert (stage.lake.folder, stage.lake.catalogue) == (folder / "stage-lake", "postgresql://stage.example/lake")
 
 
@@ -71,6 +73,7 @@ def test_an_empty_file_is_a_project(tmp_path: Path) -> None:
     [
         ("zone =", "zones =", r"no setting 'zones' \(pumphouse.toml:3\)\. Did you mean 'zone'\?"),
         ("memory =", "memroy =", r"no setting 'engine.memroy' \(pumphouse.toml:6\)\. Did you mean 'memory'\?"),
+        ("[failures]", "[people]", r"no setting 'people' \(pumphouse.toml:17\)\. It has: name, lake,"),
         ("command =", "shell =", r"no setting 'failures.shell'.*It has: command, webhook, mail, server"),
         ("inputs_from =", "input_from =", r"no setting 'env.dev.input_from'.*Did you mean 'inputs_from'"),
         ("Europe/Berlin", "Europe/Berln", r"'Europe/Berln' is no time zone \(pumphouse.toml:3\)"),
@@ -101,6 +104,33 @@ def test_an_environment_never_writes_where_another_one_keeps_its_tables(folder: 
         read_config(folder, env="stage")
     toml.write_text(FULL.replace("[engine]", 'catalogue = "postgresql://prod.example/lake"\n[engine]', 1))
     assert read_config(folder, env="dev").lake.catalogue is None
+
+
+def test_environments_chain_and_each_has_a_lake_of_its_own(folder: Path) -> None:
+    toml = folder / "pumphouse.toml"
+    toml.write_text(FULL + '[env.trial]\nlake = "trial-lake"\ninputs_from = "stage"\n')
+    folders = [one.folder.name for one in read_config(folder, env="trial").inputs_from]
+    assert folders == ["stage-lake", "dev-lake", "main"]
+    toml.write_text(FULL.replace('inputs_from = "prod"', 'inputs_from = "stage"'))
+    with pytest.raises(ConfigError, match="'dev' would write to the lake of 'dev', from which it reads its inputs"):
+        read_config(folder, env="dev")
+    toml.write_text(FULL.replace('inputs_from = "prod"', 'inputs_from = "dev"'))
+    with pytest.raises(ConfigError, match="'stage' would read its inputs twice from the lake of 'dev'"):
+        read_config(folder, env="stage")
+    toml.write_text(FULL.replace('inputs_from = "prod"', 'inputs_form = "prod"'))
+    with pytest.raises(ConfigError, match=r"no setting 'env.dev.inputs_form'.*Did you mean 'inputs_from'"):
+        read_config(folder, env="stage")
+
+
+def test_an_environment_tells_nobody_but_those_whom_it_names_itself(folder: Path) -> None:
+    toml = folder / "pumphouse.toml"
+    toml.write_text(FULL.replace("settings = { least = 5 }", 'failures = { mail = "ada@shop.example" }'))
+    assert read_config(folder).failures == {"command": "cat"}
+    assert read_config(folder, env="dev").failures == {"mail": "ada@shop.example"}
+    assert read_config(folder, env="stage").failures == {}
+    toml.write_text(FULL.replace("settings = { least = 5 }", 'failures = { male = "ada@shop.example" }'))
+    with pytest.raises(ConfigError, match=r"no setting 'env.dev.failures.male'.*Did you mean 'mail'"):
+        read_config(folder, env="dev")
 
 
 def test_an_unknown_environment_offers_the_nearest(folder: Path) -> None:

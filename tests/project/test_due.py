@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +12,6 @@ import pytest
 from tests.project.conftest import Folder, statuses
 
 from pumphouse.errors import ProjectFaults
-from pumphouse.project.due import next_due
 
 PROJECT = {
     "raw.csv": "id\n1\n",
@@ -89,12 +91,68 @@ def test_what_keeps_failing_is_tried_less_and_less_often_and_at_once_by_a_person
     assert statuses(built.run(due=True, now=moment + timedelta(hours=1)))["raw"] == "unchanged"
 
 
-def test_the_next_time_is_known(built: Folder) -> None:
-    project = built.open()
-    due = {name: next_due(asset, project.lake, project.config) for name, asset in project.graph.assets.items()}
-    assert due["raw"] == NOON + timedelta(hours=1)
-    assert due["waits"] == NOON.replace(hour=3, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    assert due["follows"] is None
+FOLLOWERS = {
+    **PROJECT,
+    "made.py": """
+        import time
+        from pathlib import Path
+
+        import pumphouse as ph
+
+
+        @ph.table()
+        def made(raw):
+            if Path("waits").exists():
+                Path("waiting").touch()
+                time.sleep(600)
+            if Path("fails").exists():
+                raise ValueError("as told")
+            return raw.project("id")
+    """,
+    "last.sql": "SELECT count(*) AS n FROM made",
+}
+
+
+def test_what_failed_after_its_input_is_due_again_less_and_less_often_until_it_works(folder: Folder) -> None:
+    folder.write(FOLLOWERS)
+    assert folder.run(now=NOON).ok
+    folder.write({"raw.csv": "id\n1\n2\n", "fails": ""})
+    moment = NOON + timedelta(hours=1)
+    assert statuses(folder.run(due=True, now=moment)) == {
+        "raw": "built", "follows": "built", "made": "failed", "last": "skipped"
+    }  # fmt: skip
+    tried = []
+    for _ in range(20):
+        moment += timedelta(minutes=1)
+        if folder.open().plan(due=True, now=moment).builds:
+            assert statuses(folder.open().run_due(now=moment)) == {"made": "failed", "last": "skipped"}
+            tried.append(moment)
+        else:
+            assert folder.open().run_due(now=moment) is None
+    assert [moment.minute for moment in tried] == [(NOON.minute + pause) % 60 for pause in (1, 3, 7, 15)]
+    (folder.path / "fails").unlink()
+    assert statuses(folder.open().run_due(now=moment + timedelta(minutes=15))) == {"made": "built", "last": "built"}
+    assert folder.open().run_due(now=moment + timedelta(minutes=16)) is None
+    assert folder.open()["last"].rows == [{"n": 2}]
+
+
+def test_what_should_have_followed_when_a_run_was_killed_is_due(folder: Folder) -> None:
+    folder.write({**FOLLOWERS, "waits": ""})
+    command = (
+        "import sys; from datetime import datetime; from pumphouse.project.project import open_project\n"
+        "open_project(sys.argv[1]).run(due=True, now=datetime.fromisoformat(sys.argv[2]))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", command, folder.path, NOON.isoformat()]) as run:
+        while not (folder.path / "waiting").exists():
+            assert run.poll() is None
+            time.sleep(0.05)
+        run.kill()
+    (folder.path / "waits").unlink()
+    assert "made" not in folder.open().lake.tables()
+    soon = NOON + timedelta(minutes=1)
+    assert {"made", "last"} <= set(statuses(folder.run(due=True, now=soon, wait_s=60)))
+    assert folder.open()["last"].rows == [{"n": 1}]
+    assert folder.open().run_due(now=soon) is None
 
 
 def test_a_schedule_that_is_none_is_a_fault_of_the_project(folder: Folder) -> None:

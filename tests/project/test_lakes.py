@@ -62,6 +62,105 @@ def test_what_dev_has_not_built_is_read_from_prod_pinned_and_nothing_is_written_
     prod.close()
 
 
+ENVIRONMENTS = """
+[env.dev]
+lake = "dev-lake"
+inputs_from = "prod"
+[env.trial]
+lake = "trial-lake"
+inputs_from = "dev"
+"""
+BOTH = {
+    "by_sql.sql": "SELECT id FROM raw",
+    "by_python.py": """
+        import pumphouse as ph
+
+
+        @ph.table()
+        def by_python(raw):
+            return raw.project("id")
+    """,
+}
+
+
+def test_a_run_reads_the_lake_above_at_one_snapshot_in_every_process(built: Folder) -> None:
+    built.write({"pumphouse.toml": CONFIG + ENVIRONMENTS, **BOTH})
+    assert built.run("by_sql", "by_python").ok
+    dev = built.open(env="dev")
+    pinned = dev.lake.pins
+    built.write({"raw.csv": "id\n7\n"})
+    assert statuses(built.run("raw")) == {"raw": "built"}
+    assert built.open().lake.snapshot() > pinned[0]
+    assert statuses(dev.run("by_sql", "by_python", only=True)) == {"by_sql": "built", "by_python": "built"}
+    assert dev["by_sql"].rows == dev["by_python"].rows == [{"id": 1}, {"id": 2}]
+    inputs = [dev.lake.builds()[name].inputs for name in BOTH_NAMES]
+    assert inputs[0] == inputs[1]
+
+
+BOTH_NAMES = ("by_sql", "by_python")
+
+
+def test_environments_chain(built: Folder) -> None:
+    built.write({"pumphouse.toml": CONFIG + ENVIRONMENTS, **BOTH, "copied.sql": "SELECT id FROM raw WHERE id > 1"})
+    assert statuses(built.run("copied", only=True, env="dev")) == {"copied": "built"}
+    trial = built.open(env="trial")
+    assert statuses(trial.run("count", "by_python", only=True)) == {"count": "built", "by_python": "built"}
+    assert trial["count"].rows == [{"n": 1}]  # of dev's
+    assert trial["by_python"].rows == [{"id": 1}, {"id": 2}]  # of prod's
+    assert trial.lake.tables() == ("by_python", "count")
+
+
+def test_a_sample_reads_what_its_environment_reads(built: Folder) -> None:
+    built.write({"pumphouse.toml": CONFIG + ENVIRONMENTS, "copied.sql": "SELECT id FROM raw WHERE id > 1"})
+    for env, rows in (("dev", 1), ("trial", 1), (None, 1)):  # dev and trial were never run
+        report = built.run("copied", sample=100, env=env)
+        assert [(one.asset, one.status, one.counts.rows_out) for one in report.results] == [("copied", "built", rows)]
+    assert built.open(env="dev").lake.tables() == ()
+
+
+# -- what leaves an environment --------------------------------------------------------------------------------------
+
+HANDED_OUT = """
+import pumphouse as ph
+
+to_buyers = ph.deliver("copied", to="folder:out", format="csv", every="1h")
+to_file = ph.deliver("copied", to="sqlite:out/shop.db", format="table")
+to_own = ph.deliver("copied", to="folder:dev-lake/out", format="csv")
+to_warehouse = ph.deliver("copied", to="warehouse", format="table")
+"""
+WAREHOUSE = '[connections.warehouse]\nurl = "postgresql://127.0.0.1:1/prod"\n'
+
+
+def test_an_environment_delivers_only_to_what_is_its_own(built: Folder) -> None:
+    built.write({"pumphouse.toml": CONFIG + WAREHOUSE + ENVIRONMENTS, "hand_out.py": HANDED_OUT})
+    dev = built.open(env="dev")
+    assert {"to_buyers", "to_file", "to_warehouse"}.isdisjoint(build.asset for build in dev.plan().builds)
+    made = statuses(dev.run())
+    assert made == {"raw": "built", "copied": "built", "count": "built", "to_own": "built"}
+    assert dev.run_due() is None
+    assert (built.path / "dev-lake" / "out" / "copied.csv").exists()
+    assert not (built.path / "out").exists()
+    for name in ("to_buyers", "to_file", "to_warehouse"):
+        with pytest.raises(ConfigError, match=r"environment 'dev' does not deliver to '.*', which is not its own"):
+            dev.run(name, full=True)
+    own = "[env.dev.connections.warehouse]\nurl = 'postgresql://127.0.0.1:1/dev'\n"
+    built.write({"pumphouse.toml": CONFIG + WAREHOUSE + ENVIRONMENTS + own})
+    assert "to_warehouse" in {build.asset for build in built.open(env="dev").plan().builds}
+    assert {"to_buyers", "to_file", "to_warehouse"} < {build.asset for build in built.open().plan().builds}
+
+
+def test_what_fails_in_an_environment_is_told_to_whom_it_names(built: Folder) -> None:
+    failures = '[failures]\ncommand = "cat >> told"\n'
+    built.write({"pumphouse.toml": CONFIG + failures + ENVIRONMENTS, "copied.sql": "SELECT missing FROM raw"})
+    assert not built.run("copied", only=True, env="dev").ok
+    assert not (built.path / "told").exists()
+    own = '[env.dev.failures]\ncommand = "cat >> own"\n'
+    built.write({"pumphouse.toml": CONFIG + failures + ENVIRONMENTS + own})
+    assert not built.run("copied", only=True, env="dev").ok
+    assert "copied" in (built.path / "own").read_text()
+    assert not (built.path / "told").exists()
+
+
 def _content(folder: Path) -> dict[str, bytes]:
     files = [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.endswith(("-shm", "-wal"))]
     return {file.name: file.read_bytes() for file in files}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.project.conftest import Folder, copy_of, statuses
 
-from pumphouse.errors import UnknownName
+from pumphouse.errors import ConfigError, UnknownName
 
 PROJECT = {
     "raw/a.csv": "id,day,n\n" + "".join(f"{number},2024-01-0{1 + number % 3},{number}\n" for number in range(9)),
@@ -51,6 +51,50 @@ def test_a_window_redoes_its_slices_and_leaves_the_rest_stale(built: Folder) -> 
     ]  # fmt: skip
     assert statuses(built.run()) == {"sums": "built"}
     assert rows(built, "SELECT DISTINCT run_number FROM sums") == [(2,)]
+
+
+def test_a_window_of_a_fresh_table_is_redone_and_only_that(built: Folder) -> None:
+    before = built.open().lake.builds()["sums"]
+    assert built.run().results == ()
+    assert statuses(built.run("sums", window=(date(2024, 1, 2), date(2024, 1, 3)))) == {"sums": "built"}
+    after = built.open().lake.builds()["sums"]
+    assert after.snapshot > before.snapshot
+    assert after.counts.rows_out == 1
+    assert built.open().lake.state.runs()[0].command == "run sums --from 2024-01-02 --to 2024-01-03"
+
+
+@pytest.mark.parametrize(
+    ("targets", "said"),
+    [
+        ((), "a window is redone of named tables"),
+        (("people",), "'people' is not made slice by slice.*Declare a slice, or build all of it: pumphouse run people"),
+        (("sums", "raw"), "'raw' is not made slice by slice.*pumphouse run raw --refetch"),
+    ],
+)
+def test_a_window_of_what_has_no_slices_is_refused(built: Folder, targets: tuple[str, ...], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        built.run(*targets, window=(date(2024, 1, 2), date(2024, 1, 3)))
+
+
+def test_refit_chooses_anew_in_all_that_have_chosen_and_builds_nothing_else(folder: Folder) -> None:
+    gather = """
+        import pumphouse as ph
+        from pumphouse.cleaning import clean, col, fill
+
+        raw = ph.files("raw/*.csv", key="id")
+        filled = clean("raw", col.n >> fill("median"))
+        as_it_was = clean("raw", col.id >> fill(value=0))
+    """
+    some = "id,day,n\n1,2024-01-01,4\n2,2024-01-01,\n"
+    folder.write({**PROJECT, **config(), "gather.py": gather, "raw/a.csv": some, "total.sql": "SELECT n FROM filled"})
+    assert folder.run().ok
+    folder.write({"raw/a.csv": some.replace(",4", ",10")})
+    assert folder.run().ok
+    assert rows(folder, "SELECT n FROM filled WHERE id = 2") == [(4,)]
+    report = folder.run(refit=True)
+    assert statuses(report) == {"filled": "built", "total": "built"}
+    assert rows(folder, "SELECT n FROM total ORDER BY n") == [(10,), (10,)]
+    assert folder.open().lake.state.runs()[0].command == "run --refit"
 
 
 def test_targets_build_what_they_need_and_only_builds_them_alone(folder: Folder) -> None:

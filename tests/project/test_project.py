@@ -82,3 +82,47 @@ def test_a_plan_reads_well_and_changes_nothing(shop: Path) -> None:
         snapshot = p.lake.snapshot()
         assert str(p.plan()) == "1 build, 1 asset up to date\n  later  never built; reads 2 rows of raw"
         assert p.lake.snapshot() == snapshot
+
+
+def test_a_project_can_be_used_again_after_it_was_closed(shop: Path) -> None:
+    p = ph.open(shop)
+    assert p.run("raw", full=True).ok
+    p.close()
+    assert p["raw"].to_arrow().num_rows == 2
+    assert p.run("raw", full=True).ok
+    p.close()
+    p.close()
+
+
+SEARCHED = {
+    "raw.csv": "id,name\n1,ann\n2,bob\n",
+    "gather.py": """
+        import pumphouse as ph
+
+        raw = ph.files("raw.csv", key="id")
+        found = ph.search("raw", text=["name"])
+        out = ph.deliver("joined", to="folder:out", format="csv")
+    """,
+    "copied.sql": "SELECT id FROM raw",
+    "joined.sql": "SELECT r.id FROM raw r JOIN copied c ON c.id = r.id",
+}
+
+
+def test_a_run_logs_what_it_reads_in_its_own_name_and_nothing_where_nothing_is_stale(folder: Folder) -> None:
+    folder.write(SEARCHED)
+    report = folder.run()
+    log = folder.open().lake.state
+    reads = sorted((read.detail, read.asset, read.rows, read.offered) for read in log.accesses())
+    assert reads == [
+        ("for copied", "raw", 2, False),
+        ("for found", "raw", 2, False),
+        ("for joined", "copied", 0, True),
+        ("for joined", "raw", 0, True),
+        ("for out", "joined", 2, False),
+    ]
+    assert {(read.run, read.door) for read in log.accesses()} == {(report.run, "run")}
+    assert folder.run().results == ()
+    assert len(log.accesses()) == len(reads)
+    assert folder.open().search("found", "ann").rows
+    (read,) = log.accesses()[len(reads) :]
+    assert (read.asset, read.rows, read.run, read.detail) == ("found", 1, None, "ann")

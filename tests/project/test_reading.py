@@ -64,8 +64,8 @@ def reads(lake: Lake) -> list[tuple[str, str, str, int | None, int, bool]]:
         ("to_pandas", pd.DataFrame, 25, False),
         ("to_batches", pa.RecordBatchReader, 25, False),
         ("first", pa.Table, 10, False),
-        ("to_lazy", pl.LazyFrame, 0, True),
-        ("to_relation", duckdb.DuckDBPyRelation, 0, True),
+        ("to_lazy", pl.LazyFrame, 25, True),
+        ("to_relation", duckdb.DuckDBPyRelation, 25, True),
     ],
 )
 def test_each_read_is_logged_with_who_what_snapshot_and_rows(

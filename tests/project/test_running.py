@@ -173,9 +173,11 @@ def test_reading_goes_on_beside_a_run_and_sees_whole_tables_only(folder: Folder)
 
     reader = threading.Thread(target=read)
     reader.start()
-    for factor in range(2, 6):
+    for factor in range(2, 50):
         folder.write({"pumphouse.toml": config.format(factor=factor)})
         assert statuses(folder.run()) == {"scaled": "built"}
+        if len(seen) > 2:
+            break
     done.set()
     reader.join()
     assert faults == []

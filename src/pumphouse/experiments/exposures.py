@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,16 +12,12 @@ import msgspec
 
 from pumphouse.declare.asset import Asset
 from pumphouse.experiments.assignment import arms_of, assign, unit_text
-from pumphouse.lake.builds import Counts
-from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.state import Event
+from pumphouse.lake.streams import EVENTS_PER_BATCH, flush
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-EVENTS_PER_BATCH = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,36 +55,24 @@ def expose_all(lake: Lake, experiment: Asset, units: Iterable[tuple[int | str, d
     return given
 
 
-def flush_exposures(lake: Lake, experiment: Asset, *, run: str, actor: str) -> Built:
+def flush_exposures(lake: Lake, experiment: Asset, *, run: str, actor: str, accept_schema: bool = False) -> Built:
     """Move exposures that were logged since the last time into the table `<experiment>__exposures`.
 
-    One row a unit: the unit as text, under the name of the unit's column, `arm`, `exposed_at`. The cursor moves in the
-    same commit, and two who flush at once write the same rows.
+    One row a unit: the unit as text, under the name of the unit's column, `arm`, `exposed_at`.
     """
-    table = exposures_of(experiment.name)
-    last = lake.history(table)
-    after = int(last[-1].cursor) if last else 0
-    newest = after
-    if not lake.state.events(stream_of(experiment.name), after=after, limit=1):
-        return Built(asset=table, snapshot=None)
     schema = _schema(experiment.spec.unit)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal newest
-        while events := lake.state.events(stream_of(experiment.name), after=newest, limit=EVENTS_PER_BATCH):
-            yield _batch(events, schema)
-            newest = events[-1].seq
-
-    written = lake.stage(batches(), schema, stem=f"{table}_{uuid.uuid4().hex}")
-    commit = Commit(lake, table, run=run, actor=actor)
-    commit.upsert(table, written, key=(experiment.spec.unit,))
-    commit.cursor(newest)
-    built = commit.publish(Counts(rows_in=written.rows, rows_out=written.rows))
-    return Built(
-        asset=table,
-        snapshot=built.snapshot if built else None,
-        counts=built.counts if built else Counts(),
-        note=f"{written.rows:,} units exposed",
+    return flush(
+        lake,
+        stream_of(experiment.name),
+        table=exposures_of(experiment.name),
+        key=(experiment.spec.unit,),
+        decode=_decode,
+        schema_of=lambda _: schema,
+        batch_of=_batch,
+        said="units exposed",
+        run=run,
+        actor=actor,
+        accept_schema=accept_schema,
     )
 
 
@@ -107,10 +90,13 @@ def _schema(unit: str) -> pa.Schema:
     return pa.schema([(unit, pa.string()), ("arm", pa.string()), ("exposed_at", pa.timestamp("us", tz="UTC"))])
 
 
-def _batch(events: tuple[Event, ...], schema: pa.Schema) -> pa.RecordBatch:
+def _decode(body: str) -> Exposure:
+    return msgspec.json.decode(body, type=Exposure)
+
+
+def _batch(exposures: Sequence[Exposure], schema: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
-    exposures = [msgspec.json.decode(event.body, type=Exposure) for event in events]
     columns = (
         pa.array([each.unit for each in exposures], pa.string()),
         pa.array([each.arm for each in exposures], pa.string()),

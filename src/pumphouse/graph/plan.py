@@ -115,11 +115,11 @@ def plan(
         if due and name in due:
             reasons.append(due[name])
         # To name a source or a model is to ask for it; another asset that is named is built if it is stale.
-        elif name in forced or (name in targets and _has_own_clock(asset)):
+        elif name in forced or (name in targets and has_own_clock(asset)):
             reasons.append("asked for")
         after = tuple(one for one in _waits_for(graph, name) if one in planned)
         certain = bool(reasons)
-        if not _has_own_clock(asset) and name in committed:
+        if not has_own_clock(asset) and name in committed:
             rebuilt = [one for one in reads(graph, name) if one in planned]
             reasons = [reason for reason in reasons if reason not in {f"{one} changed" for one in rebuilt}]
             reasons += [f"its input {one} will be rebuilt" for one in rebuilt]
@@ -158,7 +158,7 @@ def stale(
     if asset.kind == "model":
         return ()
     reasons = list(_changes(last.fingerprint, effective(graph, name, settings)))
-    if not _has_own_clock(asset):
+    if not has_own_clock(asset):
         reasons += [
             f"{one} changed"
             for one in reads(graph, name)
@@ -244,7 +244,7 @@ def _wanted(graph: Graph, targets: Collection[str], *, only: bool) -> Collection
     return wanted
 
 
-def _has_own_clock(asset: Asset) -> bool:
+def has_own_clock(asset: Asset) -> bool:
     """Whether it is built when it is asked for or due, and not because something it reads changed."""
     return asset.is_gathered or asset.kind == "model" or asset.common.every is not None
 

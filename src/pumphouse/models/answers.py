@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pumphouse.declare.asset import Asset
 from pumphouse.features.moments import AS_OF
-from pumphouse.lake.builds import Counts
-from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.state import Event
+from pumphouse.lake.streams import flush
 from pumphouse.models.predictions import Prediction, decode, prediction_schema, predictions_of
-from pumphouse.models.registry import live
+from pumphouse.models.registry import parse_version, version
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-EVENTS_PER_BATCH = 10_000
 
 
 def stream_of(rollout: str) -> str:
@@ -29,42 +24,38 @@ def stream_of(rollout: str) -> str:
     return f"predictions/{rollout}"
 
 
-def flush_predictions(lake: Lake, rollout: Asset, *, run: str, actor: str) -> Built:
+def flush_predictions(lake: Lake, rollout: Asset, *, run: str, actor: str, accept_schema: bool = False) -> Built:
     """Move the answers that were logged since the last time into the table `<rollout>__predictions`.
 
-    Each arrives once, by its id: the cursor moves in the same commit, and two who flush at once write the same rows.
+    Their columns are those of the versions that gave them, whatever the rollout names by now.
     """
-    table = predictions_of(rollout.name)
-    last = lake.history(table)
-    after = int(last[-1].cursor) if last else 0
-    newest = after
-    if not lake.state.events(stream_of(rollout.name), after=after, limit=1):
-        return Built(asset=table, snapshot=None)
-    schema = prediction_schema(live(lake, rollout.spec.model))
+    schemas: dict[str, pa.Schema] = {}
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        nonlocal newest
-        while events := lake.state.events(stream_of(rollout.name), after=newest, limit=EVENTS_PER_BATCH):
-            yield _batch(events, schema)
-            newest = events[-1].seq
+    def schema_of(prediction: Prediction) -> pa.Schema:
+        name = prediction.version
+        if name not in schemas:
+            schemas[name] = prediction_schema(version(lake, *parse_version(name)))
+        return schemas[name]
 
-    written = lake.stage(batches(), schema, stem=f"{table}_{uuid.uuid4().hex}")
-    commit = Commit(lake, table, run=run, actor=actor)
-    commit.upsert(table, written, key=("prediction_id",))
-    commit.cursor(newest)
-    built = commit.publish(Counts(rows_in=written.rows, rows_out=written.rows))
-    return Built(
-        asset=table,
-        snapshot=built.snapshot if built else None,
-        counts=built.counts if built else Counts(),
-        note=f"{written.rows:,} answers kept",
+    return flush(
+        lake,
+        stream_of(rollout.name),
+        table=predictions_of(rollout.name),
+        key=("prediction_id",),
+        decode=decode,
+        schema_of=schema_of,
+        batch_of=_batch,
+        said="answers kept",
+        run=run,
+        actor=actor,
+        accept_schema=accept_schema,
     )
 
 
-def _batch(events: tuple[Event, ...], schema: pa.Schema) -> pa.RecordBatch:
+def _batch(predictions: Sequence[Prediction], schema: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
-    return pa.RecordBatch.from_pylist([_row(decode(event.body)) for event in events], schema=schema)
+    return pa.RecordBatch.from_pylist([_row(prediction) for prediction in predictions], schema=schema)
 
 
 def _row(prediction: Prediction) -> dict[str, object]:

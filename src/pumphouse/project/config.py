@@ -19,10 +19,11 @@ BASE_ENV = "prod"
 _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict, "people": dict, "env": dict,
+    "failures": dict, "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
-    "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict
+    "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
+    "failures": dict,
 }  # fmt: skip
 _ENGINE_KEYS: _Keys = {
     "kind": str, "url": str, "memory": str, "threads": int, "workers": int, "worker_memory": str
@@ -54,13 +55,16 @@ class Config:
     name: str
     env: str
     lake: Location
-    inputs_from: Location | None = None
+    inputs_from: tuple[Location, ...] = ()
+    """Lakes in which to look, one after the other, for what the own one has not built."""
     zone: str = "UTC"
     engine: EngineConfig = field(default_factory=EngineConfig)
     settings: Mapping[str, Any] = field(default_factory=dict)  # values as TOML has them
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Mapping[str, Any] = field(default_factory=dict)
-    people: Mapping[str, Any] = field(default_factory=dict)
+    outlets: frozenset[str] | None = None
+    """Connections to which deliveries may go from a lake that is not the file's own; None is the file's own lake, from
+    which they may go anywhere."""
 
     @property
     def cache(self) -> Path:
@@ -107,27 +111,21 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
     _check(own, _ENV_KEYS, text, where=f"env.{chosen}.")
     _check(own.get("engine", {}), _ENGINE_KEYS, text, where=f"env.{chosen}.engine.")
     lake = _location(folder, own, default=values, env=chosen)
-    inputs_from = None
-    if above := own.get("inputs_from"):
-        inputs_from = _location(folder, _environment(environments, above), default=values, env=above)
-        if lake.folder == inputs_from.folder:
-            raise ConfigError(
-                f"environment '{chosen}' would write to the lake of '{above}', from which it reads its inputs",
-                place=_line_of("inputs_from", text),
-                mend=f'Give it one of its own: lake = "{chosen}-lake" in [env.{chosen}].',
-            )
+    base = environments[BASE_ENV]
+    connections = own.get("connections", {})
+    _check(own.get("failures", {}), _FAILURE_KEYS, text, where=f"env.{chosen}.failures.")
     return Config(
         folder=folder,
         name=values.get("name", folder.absolute().name),
         env=chosen,
         lake=lake,
-        inputs_from=inputs_from,
+        inputs_from=_above(folder, environments, chosen, lake=lake, default=values, text=text),
         zone=_zone(values.get("zone", "UTC"), text),
         engine=EngineConfig(**{**values.get("engine", {}), **own.get("engine", {})}),
         settings={**values.get("settings", {}), **own.get("settings", {})},
-        connections={**values.get("connections", {}), **own.get("connections", {})},
-        failures=values.get("failures", {}),
-        people=values.get("people", {}),
+        connections={**values.get("connections", {}), **connections},
+        failures=own.get("failures", values.get("failures", {}) if chosen == BASE_ENV else {}),
+        outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),
     )
 
 
@@ -136,6 +134,34 @@ def _environment(environments: Mapping[str, Any], name: str) -> dict[str, Any]: 
         mend = did_you_mean(name, environments) or f"Add [env.{name}] to {FILE}."
         raise ConfigError(f"there is no environment '{name}'", mend=mend)
     return dict(environments[name])
+
+
+def _above(
+    folder: Path,
+    environments: Mapping[str, Any],  # values as TOML has them, as are those of `default`
+    env: str,
+    *,
+    lake: Location,
+    default: Mapping[str, Any],
+    text: str,
+) -> tuple[Location, ...]:
+    """The lakes that an environment reads from, nearest first: that of its `inputs_from`, and of its in turn."""
+    found: list[Location] = []
+    values = _environment(environments, env)
+    while above := values.get("inputs_from"):
+        values = _environment(environments, above)
+        _check(values, _ENV_KEYS, text, where=f"env.{above}.")
+        location = _location(folder, values, default=default, env=above)
+        if location.folder in {lake.folder, *(one.folder for one in found)}:
+            raise ConfigError(
+                f"environment '{env}' would write to the lake of '{above}', from which it reads its inputs"
+                if location.folder == lake.folder
+                else f"environment '{env}' would read its inputs twice from the lake of '{above}'",
+                place=_line_of("inputs_from", text),
+                mend=f'Give each one of its own: lake = "{env}-lake" in [env.{env}].',
+            )
+        found.append(location)
+    return tuple(found)
 
 
 def _location(folder: Path, values: Mapping[str, Any], *, default: Mapping[str, Any], env: str) -> Location:

@@ -9,7 +9,8 @@ from pumphouse.declare.asset import Asset
 from pumphouse.errors import ConfigError, Fault
 from pumphouse.experiments.exposures import exposures_of
 from pumphouse.graph.assets import Graph
-from pumphouse.graph.plan import NOT_BUILT
+from pumphouse.graph.plan import NOT_BUILT, has_own_clock, reads, stale
+from pumphouse.lake.builds import Build
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
 from pumphouse.project.schedule import Every, parse_every
@@ -68,28 +69,55 @@ def _holding_hidden(graph: Graph, lake: Lake) -> Iterator[str]:
             yield from (name, *graph.downstream(name))
 
 
+def left_behind(
+    graph: Graph,
+    lake: Lake,
+    *,
+    versions: Mapping[str, int],
+    settings: Mapping[str, object],
+    now: datetime,
+) -> tuple[str, ...]:
+    """Assets without a clock that an earlier run should have built after their inputs, and failed or was killed.
+
+    Left out are those that failed just now, and those that would be built from something that did.
+    """
+    committed = lake.builds()
+    stale_now: dict[str, tuple[str, ...]] = {}
+    found = []
+    for name in graph.order():
+        asset = graph.assets[name]
+        if asset.kind in NOT_BUILT:
+            continue
+        stale_now[name] = stale(graph, name, committed=committed, versions=versions, settings=settings)
+        if not stale_now[name] or has_own_clock(asset) or not _follows(graph, name, committed, stale_now[name]):
+            continue
+        if all(_is_ripe(lake, one, now=now) for one in (name, *graph.upstream(name)) if stale_now.get(one)):
+            found.append(name)
+    return tuple(found)
+
+
+def _follows(graph: Graph, name: str, committed: Mapping[str, Build], reasons: tuple[str, ...]) -> bool:
+    """Whether it is stale because of what it reads, and not because a person changed it."""
+    inputs = reads(graph, name)
+    if name in committed:
+        return any(f"{one} changed" in reasons for one in inputs)
+    return any(one in committed for one in inputs)
+
+
 def with_followers(graph: Graph, due: Iterable[str]) -> tuple[str, ...]:
     """The due assets and those made from them; what has a clock of its own waits for that."""
     found = dict.fromkeys(due)
     for name in list(found):
         for follower in graph.downstream(name):
             asset = graph.assets[follower]
-            if asset.common.every is None and asset.kind not in NOT_BUILT and asset.kind != "model":
+            if asset.kind not in NOT_BUILT and not has_own_clock(asset):
                 found.setdefault(follower)
     return tuple(found)
 
 
-def next_due(asset: Asset, lake: Lake, config: Config) -> datetime | None:
-    """When a scheduled asset is next due; None where it has no schedule or never ran."""
-    last = lake.builds().get(asset.name)
-    if asset.common.every is None or last is None:
-        return None
-    return _every(asset, config).due_at(last_checked(lake, asset.name) or last.at)
-
-
 def ripe(due: Mapping[str, str], lake: Lake, *, now: datetime) -> dict[str, str]:
     """Those due assets that did not fail just now: one that keeps failing is tried less and less often."""
-    return {name: reason for name, reason in due.items() if now >= (_not_before(lake, name) or now)}
+    return {name: reason for name, reason in due.items() if _is_ripe(lake, name, now=now)}
 
 
 def last_checked(lake: Lake, asset: str) -> datetime | None:
@@ -109,10 +137,19 @@ def remember_failed(lake: Lake, asset: str, at: datetime) -> None:
     lake.state.remember(f"failed:{asset}", f"{int(times) + 1} {at.isoformat()}")
 
 
+def has_failed(lake: Lake, asset: str) -> bool:
+    """Whether the asset has failed since it last worked."""
+    return bool(lake.state.recall(f"failed:{asset}"))
+
+
 def forget_failed(lake: Lake, asset: str) -> None:
     """Remember that the asset works."""
-    if lake.state.recall(f"failed:{asset}"):
+    if has_failed(lake, asset):
         lake.state.remember(f"failed:{asset}", "")
+
+
+def _is_ripe(lake: Lake, asset: str, *, now: datetime) -> bool:
+    return now >= (_not_before(lake, asset) or now)
 
 
 def _not_before(lake: Lake, asset: str) -> datetime | None:

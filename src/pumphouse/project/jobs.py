@@ -30,6 +30,8 @@ class Job:
     fingerprint: str
     inputs: Mapping[str, int]
     settings: Mapping[str, Any]  # values as TOML has them
+    pins: tuple[int, ...] = ()
+    """The snapshots of the lakes above, as the run reads them: `Lake.pins`."""
     mode: Literal["normal", "full", "refetch"] = "normal"
     window: tuple[date, date] | None = None
     sample: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pumphouse.engines.duckdb import DuckDB
@@ -15,19 +16,29 @@ from pumphouse.project.secrets import resolved
 SAMPLE_FOLDER = "sample-lake"
 
 
-def open_lake(config: Config) -> Lake:
-    """The lake of a configuration, made if it is not there. What it lacks is read from `inputs_from`, pinned."""
+def open_lake(config: Config, *, pinned: Sequence[int] | None = None) -> Lake:
+    """The lake of a configuration, made if it is not there. What it lacks is read from the lakes of `inputs_from`.
+
+    These are pinned at the snapshots of `pinned`, as `Lake.pins` has them; without it, each at its newest.
+    """
     engine = DuckDB(memory_limit=config.engine.memory, threads=config.engine.threads, zone=config.zone)
     upstream = None
-    if config.inputs_from is not None and config.inputs_from != config.lake:
-        location = _with_secret(config.inputs_from, config)
-        upstream = Lake(location, engine=engine, alias="upstream", writable=False)
+    for number, location in reversed(list(enumerate(config.inputs_from))):
+        upstream = Lake(
+            _with_secret(location, config),
+            engine=engine,
+            alias=f"upstream_{number}",
+            writable=False,
+            upstream=upstream,
+            pinned=None if pinned is None else pinned[number],
+        )
     return Lake(_with_secret(config.lake, config), engine=engine, upstream=upstream)
 
 
 def for_sample(config: Config) -> Config:
-    """The configuration of a trial: a lake of its own beside the cache, whose inputs are the real lake's."""
-    return replace(config, lake=Location(folder=config.cache / SAMPLE_FOLDER), inputs_from=config.lake)
+    """The configuration of a trial: a lake of its own beside the cache, whose inputs are those of the real lake."""
+    folder = config.cache / SAMPLE_FOLDER / config.env
+    return replace(config, lake=Location(folder=folder), inputs_from=(config.lake, *config.inputs_from))
 
 
 def open_engine(config: Config, lake: Lake) -> Engine:

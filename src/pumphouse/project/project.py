@@ -7,12 +7,14 @@ import html
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.fits import fit_of
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.experiments.build import last_verdict
@@ -30,9 +32,10 @@ from pumphouse.models.online import Predictor
 from pumphouse.models.predictions import Prediction
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
-from pumphouse.project.due import due_assets, ripe, schedule_faults, with_followers
+from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
 from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
+from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.telling import tell_failures
@@ -100,10 +103,14 @@ class Project:
         return {**self.config.settings, "today": today(now, self.config.zone)}
 
     def close(self) -> None:
-        """Let go of the lake."""
-        if "lake" in self.__dict__:
-            self.lake.close()
-            del self.__dict__["lake"]
+        """Let go of the lake and the engine. What is asked for later opens them again."""
+        with self._lock:
+            self._predictors.clear()
+        engine, lake = self.__dict__.pop("_engine", None), self.__dict__.pop("lake", None)
+        if engine is not None and (lake is None or engine is not lake.engine):
+            engine.close()
+        if lake is not None:
+            lake.close()
 
     def __enter__(self) -> Project:
         return self
@@ -164,26 +171,8 @@ class Project:
         now: datetime | None = None,
     ) -> Plan:
         """What a run would build and why. Reads the lake's metadata, changes nothing."""
-        moment = now or datetime.now(UTC)
-        found = due_assets(self.graph, self.lake, self.config, now=moment)
-        if due:
-            found = ripe(found, self.lake, now=moment)
-            targets = (*targets, *with_followers(self.graph, found))
-            if not targets:
-                return Plan(builds=(), unchanged=())
-        rebuild = frozenset(targets) if targets else frozenset(self.graph.assets)
-        committed = self.lake.builds()
-        return make_plan(
-            self.graph,
-            committed=committed,
-            rows={name: build.counts.rows_out for name, build in committed.items()},
-            versions=current_versions(self.graph, self.lake),
-            settings=self.settings(moment),
-            due=found,
-            targets=targets,
-            only=only,
-            rebuild=rebuild if full or refetch else frozenset(),
-        )
+        rebuild = (targets or self.graph.assets) if full or refetch else ()
+        return self._plan(targets, only=only, due=due, rebuild=rebuild, now=now or datetime.now(UTC))
 
     def run(
         self,
@@ -204,9 +193,9 @@ class Project:
         """Build what is stale or due, or the targets and what they need; what came of each is in the report.
 
         `full` builds again from stored raw bytes, `refetch` asks the world again, `refit` chooses anew what cleaning
-        has chosen. `window` redoes slices; `sample` builds in a lake apart from about so many rows; `snapshot`, for the
-        targets alone, reads inputs as they were then. Raises LakeBusy where another run holds the lake longer than
-        `wait_s`.
+        has chosen. `window` redoes slices of the targets; `sample` builds in a lake apart from about so many rows;
+        `snapshot`, for the targets alone, reads inputs as they were then. Raises LakeBusy where another run holds the
+        lake longer than `wait_s`, ConfigError for a window of what has no slices.
         """
         moment = now or datetime.now(UTC)
         unknown = [name for name in targets if name not in self.graph.assets]
@@ -216,13 +205,27 @@ class Project:
             raise ConfigError(
                 "an earlier snapshot is read by named assets alone", mend="Name them, with only=True (--only)."
             )
+        if window is not None:
+            self._refuse_unsliced(targets)
+        flags = {
+            "only": only, "due": due, "full": full, "refetch": refetch, "from": window and window[0],
+            "to": window and window[1], "sample": sample, "snapshot": snapshot, "accept-schema": accept_schema,
+            "refit": refit,
+        }  # fmt: skip
+        command = _command(targets, flags)
         if sample is not None:
-            return self._run_sample(targets, sample=sample, now=moment, watcher=watcher)
-        flags = {"--only": only, "--due": due, "--full": full, "--refetch": refetch}
+            return self._run_sample(targets, sample=sample, now=moment, command=command, watcher=watcher)
+
+        def planned() -> Plan:
+            rebuild: Iterable[str] = ()
+            if full or refetch or (targets and (refit or window is not None or snapshot is not None)):
+                rebuild = targets or self.graph.assets
+            elif refit:
+                rebuild = [name for name in self.graph.assets if self.lake.has(fit_of(name))]
+            return self._plan(targets, only=only, due=due, rebuild=rebuild, now=moment)
+
         report = run(
-            lambda: self.plan(
-                *targets, only=only, due=due, full=full or refit or snapshot is not None, refetch=refetch, now=moment
-            ),
+            planned,
             graph=self.graph,
             lake=self.lake,
             engine=self._engine,
@@ -238,7 +241,7 @@ class Project:
                 refit=refit,
                 snapshot=snapshot,
                 wait_s=wait_s,
-                command=" ".join(["run", *targets, *(flag for flag, is_set in flags.items() if is_set)]),
+                command=command,
             ),
             watcher=watcher or Nobody(),
         )
@@ -248,9 +251,7 @@ class Project:
     def run_due(self, *, now: datetime | None = None) -> Report | None:
         """Run what is due and what follows from it; None where nothing is."""
         moment = now or datetime.now(UTC)
-        if not ripe(due_assets(self.graph, self.lake, self.config, now=moment), self.lake, now=moment):
-            return None
-        return self.run(due=True, now=moment)
+        return self.run(due=True, now=moment) if any(self._due(moment)) else None
 
     def build(self, name: str, /, **inputs: Any) -> Rows:
         """What one asset makes of rows given by hand, without touching the lake. For a project's own tests."""
@@ -271,6 +272,12 @@ class Project:
 
         The answer is in the log, on disk, when this returns. Raises UnknownName, RequestRefused for wrong keys.
         """
+        answer = self.predictor(rollout).predict(entity, now=datetime.now(UTC))
+        self.reader().record((rollout,), answer.snapshot, 1, detail=answer.id)
+        return answer
+
+    def predictor(self, rollout: str) -> Predictor:
+        """Who answers for a rollout. Raises UnknownName."""
         asset = self.asset(rollout, kind="rollout")
         with self._lock:
             if rollout not in self._predictors:
@@ -281,16 +288,18 @@ class Project:
                     rollout=asset,
                     functions=sql_functions(self.config.folder),
                 )
-        return self._predictors[rollout].predict(entity, now=datetime.now(UTC))
+            return self._predictors[rollout]
 
     def judge(self, rollout: str) -> Judgement:
         """How good a rollout's predictions were by what has happened since."""
-        return judge(self.lake, self.graph.assets, self.asset(rollout, kind="rollout"))
+        judgement = judge(self.lake, self.graph.assets, self.asset(rollout, kind="rollout"))
+        self.reader().record((rollout,), judgement.snapshot, len(judgement.versions), detail="judged")
+        return judgement
 
     def search(self, index: str, text: str, *, limit: int = 10) -> Found:
         """Rows of a table that match, best first, as of the snapshot that the index covers."""
         found = search(self.lake, self.asset(index, kind="search"), text, limit=limit)
-        self.reader().record((index,), found.snapshot, len(found.rows), offered=False)
+        self.reader().record((index,), found.snapshot, len(found.rows), detail=text)
         return found
 
     def expose(self, experiment: str, unit: int | str, *, now: datetime | None = None) -> str:
@@ -303,7 +312,9 @@ class Project:
 
     def verdict(self, experiment: str) -> Verdict:
         """The newest verdict on an experiment. Raises UnknownName where there is none yet."""
-        return last_verdict(self.lake, self.asset(experiment, kind="experiment").name)
+        verdict = last_verdict(self.lake, self.asset(experiment, kind="experiment").name)
+        self.reader().record((experiment,), verdict.snapshot, len(verdict.arms), detail="verdict")
+        return verdict
 
     # -- how it shows itself ------------------------------------------------------------------------------------------
 
@@ -333,7 +344,68 @@ class Project:
     def _engine(self) -> Any:  # an Engine; Spark's class is not imported where it is not used
         return open_engine(self.config, self.lake)
 
-    def _run_sample(self, targets: tuple[str, ...], *, sample: int, now: datetime, watcher: Watcher | None) -> Report:
+    def _plan(self, targets: tuple[str, ...], *, only: bool, due: bool, rebuild: Iterable[str], now: datetime) -> Plan:
+        """What a run would build, those of `rebuild` though nothing changed. What is held back is left out."""
+        for name in targets:
+            refuse_held_back(self.graph.asset(name), self.config)
+        if due:
+            found, behind = self._due(now)
+            targets = (*targets, *with_followers(self.graph, (*found, *behind)))
+            if not targets:
+                return Plan(builds=(), unchanged=())
+        else:
+            found = self._due_by_clock(now)
+        committed = self.lake.builds()
+        planned = make_plan(
+            self.graph,
+            committed=committed,
+            rows={name: build.counts.rows_out for name, build in committed.items()},
+            versions=current_versions(self.graph, self.lake),
+            settings=self.settings(now),
+            due=found,
+            targets=targets,
+            only=only,
+            rebuild=frozenset(rebuild),
+        )
+        kept = (build for build in planned.builds if not is_held_back(self.graph.assets[build.asset], self.config))
+        return replace(planned, builds=tuple(kept))
+
+    def _due_by_clock(self, now: datetime) -> dict[str, str]:
+        found = due_assets(self.graph, self.lake, self.config, now=now)
+        return {name: why for name, why in found.items() if not is_held_back(self.graph.assets[name], self.config)}
+
+    def _due(self, now: datetime) -> tuple[dict[str, str], tuple[str, ...]]:
+        """What is due, each with the reason, and what an earlier run should have built after its inputs."""
+        behind = left_behind(
+            self.graph,
+            self.lake,
+            versions=current_versions(self.graph, self.lake),
+            settings=self.settings(now),
+            now=now,
+        )
+        behind = tuple(name for name in behind if not is_held_back(self.graph.assets[name], self.config))
+        return ripe(self._due_by_clock(now), self.lake, now=now), behind
+
+    def _refuse_unsliced(self, targets: tuple[str, ...]) -> None:
+        """Raise ConfigError where a window is given for all, or for something that is not made slice by slice."""
+        if not targets:
+            raise ConfigError("a window is redone of named tables", mend="Name them: pumphouse run TABLE --from DAY.")
+        for name in targets:
+            asset = self.graph.asset(name)
+            if getattr(asset.spec, "slice", None) is None:
+                raise ConfigError(
+                    f"'{name}' is not made slice by slice, so no window of it can be redone",
+                    asset=name,
+                    place=asset.place,
+                    mend=f"Leave --from and --to out, or fetch all of it again: pumphouse run {name} --refetch"
+                    if asset.is_gathered
+                    else f"Declare a slice, or build all of it: pumphouse run {name} --full",
+                )
+
+    def _run_sample(
+        self, targets: tuple[str, ...], *, sample: int, now: datetime, command: str, watcher: Watcher | None
+    ) -> Report:
+        _ = self.lake  # inputs are read there: it is made if it was never run
         trial_project = Project(for_sample(self.config), who=self.who)
         gathered = {name for name, asset in self.graph.assets.items() if asset.is_gathered}
         chosen = [
@@ -351,6 +423,17 @@ class Project:
                 settings=trial_project.settings(now),
                 now=now,
                 actor=self.who,
-                options=Options(mode="full", sample=sample, command=f"run --sample {sample}"),
+                options=Options(mode="full", sample=sample, command=command),
                 watcher=watcher or Nobody(),
             )
+
+
+def _command(targets: tuple[str, ...], flags: Mapping[str, object]) -> str:
+    """The command line that would do the same, for the run log."""
+    words = ["run", *targets]
+    for name, value in flags.items():
+        if value is True:
+            words.append(f"--{name}")
+        elif value is not None and value is not False and value not in (date.min, date.max):
+            words.append(f"--{name} {value}")
+    return " ".join(words)

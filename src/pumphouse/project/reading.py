@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Reader:
         at = self.lake.snapshot() if snapshot is None else snapshot
         engine, known = self.lake.engine.fork(), self.lake.versions(snapshot=at)
         tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
-        used = tuple(function for function in self.functions if f"{function.name}(" in text.lower())
+        used = tuple(one for one in self.functions if re.search(rf"\b{one.name}\s*\(", text, re.IGNORECASE))
         text = with_defaults(bind(text.strip().rstrip(";"), self.parameters or {}), used)
         names = tables_in(text, engine=engine, known=known)  # of the very text that runs
         scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
@@ -52,17 +53,26 @@ class Reader:
             reader=self, query=Query(text=text, inputs=scans, functions=used), tables=names, snapshot=at, title="query"
         )
 
-    def record(self, tables: tuple[str, ...], snapshot: int, rows: int, *, offered: bool) -> None:
+    def record(self, names: tuple[str, ...], snapshot: int, rows: int, *, detail: str = "") -> None:
         """Write a read to the access log; a query over several tables is a read of each."""
+        self._log(snapshot, dict.fromkeys(names, rows), offered=False, detail=detail)
+
+    def offer(self, tables: tuple[str, ...], snapshot: int) -> None:
+        """Write to the access log that tables were handed out in a lazy form: each with all its rows."""
+        counts = {name: self.lake.count(name, snapshot=snapshot) for name in tables}
+        self._log(snapshot, counts, offered=True, detail="")
+
+    def _log(self, snapshot: int, rows: Mapping[str, int], *, offered: bool, detail: str) -> None:
         moment = datetime.now(UTC)
         self.lake.state.access(
             *(
                 Access(
-                    at=moment, who=self.who, door=self.door, asset=name, snapshot=snapshot, rows=rows, offered=offered
+                    at=moment, who=self.who, door=self.door, asset=name, snapshot=snapshot, rows=count,
+                    offered=offered, detail=detail,
                 )
-                for name in tables
+                for name, count in rows.items()
             )
-        )
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ class Rows:
     def to_arrow(self) -> pa.Table:
         """All rows as an Arrow table."""
         table = self.reader.lake.engine.read(self.query).read_all()
-        self.reader.record(self.tables, self.snapshot, table.num_rows, offered=False)
+        self.reader.record(self.tables, self.snapshot, table.num_rows)
         return table
 
     def to_batches(self) -> pa.RecordBatchReader:
@@ -97,7 +107,7 @@ class Rows:
                     rows += batch.num_rows
                     yield batch
             finally:
-                self.reader.record(self.tables, self.snapshot, rows, offered=False)
+                self.reader.record(self.tables, self.snapshot, rows)
 
         return pa.RecordBatchReader.from_batches(source.schema, counted())
 
@@ -111,7 +121,7 @@ class Rows:
 
     def to_lazy(self) -> Any:
         """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
-        self.reader.record(self.tables, self.snapshot, 0, offered=True)
+        self.reader.offer(self.tables, self.snapshot)
         return self.reader.lake.engine.fork().relation(self.query).pl(lazy=True)
 
     def to_pandas(self) -> Any:
@@ -124,7 +134,7 @@ class Rows:
 
     def to_relation(self) -> Any:
         """A lazy DuckDB relation over the rows; counted as offered."""
-        self.reader.record(self.tables, self.snapshot, 0, offered=True)
+        self.reader.offer(self.tables, self.snapshot)
         return self.reader.lake.engine.fork().relation(self.query)
 
     @property
@@ -142,7 +152,7 @@ class Rows:
             functions=self.query.functions,
         )
         table = self.reader.lake.engine.read(limited).read_all()
-        self.reader.record(self.tables, self.snapshot, table.num_rows, offered=False)
+        self.reader.record(self.tables, self.snapshot, table.num_rows)
         return table
 
     def __repr__(self) -> str:

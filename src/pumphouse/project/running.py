@@ -17,15 +17,15 @@ from typing import Any, Literal, Protocol
 from pumphouse.engines.engine import Engine
 from pumphouse.errors import LakeError, PumphouseError
 from pumphouse.graph.assets import Graph
-from pumphouse.graph.plan import Plan, PlannedBuild, effective
+from pumphouse.graph.plan import NOT_BUILT, Plan, PlannedBuild, effective
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.locks import held
-from pumphouse.lake.state import BuildRecord
+from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.project.arrivals import settle_arrivals
 from pumphouse.project.config import Config
-from pumphouse.project.due import forget_failed, remember_checked, remember_failed
+from pumphouse.project.due import forget_failed, has_failed, remember_checked, remember_failed
 from pumphouse.project.explaining import explained
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
@@ -160,14 +160,12 @@ def run(
         lake.state.run_started(identity, command=options.command, actor=actor, at=now)
         status, summary = "stopped", "stopped by a person"
         try:
-            settle_arrivals(graph, lake, run=identity, actor=actor)
-            plan = make_plan()
-            watcher.planned(plan.builds)
             running = _Running(
                 graph=graph, lake=lake, engine=engine, config=config, settings=settings, now=now, actor=actor,
                 options=options, watcher=watcher, run=identity, lock=lock,
             )  # fmt: skip
-            results = running.all(plan)
+            unkept = settle_arrivals(graph, lake, run=identity, actor=actor, accepts=running.accepts_schema)
+            results = running.all(make_plan(), unkept)
             report = Report(run=identity, results=results, snapshot=lake.snapshot(), seconds=time.monotonic() - began)
             status, summary = ("done" if report.ok else "failed"), str(report)
             return report
@@ -198,10 +196,20 @@ class _Running:
     """Descriptor of the run lock. A worker holds it too: no other run begins while one outlives this process."""
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def all(self, plan: Plan) -> tuple[Result, ...]:
-        """Every planned build, as soon as those before it are done."""
-        waiting = {build.asset: build for build in plan.builds}
-        results: dict[str, Result] = {}
+    def all(self, plan: Plan, unkept: Mapping[str, Exception]) -> tuple[Result, ...]:
+        """Every planned build, as soon as those before it are done.
+
+        What arrived at the assets of `unkept` could not be kept: they failed, and are not built from the rest of it.
+        """
+        settled = {name: self._failed(name, error, time.monotonic()) for name, error in unkept.items()}
+        settled |= {name: self._kept_again(name) for name in self.graph.assets if self._is_mended(name, unkept)}
+        arrived = [
+            PlannedBuild(asset=one.asset, kind=one.kind, reasons=("something arrived",)) for one in settled.values()
+        ]
+        builds = (*arrived, *(build for build in plan.builds if build.asset not in settled))
+        self.watcher.planned(builds)
+        results = {name: self._ended(result) for name, result in settled.items()}
+        waiting = {build.asset: build for build in builds if build.asset not in settled}
         under_way: dict[Future[Result], str] = {}
         with ThreadPoolExecutor(max_workers=self.config.engine.workers, thread_name_prefix="build") as pool:
             try:
@@ -227,12 +235,20 @@ class _Running:
                 self.stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
-        return tuple(results[build.asset] for build in plan.builds)
+        return tuple(results[build.asset] for build in builds)
+
+    def accepts_schema(self, name: str) -> bool:
+        """Whether somebody said that the columns of this asset may change."""
+        return self.options.accept_schema and self._is_asked(name)
+
+    def _is_asked(self, name: str) -> bool:
+        return not self.options.targets or name in self.options.targets
 
     def _one(self, build: PlannedBuild) -> Result:
         asset = self.graph.assets[build.asset]
         began = time.monotonic()
-        self._log(asset.name, "building", began, None, "")
+        started = datetime.now(UTC)
+        self._log(asset.name, "building", started)
         self.watcher.started(asset.name)
         result: Result | None = None
         for attempt in range(asset.common.retries + 1):
@@ -250,23 +266,43 @@ class _Running:
                 )
                 if asset.is_gathered or asset.common.every is not None:
                     remember_checked(self.lake, asset.name, self.now)
-                forget_failed(self.lake, asset.name)
                 break
             except Exception as error:  # noqa: BLE001  # the runner: what a build raises is recorded, the others go on
-                ours = explained(error, asset=asset.name, folder=self.config.folder)
-                if not isinstance(error, PumphouseError):
-                    ours.add_note("".join(traceback.format_exception(error)))
-                result = Result(
-                    asset=asset.name, kind=asset.kind, status="failed", seconds=time.monotonic() - began, error=ours,
-                    note=str(ours),
-                )  # fmt: skip
+                result = self._failed(asset.name, error, began)
                 last = attempt == asset.common.retries
                 if last or self.stop.wait(min(RETRY_WAIT_S * 2**attempt, RETRY_WAIT_S_MAX) * random.uniform(0.5, 1.0)):
                     break
         assert result is not None  # at least one attempt is made
+        return self._ended(result, started)
+
+    def _is_mended(self, name: str, unkept: Mapping[str, Exception]) -> bool:
+        """Whether what arrives at something that has no build was not kept in an earlier run, and now is."""
+        return self.graph.assets[name].kind in NOT_BUILT and name not in unkept and has_failed(self.lake, name)
+
+    def _kept_again(self, name: str) -> Result:
+        kind = self.graph.assets[name].kind
+        return Result(asset=name, kind=kind, status="unchanged", seconds=0.0, note="what arrived is kept again")
+
+    def _failed(self, name: str, error: Exception, began: float) -> Result:
+        ours = explained(error, asset=name, folder=self.config.folder)
+        if not isinstance(error, PumphouseError):
+            ours.add_note("".join(traceback.format_exception(error)))
+        return Result(
+            asset=name,
+            kind=self.graph.assets[name].kind,
+            status="failed",
+            seconds=time.monotonic() - began,
+            error=ours,
+            note=str(ours),
+        )
+
+    def _ended(self, result: Result, started: datetime | None = None) -> Result:
+        """The result, once it is logged and told."""
         if result.status == "failed":
-            remember_failed(self.lake, asset.name, self.now)
-        self._log(asset.name, result.status, began, result.snapshot, result.note)
+            remember_failed(self.lake, result.asset, self.now)
+        elif result.status != "skipped":
+            forget_failed(self.lake, result.asset)
+        self._log(result.asset, result.status, started or datetime.now(UTC), result)
         self.watcher.finished(result)
         return result
 
@@ -279,7 +315,7 @@ class _Running:
         last = self.lake.builds().get(asset.name)
         if not build.certain and last is not None and last.fingerprint == fingerprint and last.inputs == inputs:
             return Built(asset=asset.name, snapshot=None, note="its inputs came out as they were")
-        asked = not self.options.targets or asset.name in self.options.targets
+        asked = self._is_asked(asset.name)
         mode = self.options.mode if asked else "normal"
         if asset.is_gathered and last is not None and last.fingerprint != fingerprint and mode == "normal":
             mode = "full"  # its code changed: what was fetched is read again, and nobody is asked
@@ -288,9 +324,33 @@ class _Running:
             fingerprint=fingerprint, inputs=inputs, mode=mode,
             settings={**self.settings, "refit": True} if self.options.refit and asked else self.settings,
             window=self.options.window if asked else None, sample=self.options.sample,
-            accept_schema=self.options.accept_schema and asked,
+            accept_schema=self.accepts_schema(asset.name), pins=self.lake.pins,
         )  # fmt: skip
-        return self._built_by(job)
+        try:
+            built = self._built_by(job)
+        except Exception:
+            self._log_reads(job, rows=None)
+            raise
+        self._log_reads(job, rows=built.counts.rows_in)
+        return built
+
+    def _log_reads(self, job: Job, *, rows: int | None) -> None:
+        """Write what a build read to the access log, in the run's name: nobody used it.
+
+        The rows of one input are those that came in; of several nobody counted which came from where.
+        """
+        tables = [name for name in job.inputs if self.graph.assets[name].makes_table]
+        counted = rows is not None and len(tables) == 1
+        reads = [
+            Access(
+                at=datetime.now(UTC), who=self.actor, door="run", asset=name, snapshot=job.snapshot,
+                rows=rows if rows is not None and counted else 0, offered=not counted, run=self.run,
+                detail=f"for {job.asset}",
+            )
+            for name in tables
+        ]  # fmt: skip
+        if reads:
+            self.lake.state.access(*reads)
 
     def _built_by(self, job: Job) -> Built:
         asset = self.graph.assets[job.asset]
@@ -326,16 +386,18 @@ class _Running:
 
     def _skipped(self, name: str, broken: Iterable[str]) -> Result:
         note = f"not tried: {', '.join(broken)} failed"
-        result = Result(asset=name, kind=self.graph.assets[name].kind, status="skipped", seconds=0.0, note=note)
-        self._log(name, "skipped", time.monotonic(), None, note)
-        self.watcher.finished(result)
-        return result
+        kind = self.graph.assets[name].kind
+        return self._ended(Result(asset=name, kind=kind, status="skipped", seconds=0.0, note=note))
 
-    def _log(self, asset: str, status: str, began: float, snapshot: int | None, note: str) -> None:
-        seconds = None if status == "building" else time.monotonic() - began
-        started = datetime.now(UTC)
+    def _log(self, asset: str, status: str, started: datetime, result: Result | None = None) -> None:
         self.lake.state.build_logged(
             BuildRecord(
-                run=self.run, asset=asset, status=status, started=started, seconds=seconds, snapshot=snapshot, note=note
+                run=self.run,
+                asset=asset,
+                status=status,
+                started=started,
+                seconds=result.seconds if result else None,
+                snapshot=result.snapshot if result else None,
+                note=result.note if result else "",
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class Served:
 
     def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
         """What a rollout says of an entity; it is in the log, on disk, when this returns."""
-        return self._project.predict(name, entity)
+        return self._project.predictor(name).predict(entity, now=datetime.now(UTC))
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""

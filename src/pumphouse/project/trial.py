@@ -61,7 +61,7 @@ def build(
         commit.publish()
     versions = lake.versions()
     job = Job(
-        config=replace(config, lake=Location(folder=folder), inputs_from=None),
+        config=replace(config, lake=Location(folder=folder), inputs_from=()),
         asset=name,
         run="trial",
         actor="trial",

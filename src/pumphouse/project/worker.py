@@ -14,6 +14,7 @@ import pickle
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def main() -> None:
         declaration = None
         if asset.module is not None:
             declaration = load_declaration(job.config.folder, asset.module, asset.variable)
-        lake = open_lake(job.config)
+        lake = open_lake(job.config, pinned=job.pins)
         context = context_of(
             job,
             lake=lake,
@@ -54,6 +55,7 @@ def main() -> None:
         say(built=base64.b64encode(pickle.dumps(built)).decode())
     except Exception as error:  # noqa: BLE001  # the worker's outermost edge: what went wrong is the parent's to tell
         ours = explained(error, asset=job.asset, folder=job.config.folder)
+        ours.add_note("".join(traceback.format_exception(error)))  # a traceback doesn't cross processes, its text does
         say(error=base64.b64encode(pickle.dumps(ours)).decode())
         sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(1)

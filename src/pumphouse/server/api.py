@@ -152,7 +152,7 @@ def _parts(rows: Rows, batches: pa.RecordBatchReader) -> Generator[bytes]:
                 yield pipe.taken()
         yield pipe.taken()
     finally:
-        rows.reader.record(rows.tables, rows.snapshot, sent, offered=False)
+        rows.reader.record(rows.tables, rows.snapshot, sent)
 
 
 def _columns(schema: pa.Schema) -> list[dict[str, str]]:

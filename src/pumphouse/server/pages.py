@@ -114,7 +114,7 @@ def asset(request: Request) -> Response:
     """`/assets/NAME`: what it means, its rows and columns, where it comes from, how it stands, who reads it."""
     here, name = shared(request), request.path_params["name"]
     project, now = here.project, here.drawing.now()
-    about = describe(project.lake, project.assets, name, now=now, result=project.result(name))
+    about = describe(project.lake, project.assets, name, folder=project.folder, now=now, result=project.result(name))
     declared, way = project.assets[name], admitted(request, name, door="page")
     query = request.query_params.get("q", "").strip() if declared.kind == "search" else ""
     found, complaint = _found(here, way, query) if query else (None, "")
@@ -191,7 +191,9 @@ def _lines(here: Shared, snapshot: int) -> list[Line]:
                 name=name,
                 kind=one.kind,
                 doc=doc.splitlines()[0] if doc else "",
-                rows=here.count(name, versions[name]) if one.makes_table and name in versions else None,
+                rows=here.count(name, versions[name], snapshot=snapshot)
+                if one.makes_table and name in versions
+                else None,
                 at=build.at if build else None,
                 state=state,
                 said=said,

@@ -27,18 +27,20 @@ class Shared:
     drawing: Drawing
     checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     """Answers are checked one after the other; those that wait hold no thread that a page could use."""
-    _counts: dict[tuple[str, int], int] = field(default_factory=dict)
+    _counts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def count(self, table: str, version: int) -> int:
-        """How many rows a table has at a version of it, counted once."""
-        counted = self._counts.get((table, version))
+    def count(self, table: str, version: int, *, snapshot: int) -> int:
+        """How many rows a table has at a snapshot, at which its version is this one; counted once for each version."""
+        lake = self.project.lake
+        counted_as = table, version, table in lake.tables(snapshot=snapshot)  # a lake above has versions of its own
+        counted = self._counts.get(counted_as)
         if counted is None:
-            counted = self.project.lake.count(table, snapshot=version)
+            counted = lake.count(table, snapshot=snapshot)
             with self._lock:
                 if len(self._counts) >= COUNTS_KEPT_MAX:
                     self._counts.clear()
-                self._counts[table, version] = counted
+                self._counts[counted_as] = counted
         return counted
 
     def search(self, way: Admitted, text: str, *, limit: int) -> Found:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.sources import Delimited, Files, FixedWidth
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import ConfigError, SourceError
+from pumphouse.errors import ConfigError, PumphouseError, SourceError
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
@@ -54,7 +54,8 @@ def build(asset: Asset, context: Context) -> Built:
 
 def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
     """Whether a file came, went or changed since the table was built: a look at sizes and times, and where only a time
-    differs, at the bytes. An address can't be looked at without a fetch, so it counts as unchanged.
+    differs, once at the bytes. What can't be looked at counts as changed, so that a build says why; but an address,
+    which would have to be fetched, as unchanged.
     """
     spec: Files = asset.spec
     if is_web(spec.pattern):
@@ -65,11 +66,11 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
     known = _by_name(last)
     try:
         paths = matching(asset, folder)
-    except SourceError:  # a build says so
+        if [name_in(folder, path) for path in paths] != list(known):
+            return True
+        return any(_is_other(path, one, asset, lake) for path, one in zip(paths, known.values(), strict=True))
+    except (PumphouseError, OSError):
         return True
-    if [name_in(folder, path) for path in paths] != list(known):
-        return True
-    return any(_is_other(path, exchange) for path, exchange in zip(paths, known.values(), strict=True))
 
 
 def matching(asset: Asset, folder: Path) -> list[Path]:
@@ -147,13 +148,20 @@ def _looks_same(path: Path, exchange: Exchange) -> bool:
     return (stat.st_size, str(stat.st_mtime_ns)) == (exchange.size_bytes, exchange.headers.get(MODIFIED))
 
 
-def _is_other(path: Path, exchange: Exchange) -> bool:
+def _is_other(path: Path, exchange: Exchange, asset: Asset, lake: Lake) -> bool:
     if _looks_same(path, exchange):
         return False
-    if path.stat().st_size != exchange.size_bytes:
+    stat = path.stat()
+    if stat.st_size != exchange.size_bytes:
         return True
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() != exchange.sha
+    # Its bytes are read once for each time that somebody touched it: a build of the same bytes commits nothing.
+    memory, look = f"looked:{asset.name}:{exchange.address}", f"{stat.st_size} {stat.st_mtime_ns} "
+    last = lake.state.recall(memory) or ""
+    if not last.startswith(look):
+        with path.open("rb") as file:
+            last = look + hashlib.file_digest(file, "sha256").hexdigest()
+        lake.state.remember(memory, last)
+    return last.removeprefix(look) != exchange.sha
 
 
 def _by_name(last: Recorded) -> dict[str, Exchange]:

@@ -1,0 +1,73 @@
+"""Moving what arrived one by one, and is kept in the lake's state, into a table."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, TypeVar
+
+from pumphouse.lake.builds import Counts
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.context import Built
+from pumphouse.lake.lake import Lake
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+EVENTS_PER_BATCH = 10_000
+One = TypeVar("One")
+
+
+def flush(
+    lake: Lake,
+    stream: str,
+    *,
+    table: str,
+    key: tuple[str, ...],
+    decode: Callable[[str], One],
+    schema_of: Callable[[One], pa.Schema],
+    batch_of: Callable[[Sequence[One], pa.Schema], pa.RecordBatch],
+    said: str,
+    run: str,
+    actor: str,
+    accept_schema: bool,
+) -> Built:
+    """Move what came to a stream since the last time into a table; `said` ends the note "12 ...".
+
+    Each event arrives once, by its key: the cursor moves in the same commit, and two who flush at once write the same
+    rows. Raises SchemaChange where the events no longer have the table's columns, unless `accept_schema`.
+    """
+    last = lake.history(table)
+    newest = after = int(last[-1].cursor or 0) if last else 0
+
+    def arrived() -> Iterator[One]:
+        nonlocal newest
+        while events := lake.state.events(stream, after=newest, limit=EVENTS_PER_BATCH):
+            for event in events:
+                newest = event.seq
+                yield decode(event.body)
+
+    commit = Commit(lake, table, run=run, actor=actor, accept_schema=accept_schema)
+    rows = 0
+    for schema, alike in groupby(arrived(), key=schema_of):
+        written = lake.stage(_batches(alike, schema, batch_of), schema, stem=f"{table}_{uuid.uuid4().hex}")
+        commit.upsert(table, written, key=key)
+        rows += written.rows
+    if newest == after:
+        return Built(asset=table, snapshot=None)
+    commit.cursor(newest)
+    built = commit.publish(Counts(rows_in=rows, rows_out=rows))
+    return Built(
+        asset=table,
+        snapshot=built.snapshot if built else None,
+        counts=built.counts if built else Counts(),
+        note=f"{rows:,} {said}",
+    )
+
+
+def _batches(
+    alike: Iterator[One], schema: pa.Schema, batch_of: Callable[[Sequence[One], pa.Schema], pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    while some := list(islice(alike, EVENTS_PER_BATCH)):
+        yield batch_of(some, schema)

@@ -1,0 +1,33 @@
+"""Where deliveries of an environment may go: nothing that is tried out reaches those who get the real thing."""
+
+from __future__ import annotations
+
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import ConfigError
+from pumphouse.project.config import Config
+
+
+def is_held_back(asset: Asset, config: Config) -> bool:
+    """Whether this is a delivery that would leave for a place which is not the environment's own.
+
+    An environment with a lake of its own delivers to connections that it declares itself, and to files within its
+    lake's folder.
+    """
+    if asset.kind != "deliver" or config.outlets is None:
+        return False
+    to: str = asset.spec.to
+    kind, _, path = to.partition(":")
+    if kind in ("folder", "sqlite"):
+        return not (config.folder / path).resolve().is_relative_to(config.lake.folder.resolve())
+    return to in config.connections and to not in config.outlets  # what is no connection at all, its build refuses
+
+
+def refuse_held_back(asset: Asset, config: Config) -> None:
+    """Raise ConfigError where a delivery is asked for that the environment holds back."""
+    if is_held_back(asset, config):
+        raise ConfigError(
+            f"environment '{config.env}' does not deliver to '{asset.spec.to}', which is not its own",
+            asset=asset.name,
+            place=asset.place,
+            mend=f"Declare a connection of that name in [env.{config.env}.connections], or deliver within its lake.",
+        )
