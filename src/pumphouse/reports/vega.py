@@ -26,6 +26,8 @@ VEGA_LITE = "5.20"
 _INK, _QUIET, _RULE = "#1d2733", "#5b6672", "#e3e7eb"
 _FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _AXIS_PX = 90
+_LETTER_PX = 7
+"""About how wide a letter of an axis's label is."""
 _DAY_MS = 86_400_000
 
 
@@ -82,6 +84,8 @@ def spec(
         elif axis.kind == "nominal":
             encoding[name]["sort"] = None  # as the query ordered them
             drawn["labelLimit"] = 110 if name == "x" else width // 3
+            if name == "x" and _fit_side_by_side(axis, width):
+                drawn["labelAngle"] = 0
         else:
             largest = max((abs(value) for value in axis.values if value is not None), default=1)
             if all(value is None or value.is_integer() for value in axis.values):  # no half people on the axis
@@ -157,6 +161,13 @@ def _band_px(axis: Axis, extent_px: int) -> float:
         return 40
     steps = (max(moments) - min(moments)) / axis.step_ms + 1
     return float(max(1.0, round(0.8 * (extent_px - _AXIS_PX) / steps, 2)))
+
+
+def _fit_side_by_side(axis: Axis, width: int) -> bool:
+    """Whether the labels of texts can be read level, without turning one's head."""
+    texts = {str(value) for value in axis.values}
+    longest = max(map(len, texts), default=0)
+    return (longest + 1) * _LETTER_PX * len(texts) <= width - _AXIS_PX
 
 
 def _time_format(axis: Axis) -> str:
