@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,25 @@ def test_reads_are_recorded_with_who_what_and_how_much(state: State) -> None:
     state.access(read, Access(at=NOW, who="bob", door="python", asset="customers", snapshot=7, rows=0, offered=True))
     assert state.accesses(asset="orders") == (read,)
     assert [access.who for access in state.accesses(since=NOW)] == ["ann", "bob"]
+
+
+def test_use_is_summed_by_asset_person_and_door_without_what_runs_read(state: State) -> None:
+    def read(minute: int, who: str, rows: int, **values: Any) -> Access:
+        return Access(
+            at=NOW.replace(minute=minute), who=who, door="http", asset="orders", snapshot=7, rows=rows, **values
+        )
+
+    state.access(
+        read(1, "ann", 99), read(5, "ann", 12), read(7, "ann", 30, offered=True), read(6, "bob", 1),
+        read(8, "ann", 1000, run="r"), read(20, "ann", 500),
+    )  # fmt: skip
+    minutes = (NOW.replace(minute=1), NOW.replace(minute=10))
+    found = state.usage(after=minutes[0], until=minutes[1])
+    assert [(one.who, one.reads, one.rows, one.rows_offered, one.last_at.minute) for one in found] == [
+        ("ann", 2, 12, 30, 7),
+        ("bob", 1, 1, 0, 6),
+    ]
+    assert state.usage(after=minutes[0], until=minutes[1], asset="customers") == ()
 
 
 def test_what_became_of_an_asset_replaces_what_was_said_of_it_before(state: State) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.learning import Rollout
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.state import Access
+from pumphouse.lake.state import Usage
 
 REMEMBERED = timedelta(days=366)
 """Reads from before are not looked at: "nobody" means nobody in the last year."""
@@ -24,21 +24,31 @@ class LastRead:
     door: str
 
 
-def reads_by_people(lake: Lake, *, now: datetime) -> Mapping[str, Sequence[Access]]:
-    """Each asset's reads up to `now` that were not a run's own, oldest first."""
-    reads: dict[str, list[Access]] = {}
-    for access in lake.state.accesses(since=now - REMEMBERED):
-        if access.run is None and access.at <= now:
-            reads.setdefault(access.asset, []).append(access)
-    return {asset: sorted(found, key=lambda access: access.at) for asset, found in reads.items()}
+class Reads:
+    """What people read up to a moment; each window is asked for once."""
+
+    def __init__(self, lake: Lake, *, now: datetime) -> None:
+        self._lake = lake
+        self._now = now
+        self._windows: dict[timedelta, dict[str, list[Usage]]] = {}
+
+    def within(self, window: timedelta, asset: str) -> Sequence[Usage]:
+        """Who read the asset in the window before now, through which door, how often and how much."""
+        if window not in self._windows:
+            by_asset: dict[str, list[Usage]] = {}
+            for usage in self._lake.state.usage(after=self._now - window, until=self._now):
+                by_asset.setdefault(usage.asset, []).append(usage)
+            self._windows[window] = by_asset
+        return self._windows[window].get(asset, ())
 
 
-def last_read(reads: Sequence[Access]) -> LastRead | None:
-    """The newest of these reads, which are in order."""
-    return LastRead(at=reads[-1].at, who=reads[-1].who, door=reads[-1].door) if reads else None
+def last_read(reads: Iterable[Usage]) -> LastRead | None:
+    """The newest of these reads."""
+    newest = max(reads, key=lambda usage: usage.last_at, default=None)
+    return LastRead(at=newest.last_at, who=newest.who, door=newest.door) if newest else None
 
 
-def people(reads: Iterable[Access]) -> tuple[str, ...]:
+def people(reads: Iterable[Usage]) -> tuple[str, ...]:
     """Who made these reads, each once, in order of name."""
     return tuple(sorted({read.who for read in reads}))
 

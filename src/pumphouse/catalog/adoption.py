@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pumphouse.catalog.access import LastRead, first_built, last_read, people, reads_by_people
+from pumphouse.catalog.access import REMEMBERED, LastRead, Reads, first_built, last_read, people
 from pumphouse.catalog.bets import Verdict, verdicts
 from pumphouse.catalog.lineage import made_from, nearest_first
 from pumphouse.catalog.words import ago, counted, plain
 from pumphouse.declare.asset import TABLES, Asset, Kind
 from pumphouse.declare.facts import Bet
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.state import Access
 
 WATCHED: frozenset[str] = TABLES | {"report", "search", "rollout", "experiment"}
 """Kinds that people read. Features, models and checks are parts of these; a delivery is read elsewhere."""
@@ -96,9 +95,9 @@ def adoption(lake: Lake, assets: Mapping[str, Asset], *, now: datetime, unread_a
 
     Days are those of the time zone that `now` has. Raises ConfigError for a bet whose `check_after` means nothing.
     """
-    reads = reads_by_people(lake, now=now)
+    reads = Reads(lake, now=now)
     watched = [asset for _, asset in sorted(assets.items()) if asset.kind in WATCHED]
-    uses = {asset.name: _use(asset, reads.get(asset.name, ()), now=now) for asset in watched}
+    uses = {asset.name: _use(asset, reads) for asset in watched}
     used = {name for name, use in uses.items() if use.people_30_days}
     bet_on = {asset.spec.asset for asset in assets.values() if isinstance(asset.spec, Bet)}
     return Adoption(
@@ -111,17 +110,17 @@ def adoption(lake: Lake, assets: Mapping[str, Asset], *, now: datetime, unread_a
     )
 
 
-def _use(asset: Asset, reads: Sequence[Access], *, now: datetime) -> Use:
-    recent = [read for read in reads if read.at > now - MONTH]
+def _use(asset: Asset, reads: Reads) -> Use:
+    recent = reads.within(MONTH, asset.name)
     return Use(
         asset=asset.name,
         kind=asset.kind,
-        people_7_days=people(read for read in recent if read.at > now - WEEK),
+        people_7_days=people(reads.within(WEEK, asset.name)),
         people_30_days=people(recent),
-        reads_30_days=len(recent),
-        rows_30_days=sum(read.rows for read in recent if not read.offered),
-        rows_offered_30_days=sum(read.rows for read in recent if read.offered),
-        last=last_read(reads),
+        reads_30_days=sum(usage.reads for usage in recent),
+        rows_30_days=sum(usage.rows for usage in recent),
+        rows_offered_30_days=sum(usage.rows_offered for usage in recent),
+        last=last_read(reads.within(REMEMBERED, asset.name)),
     )
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from pumphouse.catalog.access import LastRead, first_built, last_read, people, reads_by_people
+from pumphouse.catalog.access import LastRead, Reads, first_built, last_read, people
 from pumphouse.catalog.words import ago, counted, day, span
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Bet
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.state import Access
 
 Outcome = Literal["too early", "kept", "partly", "lost", "unseen"]
 
@@ -49,20 +48,16 @@ def bet_verdict(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: date
     if asset is None or not isinstance(asset.spec, Bet):
         bets = [one.name for one in assets.values() if isinstance(one.spec, Bet)]
         raise UnknownName(f"there is no bet '{name}'", mend=did_you_mean(name, bets) or None)
-    return _verdict(lake, assets, asset, reads_by_people(lake, now=now), now=now)
+    return _verdict(lake, assets, asset, Reads(lake, now=now), now=now)
 
 
-def verdicts(
-    lake: Lake, assets: Mapping[str, Asset], reads: Mapping[str, Sequence[Access]], *, now: datetime
-) -> tuple[Verdict, ...]:
-    """The verdict on every bet, in order of name; `reads` are those of `reads_by_people`."""
+def verdicts(lake: Lake, assets: Mapping[str, Asset], reads: Reads, *, now: datetime) -> tuple[Verdict, ...]:
+    """The verdict on every bet, in order of name."""
     bets = sorted((asset for asset in assets.values() if isinstance(asset.spec, Bet)), key=lambda asset: asset.name)
     return tuple(_verdict(lake, assets, bet, reads, now=now) for bet in bets)
 
 
-def _verdict(
-    lake: Lake, assets: Mapping[str, Asset], bet: Asset, reads: Mapping[str, Sequence[Access]], *, now: datetime
-) -> Verdict:
+def _verdict(lake: Lake, assets: Mapping[str, Asset], bet: Asset, reads: Reads, *, now: datetime) -> Verdict:
     spec: Bet = bet.spec
     try:
         wait = span(spec.check_after)
@@ -72,7 +67,7 @@ def _verdict(
         ) from None
     built = first_built(lake, assets, spec.asset)
     due = built + wait if built else None
-    recent = [read for read in reads.get(spec.asset, ()) if read.at > now - wait]
+    recent = reads.within(wait, spec.asset)
     expected = tuple(dict.fromkeys(spec.users))
     theirs = [read for read in recent if read.who in expected]
     came, last = people(theirs), last_read(theirs)

@@ -66,6 +66,22 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one person read of one asset through one door: how often, how much, and when last.
+
+    `rows` were consumed; `rows_offered` are those of lazy forms, of which nobody knows how many were taken.
+    """
+
+    asset: str
+    who: str
+    door: str
+    reads: int
+    rows: int
+    rows_offered: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Who a token belongs to and what it is for."""
 
@@ -156,6 +172,23 @@ class State:
                 run=run, detail=detail,
             )
             for at, who, door, name, snapshot, count, offered, run, detail in rows
+        )  # fmt: skip
+
+    def usage(self, *, after: datetime, until: datetime, asset: str | None = None) -> tuple[Usage, ...]:
+        """Reads after a moment and up to another, summed for each asset, person and door; a run's own are left out."""
+        where, values = _where({"at > ?": _text(after), "at <= ?": _text(until), "asset = ?": asset})
+        rows = self._database.rows(
+            "SELECT asset, who, door, count(*), sum(CASE offered WHEN 0 THEN rows ELSE 0 END),"
+            f" sum(CASE offered WHEN 0 THEN 0 ELSE rows END), max(at) FROM access{where} AND run IS NULL"
+            " GROUP BY asset, who, door ORDER BY asset, who, door",
+            values,
+        )
+        return tuple(
+            Usage(
+                asset=name, who=who, door=door, reads=reads, rows=int(taken), rows_offered=int(offered),
+                last_at=_moment(last),
+            )
+            for name, who, door, reads, taken, offered, last in rows
         )  # fmt: skip
 
     def remember(self, name: str, value: str) -> None:
