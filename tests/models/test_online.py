@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -8,14 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.declare.learning import rollout
-from pumphouse.errors import RequestRefused, UnknownName
+from pumphouse.errors import RequestRefused, SchemaChange, UnknownName
 from pumphouse.features.training_sets import training_set
 from pumphouse.lake.changes import hide
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.context import Built
 from pumphouse.models import scores, training
 from pumphouse.models.answers import flush_predictions, stream_of
 from pumphouse.models.online import Predictor
-from pumphouse.models.predictions import decode
-from pumphouse.models.registry import promote
+from pumphouse.models.predictions import decode, encode
+from pumphouse.models.registry import LIVE, promote
 
 DAY = date(1997, 9, 1)
 NOW = datetime(1997, 9, 1, 14, 30, tzinfo=UTC)
@@ -120,6 +123,36 @@ def test_answers_reach_the_lake_once(served):
     by_id = {answer.entity["customer_id"]: answer for answer in logged(served)}
     assert [row[1] for row in rows] == [by_id[row[0]].prediction for row in rows]
     assert rows[3][2:] == (False, '{"days_since":null}')
+
+
+def entered_as_text(shop) -> None:
+    """A second version of the model, whose entity is a text."""
+    first = next(each for each in shop.lake.artefacts("returns") if each.name != LIVE)
+    version = {**first.detail["version"], "number": 2, "entity": {"customer_id": "string"}}
+    commit = Commit(shop.lake, "returns", run="run-2", actor="ada")
+    commit.artefact("returns@2", first.sha, {**first.detail, "version": version})
+    commit.publish()
+
+
+def kept(shop, **options) -> Built:
+    return flush_predictions(shop.lake, shop.assets["returns_live"], run="run-2", actor="ada", **options)
+
+
+def test_answers_have_the_columns_of_the_version_that_gave_them(served):
+    answer = predictor(served).predict({"customer_id": 7}, now=NOW)
+    served.declare("returns_live", rollout("other"))  # never trained
+    assert kept(served).counts.rows_out == 1
+
+    entered_as_text(served)
+    asked_twice = [replace(answer, id="2", entity={"customer_id": "8"}, version="returns@2"), replace(answer, id="3")]
+    events = [(each.id, encode(each)) for each in asked_twice]
+    served.lake.state.append(stream_of("returns_live"), events)
+    with pytest.raises(SchemaChange, match="'customer_id' was int64 and would be string"):
+        kept(served)
+    assert kept(served, accept_schema=True).counts.rows_out == 2
+    assert kept(served).snapshot is None
+    rows = served.rows("returns_live__predictions", "customer_id, version")
+    assert rows == [("7", "returns@1"), ("7", "returns@1"), ("8", "returns@2")]
 
 
 def test_threads_share_a_predictor(served):

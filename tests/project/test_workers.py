@@ -101,6 +101,9 @@ def test_each_fails_alone_and_says_why(folder: Folder) -> None:
         assert type(_error(report, asset)) is kind
     assert folder.open()["after"].rows == [{"id": 1}, {"id": 2}]
     assert _sleepers() == sleepers  # what a process started ends with it
+    (traced,) = _error(report, "fails").__notes__
+    assert "in divided" in traced  # what --debug shows
+    assert "rows.fetchall() and 1 / 0" in traced
     log = {record.asset: record for record in folder.open().lake.state.run_builds(run=report.run)}
     assert log["hangs"].note == failure(report, "hangs")
     assert log["never"].note == "not tried: exits failed"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import hashlib
 import os
 from decimal import Decimal
 
@@ -290,6 +291,7 @@ def test_unchanged_files_change_nothing_and_a_changed_one_replaces_the_table(wor
     assert not changed(made[0], works.lake, works.folder)
     assert works.run(made).snapshot is None
 
+    assert not changed(made[0], works.lake, works.folder)
     path.write_text("id\n7\n")
     assert changed(made[0], works.lake, works.folder)
     second = works.run(made)
@@ -300,6 +302,34 @@ def test_unchanged_files_change_nothing_and_a_changed_one_replaces_the_table(wor
     assert changed(made[0], works.lake, works.folder)
     works.run(made)
     assert works.rows() == [(2,)]
+
+
+def test_the_bytes_of_a_touched_file_are_looked_at_once(works, monkeypatch):
+    path = works.write("a.csv", "id\n1\n")
+    made, _ = pair = works.asset(files("a.csv"))
+    works.run(pair)
+    os.utime(path, ns=(1, 1))
+    hashed = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, name: hashed.append(file.name) or digest(file, name))
+    assert [changed(made, works.lake, works.folder) for _ in range(3)] == [False] * 3
+    assert hashed == [str(path)]
+    path.write_text("id\n2\n")
+    os.utime(path, ns=(2, 2))
+    assert [changed(made, works.lake, works.folder) for _ in range(3)] == [True] * 3
+    assert hashed == [str(path)] * 2
+
+
+def test_what_cannot_be_looked_at_counts_as_changed(works):
+    path = works.write("a.csv", "id\n1\n")
+    made, _ = pair = works.asset(files("a.csv"))
+    works.run(pair)
+    path.unlink()
+    path.symlink_to(path)
+    assert changed(made, works.lake, works.folder)
+    path.unlink()
+    path.mkdir()
+    assert changed(made, works.lake, works.folder)
 
 
 def test_a_rebuild_reads_the_stored_bytes_and_not_the_folder(works):

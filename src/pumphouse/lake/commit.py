@@ -395,8 +395,12 @@ class Commit:
             refuse_narrowing(table, old=old, new=narrower)
         for column in narrower:
             if column.name in old.names and column.type != old.field(column.name).type:
-                kind = _sql_type(engine, column)
-                engine.execute(f"ALTER TABLE {name} ALTER COLUMN {quoted(column.name)} SET DATA TYPE {kind}")
+                of, kind = quoted(column.name), _sql_type(engine, column)
+                if widens(old.field(column.name).type, column.type):
+                    engine.execute(f"ALTER TABLE {name} ALTER COLUMN {of} SET DATA TYPE {kind}")
+                else:  # somebody accepted it; DuckLake only widens in place
+                    cast = f"SELECT * REPLACE (CAST({of} AS {kind}) AS {of}) FROM {name}"
+                    engine.execute(f"CREATE OR REPLACE TABLE {name} AS {cast}")
                 outcome.changed.add(table)
         for column in added:
             engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_sql_type(engine, column)}")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
-from pumphouse.lake.builds import Counts
+from pumphouse.lake.builds import Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
@@ -36,33 +36,36 @@ def flush(
     """Move what came to a stream since the last time into a table; `said` ends the note "12 ...".
 
     Each event arrives once, by its key: the cursor moves in the same commit, and two who flush at once write the same
-    rows. Raises SchemaChange where the events no longer have the table's columns, unless `accept_schema`.
+    rows. Events of another schema than those before begin a commit of their own. Raises SchemaChange where they no
+    longer have the table's columns, unless `accept_schema`; those before are then kept.
     """
     last = lake.history(table)
-    newest = after = int(last[-1].cursor or 0) if last else 0
+    newest = int(last[-1].cursor or 0) if last else 0
 
     def arrived() -> Iterator[One]:
         nonlocal newest
-        while events := lake.state.events(stream, after=newest, limit=EVENTS_PER_BATCH):
+        after = newest
+        while events := lake.state.events(stream, after=after, limit=EVENTS_PER_BATCH):
+            after = events[-1].seq
             for event in events:
-                newest = event.seq
-                yield decode(event.body)
+                one = decode(event.body)
+                yield one
+                newest = event.seq  # somebody asked for the next one: this one is in its batch
 
-    commit = Commit(lake, table, run=run, actor=actor, accept_schema=accept_schema)
+    built: Build | None = None
     rows = 0
     for schema, alike in groupby(arrived(), key=schema_of):
         written = lake.stage(_batches(alike, schema, batch_of), schema, stem=f"{table}_{uuid.uuid4().hex}")
+        commit = Commit(lake, table, run=run, actor=actor, accept_schema=accept_schema)
         commit.upsert(table, written, key=key)
+        commit.cursor(newest)
+        built = commit.publish(Counts(rows_in=written.rows, rows_out=written.rows)) or built
         rows += written.rows
-    if newest == after:
-        return Built(asset=table, snapshot=None)
-    commit.cursor(newest)
-    built = commit.publish(Counts(rows_in=rows, rows_out=rows))
     return Built(
         asset=table,
         snapshot=built.snapshot if built else None,
-        counts=built.counts if built else Counts(),
-        note=f"{rows:,} {said}",
+        counts=Counts(rows_in=rows, rows_out=rows) if built else Counts(),
+        note=f"{rows:,} {said}" if rows else "",
     )
 
 

@@ -27,20 +27,30 @@ def stream_of(rollout: str) -> str:
 def flush_predictions(lake: Lake, rollout: Asset, *, run: str, actor: str, accept_schema: bool = False) -> Built:
     """Move the answers that were logged since the last time into the table `<rollout>__predictions`.
 
-    Their columns are those of the versions that gave them, whatever the rollout names by now.
+    Their columns are those of the versions that gave them, whatever the rollout names by now. Where an entity's column
+    has once been text, it stays so.
     """
+    import pyarrow as pa
+
+    table = predictions_of(rollout.name)
+    stored = lake.stored_schema(table) if lake.has(table) else pa.schema([])
+    texts = {field.name for field in stored if field.type == pa.string()}
     schemas: dict[str, pa.Schema] = {}
 
     def schema_of(prediction: Prediction) -> pa.Schema:
         name = prediction.version
         if name not in schemas:
-            schemas[name] = prediction_schema(version(lake, *parse_version(name)))
+            own = prediction_schema(version(lake, *parse_version(name)))
+            if not texts.issuperset(found := {field.name for field in own if field.type == pa.string()}):
+                texts.update(found)
+                schemas.clear()
+            schemas[name] = pa.schema([(one.name, pa.string() if one.name in texts else one.type) for one in own])
         return schemas[name]
 
     return flush(
         lake,
         stream_of(rollout.name),
-        table=predictions_of(rollout.name),
+        table=table,
         key=("prediction_id",),
         decode=decode,
         schema_of=schema_of,
@@ -55,7 +65,11 @@ def flush_predictions(lake: Lake, rollout: Asset, *, run: str, actor: str, accep
 def _batch(predictions: Sequence[Prediction], schema: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
-    return pa.RecordBatch.from_pylist([_row(prediction) for prediction in predictions], schema=schema)
+    rows = [_row(prediction) for prediction in predictions]
+    for name in predictions[0].entity:
+        if schema.field(name).type == pa.string():
+            rows = [{**row, name: str(row[name])} for row in rows]
+    return pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
 def _row(prediction: Prediction) -> dict[str, object]:
