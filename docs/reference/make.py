@@ -147,7 +147,8 @@ be left out; this one has everything:
 {SETTINGS_EXAMPLE}```
 
 A setting that means nothing is refused, with the nearest one. An environment changes what it names, and has the rest
-from the lines outside any `[env.NAME]`, which are the environment `prod`.
+from the lines outside any `[env.NAME]`, which are the environment `prod`; but it tells nobody of failures unless it has
+`failures` of its own, and [delivers](../guides/deliver.md) only to what is its own.
 
 ## Signing in to a web address
 

@@ -126,3 +126,65 @@ def test_a_run_logs_what_it_reads_in_its_own_name_and_nothing_where_nothing_is_s
     assert folder.open().search("found", "ann").rows
     (read,) = log.accesses()[len(reads) :]
     assert (read.asset, read.rows, read.run, read.detail) == ("found", 1, None, "ann")
+
+
+LEARNED = {
+    "bought.csv": "customer_id,at,n\n"
+    + "".join(f"{one},2024-01-01T10:00:00Z,{one}\n{one},2024-03-0{1 + one % 2}T10:00:00Z,1\n" for one in range(1, 41)),
+    "learn.py": """
+        import pumphouse as ph
+        from sklearn.linear_model import LogisticRegression
+
+        bought = ph.files("bought.csv", time={"event": "at", "known": "at"})
+
+
+        @ph.model(label="returned", features=["spend"])
+        def returns(train: ph.TrainingSet):
+            return LogisticRegression().fit(train.X, train.y)
+
+
+        returns_live = ph.rollout("returns", outcome="returned")
+        badge = ph.experiment(
+            unit="customer_id", arms={"control": 1, "badge": 1}, metrics={"spend": ph.mean("bought.n", within_days=1)}
+        )
+    """,
+    "spend.sql": """
+        /* pumphouse
+        kind = "feature"
+        entity = "customer_id" */
+        SELECT m.customer_id, m.as_of, coalesce(sum(b.n), 0) AS spend
+        FROM moments m LEFT JOIN bought b ON b.customer_id = m.customer_id GROUP BY ALL
+    """,
+    "returned.sql": """
+        /* pumphouse
+        kind = "label"
+        entity = "customer_id"
+        matures = "2 days" */
+        SELECT c.customer_id, TIMESTAMPTZ '2024-02-29' AS as_of, count(b.n) > 0 AS returned
+        FROM (SELECT DISTINCT customer_id FROM bought) c
+        LEFT JOIN bought b
+          ON b.customer_id = c.customer_id AND b.at >= TIMESTAMPTZ '2024-02-29' AND b.at < TIMESTAMPTZ '2024-03-02'
+        GROUP BY ALL
+    """,
+}
+
+
+def test_what_a_person_asks_a_rollout_or_an_experiment_is_logged(folder: Folder) -> None:
+    folder.write(LEARNED)
+    p = folder.open()
+    report = p.run()
+    assert report.ok, [result.note for result in report.failed]
+    before = len(p.lake.state.accesses())
+    answer = p.predict("returns_live", {"customer_id": 7})
+    judgement = p.judge("returns_live")
+    verdict = p.verdict("badge")
+    assert [
+        (read.asset, read.door, read.snapshot, read.rows, read.detail) for read in p.lake.state.accesses()[before:]
+    ] == [
+        ("returns_live", "python", answer.snapshot, 1, answer.id),
+        ("returns_live", "python", judgement.snapshot, 0, "judged"),
+        ("badge", "python", verdict.snapshot, 0, "verdict"),
+    ]
+    p.close()
+    assert p.predict("returns_live", {"customer_id": 7}).prediction == answer.prediction
+    p.close()

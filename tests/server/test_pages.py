@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import httpx
+import pyarrow as pa
 import pytest
+from tests.server.conftest import TOKEN, make_shop, running
 
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.lake.lake import Lake, Location
 from pumphouse.server.files import CARRIED, OWN, WebFiles
 
 PAGE = {"Accept": "text/html"}
@@ -24,6 +31,29 @@ def test_home_lists_every_asset_with_rows_and_freshness(served: Any) -> None:
     assert "its SQL changed" in text
     assert "not built" in text
     assert ">40 <" in text
+
+
+def test_home_counts_what_is_read_from_the_lake_above(tmp_path: Path) -> None:
+    prod = make_shop(tmp_path / "prod")
+    version = prod.lake.version("tickets")
+    prod.lake.close()
+    engine = DuckDB(threads=1)
+    above = Lake(prod.lake.location, engine=engine, alias="above", writable=False)
+    lake = Lake(Location(folder=tmp_path / "dev"), engine=engine, upstream=above)
+    dev = replace(prod, lake=lake)
+    serving, thread = running(dev)
+    with httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {TOKEN}", **PAGE}, timeout=20) as owner:
+        home = owner.get("/")
+        assert home.status_code == 200, home.text
+        assert ">40 <" in home.text
+        assert ">2 <" in home.text
+        while lake.snapshot() < version:  # its own, of another length, at what is by chance the same version
+            dev.fill("tickets", pa.table({"ticket_id": range(3 + lake.snapshot())}))
+        assert lake.version("tickets") == version
+        assert f">{2 + version} <" in owner.get("/").text
+    serving.stop()
+    thread.join(20)
+    lake.close()
 
 
 def test_home_finds_assets_by_name_or_doc(served: Any) -> None:

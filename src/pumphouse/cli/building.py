@@ -107,8 +107,8 @@ def run(
         due: Only what is due by its schedule, whose files changed, or to which answers arrived.
         full: Build again though nothing changed; sources from their stored bytes.
         refetch: Ask the outside world again for all that a source has.
-        from_: Build again only slices from this day on.
-        to: Build again only slices before this day.
+        from_: Build again the targets' slices from this day on, and only those.
+        to: Build again the targets' slices before this day, and only those.
         sample: Try it on about so many rows of each input, in a lake apart.
         snapshot: Read inputs as they were at this snapshot; for named targets, with --only.
         accept_schema: Take columns that were narrowed, renamed or dropped as they are now.

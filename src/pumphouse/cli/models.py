@@ -31,8 +31,9 @@ def show(model: str, /, *, json: bool = False, call: Call) -> None:
             models = [name for name, one in project.graph.assets.items() if one.kind == "model"]
             there = f"There is {', '.join(models)}." if models else None
             raise UnknownName(f"'{model}' is no model", asset=model, mend=did_you_mean(model, models) or there)
+        known = versions(project.lake, model)
+        project.reader().record((model,), project.lake.snapshot(), len(known))
         if json:
-            known = versions(project.lake, model)
             print_json({"model": model, "live": live(project.lake, model).number if known else None, "versions": known})
         else:
             print_text(card(project.lake, project.graph.assets, asset))
