@@ -70,6 +70,52 @@ def test_a_tombstone_hides_a_person_from_every_snapshot_and_counts_as_a_change(d
     assert desk.lake.count("orders") == 2
 
 
+def test_a_person_is_hidden_however_the_column_and_the_number_are_written(desk: Desk) -> None:
+    kinds = {"BIGINT": "7", "DOUBLE": "7.0", "DECIMAL(9,2)": "7.00", "VARCHAR": "7", "INTEGER": "007", "FLOAT": " 7"}
+    for number, (kind, value) in enumerate(kinds.items()):
+        table = f"t{number}"
+        desk.replaced(f"SELECT CAST(unnest([7, 8]) AS {kind}) AS Person_ID{number}, 'x' AS v", table=table)
+        hide(desk.lake, entity=f"person_id{number}", value=value, why="asked", run="r", actor="me")
+        assert [int(row[0]) for row in desk.rows(f"SELECT person_id{number} FROM {table}", table)] == [8], kind
+        assert desk.lake.hidden_at(table) > 0
+        assert all(float(value) == 7 for value in desk.lake.scan(table).hidden[0][1])
+    hide(desk.lake, entity="person_id0", value="7.5", why="asked", run="r", actor="me")
+    hide(desk.lake, entity="person_id0", value="nobody", why="asked", run="r", actor="me")
+    assert desk.rows("SELECT person_id0 FROM t0", "t0") == [(8,)]
+
+
+@pytest.mark.parametrize("lost", ["metadata.sqlite", "state.sqlite"])
+def test_a_lake_that_has_lost_a_part_is_not_begun_anew(desk: Desk, tmp_path: Path, lost: str) -> None:
+    desk.replaced("SELECT 1 AS id")
+    desk.lake.close()
+    (tmp_path / "lake" / lost).unlink()
+    with pytest.raises(LakeError, match=f"has lost its {lost}. Restore it from a backup"):
+        Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))
+    assert not (tmp_path / "lake" / lost).exists()
+
+
+def test_a_snapshot_that_never_was_is_refused(desk: Desk) -> None:
+    desk.replaced("SELECT 1 AS id")
+    for snapshot in (-1, 99):
+        with pytest.raises(UnknownName, match=f"there is no snapshot {snapshot}. The newest is 1"):
+            desk.lake.scan("orders", snapshot=snapshot)
+
+
+def test_what_was_made_from_a_person_who_is_hidden_since_is_not_restored(desk: Desk) -> None:
+    desk.replaced("SELECT unnest([7, 8]) AS customer_id")
+    commit = desk.commit("renamed", inputs={"orders": desk.lake.version("orders")})
+    commit.replace("renamed", desk.written("SELECT unnest([7, 8]) AS cust"))
+    made = commit.publish()
+    assert made is not None
+    hide(desk.lake, entity="customer_id", value=7, why="asked", run="r", actor="me")
+    desk.replaced("SELECT 8 AS cust", table="renamed")
+    with pytest.raises(LakeError, match="from rows of 'orders' whose person was hidden since"):
+        restore(desk.lake, "renamed", to=made.snapshot, run="r", actor="me")
+    desk.replaced("SELECT 9 AS customer_id")
+    assert restore(desk.lake, "orders", to=1, run="r", actor="me").detail == {"restored": 1}
+    assert desk.rows("SELECT customer_id FROM orders", "orders") == [(8,)]
+
+
 def test_a_hidden_person_leaves_the_quarantine_of_their_tables_too(desk: Desk) -> None:
     commit = desk.commit("calls")
     commit.replace(

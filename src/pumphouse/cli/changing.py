@@ -9,9 +9,7 @@ from cyclopts import Parameter
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
-from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import UnknownName, did_you_mean
-from pumphouse.lake.lake import Lake
 
 
 def restore(
@@ -45,9 +43,10 @@ def restore(
 
 
 def hide(entity: str, value: str, /, *, why: str, json: bool = False, call: Call) -> None:
-    """Hide a person: their rows leave every table, at every snapshot, at once.
+    """Hide a person: rows that name them leave every table, at every snapshot, at once.
 
-    What is derived from such rows is rebuilt without them by the next run.
+    The column counts in every table that has it, however it is spelled. What is derived from such rows is rebuilt
+    without them by the next run.
 
     For example:
 
@@ -63,18 +62,23 @@ def hide(entity: str, value: str, /, *, why: str, json: bool = False, call: Call
     with open_project(call) as project:
         lake, assets = project.lake, project.graph.assets
         columns = {table: lake.schema(table).names for table in lake.tables()}
-        holding = [table for table, names in columns.items() if entity in names]
-        if not holding:
+        named = {table: name for table, names in columns.items() for name in names if name.lower() == entity.lower()}
+        if not named:
             known = sorted({name for names in columns.values() for name in names})
             raise UnknownName(
                 f"no table has a column '{entity}'",
                 mend=did_you_mean(entity, known) or "See a table's columns: pumphouse show TABLE",
             )
-        where = f"CAST({quoted(entity)} AS VARCHAR) = {literal(value)}"
-        rows = {table: _count(lake, table, where) for table in holding}
+        before = {table: lake.count(table) for table in named}
         build = project.hide(entity, value, why=why)
-        above = {name for table in holding if table in assets for name in project.graph.upstream(table)}
-        elsewhere = sorted(name for name in above - {*holding} if name in columns)
+        rows = {table: count - lake.count(table) for table, count in before.items()}
+        near = {
+            name
+            for table in named
+            if table in assets
+            for name in (*project.graph.upstream(table), *project.graph.downstream(table))
+        }
+        elsewhere = sorted(name for name in near - named.keys() if name in columns)
     if json:
         print_json({
             "entity": entity, "value": value, "rows": rows, "without_column": elsewhere, "snapshot": build.snapshot
@@ -86,9 +90,8 @@ def hide(entity: str, value: str, /, *, why: str, json: bool = False, call: Call
         print_text("No row has that value now; one that comes will be hidden.")
     if elsewhere:
         print_text(f"Without a column {entity}, so nothing is hidden there: {', '.join(elsewhere)}.")
-        print_text("Hide the person by the column that says there whose row it is.")
+        print_text(
+            "One that is made from the above loses the person when it is rebuilt, and keeps them at earlier snapshots;"
+            " in one that the above is made from, hide them by the column that says there whose row it is."
+        )
     print_text("Rebuild what is derived: pumphouse run")
-
-
-def _count(lake: Lake, table: str, where: str) -> int:
-    return int(lake.engine.fork().execute(f"SELECT count(*) FROM ({lake.scan(table).relation}) WHERE {where}")[0][0])

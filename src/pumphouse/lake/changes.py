@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pumphouse.errors import UnknownName
+from pumphouse.errors import LakeError, UnknownName
 from pumphouse.lake.builds import Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake
@@ -13,7 +13,8 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
 
     It takes the fingerprint and input versions of the newest build, so the table counts as fresh until its code or an
     input changes again; a source takes the cursor of then, so what came later is fetched again when it is next due.
-    Raises UnknownName where the table was not there at that snapshot.
+    Raises UnknownName where the table was not there at that snapshot, LakeError where it then held somebody who is
+    hidden since and no column of the table says whose rows they are.
     """
     if not lake.has(table, snapshot=to):
         versions = [build.snapshot for build in lake.history(table)]
@@ -26,6 +27,12 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
     if newest is not None and lake.version(table, snapshot=to) == lake.version(table):
         return newest
     then = [build for build in lake.history(table) if build.snapshot <= to]
+    if (source := _hidden_since(lake, table, to, seen=set())) is not None:
+        raise LakeError(
+            f"'{table}' was made at snapshot {to} from rows of '{source}' whose person was hidden since",
+            asset=table,
+            mend=f"Restoring would bring them back. Build it anew: pumphouse run {table} --full",
+        )
     commit = Commit(
         lake,
         table,
@@ -45,6 +52,20 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
     build = commit.publish(Counts(rows_in=rows, rows_out=rows))
     assert build is not None  # a restore always makes a snapshot
     return build
+
+
+def _hidden_since(lake: Lake, table: str, snapshot: int, *, seen: set[str]) -> str | None:
+    """An input of the table as it was at a snapshot from which somebody was hidden later; none where it hides them."""
+    seen.add(table)
+    then = next((build for build in reversed(lake.history(table)) if build.snapshot <= snapshot), None)
+    for name in then.inputs if then is not None else ():
+        if name in seen or not lake.has(name):
+            continue
+        if lake.hidden_at(name) > max(snapshot, lake.hidden_at(table)):
+            return name
+        if (further := _hidden_since(lake, name, snapshot, seen=seen)) is not None:
+            return further
+    return None
 
 
 def hide(lake: Lake, *, entity: str, value: object, why: str, run: str, actor: str) -> Build:

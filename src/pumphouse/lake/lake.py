@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,13 +28,16 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
-from pumphouse.lake.builds import Artefact, Build, decode, quarantined_from, row_id
+from pumphouse.lake.builds import Artefact, Build, decode, quarantined_from
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
+from pumphouse.lake.tombstones import columns_of, quarantine_conditions, values
+from pumphouse.lake.tombstones import conditions as not_hidden
 
 FORMAT = 1
 """The layout of a lake's folder and metadata; a larger one was made by a newer Pumphouse."""
+CATALOGUE_FILE, STATE_FILE = "metadata.sqlite", "state.sqlite"
 ATTACH_TRIES_MAX = 8
 LEFT_BEHIND_S = 24 * 3600.0
 """No build goes on for so long after it wrote a file."""
@@ -89,13 +92,14 @@ class Lake:
         self._attach()
         if writable:
             _ = self.state  # what is wrong with it is said now
+            self._mark_made()
         self.pinned = None if writable else self.snapshot() if pinned is None else pinned
 
     @cached_property
     def state(self) -> State:
         """What happened around the lake. A lake that is only read leaves no trace, and has none of its own."""
         shared = self.location.catalogue
-        return State(Postgres(shared, schema="pumphouse_state") if shared else Sqlite(self.folder / "state.sqlite"))
+        return State(Postgres(shared, schema="pumphouse_state") if shared else Sqlite(self.folder / STATE_FILE))
 
     @property
     def pins(self) -> tuple[int, ...]:
@@ -114,7 +118,8 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         if at in self._tables:
             return self._tables[at]
-        if snapshot is not None and not 0 <= snapshot <= (newest := self.snapshot()):
+        newest = self.snapshot()
+        if not 0 <= at <= newest:
             raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
         rows = self._catalogue(
             "SELECT t.table_name FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
@@ -151,8 +156,8 @@ class Lake:
     def hidden_at(self, table: str, *, snapshot: int | None = None) -> int:
         """The snapshot of the newest tombstone that takes rows out of the table; 0 where there is none."""
         hidden = self._tombstoned()
-        columns = self.stored_schema(table, snapshot=snapshot).names if hidden else ()
-        return max((at for entity, at in hidden if entity in columns), default=0)
+        columns = columns_of(self.stored_schema(table, snapshot=snapshot), dict(hidden)) if hidden else {}
+        return max((at for entity, at in hidden if entity in columns.values()), default=0)
 
     def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as queries see them, the lake's own among them."""
@@ -192,14 +197,11 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         stored = self.stored_schema(table, snapshot=at)
         columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
-        tombstoned = {entity for entity, _ in self._tombstoned()}
-        entities = sorted(tombstoned & set(stored.names))
-        conditions = [
-            f"({quoted(entity)} IS NULL OR CAST({quoted(entity)} AS VARCHAR) NOT IN {self._tombstones_of(entity)})"
-            for entity in entities
-        ]
-        if (whose := quarantined_from(table)) is not None:
-            conditions += self._not_quarantined_from(whose, at, tombstoned)
+        entities = [entity for entity, _ in self._tombstoned()]
+        people = sorted(columns_of(stored, entities).items())
+        conditions = list(not_hidden(stored, people, tombstones=self._tombstones))
+        if entities and (whose := quarantined_from(table)) is not None:
+            conditions += self._not_quarantined_from(whose, at, entities)
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return Scan(
             table=table,
@@ -207,7 +209,7 @@ class Lake:
             schema=self.schema(table, snapshot=at),
             relation=f"SELECT {columns} FROM {self.name_of(table)} AT (VERSION => {at}){where}",
             files=self._files(table, at) if files else None,
-            hidden=tuple((entity, self._values_hidden(entity)) for entity in entities),
+            hidden=tuple((column, self._hidden(entity, stored.field(column).type)) for column, entity in people),
         )
 
     def count(self, table: str, *, snapshot: int | None = None) -> int:
@@ -318,31 +320,27 @@ class Lake:
         newest: dict[str, int] = {}
         for build in self._known_builds():
             if "tombstone" in build.detail:
-                newest[build.detail["tombstone"]] = build.snapshot
+                newest[build.detail["tombstone"].lower()] = build.snapshot
         return list(newest.items())
 
-    def _tombstones_of(self, entity: str) -> str:
-        return f"(SELECT value FROM {self.alias}.{SCHEMA}.tombstones WHERE entity = {literal(entity)})"
+    @property
+    def _tombstones(self) -> str:
+        return f"{self.alias}.{SCHEMA}.tombstones"
 
-    def _not_quarantined_from(self, table: str, at: int, entities: Iterable[str]) -> Iterator[str]:
-        """Conditions that leave cells and rows of hidden people out of a table's quarantine."""
-        stored = self.stored_schema(table, snapshot=at).names if table in self.tables(snapshot=at) else ()
-        key = next((build.key for build in reversed(self.history(table)) if build.key and build.snapshot <= at), ())
-        for entity in sorted(entities):
-            value = f"json_extract_string(original, {literal(f'$.{quoted(entity)}')})"
-            of_row = f"CASE WHEN json_valid(original) THEN {value} END"
-            yield f"(\"column\" <> '*' OR coalesce({of_row} NOT IN {self._tombstones_of(entity)}, true))"
-            if key and entity in stored:
-                hidden = (
-                    f"SELECT {row_id(key)} FROM {self.name_of(table)} AT (VERSION => {at})"
-                    f" WHERE CAST({quoted(entity)} AS VARCHAR) IN {self._tombstones_of(entity)}"
-                )
-                yield f"coalesce(row_id NOT IN ({hidden}), true)"
-
-    def _values_hidden(self, entity: str) -> tuple[str, ...]:
-        rows = self.engine.fork().execute(
-            f"SELECT value FROM {self.alias}.{SCHEMA}.tombstones WHERE entity = ? ORDER BY value", [entity]
+    def _not_quarantined_from(self, table: str, at: int, entities: Sequence[str]) -> Iterator[str]:
+        is_there = table in self.tables(snapshot=at)
+        stored = self.stored_schema(table, snapshot=at) if is_there else pa.schema([])
+        return quarantine_conditions(
+            stored,
+            columns_of(stored, entities),
+            table=f"{self.name_of(table)} AT (VERSION => {at})",
+            key=next((one.key for one in reversed(self.history(table)) if one.key and one.snapshot <= at), ()),
+            entities=entities,
+            tombstones=self._tombstones,
         )
+
+    def _hidden(self, entity: str, kind: pa.DataType) -> tuple[str, ...]:
+        rows = self.engine.fork().execute(f"{values(entity, kind, tombstones=self._tombstones)} ORDER BY value")
         return tuple(row[0] for row in rows)
 
     def _files(self, table: str, at: int) -> tuple[DataFile, ...]:
@@ -382,19 +380,35 @@ class Lake:
                 f"the lake's folder can't be made: {error.strerror} ({self.folder})",
                 mend='Name another with lake = "..." in pumphouse.toml.',
             ) from error
-        metadata = self.folder / "metadata.sqlite"
-        if self.location.catalogue is None and not metadata.exists():
-            db = sqlite3.connect(metadata, timeout=30)
+        if (self.folder / "lake.json").exists():
+            self._refuse_lost()
+        elif self.location.catalogue is None:
+            db = sqlite3.connect(self.folder / CATALOGUE_FILE, timeout=30)
             db.execute("PRAGMA journal_mode = wal")  # readers go on beside a writer
             db.close()
+
+    def _refuse_lost(self) -> None:
+        """A new catalogue in the place of a lost one would be an empty lake, with everybody who was hidden in sight."""
+        files = (CATALOGUE_FILE, STATE_FILE) if self.location.catalogue is None else ()
+        for name in files:
+            if not (self.folder / name).exists():
+                raise LakeError(
+                    f"the lake at {self.folder} has lost its {name}",
+                    mend="Restore it from a backup; the tables' files are still there.",
+                )
+
+    def _mark_made(self) -> None:
+        """Say of which format the lake is, once all its parts are there: killed before, it is made again."""
         about = self.folder / "lake.json"
         if not about.exists():
             arriving = about.with_suffix(".arriving")
             arriving.write_text(json.dumps({"format": FORMAT}) + "\n")
-            arriving.replace(about)  # killed before, it is made again
+            arriving.replace(about)
 
     def _check_format(self) -> None:
         about = self.folder / "lake.json"
+        if not about.exists():
+            return
         try:
             number = int(json.loads(about.read_text())["format"])
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -409,7 +423,7 @@ class Lake:
         self.engine.load("ducklake")
         if self.location.catalogue is None:
             self.engine.load("sqlite_scanner")
-            catalogue = f"ducklake:sqlite:{self.folder / 'metadata.sqlite'}"
+            catalogue = f"ducklake:sqlite:{self.folder / CATALOGUE_FILE}"
         else:
             self.engine.load("postgres_scanner")
             catalogue = f"ducklake:postgres:{self.location.catalogue}"
@@ -418,6 +432,8 @@ class Lake:
         )
         if not self.writable:
             options += ", READ_ONLY"
+        if (self.folder / "lake.json").exists():
+            options += ", CREATE_IF_NOT_EXISTS false"
         for attempt in range(ATTACH_TRIES_MAX):
             try:
                 self.engine.execute(f"ATTACH {literal(catalogue)} AS {self.alias} ({options})")

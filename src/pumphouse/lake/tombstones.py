@@ -1,0 +1,64 @@
+"""Who is hidden: the SQL that leaves the rows of people with a tombstone out of a scan.
+
+A tombstone names a column and a value as somebody typed it. It counts for every column of that name, however it is
+spelled, and for every way to write the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.lake.builds import row_id
+
+
+def columns_of(schema: pa.Schema, entities: Iterable[str]) -> dict[str, str]:
+    """The columns by which people are hidden, each with the entity of its tombstones."""
+    by_name = {entity.lower(): entity for entity in entities}
+    return {name: by_name[name.lower()] for name in schema.names if name.lower() in by_name}
+
+
+def values(entity: str, kind: pa.DataType, *, tombstones: str) -> str:
+    """A query of the values to hide, as text of a column of this type."""
+    entered = f"SELECT value FROM {tombstones} WHERE lower(entity) = {literal(entity.lower())}"
+    if pa.types.is_integer(kind):
+        number = f"SELECT TRY_CAST(value AS DECIMAL(38, 9)) AS value FROM ({entered})"
+        return f"SELECT CAST(CAST(value AS HUGEINT) AS VARCHAR) AS value FROM ({number}) WHERE value = floor(value)"
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        stored = f"DECIMAL({kind.precision}, {kind.scale})" if pa.types.is_decimal(kind) else "DOUBLE"
+        number = f"SELECT CAST(TRY_CAST(value AS {stored}) AS VARCHAR) AS value FROM ({entered})"
+        return f"SELECT value FROM ({number}) WHERE value IS NOT NULL"
+    return entered
+
+
+def conditions(schema: pa.Schema, columns: Iterable[tuple[str, str]], *, tombstones: str) -> Iterator[str]:
+    """What holds of a row of nobody who is hidden; `columns` are those of `columns_of`."""
+    for column, entity in columns:
+        hidden = values(entity, schema.field(column).type, tombstones=tombstones)
+        yield f"({quoted(column)} IS NULL OR CAST({quoted(column)} AS VARCHAR) NOT IN ({hidden}))"
+
+
+def quarantine_conditions(
+    whose: pa.Schema,
+    columns: Iterable[str],
+    *,
+    table: str,
+    key: tuple[str, ...],
+    entities: Iterable[str],
+    tombstones: str,
+) -> Iterator[str]:
+    """What holds of a row in the quarantine of a table where neither it nor the row it is about is a hidden person's.
+
+    `whose` and `columns` are the table's; `table` is SQL that reads it, the hidden among its rows.
+    """
+    for entity in sorted(entities):
+        of_row = f"lower(one.key) = {literal(entity.lower())}"
+        said = f"json_extract_string(one.value, '$') IN ({values(entity, pa.string(), tombstones=tombstones)})"
+        whole = "json_each(CASE WHEN json_valid(original) THEN original ELSE '{}' END) one"
+        yield f"(\"column\" <> '*' OR NOT EXISTS (SELECT 1 FROM {whole} WHERE {of_row} AND {said}))"
+    for column in columns if key else ():
+        hidden = values(column, whose.field(column).type, tombstones=tombstones)
+        rows = f"SELECT {row_id(key)} FROM {table} WHERE CAST({quoted(column)} AS VARCHAR) IN ({hidden})"
+        yield f"coalesce(row_id NOT IN ({rows}), true)"
