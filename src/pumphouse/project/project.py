@@ -296,9 +296,14 @@ class Project:
         self.reader().record((rollout,), judgement.snapshot, len(judgement.versions), detail="judged")
         return judgement
 
-    def search(self, index: str, text: str, *, limit: int = 10) -> Found:
-        """Rows of a table that match, best first, as of the snapshot that the index covers."""
-        found = search(self.lake, self.asset(index, kind="search"), text, limit=limit)
+    def search(
+        self, index: str, text: str, *, where: Mapping[str, str] | None = None, order: Order = "score", limit: int = 10
+    ) -> Found:
+        """Rows of a table that match, as of the snapshot that the index covers: the best first, or the newest.
+
+        `where` names filter columns with the exact text of their value.
+        """
+        found = search(self.lake, self.asset(index, kind="search"), text, where=where, order=order, limit=limit)
         self.reader().record((index,), found.snapshot, len(found.rows), detail=text)
         return found
 
