@@ -23,7 +23,7 @@ from pumphouse.experiments.verdicts import Verdict
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
 from pumphouse.graph.plan import plan as make_plan
-from pumphouse.indexes.searching import Found, search
+from pumphouse.indexes.searching import Found, Order, search
 from pumphouse.lake.builds import Build
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
