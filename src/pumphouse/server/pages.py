@@ -114,7 +114,8 @@ def asset(request: Request) -> Response:
     """`/assets/NAME`: what it means, its rows and columns, where it comes from, how it stands, who reads it."""
     here, name = shared(request), request.path_params["name"]
     project, now = here.project, here.drawing.now()
-    about = describe(project.lake, project.assets, name, folder=project.folder, now=now, result=project.result(name))
+    result = project.result(name) if name in project.assets else ""  # `describe` offers the nearest name
+    about = describe(project.lake, project.assets, name, folder=project.folder, now=now, result=result)
     declared, way = project.assets[name], admitted(request, name, door="page")
     query = request.query_params.get("q", "").strip() if declared.kind == "search" else ""
     found, complaint = _found(here, way, query) if query else (None, "")
