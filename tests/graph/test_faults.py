@@ -35,6 +35,10 @@ SQL_FAULTS = [
     pytest.param("SELECT age(born) AS a FROM orders", 1, f"age() {NOW}", "$today", id="age of today"),
     pytest.param("SELECT 1 AS a, random() AS r FROM orders", 1, "random() is random", "hash(order_id)", id="random"),
     pytest.param("SELECT id,\n, 1 AS a FROM orders", 1, "two commas with nothing between", "Take one out", id="commas"),
+    pytest.param("SELECT main.random() AS r", 1, "random() is random", "hash(order_id)", id="of_a_schema"),
+    pytest.param("SELECT system.main.now() AS r", 1, "now() is a clock", "$today", id="clock_of_a_schema"),
+    pytest.param("SELECT txid_current() AS r", 1, "txid_current() is a clock", "$today", id="transaction"),
+    pytest.param("SELECT getenv('HOME') AS r", 1, "getenv() reads what no asset stores", "Gather it", id="getenv"),
     pytest.param("SELECT uuid() AS r FROM orders", 1, "uuid() is random", "hash(order_id)", id="uuid"),
     pytest.param("SELECT * FROM orders USING SAMPLE 10%", 1, "a sample without a seed", "(bernoulli, 42)", id="sample"),
     pytest.param(
@@ -147,6 +151,13 @@ PYTHON_FAULTS = [
         "time() is a clock",
         "",
         id="helper",
+    ),
+    pytest.param(
+        "import os\n\n@ph.table()\ndef t(orders):\n    return os.environ.get('X')",
+        8,
+        "reads the environment",
+        "keyword-only parameter",
+        id="environment",
     ),
     pytest.param(
         "@ph.table()\ndef t(orders):\n    return random.random()", 6, "random.random() is random", "Random(0)", id="r"

@@ -170,6 +170,17 @@ def test_files_of_a_pattern_are_the_sources_clock_and_not_its_code(loaded) -> No
     assert before.fingerprint == after.fingerprint
 
 
+def test_a_file_outside_of_the_project_counts_too(loaded, tmp_path: Path) -> None:
+    outside = tmp_path / "outside" / "rates.csv"
+    outside.parent.mkdir()
+    outside.write_text("a")
+    text = f"import pumphouse as ph\n\n@ph.table()\ndef read():\n    return open({str(outside)!r})\n"
+    before = loaded({"reader.py": text}).assets["read"].fingerprint
+    assert loaded({}).assets["read"].fingerprint == before
+    outside.write_text("another")
+    assert loaded({}).assets["read"].fingerprint != before
+
+
 def test_named_files_are_recorded(loaded) -> None:
     graph = loaded(
         {

@@ -23,6 +23,7 @@ _GENERATORS = frozenset({
     "numpy.random.PCG64", "numpy.random.SeedSequence",
 })  # fmt: skip
 """Fine where they are given a seed."""
+_ENVIRONMENT = ("os.getenv", "os.environ.")
 
 
 class Statement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -132,6 +133,9 @@ def _impure(calls: list[tuple[str, int, bool]], imports: dict[str, str]) -> Iter
         if full in _CLOCKS:
             mend = "Take the day as a keyword-only parameter: `*, today`. It is a setting, and makes the asset stale."
             yield Finding(line, f"{chain}() is a clock, so that the same inputs would not give the same result", mend)
+        elif full.startswith(_ENVIRONMENT):
+            mend = "Take it as a keyword-only parameter with a default, a setting; a secret belongs to a connection."
+            yield Finding(line, f"{chain}() reads the environment, of which no snapshot knows", mend)
         elif full in _GENERATORS:
             if not seeded:
                 yield Finding(line, f"{chain}() is random without a seed", f"Give it a seed: {chain}(0).")

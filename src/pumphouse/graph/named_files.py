@@ -38,9 +38,11 @@ class NamedFiles:
         return dict(sorted(found.items()))
 
     def _look(self, start: str, text: str) -> tuple[str, str] | None:
-        if not may_name_file(text) or text.startswith(("/", "\\", "~")) or ":" in text:
+        if not may_name_file(text) or text.startswith(("\\", "~")) or ":" in text:
             return None
         path = os.path.normpath(f"{start}/{text}" if start else text).replace(os.sep, "/")
+        if text.startswith("/"):  # outside of the project, and its bytes decide content all the same
+            path = os.path.normpath(text)
         if path in self._own or path.startswith((".pumphouse/", *self._ignored)):
             return None
         full = Path(self._folder, path)

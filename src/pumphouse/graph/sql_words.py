@@ -13,7 +13,7 @@ from pumphouse.graph.findings import Finding
 _CLOCKS = frozenset({
     "now", "today", "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp",
     "get_current_time", "get_current_timestamp", "transaction_timestamp", "current_localtime",
-    "current_localtimestamp",
+    "current_localtimestamp", "txid_current", "pg_postmaster_start_time", "pg_conf_load_time",
 })  # fmt: skip
 _BARE_CLOCKS = frozenset({
     "current_date", "current_time", "current_timestamp", "localtime", "localtimestamp",
@@ -23,7 +23,9 @@ _RANDOM = frozenset({
 })  # fmt: skip
 _IMPURE = _CLOCKS | _RANDOM | {"age"}
 _OUTSIDE = re.compile(
-    r"read_\w+|\w+_scan|parquet_\w+|sniff_csv|glob|query|query_table|duckdb_\w+|pragma_\w+|st_read", re.IGNORECASE
+    r"read_\w+|\w+_scan|parquet_\w+|sniff_csv|glob|query|query_table|duckdb_\w+|pragma_\w+|st_read"
+    r"|getenv|getvariable|current_setting|json_execute_serialized_sql|from_substrait\w*",
+    re.IGNORECASE,
 )
 _SEEDED = re.compile(r"repeatable\s*\(\s*\d+\s*\)|\(\s*\w+\s*,\s*\d+\s*\)", re.IGNORECASE)
 _STARTS = frozenset({
@@ -141,7 +143,8 @@ def _impure_calls(words: Sequence[Word]) -> Iterator[Word]:
             continue
         before = words[at - 1].written.upper() if at else ""
         if at + 1 < len(words) and words[at + 1].written == "(":
-            if before not in ("WITH", ".") and (name != "age" or _has_one_argument(words[at + 1 :])):
+            # `main.now()` and `x.now()` call it too; `a.age(b)` is a difference.
+            if before != "WITH" and (name != "age" or (before != "." and _has_one_argument(words[at + 1 :]))):
                 yield word
         elif name in _BARE_CLOCKS and word.written[0] != '"' and before not in (".", "AS", "$"):
             yield word
