@@ -105,6 +105,57 @@ def test_what_is_no_table_is_refused(bench: Bench) -> None:
         bench.python(number)
 
 
+def test_the_index_of_a_pandas_frame_that_has_a_name_becomes_columns(bench: Bench) -> None:
+    bench.put("raw", "SELECT range % 2 AS c, range AS v FROM range(4)")
+
+    def totals(raw: pd.DataFrame) -> pd.DataFrame:
+        return raw.groupby("c").sum()
+
+    def filtered(raw: pd.DataFrame) -> pd.DataFrame:
+        return raw[raw["v"] > 1]
+
+    bench.python(totals, "raw", forms={"raw": "pd.DataFrame"})
+    bench.python(filtered, "raw", forms={"raw": "pd.DataFrame"})
+    assert bench.rows("totals", "SELECT c, v FROM totals ORDER BY c") == [(0, 2), (1, 4)]
+    assert bench.rows("filtered") == [(0, 2), (1, 3)]
+
+
+def test_a_pandas_index_that_would_be_lost_or_doubled_is_refused(bench: Bench) -> None:
+    def named() -> pd.DataFrame:
+        return pd.DataFrame({"v": [1, 2]}, index=["a", "b"])
+
+    def doubled() -> pd.DataFrame:
+        return pd.DataFrame({"v": [1, 2]}, index=pd.Index([1, 2], name="V"))
+
+    with pytest.raises(BuildError, match="whose index has no name"):
+        bench.python(named)
+    with pytest.raises(BuildError, match="two columns 'V' and 'v'"):
+        bench.python(doubled)
+
+
+@pytest.mark.parametrize("names", [["a", "A"], ["a", "a"]])
+def test_columns_that_sql_does_not_tell_apart_are_refused(bench: Bench, names: list[str]) -> None:
+    def twice() -> pa.Table:
+        return pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=names)
+
+    with pytest.raises(BuildError, match=f"two columns '{names[0]}' and '{names[1]}'"):
+        bench.python(twice)
+
+
+def test_a_column_without_any_value_is_text_and_takes_text_later(bench: Bench) -> None:
+    values: list[str | None] = [None, None]
+
+    def notes() -> list[dict[str, Any]]:
+        return [{"id": number, "note": value, "tags": []} for number, value in enumerate(values)]
+
+    bench.python(notes)
+    types = bench.lake.schema("notes")
+    assert (types.field("note").type, types.field("tags").type.value_type) == (pa.string(), pa.string())
+    values[0] = "late"
+    bench.python(notes)
+    assert bench.rows("notes", "SELECT note FROM notes ORDER BY id") == [("late",), (None,)]
+
+
 def test_a_window_redoes_its_days_and_leaves_the_rest_as_stale_as_it_was(bench: Bench) -> None:
     def daily(raw: Any) -> Any:
         return raw

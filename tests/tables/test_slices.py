@@ -152,6 +152,16 @@ def test_another_input_that_changed_rebuilds_all(bench: Bench) -> None:
     assert {v for _, v in bench.rows("scaled")} == {3}
 
 
+def test_a_build_at_an_earlier_snapshot_goes_back_to_what_that_gives(bench: Bench) -> None:
+    earlier = bench.put("raw", _raw([(1, 0, 1)]))
+    bench.put("raw", _raw([(1, 0, 1), (2, 30, 2)]))
+    bench.sql("daily", DAILY, "raw", slice="day by day")
+    assert len(bench.rows("daily")) == 2
+    bench.options |= {"snapshot": earlier, "inputs": {"raw": earlier}}
+    assert bench.sql("daily", DAILY, "raw", slice="day by day").snapshot
+    assert len(bench.rows("daily")) == 1
+
+
 def test_a_window_redoes_only_its_days_and_leaves_the_record_of_the_rest(bench: Bench) -> None:
     bench.put("raw", "SELECT DATE '2024-01-01' + range::INTEGER AS day, 1 AS v FROM range(5)")
     bench.sql("daily", DAILY, "raw", slice="day by day")

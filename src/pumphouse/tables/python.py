@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -71,7 +71,10 @@ def call(asset: Asset, context: Context, scans: dict[str, Scan]) -> Any:  # a ta
         for name in asset.settings
         if name in {*context.settings, "today"}
     }
-    return as_arrow(context.declaration(**arguments, **settings), asset=asset)
+    result = as_arrow(context.declaration(**arguments, **settings), asset=asset)
+    _refuse_equal_names(result.schema.names, asset)
+    schema = pa.schema([field.with_type(_never_null(field.type)) for field in result.schema])
+    return result if schema == result.schema else result.cast(schema)
 
 
 def delivered(scan: Scan, form: str | None, *, engine: DuckDB) -> Any:
@@ -106,7 +109,7 @@ def as_arrow(result: Any, *, asset: Asset) -> pa.Table | pa.RecordBatchReader:
         case "polars.DataFrame":
             return result.to_arrow()
         case "pandas.DataFrame":
-            return pa.Table.from_pandas(result, preserve_index=False)
+            return pa.Table.from_pandas(_with_index(result, asset), preserve_index=False)
         case "duckdb.DuckDBPyRelation" | "_duckdb.DuckDBPyRelation":
             return result.to_arrow_reader(BATCH_ROWS)
         case "builtins.list":
@@ -119,6 +122,50 @@ def as_arrow(result: Any, *, asset: Asset) -> pa.Table | pa.RecordBatchReader:
         place=asset.place,
         mend="Return a polars, pandas or Arrow table, a DuckDB relation, or a list of dicts.",
     )
+
+
+def _with_index(frame: Any, asset: Asset) -> Any:  # pandas.DataFrame, twice
+    """The frame with what its index is named, as `groupby` does, as columns before the others.
+
+    An index without a name is left out where it only numbers the rows. Raises BuildError where it says more.
+    """
+    names = list(frame.index.names)
+    if names == [None] and frame.index.inferred_type in ("integer", "empty"):
+        return frame
+    if None in names:
+        raise BuildError(
+            f"'{asset.name}' returned a frame whose index has no name, and would be lost",
+            asset=asset.name,
+            place=asset.place,
+            mend="Make it a column: frame.reset_index(names=...), or leave it out: frame.reset_index(drop=True).",
+        )
+    _refuse_equal_names([*names, *frame.columns], asset)
+    return frame.reset_index()
+
+
+def _refuse_equal_names(names: Iterable[Any], asset: Asset) -> None:
+    """Raise BuildError where two columns have one name, or names that SQL does not tell apart."""
+    seen: dict[str, str] = {}
+    for place, name in enumerate(map(str, names), 1):
+        before = seen.setdefault(name.lower(), name)
+        if len(seen) < place:
+            raise BuildError(
+                f"'{asset.name}' returned two columns '{before}' and '{name}'; SQL does not tell them apart",
+                asset=asset.name,
+                place=asset.place,
+                mend="Rename or leave out one of them.",
+            )
+
+
+def _never_null(kind: pa.DataType) -> pa.DataType:
+    """The type, with text for what has no value yet and so no type: the values to come are then not held to one."""
+    if pa.types.is_null(kind):
+        return pa.string()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_never_null(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_never_null(field.type)) for field in kind])
+    return kind
 
 
 def _refuse_outside(asset: Asset, context: Context, written: Written, part: slices.Part) -> None:

@@ -133,6 +133,8 @@ def changed_slices(context: Context, source: Sliced, slice: Slice, *, since: int
     versions = context.lake.versions(snapshot=context.snapshot)
     if versions.get(source.input) == since:
         return []
+    if since > context.snapshot:
+        return None  # the table goes back to what an earlier snapshot gives
     if context.lake.hidden_at(source.input, snapshot=context.snapshot) > since:
         return None  # a person was hidden: that changes what is read, and no row
     engine = context.lake.engine.fork()
