@@ -58,7 +58,7 @@ def test_hide_says_where_the_person_is_not_found(pumphouse: Any, shop: Path) -> 
     assert lines[0].startswith("who 99 is hidden from renamed (0 rows); this is snapshot ")
     assert lines[1:3] == [
         "No row has that value now; one that comes will be hidden.",
-        "Without a column who, so nothing is hidden there: orders, raw_orders.",
+        "Without that column, so they are still in: orders, raw_orders. Hide them by what they are called there.",
     ]
 
 

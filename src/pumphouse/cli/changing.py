@@ -72,26 +72,22 @@ def hide(entity: str, value: str, /, *, why: str, json: bool = False, call: Call
         before = {table: lake.count(table) for table in named}
         build = project.hide(entity, value, why=why)
         rows = {table: count - lake.count(table) for table, count in before.items()}
-        near = {
-            name
-            for table in named
-            if table in assets
-            for name in (*project.graph.upstream(table), *project.graph.downstream(table))
-        }
-        elsewhere = sorted(name for name in near - named.keys() if name in columns)
+        lacking = columns.keys() - named.keys()
+        above = sorted(lacking & {one for table in named if table in assets for one in project.graph.upstream(table)})
+        below = sorted(lacking & {one for table in named if table in assets for one in project.graph.downstream(table)})
     if json:
-        print_json({
-            "entity": entity, "value": value, "rows": rows, "without_column": elsewhere, "snapshot": build.snapshot
-        })  # fmt: skip
+        print_json(
+            {"entity": entity, "value": value, "rows": rows, "lacking": [*above, *below], "snapshot": build.snapshot}
+        )
         return
     counted = ", ".join(f"{table} ({count:,} row{'' if count == 1 else 's'})" for table, count in rows.items())
     print_text(f"{entity} {value} is hidden from {counted}; this is snapshot {build.snapshot}.")
     if not any(rows.values()):
         print_text("No row has that value now; one that comes will be hidden.")
-    if elsewhere:
-        print_text(f"Without a column {entity}, so nothing is hidden there: {', '.join(elsewhere)}.")
+    if above:
         print_text(
-            "One that is made from the above loses the person when it is rebuilt, and keeps them at earlier snapshots;"
-            " in one that the above is made from, hide them by the column that says there whose row it is."
+            f"Without that column, so they are still in: {', '.join(above)}. Hide them by what they are called there."
         )
+    if below:
+        print_text(f"Without that column, so in earlier snapshots, and until it is rebuilt, of: {', '.join(below)}.")
     print_text("Rebuild what is derived: pumphouse run")

@@ -62,10 +62,15 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
 
 
 def _holding_hidden(graph: Graph, lake: Lake) -> Iterator[str]:
-    """Assets that were built from rows of somebody who is hidden by now, and all that is made from them."""
+    """Assets that were built from rows of somebody who is hidden by now, and all that is made from them.
+
+    A model is not trained anew for it, so what a model says is not made anew either.
+    """
     hidden = {name: at for name in graph.assets if lake.has(name) and (at := lake.hidden_at(name))}
     for name, build in lake.builds().items() if hidden else ():
-        if name in graph.assets and any(hidden.get(read, 0) > version for read, version in build.inputs.items()):
+        if name not in graph.assets or graph.assets[name].kind == "model":
+            continue
+        if any(hidden.get(read, 0) > version for read, version in build.inputs.items()):
             yield from (name, *graph.downstream(name))
 
 
