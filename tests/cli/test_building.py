@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
+
+from tests.cli.conftest import PUMPHOUSE
 
 from pumphouse.lake.locks import held
 
@@ -123,3 +128,17 @@ def test_a_window_that_ends_before_it_begins_is_refused(pumphouse: Any, built: P
     done = pumphouse("run", "--from", "2024-02-01", "--to", "2024-01-01", cwd=built)
     assert (done.code, done.out) == (2, "")
     assert "--from 2024-02-01 is not before --to 2024-01-01" in done.err
+
+
+def test_ctrl_c_names_the_line_of_a_module_that_never_ends(tmp_path: Path) -> None:
+    (tmp_path / "pumphouse.toml").write_text("")
+    (tmp_path / "endless.py").write_text(
+        "import time\nfrom pathlib import Path\n\nPath('reached').touch()\ntime.sleep(600)\n"
+    )
+    with subprocess.Popen([PUMPHOUSE, "validate"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as command:
+        while not (tmp_path / "reached").exists():
+            time.sleep(0.05)
+        command.send_signal(signal.SIGINT)
+        _, said = command.communicate()
+    assert command.returncode == 130
+    assert said == "stopped in endless.py:5, which runs when the project is loaded\n"

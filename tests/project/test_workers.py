@@ -165,3 +165,37 @@ def _wait_for(file: Path) -> None:
 
 def test_sizes_are_written_as_people_write_them() -> None:
     assert [bytes_of(text) for text in ("512MB", "2 GiB", "1.5gb")] == [512_000_000, 2 * 2**30, 1_500_000_000]
+
+
+SET = """
+    import pyarrow as pa
+
+    import pumphouse as ph
+
+
+    @ph.table()
+    def names():
+        return pa.table({"name": list({"ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal", "ida", "jo"})})
+"""
+
+
+def test_a_set_of_texts_has_one_order_in_every_build(folder: Folder) -> None:
+    folder.write({"made.py": SET})
+    folder.run()
+    first = folder.open()["names"].rows
+    assert statuses(folder.run("names", full=True)) == {"names": "built"}
+    assert folder.open()["names"].rows == first
+
+
+def test_code_that_changed_since_the_plan_is_not_built(folder: Folder) -> None:
+    made = "import pyarrow as pa\nimport pumphouse as ph\nfrom shop.rates import RATE\n"
+    made += "@ph.table()\ndef rows():\n    return pa.table({'rate': [RATE]})\n"
+    folder.write({"made.py": made, "rates.py": "RATE = 1\n"})
+    project = folder.open()
+    assert [build.asset for build in project.plan().builds] == ["rows"]
+    folder.write({"rates.py": "RATE = 2\n"})
+    report = project.run()
+    assert failure(report, "rows") == ("its code changed during the run (shop.rates). Run again: pumphouse run rows")
+    assert not project.lake.has("rows")
+    assert statuses(folder.run()) == {"rows": "built"}
+    assert folder.open()["rows"].rows == [{"rate": 2}]

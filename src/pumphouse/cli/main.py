@@ -22,7 +22,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from pumphouse.cli.call import Call, nearest_project
 from pumphouse.cli.help import Layout
-from pumphouse.cli.output import print_error
+from pumphouse.cli.output import print_error, visible
 from pumphouse.errors import PumphouseError
 
 COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
@@ -86,8 +86,8 @@ def call(arguments: Sequence[str]) -> int:
         # Whoever reads our output has read enough. Python would complain when it flushes the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(visible(" ".join(["stopped", *getattr(stop, "__notes__", ())])), file=sys.stderr)
         return INTERRUPTED
     return code or 0
 

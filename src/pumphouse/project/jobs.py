@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -32,6 +32,8 @@ class Job:
     settings: Mapping[str, Any]  # values as TOML has them
     pins: tuple[int, ...] = ()
     """The snapshots of the lakes above, as the run reads them: `Lake.pins`."""
+    code: Mapping[str, str] = field(default_factory=dict)
+    """The project's modules as they were `imported` when the run was planned; a worker imports them anew."""
     mode: Literal["normal", "full", "refetch"] = "normal"
     window: tuple[date, date] | None = None
     sample: int | None = None

@@ -33,6 +33,8 @@ from pumphouse.models.predictions import Prediction
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
+from pumphouse.project.explaining import naming_the_line
+from pumphouse.project.imported import imported
 from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.outlets import is_held_back, refuse_held_back
@@ -78,10 +80,7 @@ class Project:
     @cached_property
     def graph(self) -> Graph:
         """The assets and who reads whom. Raises ProjectFaults with every fault of the folder."""
-        graph = load(self.config.folder)
-        if faults := schedule_faults(graph, self.config):
-            raise ProjectFaults(faults)
-        return graph
+        return self._loaded[0]
 
     @cached_property
     def lake(self) -> Lake:
@@ -227,6 +226,7 @@ class Project:
         report = run(
             planned,
             graph=self.graph,
+            code=self._loaded[1],
             lake=self.lake,
             engine=self._engine,
             config=self.config,
@@ -346,6 +346,16 @@ class Project:
     # -- inside -------------------------------------------------------------------------------------------------------
 
     @cached_property
+    def _loaded(self) -> tuple[Graph, Mapping[str, str]]:
+        """The graph, and its modules as they were `imported` for it."""
+        with naming_the_line(self.config.folder):
+            graph = load(self.config.folder)
+        code = imported(self.config.folder)
+        if faults := schedule_faults(graph, self.config):
+            raise ProjectFaults(faults)
+        return graph, code
+
+    @cached_property
     def _engine(self) -> Any:  # an Engine; Spark's class is not imported where it is not used
         return open_engine(self.config, self.lake)
 
@@ -422,6 +432,7 @@ class Project:
             return run(
                 lambda: trial_project.plan(*chosen, only=True, full=True, now=now),
                 graph=trial_project.graph,
+                code=trial_project._loaded[1],
                 lake=trial_project.lake,
                 engine=trial_project._engine,
                 config=trial_project.config,

@@ -130,6 +130,7 @@ def run(
     make_plan: Callable[[], Plan],
     *,
     graph: Graph,
+    code: Mapping[str, str],
     lake: Lake,
     engine: Engine,
     config: Config,
@@ -139,7 +140,7 @@ def run(
     options: Options,
     watcher: Watcher,
 ) -> Report:
-    """Build what is planned and log what came of it.
+    """Build what is planned and log what came of it; `code` is the text of the graph's modules, as `Job.code`.
 
     The plan is made once the lake's run lock is held, so that it sees what the run before left. Raises LakeBusy where
     another run holds the lake for longer than `options.wait_s`; a failed build raises nothing: it is in the report.
@@ -161,8 +162,8 @@ def run(
         status, summary = "stopped", "stopped by a person"
         try:
             running = _Running(
-                graph=graph, lake=lake, engine=engine, config=config, settings=settings, now=now, actor=actor,
-                options=options, watcher=watcher, run=identity, lock=lock,
+                graph=graph, code=code, lake=lake, engine=engine, config=config, settings=settings, now=now,
+                actor=actor, options=options, watcher=watcher, run=identity, lock=lock,
             )  # fmt: skip
             unkept = settle_arrivals(graph, lake, run=identity, actor=actor, accepts=running.accepts_schema)
             results = running.all(make_plan(), unkept)
@@ -183,6 +184,7 @@ def run(
 @dataclass(slots=True, kw_only=True)
 class _Running:
     graph: Graph
+    code: Mapping[str, str]
     lake: Lake
     engine: Engine
     config: Config
@@ -324,7 +326,7 @@ class _Running:
             fingerprint=fingerprint, inputs=inputs, mode=mode,
             settings={**self.settings, "refit": True} if self.options.refit and asked else self.settings,
             window=self.options.window if asked else None, sample=self.options.sample,
-            accept_schema=self.accepts_schema(asset.name), pins=self.lake.pins,
+            accept_schema=self.accepts_schema(asset.name), pins=self.lake.pins, code=self.code,
         )  # fmt: skip
         try:
             built = self._built_by(job)

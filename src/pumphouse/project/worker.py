@@ -20,6 +20,7 @@ from typing import Any
 
 from pumphouse.graph.modules import load_declaration
 from pumphouse.project.explaining import explained
+from pumphouse.project.imported import refuse_changed
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
 from pumphouse.project.lakes import open_engine, open_lake
@@ -42,6 +43,7 @@ def main() -> None:
         declaration = None
         if asset.module is not None:
             declaration = load_declaration(job.config.folder, asset.module, asset.variable)
+            refuse_changed(job.config.folder, job.code, asset=job.asset)
         lake = open_lake(job.config, pinned=job.pins)
         context = context_of(
             job,

@@ -57,6 +57,8 @@ def run_in_process(
                 stdout=subprocess.PIPE,
                 stderr=stderr,
                 cwd=job.config.folder,
+                # The same code has to give the same rows, also where it goes through a set of texts.
+                env={**os.environ, "PYTHONHASHSEED": "0"},
                 pass_fds=(lock,),
                 start_new_session=True,  # so that it and what it starts can be ended as one
             )
