@@ -78,6 +78,12 @@ def test_json_is_an_array_with_a_row_on_each_line(pumphouse: Any, built: Path) -
     assert pumphouse("query", "FROM orders WHERE false", "--format", "json", cwd=built).json == []
 
 
+def test_infinity_is_written_as_duckdb_writes_it(pumphouse: Any, built: Path) -> None:
+    text = "SELECT DATE 'infinity' AS until, [TIMESTAMP '-infinity'] AS at FROM orders LIMIT 1"
+    assert pumphouse("query", text, "--format", "json", cwd=built).json == [{"until": "infinity", "at": ["-infinity"]}]
+    assert "infinity" in pumphouse("query", text, "--format", "csv", cwd=built).out
+
+
 def test_arrow_is_a_stream_that_names_its_snapshot(built: Path) -> None:
     done = subprocess.run(
         [PUMPHOUSE, "query", "FROM orders", "--format", "arrow", "--limit", "3"],

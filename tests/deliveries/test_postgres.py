@@ -117,6 +117,18 @@ def test_every_type_is_exact(connection: Connection, parcel: Callable[..., Parce
     )  # fmt: skip
 
 
+def test_infinity_and_far_years_are_postgresqls_own(connection: Connection, parcel: Callable[..., Parcel]) -> None:
+    days = pa.array([2**31 - 1, 35804357, -735160, 0], pa.int32()).view(pa.date32())
+    moments = pa.array([2**63 - 1, -(2**63) + 1, 0, None], pa.int64()).view(pa.timestamp("us", tz="UTC"))
+    deliver(parcel(pa.table({"day": days, "at": moments})), connection=connection)
+    assert rows(connection, "SELECT day::text, isfinite(at) FROM customers ORDER BY day DESC") == [
+        ("infinity", False),
+        ("99999-01-01", False),
+        ("1970-01-01", None),
+        ("0044-03-15 BC", True),
+    ]
+
+
 def test_a_server_that_is_not_there_is_named_without_its_password(parcel: Callable[..., Parcel]) -> None:
     nowhere = Connection(name="shop_db", url="postgresql://reader@127.0.0.1:1/shop", options={"password": "hush-hush"})
     with pytest.raises(BuildError, match="connection 'shop_db'") as raised:

@@ -165,6 +165,18 @@ def test_every_type_reads_as_sqlite_reads_it(tmp_path: Path, parcel: Callable[..
     assert rows(path, "SELECT strftime('%H', berlin) FROM customers WHERE money > 1000") == [("03",)]
 
 
+def test_infinity_and_far_years_are_texts(tmp_path: Path, parcel: Callable[..., Parcel]) -> None:
+    days = pa.array([2**31 - 1, 35804357, -735160, 0], pa.int32()).view(pa.date32())
+    moments = pa.array([2**63 - 1, -(2**63) + 1, 0, None], pa.int64()).view(pa.timestamp("us", tz="UTC"))
+    deliver(parcel(pa.table({"day": days, "at": moments})), path=tmp_path / "shop.db")
+    assert rows(tmp_path / "shop.db", "SELECT day, at FROM customers ORDER BY rowid") == [
+        ("infinity", "infinity"),
+        ("99999-01-01", "-infinity"),
+        ("0044-03-15 (BC)", "1970-01-01 00:00:00+00:00"),
+        ("1970-01-01", None),
+    ]
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**30), max_value=10**30))
 @settings(max_examples=150, deadline=None)
 def test_a_decimal_is_held_exactly_or_refused(

@@ -87,6 +87,20 @@ def test_values_that_csv_has_no_form_for_are_written_as_text() -> None:
     }
 
 
+def test_infinity_and_far_years_are_written_as_duckdb_writes_them() -> None:
+    days = pa.array([2**31 - 1, None, 0, 35804357, 1 - 2**31], pa.int32()).view(pa.date32())
+    moments = pa.array([2**63 - 1, None, 0, -63517820277000000, 1], pa.int64()).view(pa.timestamp("us", tz="UTC"))
+    plain = pa.table({"day": days[1:3], "at": moments[1:3]})
+    assert written(plain) == '"day","at"\n,\n1970-01-01,1970-01-01 00:00:00.000000Z\n'
+    assert cells(pa.table({"day": days, "at": moments}))[1:] == [
+        ["infinity", "infinity"],
+        ["", ""],
+        ["1970-01-01", "1970-01-01 00:00:00.000000Z"],
+        ["99999-01-01", "0044-03-15 (BC) 01:02:03+00"],
+        ["'-infinity", "1970-01-01 00:00:00.000001Z"],
+    ]
+
+
 def test_numbers_and_moments_are_exact() -> None:
     moment = dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.UTC)
     table = pa.table(

@@ -57,6 +57,13 @@ def test_moments_that_all_begin_a_day_read_as_days() -> None:
     assert texts(berlin, kind=pa.timestamp("us", tz="UTC")) == ("5 Jan 2026",)
 
 
+def test_infinity_and_far_years_are_words() -> None:
+    days = pa.chunked_array([pa.array([2**31 - 1, 35804357, 0], pa.int32()).view(pa.date32())])
+    assert shown("until", days, zone="UTC").texts == ("infinity", "99999-01-01", "1 Jan 1970")
+    moments = pa.chunked_array([pa.array([-(2**63) + 1, 0], pa.int64()).view(pa.timestamp("us"))])
+    assert shown("at", moments, zone="UTC").texts == ("-infinity", "1 Jan 1970, 00:00")
+
+
 def test_other_values_are_words() -> None:
     assert texts([True, False, None]) == ("yes", "no", None)
     assert texts([[1, 2]]) == ("[1, 2]",)

@@ -93,6 +93,13 @@ def test_values_reach_json_unrounded(served: Any) -> None:
     assert datetime.fromisoformat(row["at"]) == datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
+def test_infinity_is_shown_as_text_in_json_and_on_the_page(served: Any) -> None:
+    days = pa.array([2**31 - 1, 0], pa.int32()).view(pa.date32())
+    served.shop.fill("endless", pa.table({"until": days}))
+    found = json.loads(served.owner.get("/api/tables/endless/rows").content)["rows"]
+    assert [row["until"] for row in found] == ["infinity", "1970-01-01"]
+
+
 def test_rows_come_as_an_arrow_stream_to_who_accepts_it(served: Any) -> None:
     answer = served.stranger.get("/api/tables/orders/rows", headers={**as_bob(served), "Accept": ARROW})
     table = pa.ipc.open_stream(answer.content).read_all()

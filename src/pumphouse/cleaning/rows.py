@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pumphouse.cleaning.filling import as_text, filled
 from pumphouse.cleaning.step import ArrayFunction, Cleaned
 from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.engines.python_values import python_rows, python_values
 from pumphouse.errors import BuildError, UnknownName, did_you_mean
 from pumphouse.lake.builds import QUARANTINE_SCHEMA
 
@@ -174,7 +175,7 @@ class RowByRow:
         reasons = [f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} null" for names in lacked]
         withheld = _quarantined(
             row_id=batch.row_ids.take(places),
-            original=pa.array([_json(row) for row in batch.source.take(places).to_pylist()], pa.string()),
+            original=pa.array([_json(row) for row in python_rows(batch.source.take(places))], pa.string()),
             reason=pa.array(reasons, pa.string()),
             column="*",
             step="required",
@@ -204,7 +205,7 @@ def _written(column: pa.Array) -> pa.Array:
     try:
         return as_text(column)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):  # lists, bytes that are no text
-        return pa.array([None if value is None else _json(value) for value in column.to_pylist()], pa.string())
+        return pa.array([None if value is None else _json(value) for value in python_values(column)], pa.string())
 
 
 def _json(value: Any) -> str:  # Any: whatever a column holds

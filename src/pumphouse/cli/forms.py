@@ -16,6 +16,7 @@ from rich.text import Text
 from pumphouse.cli.output import visible
 from pumphouse.engines import csv
 from pumphouse.engines.parameters import quoted
+from pumphouse.engines.python_values import python_rows
 from pumphouse.project.reading import Rows
 
 NULL = "NULL"
@@ -38,13 +39,14 @@ def write_csv(rows: Rows, out: BinaryIO) -> None:
 def write_json(rows: Rows, out: BinaryIO) -> None:
     """Rows as a JSON array, each on a line. Decimals are texts, so that no reader rounds them; times are ISO 8601.
 
-    NaN and the infinities are null: JSON has no form for them.
+    Days at infinity and beyond the years 1 to 9999 are as DuckDB writes them. NaN and infinite numbers are null: JSON
+    has no form for them.
     """
     encode = msgspec.json.Encoder().encode
     with _as_text(rows, lambda kind: pa.types.is_interval(kind) or pa.types.is_binary(kind)).to_batches() as batches:
         before = b"[\n"
         for batch in batches:
-            for row in batch.to_pylist():
+            for row in python_rows(batch):
                 out.write(before + encode(row))
                 before = b",\n"
         out.write(b"[]\n" if before == b"[\n" else b"\n]\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.deliveries.parcel import Parcel, Receipt
@@ -131,8 +132,15 @@ def _convert(kind: pa.DataType) -> Convert | None:
     """What makes of a column's values ones that the driver writes: nested values as JSON, intervals as text."""
     import pyarrow as pa
 
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return _time
     others = pa.types.is_nested(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind)
     return as_text if others else None
+
+
+def _time(value: date | str) -> date | str:
+    """A text is infinity or a year far off, which PostgreSQL has too; it writes "BC" at the end."""
+    return f"{value.replace(' (BC)', '')} BC" if isinstance(value, str) and "(BC)" in value else value
 
 
 def _refuse_long_names(parcel: Parcel) -> None:

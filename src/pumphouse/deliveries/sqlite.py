@@ -138,7 +138,9 @@ def _convert(field: pa.Field, parcel: Parcel) -> Convert | None:
     return None if is_known or pa.types.is_string(kind) else as_text
 
 
-def _iso(value: date) -> str:
+def _iso(value: date | str) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, datetime):
         return (value.astimezone(UTC) if value.tzinfo else value).isoformat(sep=" ")
     return value.isoformat()

@@ -11,6 +11,8 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from pumphouse.engines.python_values import far_times, python_values
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,26 +29,29 @@ def write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, sink: Bin
     """The number of rows written to `sink` as UTF-8 with a header line, one batch at a time.
 
     Text is quoted, so that an empty text (`""`) and no value (nothing) stay two things. Nested values are JSON, bytes
-    are hexadecimal, moments and intervals are ISO 8601.
+    are hexadecimal, moments and intervals are ISO 8601; infinity and years beyond 1 to 9999 as DuckDB writes them.
     """
     import pyarrow as pa
     from pyarrow import csv
 
-    header = pa.schema([(_guarded_name(field.name), _plain_type(field.type)) for field in schema])
+    names = [_guarded_name(field.name) for field in schema]
     rows = 0
-    with csv.CSVWriter(sink, header) as writer:
-        for batch in batches:
-            columns = [guarded(column) for column in batch.columns]
-            writer.write_batch(pa.record_batch(columns, schema=header))
-            rows += batch.num_rows
+    csv.write_csv(pa.record_batch([pa.nulls(0)] * len(names), names=names), sink)
+    for batch in batches:
+        columns = [guarded(column) for column in batch.columns]
+        csv.write_csv(pa.record_batch(columns, names=names), sink, csv.WriteOptions(include_header=False))
+        rows += batch.num_rows
     return rows
 
 
 def guarded(column: pa.Array) -> pa.Array:
     """The column as CSV holds it: numbers and times as they are, anything that is text kept from being a formula."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     plain = _plain_type(column.type)
+    if (far := far_times(column)) is not None:  # the column is text then
+        return guarded(pc.coalesce(far, column.cast(pa.string())))
     text = column if plain == column.type else _as_text(column, plain)
     if not _is_text(plain):
         return text
@@ -83,7 +88,7 @@ def _as_text(column: pa.Array, plain: pa.DataType) -> pa.Array:
 
     if pa.types.is_dictionary(column.type) or pa.types.is_string_view(column.type):
         return column.cast(plain)
-    return pa.array([None if value is None else as_text(value) for value in column.to_pylist()], plain)
+    return pa.array([None if value is None else as_text(value) for value in python_values(column)], plain)
 
 
 def as_text(value: Any) -> str:  # any value Arrow can hold

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
+from pumphouse.engines.python_values import python_values
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -67,7 +69,7 @@ def shown(name: str, values: pa.ChunkedArray, *, zone: str) -> Column:
     import pyarrow as pa
 
     kind = values.type
-    cells = values.to_pylist()
+    cells = python_values(values)
     if pa.types.is_decimal(kind):
         decimals = max(0, kind.scale)
     elif pa.types.is_floating(kind):
@@ -77,7 +79,7 @@ def shown(name: str, values: pa.ChunkedArray, *, zone: str) -> Column:
     is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     grouped = not _NO_AMOUNT.fullmatch(name)
     if pa.types.is_timestamp(kind) and all(_begins_a_day(cell, zone) for cell in cells if cell is not None):
-        cells = [cell and _local(cell, zone).date() for cell in cells]
+        cells = [_local(cell, zone).date() if isinstance(cell, datetime) else cell for cell in cells]
     texts = tuple(
         None if cell is None else _number(cell, decimals, grouped=grouped) if is_number else text(cell, zone=zone)
         for cell in cells
@@ -129,8 +131,8 @@ def _local(value: datetime, zone: str) -> datetime:
     return value.astimezone(ZoneInfo(zone)) if value.tzinfo else value
 
 
-def _begins_a_day(value: datetime, zone: str) -> bool:
-    return _local(value, zone).time() == time()
+def _begins_a_day(value: datetime | str, zone: str) -> bool:
+    return isinstance(value, datetime) and _local(value, zone).time() == time()
 
 
 def _number(value: int | float | Decimal, decimals: int, *, grouped: bool) -> str:

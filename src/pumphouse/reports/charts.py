@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from pumphouse.engines.python_values import python_values
 from pumphouse.errors import BuildError, Place, did_you_mean
 from pumphouse.reports.cells import MISSING, label
 from pumphouse.reports.vega import COLOURS, NARROW_PX, WIDE_PX, Axis, spec, svg
@@ -105,7 +106,7 @@ def draw(chart: Chart, rows: pa.Table, *, zone: str) -> Drawing:
                 f"chart '{chart.name}' draws '{column}', which block '{chart.data}' does not have", mend=mend
             )
     axes = {"x": Axis.of(chart.x, rows, zone), "y": Axis.of(chart.y, rows, zone)}
-    colours = rows.column(chart.color).to_pylist() if chart.color else [None] * rows.num_rows
+    colours = python_values(rows.column(chart.color)) if chart.color else [None] * rows.num_rows
     points: list[dict[str, Any]] = []  # numbers and texts
     for x, y, colour in zip(axes["x"].values, axes["y"].values, colours, strict=True):
         if x is not None and y is not None:

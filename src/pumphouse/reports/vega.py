@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from pumphouse.engines.python_values import python_values
 from pumphouse.errors import MissingExtra
 from pumphouse.reports.cells import label
 
@@ -46,9 +47,10 @@ class Axis:
         import pyarrow as pa
 
         kind = rows.schema.field(column).type
-        values = rows.column(column).to_pylist()
+        values = python_values(rows.column(column))
         if pa.types.is_temporal(kind) and not pa.types.is_duration(kind) and not pa.types.is_time(kind):
-            moments = [None if value is None else _utc_ms(value, zone) for value in values]
+            # A text is infinity or a year far off, which no axis holds.
+            moments = [_utc_ms(value, zone) if isinstance(value, date) else None for value in values]
             distinct = sorted({moment for moment in moments if moment is not None})
             step = min((b - a for a, b in itertools.pairwise(distinct)), default=0)
             return cls(column=column, kind="temporal", values=moments, step_ms=step)

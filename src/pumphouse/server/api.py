@@ -13,6 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.engines.python_values import python_rows
 from pumphouse.errors import BadRequest, UnknownName, did_you_mean
 from pumphouse.project.reading import Rows
 from pumphouse.server.replies import body_of, json_reply, number_of
@@ -63,7 +64,7 @@ def rows(request: Request) -> Response:
     if arrow:
         return ArrowReply(chosen)
     table = chosen.to_arrow()
-    return json_reply({"snapshot": chosen.snapshot, "columns": _columns(table.schema), "rows": table.to_pylist()})
+    return json_reply({"snapshot": chosen.snapshot, "columns": _columns(table.schema), "rows": python_rows(table)})
 
 
 def search(request: Request) -> Response:

@@ -16,6 +16,7 @@ from pumphouse.catalog.adoption import adoption
 from pumphouse.catalog.description import describe
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
+from pumphouse.engines.python_values import python_values
 from pumphouse.errors import QueryError
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
@@ -238,7 +239,7 @@ def _found(here: Shared, way: Admitted, query: str) -> tuple[Sample | None, str]
 
 def _shown(table: pa.Table, *, snapshot: int, total: int) -> Sample:
     columns = [Shown(name=field.name, is_number=_is_number(field.type)) for field in table.schema]
-    cells = ([cell(value) for value in column.to_pylist()] for column in table.columns)
+    cells = ([cell(value) for value in python_values(column)] for column in table.columns)
     rows = [list(zip(columns, row, strict=True)) for row in zip(*cells, strict=True)]
     return Sample(snapshot=snapshot, total=total, columns=columns, rows=rows)
 
