@@ -74,6 +74,18 @@ def test_answers_sent_again_are_kept_once(served: Any) -> None:
     assert len(kept(served, client_key)) == 1
 
 
+def test_other_answers_under_a_key_that_has_some_are_refused(served: Any) -> None:
+    client_key = key()
+    assert send(served, {"reason": "price"}, client_key=client_key).status_code == 200
+    for _ in range(3):  # the key's own is then no more the newest
+        assert send(served, {"reason": "price"}).status_code == 200
+    assert send(served, {"reason": "price"}, client_key=client_key).json() == {"status": "kept", "dropped": 0}
+    other = send(served, {"reason": "price", "recommend": 1}, client_key=client_key)
+    assert other.status_code == 409
+    assert "other answers were kept under this key" in other.json()["error"]
+    assert [one["answers"] for one in kept(served, client_key)] == [{"reason": "price"}]
+
+
 def test_answers_that_do_not_hold_come_back_by_question(served: Any) -> None:
     client_key = key()
     answer = send(served, {"reason": "none of them", "visits": "many"}, client_key=client_key)

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.errors import BadRequest, Overloaded, Uncheckable, UnknownName
+from pumphouse.lake.state import State
 from pumphouse.server.answers import Checked
 from pumphouse.server.drawing import data_block
 from pumphouse.server.replies import body_of, json_reply
@@ -23,6 +24,8 @@ from pumphouse.sources.survey import read_survey, stream_of
 KEY_PATTERN = r"[A-Za-z0-9_-]{16,64}"
 WAITING_MAX = 100
 """Answers that wait to be checked; more are asked to come again."""
+
+EVENTS_AT_ONCE = 1_000
 
 log = logging.getLogger("pumphouse.server")
 
@@ -51,7 +54,8 @@ def form(request: Request) -> Response:
 async def take(request: Request) -> Response:
     """`POST /surveys/NAME/answers`: keeps answers that hold, exactly once by their key.
 
-    Answers that do not hold come back as 422 with messages by question. Those to questions that are unknown or hidden
+    Answers that do not hold come back as 422 with messages by question, and others under a key that has some as 409:
+    what is acknowledged is kept. Those to questions that are unknown or hidden
     are left out and counted.
     """
     here, name = shared(request), request.path_params["name"]
@@ -75,8 +79,25 @@ def _taken(here: Shared, name: str, sent: Answers) -> Response:
     if checked.errors:
         refused = {"error": "some answers can't be taken as they are", "mend": "See the messages by question."}
         return json_reply({**refused, "messages": checked.errors}, status=422)
-    here.project.lake.state.append(stream_of(name), [(sent.client_key, _body(checked, version))])
+    body = _body(checked, version)
+    newest = here.project.lake.state.append(stream_of(name), [(sent.client_key, body)])
+    if _kept(here.project.lake.state, stream_of(name), sent.client_key, newest=newest) != msgspec.json.decode(body):
+        refused = {
+            "error": "other answers were kept under this key before",
+            "mend": "Load the form anew to send these.",
+        }
+        return json_reply(refused, status=409)
     return json_reply({"status": "kept", "dropped": len(checked.dropped)})
+
+
+def _kept(state: State, stream: str, key: str, *, newest: int) -> Any:  # the body, parsed
+    """What the stream holds under a key that it has: nearly always in its newest event, just now appended."""
+    (event,) = state.events(stream, after=newest - 1, limit=1)
+    after = 0
+    while event.key != key:
+        events = state.events(stream, after=after, limit=EVENTS_AT_ONCE)
+        after, event = events[-1].seq, next((one for one in events if one.key == key), event)
+    return msgspec.json.decode(event.body)
 
 
 def _body(checked: Checked, version: str) -> str:
