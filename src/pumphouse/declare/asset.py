@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 
-from pumphouse.errors import Place
+from pumphouse.errors import Place, PumphouseError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Kind = Literal[
     "source", "files", "database", "website", "survey",
@@ -125,6 +129,19 @@ class Asset:
     def is_gathered(self) -> bool:
         """Whether it brings data in from outside the lake."""
         return self.kind in GATHERED
+
+
+def with_brackets(make: Callable[P, R]) -> Callable[P, R]:
+    """A function that makes a decorator, which says so where its brackets are left out: `@ph.table`."""
+
+    @wraps(make)
+    def made(*args: P.args, **kwargs: P.kwargs) -> R:
+        if args and callable(args[0]):
+            name = f"@ph.{make.__name__}"
+            raise PumphouseError(f"{name} is written without brackets", mend=f"Write {name}(), what it takes in them.")
+        return make(*args, **kwargs)
+
+    return made
 
 
 def place_of_caller(depth: int = 2) -> Place:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pumphouse.declare.asset import Common, Declaration, place_of_caller, place_of_function
+from pumphouse.declare.asset import Common, Declaration, place_of_caller, place_of_function, with_brackets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Experiment:
     guardrails: tuple[tuple[str, Mean], ...]
 
 
+@with_brackets
 def model(
     *, label: str, features: list[str] | tuple[str, ...], every: str | None = None
 ) -> Callable[[Callable[..., Any]], Declaration]:

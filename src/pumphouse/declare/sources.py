@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, Part, Time, names, place_of_caller, place_of_function
+from pumphouse.declare.asset import (
+    Common,
+    Declaration,
+    Part,
+    Time,
+    names,
+    place_of_caller,
+    place_of_function,
+    with_brackets,
+)
 
 Mode = Literal["replace", "append", "upsert", "compare"]
 
@@ -86,6 +95,7 @@ class Survey:
     path: str
 
 
+@with_brackets
 def source(
     *,
     connection: str | None = None,

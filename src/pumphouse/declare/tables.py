@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, Slice, Time, names, place_of_caller, place_of_function
+from pumphouse.declare.asset import (
+    Common,
+    Declaration,
+    Slice,
+    Time,
+    names,
+    place_of_caller,
+    place_of_function,
+    with_brackets,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +55,7 @@ def slice_of(text: str, *, lookback: int = 0) -> Slice:
     return Slice(column=found[1], unit=unit, lookback=lookback)  # type: ignore[arg-type]  # the pattern allows only these
 
 
+@with_brackets
 def table(
     *,
     key: str | tuple[str, ...] | None = None,

@@ -99,6 +99,11 @@ class SqlFunction:
     defaults: tuple[Any, ...] = ()
 
 
+def called_in(text: str, functions: Iterable[SqlFunction]) -> tuple[SqlFunction, ...]:
+    """Those of the functions that a query's text calls, however the call is spelled; `a_e164(x)` is none of `e164`."""
+    return tuple(one for one in functions if re.search(rf'(?<!\w){re.escape(one.name)}"?\s*\(', text, re.IGNORECASE))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """SQL in DuckDB's dialect over named inputs.

@@ -26,7 +26,7 @@ from sqlglot import exp
 
 from pumphouse.engines import storage
 from pumphouse.engines.duckdb import DuckDB, with_defaults
-from pumphouse.engines.engine import BatchFunction, DataFile, Query, Scan, SqlFunction, Written
+from pumphouse.engines.engine import BatchFunction, DataFile, Query, Scan, SqlFunction, Written, called_in
 from pumphouse.engines.parameters import bind, literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.engines.scalars import Evaluate, Scalar, carried
@@ -231,8 +231,14 @@ class Spark:
         from pyspark.sql.pandas.types import from_arrow_type
 
         (carried_as,) = self._carried([Column("value", kind)])
-        called = tuple(one for one in functions if re.search(rf"\b{re.escape(one.name)}\s*\(", text, re.IGNORECASE))
-        scalar = Scalar(text=text, inputs=inputs, kind=kind, carried=carried_as.type, zone=self._zone, functions=called)
+        scalar = Scalar(
+            text=text,
+            inputs=inputs,
+            kind=kind,
+            carried=carried_as.type,
+            zone=self._zone,
+            functions=called_in(text, functions),
+        )
         with self._shared.lock:
             known = self._shared.scalars
             if scalar not in known:

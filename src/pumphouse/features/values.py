@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from pumphouse.declare.asset import Asset
-from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction
+from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
 from pumphouse.features.moments import AS_OF, MOMENTS
@@ -160,8 +160,8 @@ def input_names(features: Sequence[FeatureDefinition]) -> tuple[str, ...]:
 
 
 def _read(query: FeatureQuery, text: str, moments: pa.Table) -> pa.Table:
-    called = tuple(function for function in query.world.functions if f"{function.name}(" in text.lower())
-    asked = Query(text=text, inputs=query.inputs, tables={MOMENTS: moments}, functions=called)
+    functions = called_in(text, query.world.functions)
+    asked = Query(text=text, inputs=query.inputs, tables={MOMENTS: moments}, functions=functions)
     return query.world.engine.read(asked).read_all()
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.declare.tables import Check
-from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction
+from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import bind
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.builds import Build, Counts
@@ -117,7 +117,7 @@ class Context:
             text=text,
             inputs={name: self.scan(name).for_text(text) for name in names},
             parameters={**self.settings, "today": self.today, **parameters},
-            functions=tuple(function for function in self.functions if f"{function.name}(" in text.lower()),
+            functions=called_in(text, self.functions),
         )
 
     def begin(self, asset: Asset) -> Commit:

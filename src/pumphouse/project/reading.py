@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from pumphouse.engines.duckdb import with_defaults
-from pumphouse.engines.engine import Query, Scan, SqlFunction
+from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import bind
 from pumphouse.errors import MissingExtra
 from pumphouse.lake.lake import Lake
@@ -45,7 +44,7 @@ class Reader:
         at = self.lake.snapshot() if snapshot is None else snapshot
         engine, known = self.lake.engine.fork(), self.lake.versions(snapshot=at)
         tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
-        used = tuple(one for one in self.functions if re.search(rf"\b{one.name}\s*\(", text, re.IGNORECASE))
+        used = called_in(text, self.functions)
         text = with_defaults(bind(text.strip().rstrip(";"), self.parameters or {}), used)
         names = tables_in(text, engine=engine, known=known)  # of the very text that runs
         scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
