@@ -146,7 +146,7 @@ def test_what_is_written_is_read_back_to_the_bit(engine: DuckDB, tmp_path: Path)
         "huge": Decimal(170141183460469231731),
         "wide": Decimal("99999999999999999999999999999999999.99"),
         "float": 0.1 + 0.2,
-        "span": {"months": -14, "days": 40, "microseconds": -3},
+        "span": {"interval_months": -14, "interval_days": 40, "interval_microseconds": -3},
         "no_span": None,
         "answer": "b",
         "early": dt.datetime(1, 1, 1, microsecond=1),  # noqa: DTZ001  # it has no zone

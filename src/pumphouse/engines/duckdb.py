@@ -291,6 +291,8 @@ def _explained() -> Iterator[None]:
         raise BuildError(_first_line(error), mend="Give the engine more with [engine] memory = '8GB'.") from error
     except duckdb.IOException as error:
         mend = "The disk is full; free some space and run again." if "No space left" in str(error) else None
+        if "/data/" in str(error) and "No such file" in str(error):
+            mend = "A file of the lake is gone; build the table that it is of anew: pumphouse run TABLE --full"
         raise BuildError(_first_line(error), mend=mend) from error
     except duckdb.BinderException as error:
         candidates = next((line for line in str(error).splitlines() if line.startswith("Candidate")), None)

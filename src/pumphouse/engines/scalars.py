@@ -6,7 +6,7 @@ Engines agree on joins and groups and differ in small things: `5 / 0`, `EXTRACT(
 
 from __future__ import annotations
 
-import threading
+from collections import deque
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -33,20 +33,27 @@ class Scalar:
 
 
 class Evaluate:
-    """A scalar as a function over Arrow arrays. Pickles; each thread of a worker has a DuckDB of its own."""
+    """A scalar as a function over Arrow arrays. Pickles; what calls it at once has a DuckDB each.
+
+    They are kept here and not by thread: a DuckDB that goes while its thread ends takes the process with it.
+    """
 
     def __init__(self, scalar: Scalar) -> None:
         self.scalar = scalar
-        self._local = threading.local()
+        self._idle: deque[DuckDB] = deque()
 
     def __call__(self, *columns: pa.Array) -> pa.Array:
         """The result, as long as the columns; a scalar without inputs is given one column, for its length."""
-        engine: DuckDB | None = getattr(self._local, "engine", None)
-        if engine is None:
-            engine = self._local.engine = DuckDB(threads=1, zone=self.scalar.zone)
+        try:
+            engine = self._idle.pop()
+        except IndexError:
+            engine = DuckDB(threads=1, zone=self.scalar.zone)
         batch = pa.table(list(columns), names=[f"p{place}" for place in range(len(columns))])
         query = Query(text=self._text(), tables={"batch": batch}, functions=self.scalar.functions)
-        result = engine.read(query).read_all().column(0).combine_chunks()
+        try:
+            result = engine.read(query).read_all().column(0).combine_chunks()
+        finally:
+            self._idle.append(engine)
         return result.cast(self.scalar.carried)
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -77,8 +77,10 @@ def _as_type(column: pa.Array, kind: pa.DataType) -> pa.Array:
 
 def _intervals(parts: pa.StructArray) -> pa.Array:
     """Intervals of their months, days and microseconds."""
+    months, days, microseconds = (parts.field(place).to_pylist() for place in range(3))
+    nanoseconds = [None if value is None else value * 1000 for value in microseconds]
     rows = [
-        None if row is None else pa.MonthDayNano([row["months"], row["days"], row["microseconds"] * 1000])
-        for row in parts.to_pylist()
+        pa.MonthDayNano(values) if there else None
+        for there, values in zip(parts.is_valid().to_pylist(), zip(months, days, nanoseconds, strict=True), strict=True)
     ]
     return pa.array(rows, pa.month_day_nano_interval())

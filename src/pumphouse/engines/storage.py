@@ -5,39 +5,45 @@ Parquet has no 128-bit integer (DuckDB would round it to a double), no interval 
 
     HUGEINT, UHUGEINT   DECIMAL(38, 0), and an error where a value does not fit
     ENUM                VARCHAR
-    INTERVAL            STRUCT(months INTEGER, days INTEGER, microseconds BIGINT), an INTERVAL again when it is read
+    INTERVAL            STRUCT(interval_months, interval_days, interval_microseconds), an INTERVAL again when it is read
 """
 
 from __future__ import annotations
 
 import pyarrow as pa
+from sqlglot import exp
 
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError
 
-INTERVAL_FIELDS = ("months", "days", "microseconds")
-INTERVAL_STRUCT = pa.struct([("months", pa.int32()), ("days", pa.int32()), ("microseconds", pa.int64())])
-UNSTORABLE = ("BIT", "UNION", "GEOMETRY", "VARIANT", "TIME WITH TIME ZONE", "TIME_NS", "BIGNUM")
+INTERVAL_STRUCT = pa.struct(
+    [("interval_months", pa.int32()), ("interval_days", pa.int32()), ("interval_microseconds", pa.int64())]
+)
+UNSTORABLE = frozenset({"BIT", "UNION", "GEOMETRY", "VARIANT", "TIMETZ", "TIME_NS", "BIGNUM"})
+WIDE = frozenset({"INT128", "UINT128"})
 
 
 def stored(column: str, kind: str) -> str:
     """The SQL expression that stores `column` of DuckDB's type `kind`, named as it. Raises BuildError if none does."""
     name = quoted(column)
-    upper = kind.upper()
-    if upper in ("HUGEINT", "UHUGEINT"):
+    if kind.strip('"') == "NULL":
+        return f"CAST({name} AS VARCHAR) AS {name}"
+    outer, *inner = _types(kind)
+    if outer in WIDE:
         return f"CAST({name} AS DECIMAL(38, 0)) AS {name}"
-    if upper == "INTERVAL":
+    if outer == "INTERVAL":
         months = f"datepart('year', {name}) * 12 + datepart('month', {name})"
         micros = (
             f"datepart('hour', {name})::BIGINT * 3600000000 + datepart('minute', {name})::BIGINT * 60000000"
             f" + datepart('microsecond', {name})"
         )
-        parts = f"{{'months': ({months})::INTEGER, 'days': datepart('day', {name})::INTEGER, 'microseconds': {micros}}}"
-        return f"CASE WHEN {name} IS NULL THEN NULL ELSE {parts} END AS {name}"
-    if upper in ('"NULL"', "NULL") or (upper.startswith("ENUM(") and not upper.endswith("]")):
+        values = (f"({months})::INTEGER", f"datepart('day', {name})::INTEGER", micros)
+        parts = ", ".join(f"'{field.name}': {value}" for field, value in zip(INTERVAL_STRUCT, values, strict=True))
+        return f"CASE WHEN {name} IS NULL THEN NULL ELSE {{{parts}}} END AS {name}"
+    if outer == "ENUM":
         return f"CAST({name} AS VARCHAR) AS {name}"
-    inside = [word for word in ("HUGEINT", "INTERVAL", "ENUM(") if word in upper]
-    if inside or upper.startswith(UNSTORABLE):
+    inside = {"INTERVAL", "ENUM", *WIDE, *UNSTORABLE} & {*inner}
+    if inside or outer in UNSTORABLE:
         what = f"inside {kind}" if inside else kind
         raise BuildError(
             f"column '{column}' has a type that Parquet can't hold exactly: {what}",
@@ -46,15 +52,21 @@ def stored(column: str, kind: str) -> str:
     return name
 
 
+def _types(kind: str) -> list[str]:
+    """SQLGlot's names of a type of DuckDB and of those inside it, the outermost first."""
+    tree = exp.DataType.build(kind, dialect="duckdb")
+    return ["INTERVAL" if isinstance(one.this, exp.Interval) else one.this.name for one in tree.find_all(exp.DataType)]
+
+
 def restored(column: str, kind: pa.DataType) -> str:
     """The SQL expression that reads a stored column as what it was, named as the column."""
     name = quoted(column)
     if is_interval(kind):
-        parts = f"to_months({name}.months) + to_days({name}.days) + to_microseconds({name}.microseconds)"
-        return f"{parts} AS {name}"
+        units = zip(("months", "days", "microseconds"), INTERVAL_STRUCT, strict=True)
+        return f"{' + '.join(f'to_{unit}({name}.{field.name})' for unit, field in units)} AS {name}"
     return name
 
 
 def is_interval(kind: pa.DataType) -> bool:
     """Whether a stored type is an interval's."""
-    return pa.types.is_struct(kind) and tuple(field.name for field in kind) == INTERVAL_FIELDS
+    return bool(kind == INTERVAL_STRUCT)
