@@ -88,7 +88,8 @@ class Site:
             actor="ada",
             snapshot=self.lake.snapshot(),
         )
-        self.note = build(self.badge, context).note
+        built = build(self.badge, context)
+        self.note, self.warnings, self.counts = built.note, built.warnings, built.counts
         return last_verdict(self.lake, "badge")
 
     def exposed(self) -> list[tuple[Any, ...]]:
@@ -246,3 +247,28 @@ def test_values_that_are_no_numbers_are_refused(site):
     site.pay([(1, START, float("nan"))])
     with pytest.raises(BuildError, match="has values that are no numbers"):
         site.verdict(date(1998, 2, 1))
+
+
+def test_what_was_exposed_as_another_unit_is_left_out_and_counted(site):
+    expose_all(site.lake, site.badge, [(unit, START) for unit in range(30)])
+    site.flush()
+    table = pa.table(
+        {
+            "account": [f"a{number}" for number in range(40)],
+            "paid_at": [START + timedelta(days=1)] * 40,
+            "amount": [2.0] * 40,
+        }
+    )
+    commit = Commit(site.lake, "orders", run="run-0", actor="ada")
+    commit.replace("orders", site.lake.stage(table.to_batches(), table.schema, stem="accounts"))
+    commit.publish()
+    site.declare(unit="account")
+    verdict = site.verdict(date(1998, 6, 1))
+    assert verdict.exposed == {"control": 0, "badge": 0}
+    assert site.warnings == ("30 exposures have no 'account', which was not the unit then; left out",)
+    expose_all(site.lake, site.badge, [(f"a{number}", START) for number in range(40)])
+    flush_exposures(site.lake, site.badge, run="run-1", actor="ada", accept_schema=True)
+    verdict = site.verdict(date(1998, 6, 1))
+    assert sum(verdict.exposed.values()) == 40
+    assert site.warnings == ("30 exposures have no 'account', which was not the unit then; left out",)
+    assert (site.counts.rows_in, site.counts.rows_out, site.counts.dropped) == (70, 40, 30)

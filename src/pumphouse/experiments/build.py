@@ -39,7 +39,7 @@ def build(asset: Asset, context: Context) -> Built:
     was bought that morning counts too, in every arm alike.
     """
     arms = arms_of(asset)
-    exposed = _exposed(asset, context)
+    exposed, others = _exposed(asset, context)
     verdict = decide(
         asset.name,
         arms=arms,
@@ -52,8 +52,12 @@ def build(asset: Asset, context: Context) -> Built:
     stored = msgspec.json.encode(verdict)
     commit = context.begin(asset)
     commit.artefact(VERDICT, context.lake.blobs.put(stored), {"outcome": verdict.outcome}, read_at=context.snapshot)
-    counts = Counts(rows_in=sum(exposed.values()), rows_out=sum(exposed.values()))
-    return Built.of(asset.name, commit.publish(counts), counts=counts, note=verdict.headline)
+    units = sum(exposed.values())
+    counts = Counts(rows_in=units + others, rows_out=units, dropped=others)
+    warned = (
+        (f"{others:,} exposures have no '{asset.spec.unit}', which was not the unit then; left out",) if others else ()
+    )
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=verdict.headline, warnings=warned)
 
 
 def last_verdict(lake: Lake, experiment: str) -> Verdict:
@@ -68,15 +72,27 @@ def last_verdict(lake: Lake, experiment: str) -> Verdict:
     return msgspec.json.decode(lake.blobs.get(found[-1].sha), type=Verdict)
 
 
-def _exposed(asset: Asset, context: Context) -> dict[str, int]:
-    """How many units met each arm."""
-    table = exposures_of(asset.name)
+def _exposed(asset: Asset, context: Context) -> tuple[dict[str, int], int]:
+    """How many units met each arm; and how many rows are of something else, which was the unit before."""
+    table, unit = exposures_of(asset.name), asset.spec.unit
     counts = dict.fromkeys((name for name, _ in asset.spec.arms), 0)
-    if context.lake.has(table, snapshot=context.snapshot):
-        text = f"SELECT arm, count(*) AS units FROM {quoted(table)} GROUP BY arm ORDER BY arm"
-        for row in context.engine.read(context.query(text, table)).read_all().to_pylist():
-            counts[row["arm"]] = row["units"]
-    return counts
+    if not context.lake.has(table, snapshot=context.snapshot):
+        return counts, 0
+    if not _has_units(asset, context):
+        return counts, context.lake.count(table, snapshot=context.snapshot)
+    text = f"""
+    SELECT arm, count({quoted(unit)}) AS units, count(*) - units AS others
+    FROM {quoted(table)} GROUP BY arm ORDER BY arm
+    """
+    rows = context.engine.read(context.query(text, table)).read_all().to_pylist()
+    counts |= {row["arm"]: row["units"] for row in rows if row["units"]}
+    return counts, sum(row["others"] for row in rows)
+
+
+def _has_units(asset: Asset, context: Context) -> bool:
+    """Whether anything was exposed that is one of the experiment's units, as it is declared now."""
+    table = exposures_of(asset.name)
+    return context.lake.has(table, snapshot=context.snapshot) and asset.spec.unit in context.scan(table).columns
 
 
 def _measured(asset: Asset, context: Context, name: str, metric: Mean) -> Measured:
@@ -88,7 +104,7 @@ def _measured(asset: Asset, context: Context, name: str, metric: Mean) -> Measur
     definition = f"sum of {metric.table}.{metric.column} per {unit} within {days} of exposure"
     event = _event_time(asset, context, metric)
     _refuse_missing(asset, context, metric)
-    if not context.lake.has(exposures, snapshot=context.snapshot):
+    if not _has_units(asset, context):
         return Measured(name=name, definition=definition, samples={}, left_out=0)
     exposed = exp.column("exposed_at", table="e")
     after = event.within("t", exposed, exp.Add(this=exposed, expression=exp.Interval(this=exp.Literal.string(days))))
@@ -103,6 +119,7 @@ def _measured(asset: Asset, context: Context, name: str, metric: Mean) -> Measur
                {quoted(metric.column)} AS amount
         FROM {quoted(metric.table)}
     ) AS t ON t.unit = e.{quoted(unit)} AND {after.sql("duckdb")}
+    WHERE e.{quoted(unit)} IS NOT NULL
     GROUP BY ALL ORDER BY ALL
     """
     rows = context.engine.read(context.query(text, exposures, metric.table)).read_all()
