@@ -13,6 +13,7 @@ import pytest
 
 from pumphouse.declare.sources import csv, files, fixed_width
 from pumphouse.errors import ConfigError, SourceError
+from pumphouse.lake.changes import restore
 from pumphouse.sources.files import changed
 
 CDNOW = fixed_width(customer_id=5, bought_at="date", cds="integer", amount_usd="money")
@@ -111,6 +112,30 @@ def test_ragged_lines_are_withheld_with_their_number_and_text(works):
     ]
     counts = built.counts
     assert (counts.rows_in, counts.rows_out, counts.withheld) == (5, 2, 3)
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_a_withheld_row_is_named_by_the_line_of_the_file_on_which_it_begins(works, ending):
+    lines = ["", "a,b", '1,"x', 'y"', "2", '3,"ü', "", 'z"', "4,5,6", '"7', '8"']
+    works.write("a.csv", ending.join(lines))
+    works.run(works.asset(files("a.csv")))
+    reasons = sorted((original, reason) for _, original, reason in works.quarantine())
+    assert [(original.rstrip("\r\n"), reason.split()[1]) for original, reason in reasons] == [
+        (f'"7{ending}8"', "10"),
+        ("2", "5"),
+        ("4,5,6", "9"),
+    ]
+
+
+def test_a_number_too_small_for_a_double_keeps_its_column_as_text_or_is_quarantined(works):
+    path = works.write("a.csv", "n,m\n1e-400,0.5\n0.0,0e5\n")
+    made = works.asset(files("a.csv"))
+    works.run(made)
+    assert works.rows("raw", "n, m", "m") == [("0.0", 0.0), ("1e-400", 0.5)]
+    path.write_text("n,m\n1,0.5\n0,-0.01e-350\n")
+    works.run(made)
+    assert works.rows("raw", "n, m", "n") == [("0", None), ("1", 0.5)]
+    assert works.quarantine() == [("m", "-0.01e-350", "is not a number that a double holds")]
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
@@ -241,6 +266,30 @@ def test_json_as_a_list_and_as_lines(works):
     assert built.counts.rows_in == built.counts.rows_out + built.counts.withheld == 6
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_what_a_reader_of_json_would_lose_is_withheld_with_its_reason(works, name):
+    kept = ['{"id": 1, "said": "an e-mail, \\u0022quoted\\", e-123"}', '{"id": 2, "n": 0.0, "m": 1e-300}']
+    lost = [
+        '{"id": 3, "id": 4}',
+        '{"id": 5, "more": {"a": 1, "\\u0061": 2}}',
+        '{"id": 6, "n": 1e-400}',
+        f'{{"id": 7, "n": 0.{"0" * 400}1}}',
+    ]
+    rows = [*kept, *lost]
+    works.write(name, "\n".join(rows) if name == "a.jsonl" else f"[{','.join(rows)}]")
+    built = works.run(works.asset(files(name)))
+    assert works.rows("raw", "id, n, m") == [(1, None, None), (2, 0.0, 1e-300)]
+    what = "line" if name == "a.jsonl" else "row"
+    found = {original: reason for _, original, reason in works.quarantine()}
+    assert list(map(found.get, lost[:3])) == [
+        f"{what} 3 of {name} has 'id' 2 times",
+        f"{what} 4 of {name} has 'a' 2 times",
+        f"{what} 5 of {name} holds 1e-400, which is beyond what a double can hold",
+    ]
+    assert lost[3] in found
+    assert built.counts.withheld == 4
+
+
 def test_truncated_json_is_refused_naming_the_file(idle):
     idle.write("a.json", '[{"id": 1}, {"id"')
     with pytest.raises(SourceError, match=r"a\.json: it is not JSON: it ends in the middle, after 17 characters"):
@@ -343,6 +392,41 @@ def test_a_rebuild_reads_the_stored_bytes_and_not_the_folder(works):
     assert works.rows("raw", "*, _loaded_at, _raw") == before
     works.run(made, mode="full")  # from the manifest of a rebuild
     assert works.rows("raw", "*, _loaded_at, _raw") == before
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_lost_bytes_are_told_as_the_assets_own_error_and_a_refetch_mends_it(works, damage):
+    works.write("a.csv", "id,n\n1,x\n")
+    asset, _ = made = works.asset(files("a.csv"))
+    works.run(made)
+    before = works.rows()
+    manifest = works.lake.blobs.path(works.lake.builds()["raw"].raw)
+    manifest.unlink() if damage == "gone" else manifest.write_bytes(b"{}")
+    assert changed(asset, works.lake, works.folder)
+    for mode in ("normal", "full"):
+        with pytest.raises(SourceError, match=r"what 'raw' gathered before can't be read.*run raw --refetch"):
+            works.run(made, mode=mode)
+    assert works.run(made, mode="refetch").snapshot is not None
+    assert works.rows() == before
+    assert not changed(asset, works.lake, works.folder)
+    assert works.run(made).snapshot is None
+
+
+def test_a_restored_table_stays_until_its_files_change_again(works):
+    path = works.write("a.csv", "id\n1\n")
+    asset, _ = made = works.asset(files("a.csv"))
+    first = works.run(made)
+    path.write_text("id\n22\n")
+    works.run(made)
+    restore(works.lake, "raw", to=first.snapshot, run="r", actor="ann")
+    assert works.rows() == [(1,)]
+    assert not changed(asset, works.lake, works.folder)
+    path.write_text("id\n1\n")  # what the restored content was made from
+    assert not changed(asset, works.lake, works.folder)
+    path.write_text("id\n333\n")
+    assert changed(asset, works.lake, works.folder)
+    works.run(made)
+    assert works.rows() == [(333,)]
 
 
 def test_a_file_with_a_key_is_compared_whole(works):

@@ -27,6 +27,8 @@ EXACT_IN_DOUBLE_MAX = 2**53
 # Text that is a number, a truth value or a time, told back exactly (a fraction: as the nearest double).
 INTEGER_TEXT = r"^(0|-?[1-9][0-9]{0,37})$"
 FRACTION_TEXT = r"^-?((0|[1-9][0-9]*)?\.[0-9]+([eE][+-]?[0-9]{1,3})?|(0|[1-9][0-9]*)[eE][+-]?[0-9]{1,3})$"
+VANISHING_TEXT = r"^[^eE]*[1-9]"
+"""Of a number that is zero as a double: it is not zero."""
 NUMBER_TEXT = f"{INTEGER_TEXT}|{FRACTION_TEXT}"
 TRUTH_TEXT = r"^(true|false|True|False|TRUE|FALSE)$"
 DAY_TEXT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -149,6 +151,11 @@ def said(kind: pa.DataType) -> str:
     return f"a value of type {kind}"
 
 
+def vanishes(text: str, number: float) -> bool:
+    """Whether a number is zero and its text is not: 1e-400 is smaller than a double can be."""
+    return number == 0 and re.match(VANISHING_TEXT, text) is not None
+
+
 def _wide_enough(kinds: set[pa.DataType]) -> pa.DataType:
     decimals = [kind for kind in kinds if pa.types.is_decimal(kind)]
     scale = max(kind.scale for kind in decimals)
@@ -172,7 +179,7 @@ def _held(kind: pa.DataType, known: pa.DataType) -> bool:
 
 
 def _kinds_that_fit(texts: pa.Array, kind: pa.DataType, beyond: pa.DataType) -> set[pa.DataType]:
-    """`kind`, and `beyond` where some of the texts look like it and are not (20 digits, 1e999, 2024-02-30)."""
+    """`kind`, and `beyond` where some of the texts look like it and are not (20 digits, 1e999, 1e-400, 2024-02-30)."""
     misfits = _parsed(texts, kind).null_count
     return ({kind} if misfits < len(texts) else set()) | ({beyond} if misfits else set())
 
@@ -196,8 +203,12 @@ def _numbers(texts: pa.Array, kind: pa.DataType) -> pa.Array | None:
         numbers = texts.cast(kind)
     except pa.ArrowInvalid:  # one of them does not fit 64 bits
         return None
-    largest = pc.max(pc.abs(numbers)).as_py() if kind == pa.float64() else 0
-    return None if largest is not None and largest >= EXACT_IN_DOUBLE_MAX else numbers
+    if kind != pa.float64():
+        return numbers
+    largest = pc.max(pc.abs(numbers)).as_py()
+    vanishing = pc.match_substring_regex(texts.filter(pc.equal(numbers, 0)), VANISHING_TEXT)
+    is_all_told = largest is None or largest < EXACT_IN_DOUBLE_MAX
+    return numbers if is_all_told and not pc.any(vanishing).as_py() else None
 
 
 def _parser(kind: pa.DataType) -> Callable[[str], Any]:
@@ -237,7 +248,7 @@ def _double(text: str) -> float | None:
     number = float(text)
     if re.match(INTEGER_TEXT, text) and int(text) != number:
         return None
-    return number if isfinite(number) else None
+    return number if isfinite(number) and not vanishes(text, number) else None
 
 
 def _day(text: str) -> date | None:

@@ -1,13 +1,15 @@
 """CSV and TSV with a header line, read by DuckDB.
 
 Before, the text is written out once as clean UTF-8: DuckDB reads half of a gzip that was cut off without a word, and
-takes a quoted last line without a line end for a broken one. A line with too many or too few cells is withheld with its
-number and text; an empty cell is null. A column has the type from which all its cells can be told back.
+takes a quoted last line without a line end for a broken one. A row with too many or too few cells is withheld with its
+text and the number of the line on which it begins; an empty cell is null. A column has the type from which all its cells
+can be told back.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -33,9 +35,10 @@ REASONS = {
 def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> bool:
     """Read a file into the spool; false where there is nothing in it, not even a header."""
     clean = spool.folder / "clean.csv"
-    header = _clean(file, form, clean)
-    if header is None:
+    begins = _clean(file, form, clean)
+    if begins is None:
         return False
+    blank_lines, header = begins
     delimiter = form.delimiter or _delimiter(header)
     if len(delimiter) != 1:
         raise ConfigError(
@@ -60,12 +63,16 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> boo
             f"it can't be read as a delimited file: {str(error).splitlines()[0]}",
             mend="Is one kind of line end used throughout, and is every quote inside a quoted cell doubled?",
         ) from None
-    for line, text, kind in engine.execute(
-        "SELECT line, any_value(csv_line), min(error_type::VARCHAR) FROM rejected_lines GROUP BY line ORDER BY line"
-    ):
+    rejected = engine.execute(
+        "SELECT min(line_byte_position), any_value(csv_line), min(error_type::VARCHAR) FROM rejected_lines"
+        " GROUP BY line ORDER BY line"
+    )
+    lines = _lines_at(clean, [place - 1 for place, _, _ in rejected])
+    for above, (_, text, kind) in zip(lines, rejected, strict=True):
+        line = blank_lines + above + 1
         spool.ledger.row(
             row_id=f"{file.sha[:12]}:{line}",
-            original=text,
+            original=text.removeprefix("\n"),  # of the line end \r\n before it
             reason=f"line {line:,} of {file.name} {REASONS.get(kind, kind.lower())}",
         )
     engine.execute("DROP TABLE rejected_lines")
@@ -73,12 +80,16 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> boo
     return True
 
 
-def _clean(file: StoredFile, form: Delimited, clean: Path) -> str | None:
-    """Write the text as UTF-8, from the first line that is not blank to a line end. That first line, None without."""
+def _clean(file: StoredFile, form: Delimited, clean: Path) -> tuple[int, str] | None:
+    """Write the text as UTF-8, from the first line that is not blank to a line end.
+
+    The number of lines before it and that line; None where there is none.
+    """
     with opened(file, encoding=form.encoding) as text, clean.open("w", encoding="utf-8", newline="") as target:
-        header = next((line for line in text if line.strip()), None)
-        if header is None:
+        found = next(((number, line) for number, line in enumerate(text) if line.strip()), None)
+        if found is None:
             return None
+        blank_lines, header = found
         # A name may hold a line end inside quotes.
         while header.count('"') % 2 and (more := text.readline()):
             header += more
@@ -89,7 +100,21 @@ def _clean(file: StoredFile, form: Delimited, clean: Path) -> str | None:
             last = chunk
         if not last.endswith(("\n", "\r")):
             target.write("\r\n" if header.endswith("\r\n") else "\r" if header.endswith("\r") else "\n")
-    return header
+    return blank_lines, header
+
+
+def _lines_at(clean: Path, places: list[int]) -> Iterator[int]:
+    """How many line ends stand before each of the bytes, which are in order. A cell may hold some."""
+    lines, last = 0, b""
+    with clean.open("rb") as text:
+        for place in places:
+            while (left := place - text.tell()) > 0:
+                chunk = text.read(min(left, CHUNK_BYTES))
+                # \r\n is one, also where a chunk ends between the two.
+                pairs = chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
+                lines += chunk.count(b"\n") + chunk.count(b"\r") - pairs
+                last = chunk[-1:]
+            yield lines
 
 
 def _delimiter(header: str) -> str:

@@ -7,6 +7,8 @@ so a source can be built again, also by changed code, without asking anybody.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from pumphouse.declare.asset import Asset
-from pumphouse.errors import SourceError
+from pumphouse.errors import LakeError, SourceError, UnknownName
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import Build
 from pumphouse.lake.context import Context
@@ -120,12 +122,14 @@ class Visit:
         return exchange
 
     def body(self, exchange: Exchange) -> bytes:
-        """The stored bytes of an answer."""
-        return self._blobs.get(exchange.sha)
+        """The stored bytes of an answer. Raises SourceError where they are gone or damaged."""
+        with _told_as_raw(self.asset):
+            return self._blobs.get(exchange.sha)
 
     def path(self, exchange: Exchange) -> Path:
-        """The file that holds the bytes of an answer, to be read only."""
-        return self._blobs.path(exchange.sha)
+        """The file that holds the bytes of an answer, to be read only. Raises SourceError where it is gone."""
+        with _told_as_raw(self.asset):
+            return self._blobs.path(exchange.sha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +167,8 @@ def visits(asset: Asset, context: Context, *, whole: bool) -> tuple[Visit, ...]:
 def recorded_since_whole(history: tuple[Build, ...], blobs: Blobs) -> tuple[Recorded, ...]:
     """The manifests that a table's content was made from, oldest first: back to the last that was the whole content.
 
-    A restored table goes on from the builds up to the snapshot it was restored to.
+    A restored table goes on from the builds up to the snapshot it was restored to. Raises SourceError where one is gone
+    or damaged.
     """
     found: list[Recorded] = []
     newest = history[-1].snapshot if history else 0
@@ -175,9 +180,12 @@ def recorded_since_whole(history: tuple[Build, ...], blobs: Blobs) -> tuple[Reco
             continue
         if build.raw is None:
             continue
-        record = Recorded(sha=build.raw, manifest=load(blobs, build.raw))
+        record = Recorded(sha=build.raw, manifest=load(blobs, build.raw, asset=build.asset))
         if record.manifest.parts:
-            found += [Recorded(sha=sha, manifest=load(blobs, sha)) for sha in reversed(record.manifest.parts)]
+            found += [
+                Recorded(sha=sha, manifest=load(blobs, sha, asset=build.asset))
+                for sha in reversed(record.manifest.parts)
+            ]
         else:
             found.append(record)
         if record.manifest.whole:
@@ -189,6 +197,11 @@ def last_visit(history: tuple[Build, ...], blobs: Blobs) -> Recorded | None:
     """The manifest of the newest visit that the table's content was made from, or None before the first."""
     found = recorded_since_whole(history, blobs)
     return found[-1] if found else None
+
+
+def newest_visit(history: tuple[Build, ...], blobs: Blobs) -> Recorded | None:
+    """The manifest of the last time that the world was asked, also where an earlier content was restored since."""
+    return last_visit(tuple(build for build in history if "restored" not in build.detail), blobs)
 
 
 def store(done: tuple[Visit, ...], blobs: Blobs, *, at: datetime) -> str:
@@ -205,6 +218,20 @@ def manifest_of(visit: Visit) -> Manifest:
     )
 
 
-def load(blobs: Blobs, sha: str) -> Manifest:
-    """The manifest in a blob."""
-    return msgspec.json.decode(blobs.get(sha), type=Manifest)
+def load(blobs: Blobs, sha: str, *, asset: str) -> Manifest:
+    """The manifest in a blob. Raises SourceError where that is gone or damaged."""
+    with _told_as_raw(asset):
+        return msgspec.json.decode(blobs.get(sha), type=Manifest)
+
+
+@contextmanager
+def _told_as_raw(asset: str) -> Iterator[None]:
+    """Raise what is wrong with stored bytes as an error of the asset that they were gathered for."""
+    try:
+        yield
+    except (UnknownName, LakeError) as error:
+        raise SourceError(
+            f"what '{asset}' gathered before can't be read: {error.what}",
+            asset=asset,
+            mend=f"Restore it from a backup, or gather all of it anew: pumphouse run {asset} --refetch",
+        ) from error

@@ -17,7 +17,7 @@ from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.sources import delimited, fixed_width, json_files, parquet_files
 from pumphouse.sources.addresses import is_web
-from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit
+from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit, newest_visit
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
 from pumphouse.sources.texts import StoredFile
@@ -53,24 +53,33 @@ def build(asset: Asset, context: Context) -> Built:
 
 
 def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
-    """Whether a file came, went or changed since the table was built: a look at sizes and times, and where only a time
-    differs, once at the bytes. What can't be looked at counts as changed, so that a build says why; but an address,
-    which would have to be fetched, as unchanged.
+    """Whether a file came, went or changed since it was last read: a look at sizes and times, and where only a time
+    differs, once at the bytes. A table that was restored stays as it is until they change again, or back to its own.
+
+    What can't be looked at counts as changed, so that a build says why; but an address, which would have to be fetched,
+    as unchanged.
     """
     spec: Files = asset.spec
     if is_web(spec.pattern):
         return False
-    last = last_visit(lake.history(asset.name), lake.blobs)
-    if last is None:
-        return True
-    known = _by_name(last)
+    history = lake.history(asset.name)
     try:
-        paths = matching(asset, folder)
-        if [name_in(folder, path) for path in paths] != list(known):
+        newest, last = newest_visit(history, lake.blobs), last_visit(history, lake.blobs)
+        if newest is None or last is None:
             return True
-        return any(_is_other(path, one, asset, lake) for path, one in zip(paths, known.values(), strict=True))
+        paths = matching(asset, folder)
+        return all(
+            _differs(paths, visit, asset, lake, folder) for visit in {newest.sha: newest, last.sha: last}.values()
+        )
     except (PumphouseError, OSError):
         return True
+
+
+def _differs(paths: list[Path], visit: Recorded, asset: Asset, lake: Lake, folder: Path) -> bool:
+    known = _by_name(visit)
+    if [name_in(folder, path) for path in paths] != list(known):
+        return True
+    return any(_is_other(path, one, asset, lake) for path, one in zip(paths, known.values(), strict=True))
 
 
 def matching(asset: Asset, folder: Path) -> list[Path]:
@@ -115,13 +124,14 @@ def _nearest(pattern: str, folder: Path) -> str:
 def _copy(asset: Asset, context: Context, visit: Visit) -> None:
     """Store each file's bytes, those apart that have the size and time of the last visit."""
     blobs = context.lake.blobs
-    last = last_visit(context.lake.history(asset.name), blobs)
-    known = _by_name(last) if last else {}
+    known = {}
+    if context.mode != "refetch" and (last := last_visit(context.lake.history(asset.name), blobs)):
+        known = _by_name(last)
     for path in matching(asset, context.folder):
         name = name_in(context.folder, path)
         try:
             before = known.get(name)
-            if before and context.mode != "refetch" and _looks_same(path, before) and blobs.has(before.sha):
+            if before and _looks_same(path, before) and blobs.has(before.sha):
                 visit.note(before)
             else:
                 visit.note(_stored(path, name, blobs))
