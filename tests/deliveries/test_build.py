@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,27 @@ def test_a_delivery_is_ordered_by_key_counted_and_recorded(yard: Any, tmp_path: 
     manifest = json.loads(yard.lake.blobs.get(left.sha))
     assert manifest == json.loads((tmp_path / "out" / "buyers" / "customers.csv.json").read_text())
     assert manifest["definition"] == "One row per customer."
+
+
+@pytest.mark.parametrize(
+    ("to", "format"),
+    [("folder:lake", "csv"), ("folder:out/../lake/data", "csv"), ("folder:link", "csv"), ("sqlite:lake/x.db", "table")],
+)
+def test_nothing_is_delivered_into_the_lakes_own_files(to: str, format: str, yard: Any, tmp_path: Path) -> None:
+    yard.table("customers", ROWS)
+    (tmp_path / "link").symlink_to(tmp_path / "lake", target_is_directory=True)
+    before = sorted((tmp_path / "lake").rglob("*"))
+    with pytest.raises(BuildError, match="in the lake's own files"):
+        build(yard.delivery(to, format), yard.context())
+    assert sorted((tmp_path / "lake").rglob("*")) == before
+
+
+def test_nothing_is_delivered_into_the_catalogues_database(yard: Any) -> None:
+    yard.table("customers", ROWS)
+    yard.connections["shop"] = Connection(name="shop", url="postgresql://me@Host.example/lake")
+    yard.lake.location = replace(yard.lake.location, catalogue="postgresql://other:secret@host.example:5432/lake")
+    with pytest.raises(BuildError, match="in the lake's own files"):
+        build(yard.delivery("shop", "table"), yard.context())
 
 
 def test_a_second_run_does_nothing(yard: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Delivery
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 """The artefact that says what left the lake."""
 POSTGRES = ("postgresql://", "postgres://")
+POSTGRES_PORT = 5432
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -88,6 +90,13 @@ def _deliver(asset: Asset, parcel: Parcel, context: Context) -> Receipt:
             place=asset.place,
             mend=f'Write format="{form}".',
         )
+    if _is_in_lake(spec.to, kind, rest, context):
+        raise BuildError(
+            f"'{spec.to}' is in the lake's own files, which nothing is delivered to",
+            asset=asset.name,
+            place=asset.place,
+            mend="Deliver to another folder, file or database.",
+        )
     if kind == "folder" and rest:
         return folder.deliver(parcel, folder=context.folder / rest, run=context.run)
     if kind == "sqlite" and rest:
@@ -108,3 +117,19 @@ def _deliver(asset: Asset, parcel: Parcel, context: Context) -> Receipt:
         place=asset.place,
         mend='Write to="folder:<path>", to="sqlite:<file>", or the name of a connection in pumphouse.toml.',
     )
+
+
+def _is_in_lake(to: str, kind: str, rest: str, context: Context) -> bool:
+    """Whether what is delivered to would be among the lake's files, or in the database of its catalogue."""
+    lake = context.lake.location
+    if kind in ("folder", "sqlite"):
+        return (context.folder / rest).resolve().is_relative_to(lake.folder.resolve())
+    if lake.catalogue is None or to not in context.connections:
+        return False
+    return _database(context.connection(to).url) == _database(lake.catalogue)
+
+
+def _database(url: str) -> tuple[str | None, int, str]:
+    """Host, port and name of the database that a PostgreSQL address names."""
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or POSTGRES_PORT, parts.path.strip("/")

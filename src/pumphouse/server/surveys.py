@@ -82,11 +82,8 @@ def _taken(here: Shared, name: str, sent: Answers) -> Response:
     body = _body(checked, version)
     newest = here.project.lake.state.append(stream_of(name), [(sent.client_key, body)])
     if _kept(here.project.lake.state, stream_of(name), sent.client_key, newest=newest) != msgspec.json.decode(body):
-        refused = {
-            "error": "other answers were kept under this key before",
-            "mend": "Load the form anew to send these.",
-        }
-        return json_reply(refused, status=409)
+        said = "other answers were kept under this key before, and these are not taken in their place"
+        return json_reply({"error": said, "mend": "Another respondent needs a key of their own."}, status=409)
     return json_reply({"status": "kept", "dropped": len(checked.dropped)})
 
 
