@@ -55,3 +55,25 @@ def test_adoption_counts_what_people_read_here(pumphouse: Any, shop: Path) -> No
     uses = {use["asset"]: use for use in pumphouse("adoption", "--json", cwd=shop).json["uses"]}
     assert (uses["by_day"]["people_7_days"], uses["by_day"]["rows_30_days"]) == (["cleo"], 3)
     assert uses["orders"]["reads_30_days"] == 0
+
+
+def test_log_says_who_restored_and_hid_what_and_why(pumphouse: Any, shop: Path) -> None:
+    with (shop / "orders.sql").open("a") as file:
+        file.write("WHERE order_id > 2\n")
+    assert pumphouse("run", "orders", cwd=shop).code == 0
+    assert pumphouse("restore", "orders", "--to", "3", cwd=shop).code == 0
+    assert pumphouse("restore", "orders", "--to", "5", cwd=shop).code == 0  # changes nothing
+    assert pumphouse("hide", "customer_id", "7", "--why", "asked by mail", cwd=shop, actor="cleo").code == 0
+    hidden, restored, run, *_ = pumphouse("log", "--json", cwd=shop).json
+    assert (hidden["actor"], hidden["command"], hidden["status"]) == ("cleo", "hide customer_id 7", "done")
+    assert (hidden["snapshot"], hidden["summary"]) == (6, "asked by mail; snapshot 6.")
+    assert (restored["actor"], restored["command"]) == ("ann", "restore orders --to 3")
+    assert restored["summary"] == "orders as it was at 3; snapshot 5."
+    assert run["command"] == "run orders"
+
+
+def test_rows_and_runs_are_asked_for_from_one_on(pumphouse: Any, built: Path) -> None:
+    for command in (("log", "--limit"), ("query", "FROM orders", "--limit"), ("run", "--sample")):
+        done = pumphouse(*command, "-1", cwd=built)
+        assert (done.code, done.out) == (2, "")
+        assert "Must be >= 1" in done.err

@@ -188,3 +188,20 @@ def test_what_a_person_asks_a_rollout_or_an_experiment_is_logged(folder: Folder)
     p.close()
     assert p.predict("returns_live", {"customer_id": 7}).prediction == answer.prediction
     p.close()
+
+
+def test_a_plan_counts_the_rows_of_tables_and_not_of_their_last_builds(folder: Folder) -> None:
+    folder.write({"raw.csv": "id\n1\n2\n", "made.py": "import pumphouse as ph\nraw = ph.files('raw.csv', key='id')\n"})
+    folder.run()
+    folder.write({"raw.csv": "id\n1\n2\n3\n"})
+    folder.run()
+    folder.write({"later.sql": "SELECT id FROM raw"})
+    project = folder.open()
+    assert str(project.plan()).endswith("never built; reads 3 rows of raw")
+    project.restore("raw", to=1)
+    assert str(project.plan("later", only=True)).endswith("never built; reads 2 rows of raw")
+
+
+def test_a_sample_of_no_rows_is_refused(shop: Path) -> None:
+    with ph.open(shop) as p, pytest.raises(ConfigError, match=r"no sample of 0 rows\. A sample has at least 1"):
+        p.run(sample=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
@@ -81,7 +81,7 @@ def run(
     refetch: bool = False,
     from_: Annotated[date | None, Parameter(name="--from")] = None,
     to: date | None = None,
-    sample: Annotated[int | None, Parameter(metavar="ROWS")] = None,
+    sample: Annotated[int | None, Parameter(metavar="ROWS", validator=validators.Number(gte=1))] = None,
     snapshot: Annotated[int | None, Parameter(metavar="N")] = None,
     accept_schema: bool = False,
     refit: bool = False,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from pumphouse.catalog.adoption import adoption as adoption_of
 from pumphouse.catalog.description import describe
@@ -69,7 +69,7 @@ def log(
     run: str | None = None,
     /,
     *,
-    limit: Annotated[int, Parameter(metavar="RUNS")] = RUNS_SHOWN,
+    limit: Annotated[int, Parameter(metavar="RUNS", validator=validators.Number(gte=1))] = RUNS_SHOWN,
     json: bool = False,
     call: Call,
 ) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.models.card import card
 from pumphouse.models.registry import live, parse_version, versions
-from pumphouse.models.registry import promote as promote_version
-from pumphouse.project.running import run_id
 
 
 def show(model: str, /, *, json: bool = False, call: Call) -> None:
@@ -50,11 +46,11 @@ def promote(version: str, /, *, json: bool = False, call: Call) -> None:
         version: The model and the version's number.
         json: Print what was done as JSON.
     """
-    model, number = parse_version(version)
+    model, _ = parse_version(version)
     with open_project(call) as project:
         project.graph.asset(model)
         before = live(project.lake, model)
-        build = promote_version(project.lake, model, number, run=run_id(datetime.now(UTC)), actor=project.who)
+        build = project.promote(version)
     if json:
         print_json({"live": version, "before": before.name, "snapshot": build.snapshot})
     else:

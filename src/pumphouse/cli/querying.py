@@ -6,7 +6,7 @@ import sys
 from typing import Annotated, Literal
 
 import duckdb
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from pumphouse.cli import forms
 from pumphouse.cli.call import Call
@@ -23,7 +23,7 @@ def query(
     *,
     format: Literal["table", "csv", "json", "arrow"] = "table",
     snapshot: int | None = None,
-    limit: Annotated[int | None, Parameter(metavar="ROWS")] = None,
+    limit: Annotated[int | None, Parameter(metavar="ROWS", validator=validators.Number(gte=1))] = None,
     call: Call,
 ) -> None:
     """Ask the lake: one SELECT over its tables, all at one snapshot. The read is logged under your name.

@@ -30,6 +30,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.online import Predictor
 from pumphouse.models.predictions import Prediction
+from pumphouse.models.registry import parse_version, promote
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
@@ -171,7 +172,11 @@ class Project:
     ) -> Plan:
         """What a run would build and why. Reads the lake's metadata, changes nothing."""
         rebuild = (targets or self.graph.assets) if full or refetch else ()
-        return self._plan(targets, only=only, due=due, rebuild=rebuild, now=now or datetime.now(UTC))
+        planned = self._plan(targets, only=only, due=due, rebuild=rebuild, now=now or datetime.now(UTC))
+        read = {name for build in planned.builds for name, _ in build.inputs if self.lake.has(name)}
+        rows = {name: self.lake.count(name) for name in read}
+        sized = (replace(one, inputs=tuple((name, rows.get(name)) for name, _ in one.inputs)) for one in planned.builds)
+        return replace(planned, builds=tuple(sized))
 
     def run(
         self,
@@ -200,6 +205,8 @@ class Project:
         unknown = [name for name in targets if name not in self.graph.assets]
         if unknown:
             self.graph.asset(unknown[0])  # raises, with the nearest name
+        if sample is not None and sample < 1:
+            raise ConfigError(f"there is no sample of {sample} rows", mend="A sample has at least 1 row.")
         if snapshot is not None and not (targets and only):
             raise ConfigError(
                 "an earlier snapshot is read by named assets alone", mend="Name them, with only=True (--only)."
@@ -259,11 +266,28 @@ class Project:
 
     def restore(self, table: str, *, to: int) -> Build:
         """Make a table what it was at an earlier snapshot. It stays so until its code or an input changes."""
-        return restore(self.lake, table, to=to, run=run_id(datetime.now(UTC)), actor=self.who)
+        began = datetime.now(UTC)
+        run = run_id(began)
+        build = restore(self.lake, table, to=to, run=run, actor=self.who)
+        if build.run == run:  # it was not what it was then already
+            self._log_change(build, f"restore {table} --to {to}", at=began, why=f"{table} as it was at {to}")
+        return build
 
     def hide(self, entity: str, value: object, *, why: str) -> Build:
         """Hide a person: rows whose column `entity` is `value` leave every scan at every snapshot, at once."""
-        return hide(self.lake, entity=entity, value=value, why=why, run=run_id(datetime.now(UTC)), actor=self.who)
+        began = datetime.now(UTC)
+        build = hide(self.lake, entity=entity, value=value, why=why, run=run_id(began), actor=self.who)
+        self._log_change(build, f"hide {entity} {value}", at=began, why=why)
+        return build
+
+    def promote(self, version: str) -> Build:
+        """Make a version of a model, named as in "returns@7", the one that answers. Raises UnknownName."""
+        began = datetime.now(UTC)
+        model, number = parse_version(version)
+        name = self.asset(model, kind="model").name
+        build = promote(self.lake, name, number, run=run_id(began), actor=self.who)
+        self._log_change(build, f"model promote {version}", at=began, why=f"{version} answers")
+        return build
 
     # -- using what was built ---------------------------------------------------------------------------------------
 
@@ -370,11 +394,9 @@ class Project:
                 return Plan(builds=(), unchanged=())
         else:
             found = self._due_by_clock(now)
-        committed = self.lake.builds()
         planned = make_plan(
             self.graph,
-            committed=committed,
-            rows={name: build.counts.rows_out for name, build in committed.items()},
+            committed=self.lake.builds(),
             versions=current_versions(self.graph, self.lake),
             settings=self.settings(now),
             due=found,
@@ -384,6 +406,14 @@ class Project:
         )
         kept = (build for build in planned.builds if not is_held_back(self.graph.assets[build.asset], self.config))
         return replace(planned, builds=tuple(kept))
+
+    def _log_change(self, build: Build, command: str, *, at: datetime, why: str) -> None:
+        """Write what a person changed to the run log: who, when, what, and why."""
+        state, end = self.lake.state, datetime.now(UTC)
+        state.run_started(build.run, command=command, actor=self.who, at=at)
+        state.run_finished(
+            build.run, status="done", at=end, snapshot=build.snapshot, summary=f"{why}; snapshot {build.snapshot}."
+        )
 
     def _due_by_clock(self, now: datetime) -> dict[str, str]:
         found = due_assets(self.graph, self.lake, self.config, now=now)
