@@ -25,6 +25,16 @@ def test_a_new_project_starts_at_a_file(pumphouse: Any, tmp_path: Path) -> None:
     assert rows[0] == {"visit_id": 1, "Page": "home"}
 
 
+def test_a_new_project_says_how_its_file_is_read_and_what_was_withheld(pumphouse: Any, tmp_path: Path) -> None:
+    (tmp_path / "kunden.csv").write_bytes("nr;name\n1;Jürgen\n2\n".encode("cp1252"))
+    made = pumphouse("new", "mine", "--from", "kunden.csv")
+    assert made.code == 0
+    assert "a source (1 row), a table" in made.out
+    assert 'Withheld: 1 row, and why: pumphouse query "FROM raw_kunden__quarantine"' in made.out
+    assert "gather.py reads it as cp1252" in made.out
+    assert "line 3" in pumphouse("query", "FROM raw_kunden__quarantine", cwd=tmp_path / "mine").out
+
+
 def test_a_new_project_from_nothing_leaves_nothing(pumphouse: Any, tmp_path: Path) -> None:
     missing = pumphouse("new", "shop", "--from", "orders.csv")
     assert (missing.code, missing.out) == (2, "")

@@ -125,7 +125,7 @@ def test_a_file_with_a_header_alone_still_makes_a_project(tmp_path: Path) -> Non
     ("name", "content", "error"),
     [
         ("empty.csv", b"", "nothing in it"),
-        ("latin.csv", "id,was\n1,Größe\n".encode("latin-1"), "cp1252"),
+        ("other.csv", b"id,was\n1,\x81\n", "other.csv: it is not utf-8"),
         ("cut.json", b'[{"id": 1}, {"id"', "not JSON"),
         ("no.parquet", b"PAR1", "no whole Parquet file"),
         ("what.xlsx", b"PK", "its ending does not say"),
@@ -140,7 +140,20 @@ def test_a_file_that_cannot_be_read_is_an_error_and_leaves_nothing(
     with pytest.raises((SourceError, ConfigError)) as raised:
         scaffold(tmp_path / "made", start=str(tmp_path / name))
     assert error in str(raised.value)
+    assert str(tmp_path / name) in str(raised.value) or name == "twice.csv"
     assert list((tmp_path / "made").iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "said"), [("latin.csv", ""), ("latin.tsv", 'delimiter="\\t", ')])
+def test_a_file_that_is_not_utf8_is_read_in_what_it_likely_is_and_gather_says_so(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    gap = "\t" if name.endswith("tsv") else ","
+    (tmp_path / name).write_bytes(f"id{gap}was\n1{gap}Größe 5 €\n2\n".encode("cp1252"))
+    made = scaffold(tmp_path / "made", start=str(tmp_path / name))
+    assert (made.encoding, made.rows, made.withheld) == ("cp1252", 1, 1)
+    assert f'format=ph.csv({said}encoding="cp1252")' in (tmp_path / "made" / "gather.py").read_text()
+    assert runs(tmp_path / "made", "raw_latin")[0]["was"] == "Größe 5 €"
 
 
 def test_a_folder_that_is_taken_is_refused_and_left_alone(tmp_path: Path) -> None:

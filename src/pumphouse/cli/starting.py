@@ -39,9 +39,20 @@ def new(
     if json:
         print_json(made)
         return
-    print_text(f"{name} is a project with a source ({made.rows:,} rows), a table, a check and a report. Next:")
+    print_text(f"{name} is a project with a source ({_rows(made.rows)}), a table, a check and a report.")
+    if made.withheld:
+        print_text(f'Withheld: {_rows(made.withheld)}, and why: pumphouse query "FROM {made.source}__quarantine"')
+    if made.encoding:
+        print_text(
+            f"The file is not UTF-8, and gather.py reads it as {made.encoding}: change it there if it is another."
+        )
+    print_text("Next:")
     print_text("")
     print_text(f"    cd {shlex.quote(str(name))}")
     print_text("    pumphouse run")
     print_text(f"    pumphouse show {made.table}")
     print_text(f'    pumphouse query "FROM {made.table}"')
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"

@@ -20,12 +20,13 @@ import httpx
 from sqlglot.dialects.duckdb import DuckDB as Dialect
 
 from pumphouse.engines.parameters import quoted
-from pumphouse.errors import ConfigError, SourceError
+from pumphouse.errors import ConfigError, PumphouseError, SourceError
 from pumphouse.graph.names import RESERVED
 from pumphouse.lake.lake import Lake
 from pumphouse.project import starter
 from pumphouse.project.config import FILE, read_config
 from pumphouse.project.project import Project
+from pumphouse.sources.texts import StoredFile, likely_encoding
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 ENDING_OF_TYPE = {
@@ -48,13 +49,18 @@ _CALLED_A_KEY = re.compile(r"(^|[_\W])(id|key|uuid|code|number|no|nr)$|(?-i:[a-z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaffold:
-    """What was written: the names of the source, of the table made from it, and of the report; the rows gathered."""
+    """What was written: the names of the source, of the table made from it, and of the report; the rows gathered.
+
+    `encoding` is what the file is read in where that is not UTF-8: a guess, which `gather.py` says.
+    """
 
     folder: Path
     source: str
     table: str
     report: str
     rows: int
+    withheld: int
+    encoding: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +92,7 @@ def scaffold(folder: Path, *, start: str | None = None) -> Scaffold:
             f"the folder {folder} can't be made: {error.strerror}", mend="Choose another place."
         ) from None
     try:
-        return _written(folder, _file_for(start, folder / "data"))
+        return _written(folder, _file_for(start, folder / "data"), start=start)
     except BaseException:
         for left in list(folder.iterdir()) if was_there else [folder]:
             shutil.rmtree(left) if left.is_dir() else left.unlink()
@@ -145,23 +151,27 @@ def _file_name(name: str, *, said: str, otherwise: str | None = None) -> str:
     return _in_words(stem, otherwise="rows") + ending
 
 
-def _written(folder: Path, file: Path) -> Scaffold:
+def _written(folder: Path, file: Path, *, start: str | None) -> Scaffold:
     name = folder.absolute().name
     stem = file.name.partition(".")[0].removeprefix("raw_")
     source = f"raw_{stem}"
     _write(folder / FILE, starter.CONFIG, name=_string(name))
     _write(folder / ".gitignore", starter.IGNORED)
-    _write(folder / "gather.py", starter.GATHER, source=source, file=_string(f"data/{file.name}"))
+    named = f"data/{file.name}"
+    encoding = _encoding(file)
+    form = f", format=ph.csv({_csv_options(file, encoding)})" if encoding else ""
+    _write(folder / "gather.py", starter.GATHER, source=source, file=_string(named), format=form)
     with Project(read_config(folder)) as project:
         (result,) = project.run(source, only=True).results
         if result.error is not None:
-            raise result.error
+            raise _about(result.error, named=named, start=start)
         reserved = _reserved(project.lake)
         table = f"{stem}_rows" if stem in reserved else stem
         columns = _columns(project.lake, source, reserved=reserved)
         key = _likely_key(project.lake, source, columns)
         chart = _chart(project.lake, source, columns, table=table)
         rows = project.lake.count(source)
+        withheld = project.lake.builds()[source].counts.withheld
     about, report = key or columns[0], f"{table}_report"
     title = table.replace("_", " ").capitalize()
     names = {"project": name, "file": file.name, "source": source, "table": table, "report": report, "title": title}
@@ -175,7 +185,28 @@ def _written(folder: Path, file: Path) -> Scaffold:
     )
     _write(folder / f"{report}.md", starter.REPORT, **names, chart=chart)
     _write(folder / "README.md", starter.README, **names)
-    return Scaffold(folder=folder, source=source, table=table, report=report, rows=rows)
+    return Scaffold(
+        folder=folder, source=source, table=table, report=report, rows=rows, withheld=withheld, encoding=encoding
+    )
+
+
+def _encoding(file: Path) -> str | None:
+    """What a delimited file seems to be in, where that is not UTF-8."""
+    if not file.name.removesuffix(".gz").endswith((".csv", ".tsv")):
+        return None
+    return likely_encoding(StoredFile(asset="", name=file.name, sha="", path=file))
+
+
+def _csv_options(file: Path, encoding: str) -> str:
+    delimiter = 'delimiter="\\t", ' if file.name.removesuffix(".gz").endswith(".tsv") else ""
+    return f"{delimiter}encoding={_string(encoding)}"
+
+
+def _about(error: PumphouseError, *, named: str, start: str | None) -> PumphouseError:
+    """The error, about the file as the person named it: there is no project in which it has another name."""
+    if start is not None:
+        error.what = error.what.replace(named, start)
+    return error
 
 
 def _reserved(lake: Lake) -> frozenset[str]:

@@ -19,7 +19,7 @@ GATHER = '''\
 
 import pumphouse as ph
 
-{source} = ph.files({file})
+{source} = ph.files({file}{format})
 '''
 
 TABLE = """\

@@ -2,8 +2,8 @@
 
 Before, the text is written out once as clean UTF-8: DuckDB reads half of a gzip that was cut off without a word, and
 takes a quoted last line without a line end for a broken one. A row with too many or too few cells is withheld with its
-text and the number of the line on which it begins; an empty cell is null. A column has the type from which all its cells
-can be told back.
+text and the number of the line on which it begins; an empty cell is null. A column has the type from which all its
+cells can be told back.
 """
 
 from __future__ import annotations

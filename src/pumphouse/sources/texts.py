@@ -56,6 +56,26 @@ def opened(file: StoredFile, *, encoding: str | None = None) -> Iterator[io.Text
         raise file.error(f"its gzip is damaged or cut off ({error})", mend="Fetch the file again.") from None
 
 
+def likely_encoding(file: StoredFile) -> str | None:
+    """The encoding that all of a text reads in where it is not UTF-8; None where it is, or where nothing else fits."""
+    with _bytes_of(file) as stream:
+        likely = _likely(stream.read(2))
+    for encoding in ("utf-8", likely):
+        try:
+            with opened(file, encoding=encoding) as text:
+                while text.read(CHUNK_BYTES):
+                    pass
+        except SourceError:
+            continue
+        return None if encoding == "utf-8" else encoding
+    return None
+
+
+def _likely(start: bytes) -> str:
+    """What a text that is not UTF-8 is in most often, by its first two bytes."""
+    return "utf-16" if start in _UTF16 else "cp1252"
+
+
 @contextmanager
 def _bytes_of(file: StoredFile) -> Iterator[IO[bytes]]:
     with file.path.open("rb") as packed:
@@ -83,8 +103,8 @@ def _not_in(file: StoredFile, encoding: str, *, has_other: bool) -> SourceError:
                 line += error.object[: error.start].count(b"\n")
                 byte = offset - (len(error.object) - len(chunk)) + error.start
                 value = error.object[error.start]
-                likely = "utf-16" if start in _UTF16 else "cp1252"
-                say = f'Say which encoding it is: format=ph.csv(encoding="{likely}"), or save' if has_other else "Save"
+                said = f'Say which encoding it is: format=ph.csv(encoding="{_likely(start)}"), or save'
+                say = said if has_other else "Save"
                 return file.error(
                     f"it is not {encoding}: byte {byte:,} (0x{value:02x}), in line {line:,}", mend=f"{say} it as UTF-8."
                 )
