@@ -32,6 +32,7 @@ class Works:
     def __init__(self, lake: Lake, folder: Path, *, number: int) -> None:
         self.lake = lake
         self.raw, self.name = f"raw_{number}", f"clean_{number}"
+        self.assets: dict[str, Asset] = {}
         self.folder = folder
         self.engine: Engine = lake.engine
         self.cursor: str | None = None
@@ -77,11 +78,14 @@ class Works:
             common=Common(),
             place=declared.place,
         )
+        if self.assets.get(self.raw, source).is_gathered:
+            self.assets[self.raw] = source
+        self.assets[self.name] = asset
         context = Context(
             lake=self.lake,
             engine=self.engine.fork(),
             folder=self.folder,
-            assets={self.raw: source, self.name: asset},
+            assets=self.assets,
             settings=settings or {},
             now=NOW,
             today=date(2026, 3, 1),

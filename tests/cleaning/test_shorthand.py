@@ -96,8 +96,9 @@ def test_the_step_reads_its_dictionary_from_the_projects_folder(
 def test_an_entry_that_another_would_expand_is_refused_with_the_chain(
     entries: tuple[tuple[str, str], ...], said: str
 ) -> None:
-    with pytest.raises(ConfigError, match=re.escape(said)):
+    with pytest.raises(ConfigError, match=re.escape(said)) as raised:
         dictionary(*entries)
+    assert raised.value.mend == "Write out the last form in each entry, or take one of them out."
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_an_entry_that_another_would_expand_is_refused_with_the_chain(
         ("", 1, "the columns are shorthand,expansion,note and not none"),
         ("short,long\nu,you\n", 1, "and not short,long"),
         ("shorthand,expansion,notes\n", 1, "and not shorthand,expansion,notes"),
-        ("shorthand,expansion\nu\n", 2, "line 2: 1 fields under 2 columns"),
+        ("shorthand,expansion\nu\n", 2, "line 2: 1 field under 2 columns"),
         ("shorthand,expansion\n\neg,for example, as such\n", 3, "line 3: 3 fields under 2 columns"),
         ("shorthand,expansion\nu,\n", 2, "shorthand or expansion is empty"),
         ("shorthand,expansion\nu,you\nU,thou\nu,thee\n", 4, "'u' already stands for 'you' (line 2)"),
@@ -117,6 +118,7 @@ def test_a_dictionary_that_is_wrong_is_refused_with_the_line(text: str, line: in
     with pytest.raises(ConfigError, match=re.escape(said)) as raised:
         parse_dictionary(text, file="shorthand.csv")
     assert str(raised.value.place) == f"shorthand.csv:{line}"
+    assert raised.value.mend == "Mend these lines: an entry is shorthand,expansion,note, the note may be left out."
 
 
 def test_every_fault_of_a_dictionary_is_told_at_once() -> None:

@@ -48,15 +48,16 @@ def parse_dictionary(text: str, *, file: str) -> Dictionary:
         entries = tuple(_entries(text, faults))
     except csv.Error as error:
         raise ConfigError(f"the dictionary is not CSV: {error}", place=Place(file=file)) from None
+    mend = f"Mend these lines: an entry is {','.join(COLUMNS)}, the note may be left out."
     if not faults:
-        faults = sorted(_conflicts(entries))
+        faults, mend = sorted(_conflicts(entries)), "Write out the last form in each entry, or take one of them out."
     if faults:
         shown = "; ".join(f"line {line}: {what}" for line, what in faults[:FAULTS_SHOWN_MAX])
         more = f"; and {len(faults) - FAULTS_SHOWN_MAX} more" if len(faults) > FAULTS_SHOWN_MAX else ""
         raise ConfigError(
             f"the dictionary can't be used: {shown}{more}",
             place=Place(file=file, line=faults[0][0]),
-            mend="Write out the last form in each entry, or take one of them out.",
+            mend=mend,
         )
     return Dictionary(entries)
 
@@ -74,7 +75,8 @@ def _entries(text: str, faults: list[tuple[int, str]]) -> Iterator[Entry]:
         if not any(row):
             continue
         if not 2 <= len(row) <= len(header):
-            faults.append((line, f"{len(row)} fields under {len(header)} columns; put a text with a comma in quotes"))
+            fields = f"{len(row)} field{'' if len(row) == 1 else 's'} under {len(header)} columns"
+            faults.append((line, f"{fields}; put a text with a comma in quotes"))
             continue
         shorthand, expansion = (normalised(" ".join(field.split())) for field in row[:2])
         if not shorthand or not expansion:

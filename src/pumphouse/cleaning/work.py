@@ -158,7 +158,7 @@ class Work:
         if by == LOADED_AT and LOADED_AT not in names:
             raise BuildError(
                 f"dedupe can't tell which row is the {step.keep}: the input does not say when rows were loaded",
-                mend="Name a column to go by: dedupe(..., by='updated_at').",
+                mend=f"Name a column to go by: dedupe(..., by='updated_at'){self._or_clean_gathered()}.",
             )
         key = self.asset.common.key
         _require([*step.on, by, *key], names)
@@ -206,6 +206,13 @@ class Work:
     def _by(self, step: Dedupe) -> str:
         """The column that says which row is newer: as declared, or the cursor of the source, or when it was loaded."""
         return step.by or self._cursor or LOADED_AT
+
+    def _or_clean_gathered(self) -> str:
+        """The rest of a sentence: the gathered tables that the input is made from know when rows were loaded."""
+        assets = self.context.assets
+        made_from = assets[self.asset.spec.input].inputs if self.asset.spec.input in assets else ()
+        gathered = [f"'{name}'" for name in made_from if name in assets and assets[name].is_gathered]
+        return f", or clean {' or '.join(gathered)} itself, which says so" if gathered else ""
 
     def _named(self, staged: Scan) -> set[str]:
         """The columns that the declaration names or that steps made: `drop` leaves them."""
