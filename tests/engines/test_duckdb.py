@@ -126,6 +126,16 @@ def test_nothing_is_fetched_from_outside(engine: DuckDB) -> None:
         engine.read(Query(text="FROM read_csv('https://example.org/x.csv')"))
 
 
+def test_a_file_that_is_written_again_within_a_second_is_read_as_it_is(engine: DuckDB, tmp_path: Path) -> None:
+    path = tmp_path / "again.parquet"
+    for factor in range(1, 200):
+        cents = [500 * factor, 700 * factor, 500 * factor]
+        path.unlink(missing_ok=True)
+        pq.write_table(pa.table({"id": [1, 2, 3], "cents": cents}), path, compression="zstd")
+        found = engine.fork().execute(f"SELECT cents FROM read_parquet('{path}') ORDER BY id")
+        assert [row[0] for row in found] == cents
+
+
 # -- exactness ---------------------------------------------------------------------------------------------------------
 
 

@@ -47,6 +47,8 @@ class DuckDB:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "allow_community_extensions": False,
+            # It tells a file from an older one of its name by the second of its change, and mixes the two (decision 7).
+            "enable_external_file_cache": False,
         }
         if memory_limit:
             config["memory_limit"] = memory_limit
