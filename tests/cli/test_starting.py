@@ -30,7 +30,7 @@ def test_a_new_project_says_how_its_file_is_read_and_what_was_withheld(pumphouse
     made = pumphouse("new", "mine", "--from", "kunden.csv")
     assert made.code == 0
     assert "a source (1 row), a table" in made.out
-    assert 'Withheld: 1 row, and why: pumphouse query "FROM raw_kunden__quarantine"' in made.out
+    assert 'Withheld: 1 row. See why: pumphouse query "FROM raw_kunden__quarantine"' in made.out
     assert "gather.py reads it as cp1252" in made.out
     assert "line 3" in pumphouse("query", "FROM raw_kunden__quarantine", cwd=tmp_path / "mine").out
 

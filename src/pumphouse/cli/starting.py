@@ -39,14 +39,12 @@ def new(
     if json:
         print_json(made)
         return
-    print_text(f"{name} is a project with a source ({_rows(made.rows)}), a table, a check and a report.")
+    said = [f"{name} is a project with a source ({_rows(made.rows)}), a table, a check and a report."]
     if made.withheld:
-        print_text(f'Withheld: {_rows(made.withheld)}, and why: pumphouse query "FROM {made.source}__quarantine"')
+        said.append(f'Withheld: {_rows(made.withheld)}. See why: pumphouse query "FROM {made.source}__quarantine"')
     if made.encoding:
-        print_text(
-            f"The file is not UTF-8, and gather.py reads it as {made.encoding}: change it there if it is another."
-        )
-    print_text("Next:")
+        said.append(f"The file is not UTF-8; gather.py reads it as {made.encoding}, and is where to say another.")
+    print_text("\n".join(said) + (" Next:" if len(said) == 1 else "\nNext:"))
     print_text("")
     print_text(f"    cd {shlex.quote(str(name))}")
     print_text("    pumphouse run")
