@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import LakeError, LakeTooNew, UnknownName
+from pumphouse.lake.builds import place_of
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake, Location
 
@@ -163,7 +164,11 @@ def test_what_a_lake_lacks_is_read_upstream_pinned_and_never_written(desk: Desk,
     desk.replaced("SELECT 'later' AS v", table="customers")
     assert dev.rows("SELECT v FROM orders", "orders") == [("dev",)]
     assert dev.rows("SELECT v FROM customers", "customers") == [("prod",)]
-    assert dev.lake.versions() == {"orders": 1, "customers": 2}
+    assert {table: place_of(version) for table, version in dev.lake.versions().items()} == {
+        "orders": (0, 1),
+        "customers": (1, 2),
+    }
+    assert place_of(dev.lake.version("customers")) == (1, 2)
     assert desk.rows("SELECT v FROM orders", "orders") == [("prod",)]
     dev.lake.close()
 

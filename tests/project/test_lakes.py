@@ -17,6 +17,7 @@ import pytest
 from tests.project.conftest import CONFIG, Folder, failure, statuses
 
 from pumphouse.errors import ConfigError, LakeError, LakeTooNew, ProjectFaults
+from pumphouse.lake.builds import place_of
 from pumphouse.project.project import open_project
 
 PROJECT = {
@@ -116,6 +117,18 @@ def test_a_sample_reads_what_its_environment_reads(built: Folder) -> None:
         report = built.run("copied", sample=100, env=env)
         assert [(one.asset, one.status, one.counts.rows_out) for one in report.results] == [("copied", "built", rows)]
     assert built.open(env="dev").lake.tables() == ()
+
+
+def test_a_table_of_the_lake_above_is_not_taken_for_ones_own_of_the_same_number(built: Folder) -> None:
+    assert built.open().lake.version("copied") == 2
+    built.write({"pumphouse.toml": CONFIG + ENVIRONMENTS})
+    assert statuses(built.run("count", only=True, env="dev")) == {"count": "built"}
+    dev = built.open(env="dev")
+    assert place_of(dev.lake.builds()["count"].inputs["copied"]) == (1, 2)
+    assert statuses(built.run("copied", only=True, env="dev")) == {"copied": "built"}
+    assert dev.lake.version("copied") == 2
+    (build,) = built.open(env="dev").plan("count", only=True).builds
+    assert build.reasons == ("copied changed",)
 
 
 # -- what leaves an environment --------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 """`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
 _QUARANTINE = "__quarantine"
+LAKE_ABOVE = 10**12
+"""Added to a version of a table for each lake that it is above: a table's snapshots in two lakes count apart."""
 
 
 def quarantine_of(table: str) -> str:
@@ -32,6 +34,11 @@ def quarantined_from(table: str) -> str | None:
 def row_id(key: Sequence[str]) -> str:
     """SQL for how a quarantine names a row: its key as text, the values of several columns with `|` between them."""
     return " || '|' || ".join(f"coalesce(CAST({quoted(column)} AS VARCHAR), '')" for column in key) or "NULL"
+
+
+def place_of(version: int) -> tuple[int, int]:
+    """What a table's version says: how many lakes up it is, 0 for the lake itself, and the snapshot in that lake."""
+    return divmod(version, LAKE_ABOVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +70,7 @@ class Build:
     actor: str = ""
     fingerprint: str = ""
     inputs: dict[str, int] = field(default_factory=dict)
-    """Each input with the snapshot of its last change when it was read."""
+    """Each input with its version when it was read: the snapshot of its last change, and whose (see `place_of`)."""
     counts: Counts = field(default_factory=Counts)
     cursor: Any = None  # a number or text, whatever the source's cursor column holds
     raw: str | None = None

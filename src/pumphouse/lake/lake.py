@@ -28,7 +28,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
-from pumphouse.lake.builds import Artefact, Build, decode, quarantined_from
+from pumphouse.lake.builds import LAKE_ABOVE, Artefact, Build, decode, quarantined_from
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
@@ -135,23 +135,23 @@ class Lake:
         return self._owner(table, snapshot) is not None
 
     def version(self, table: str, *, snapshot: int | None = None) -> int:
-        """The snapshot in which the table's content last changed. Raises UnknownName where there is no such table."""
-        owner = self._owner(table, snapshot)
-        if owner is None:
+        """The table's version, as `versions` has it. Raises UnknownName where there is no such table."""
+        if self._owner(table, snapshot) is None:
             raise self._unknown(table, snapshot)
-        if owner is not self:
-            return owner.version(table, snapshot=owner.pinned)
         return self.versions(snapshot=snapshot)[table]
 
     def versions(self, *, snapshot: int | None = None) -> dict[str, int]:
-        """The version of every table that can be read, upstream's where this lake has none."""
+        """The version of every table that can be read: the snapshot in which its content last changed.
+
+        Where this lake has none it is upstream's, and says so (see `builds.place_of`): by chance both may be equal.
+        """
         at = self.snapshot() if snapshot is None else snapshot
         versions = {
             table: max(self._changed(table, at), self.hidden_at(table, snapshot=at))
             for table in self.tables(snapshot=at)
         }
         above = self.upstream.versions(snapshot=self.upstream.pinned) if self.upstream is not None else {}
-        return {**above, **versions}
+        return {**{table: LAKE_ABOVE + version for table, version in above.items()}, **versions}
 
     def hidden_at(self, table: str, *, snapshot: int | None = None) -> int:
         """The snapshot of the newest tombstone that takes rows out of the table; 0 where there is none."""

@@ -10,7 +10,7 @@ from pumphouse.errors import ConfigError, Fault
 from pumphouse.experiments.exposures import exposures_of
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import NOT_BUILT, has_own_clock, reads, stale
-from pumphouse.lake.builds import Build
+from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
 from pumphouse.project.schedule import Every, parse_every
@@ -53,7 +53,7 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
             found[asset.name] = "its files changed"
         elif asset.kind == "survey" and lake.state.events(stream_of(asset.name), after=int(last.cursor or 0), limit=1):
             found[asset.name] = "answers arrived"
-        elif asset.kind == "experiment" and lake.versions().get(exposures_of(asset.name), 0) > last.snapshot:
+        elif asset.kind == "experiment" and _exposed_since(last, lake):
             found[asset.name] = "more was exposed to it"
     for name in _holding_hidden(graph, lake):  # who asks to be forgotten waits for no clock
         if graph.assets[name].kind not in NOT_BUILT and graph.assets[name].kind != "model":
@@ -72,6 +72,11 @@ def _holding_hidden(graph: Graph, lake: Lake) -> Iterator[str]:
             continue
         if any(hidden.get(read, 0) > version for read, version in build.inputs.items()):
             yield from (name, *graph.downstream(name))
+
+
+def _exposed_since(last: Build, lake: Lake) -> bool:
+    lakes_up, changed = place_of(lake.versions().get(exposures_of(last.asset), 0))
+    return not lakes_up and changed > last.snapshot
 
 
 def left_behind(

@@ -13,7 +13,7 @@ from pumphouse.declare.facts import Report
 from pumphouse.engines.engine import Scan
 from pumphouse.engines.parameters import bind
 from pumphouse.errors import BuildError, Place, PumphouseError
-from pumphouse.lake.builds import Artefact, Counts
+from pumphouse.lake.builds import Artefact, Counts, place_of
 from pumphouse.lake.context import Built, Context
 from pumphouse.reports import charts
 from pumphouse.reports.document import Block, Document, parse
@@ -110,7 +110,7 @@ def _drawing(block: Block, results: dict[str, Result], *, zone: str, file: str) 
 def _provenance(asset: Asset, context: Context, *, made_at: datetime) -> Provenance:
     sources = []
     for name in sorted(asset.inputs):
-        version = context.inputs.get(name) or context.lake.version(name, snapshot=context.snapshot)
+        _, version = place_of(context.inputs.get(name) or context.lake.version(name, snapshot=context.snapshot))
         times = [build.at for build in context.lake.history(name) if build.snapshot <= version]
         known = context.assets.get(name)
         doc = known.common.doc.strip() if known else ""

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.engines.python_values import python_rows
 from pumphouse.errors import BadRequest, UnknownName, did_you_mean
+from pumphouse.lake.builds import place_of
 from pumphouse.project.reading import Rows
 from pumphouse.server.replies import body_of, json_reply, number_of
 from pumphouse.server.shared import admitted, reads, shared
@@ -44,7 +45,7 @@ def tables(request: Request) -> Response:
                 "kind": asset.kind if asset else None,
                 "doc": asset.common.doc if asset else "",
                 "key": list(asset.common.key) if asset else [],
-                "version": version,
+                "version": place_of(version)[1],
                 "columns": _columns(shown),
             }
         )
