@@ -71,7 +71,7 @@ def test_pages_are_followed_and_every_answer_is_stored_before_it_is_read(works, 
     assert works.types()["paid_at"] == works.types()["updated_at"] == "TIMESTAMP WITH TIME ZONE"
     last = works.lake.builds()["raw"]
     assert last.cursor == "1998-01-03T12:00:00Z"
-    manifest = load(works.lake.blobs, last.raw)
+    manifest = load(works.lake.blobs, last.raw, asset="raw")
     assert [(exchange.address, exchange.status) for exchange in manifest.exchanges] == [
         (f"{api.url}/api/orders", 200),
         (f"{api.url}/api/orders?page=2", 200),

@@ -47,7 +47,8 @@ def build(asset: Asset, context: Context) -> Built:
     commit.artefact(MANIFEST, context.lake.blobs.put(manifest), facts, read_at=receipt.manifest["snapshot"])
     counts = Counts(rows_in=receipt.rows, rows_out=receipt.rows)
     committed = commit.publish(counts)
-    note = f"{receipt.rows:,} rows {'were' if receipt.was_there else 'delivered'} to {spec.to}"
+    said = f"{receipt.rows:,} row{'' if receipt.rows == 1 else 's'}"
+    note = f"{spec.to} held {said} already" if receipt.was_there else f"{said} delivered to {spec.to}"
     return Built(asset=asset.name, snapshot=committed.snapshot if committed else None, counts=counts, note=note)
 
 
