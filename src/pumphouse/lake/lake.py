@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -39,10 +40,16 @@ FORMAT = 1
 """The layout of a lake's folder and metadata; a larger one was made by a newer Pumphouse."""
 CATALOGUE_FILE, STATE_FILE = "metadata.sqlite", "state.sqlite"
 ATTACH_TRIES_MAX = 8
+REMEMBERED_MAX = 20_000
+"""Tables' columns, and lists of tables, that an open lake remembers of other snapshots."""
 LEFT_BEHIND_S = 24 * 3600.0
 """No build goes on for so long after it wrote a file."""
 SCHEMA = "pumphouse"
 """The schema of the lake's own tables."""
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +87,11 @@ class Lake:
         self.blobs = Blobs(self.folder / "blobs")
         self._lock = threading.RLock()
         self._tables: dict[int, tuple[str, ...]] = {}
-        self._builds: list[Build] = []
+        self._builds: dict[str, list[Build]] = {}
         self._builds_through = -1
         self._changes: dict[str, list[int]] = {}
+        self._tombstoned: dict[str, int] = {}
+        """Entity columns with a tombstone, in lower case, each with the snapshot of its newest."""
         self._schemas: dict[tuple[str, int], pa.Schema] = {}
         if writable:
             self._make()
@@ -127,8 +136,9 @@ class Lake:
             f" AND (t.end_snapshot IS NULL OR t.end_snapshot > {at})"
             f" AND s.begin_snapshot <= {at} AND (s.end_snapshot IS NULL OR s.end_snapshot > {at}) ORDER BY 1"
         )
-        self._tables[at] = tuple(row[0] for row in rows)
-        return self._tables[at]
+        found = tuple(row[0] for row in rows)
+        _keep(self._tables, at, found)
+        return found
 
     def has(self, table: str, *, snapshot: int | None = None) -> bool:
         """Whether there is such a table, in this lake or upstream."""
@@ -145,19 +155,18 @@ class Lake:
 
         Where this lake has none it is upstream's, and says so (see `builds.place_of`): by chance both may be equal.
         """
-        at = self.snapshot() if snapshot is None else snapshot
+        self._catch_up()
+        at = self._builds_through if snapshot is None else snapshot
         versions = {
-            table: max(self._changed(table, at), self.hidden_at(table, snapshot=at))
-            for table in self.tables(snapshot=at)
+            table: max(self._changed(table, at), self._hidden_at(table, at)) for table in self.tables(snapshot=at)
         }
         above = self.upstream.versions(snapshot=self.upstream.pinned) if self.upstream is not None else {}
         return {**{table: LAKE_ABOVE + version for table, version in above.items()}, **versions}
 
     def hidden_at(self, table: str, *, snapshot: int | None = None) -> int:
         """The snapshot of the newest tombstone that takes rows out of the table; 0 where there is none."""
-        hidden = self._tombstoned()
-        columns = columns_of(self.stored_schema(table, snapshot=snapshot), dict(hidden)) if hidden else {}
-        return max((at for entity, at in hidden if entity in columns.values()), default=0)
+        self._catch_up()
+        return self._hidden_at(table, snapshot)
 
     def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as queries see them, the lake's own among them."""
@@ -181,7 +190,8 @@ class Lake:
             if (table, version) not in self._schemas:
                 select = f"SELECT * FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0"
                 cursor = self.engine.connection.cursor()
-                self._schemas[table, version] = storable(cursor.execute(select).to_arrow_table().schema)
+                found = storable(cursor.execute(select).to_arrow_table().schema)
+                _keep(self._schemas, (table, version), found)
             return self._schemas[table, version]
 
     def scan(self, table: str, *, snapshot: int | None = None, files: bool = False) -> Scan:
@@ -197,7 +207,8 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         stored = self.stored_schema(table, snapshot=at)
         columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
-        entities = [entity for entity, _ in self._tombstoned()]
+        self._catch_up()
+        entities = list(self._tombstoned)
         people = sorted(columns_of(stored, entities).items())
         conditions = list(not_hidden(stored, people, tombstones=self._tombstones))
         if entities and (whose := quarantined_from(table)) is not None:
@@ -219,11 +230,15 @@ class Lake:
 
     def builds(self) -> Mapping[str, Build]:
         """The last committed build of each asset."""
-        return {build.asset: build for build in self._known_builds()}
+        self._catch_up()
+        with self._lock:
+            return {asset: builds[-1] for asset, builds in self._builds.items()}
 
     def history(self, asset: str) -> tuple[Build, ...]:
         """All committed builds of an asset, oldest first."""
-        return tuple(build for build in self._known_builds() if build.asset == asset)
+        self._catch_up()
+        with self._lock:
+            return tuple(self._builds.get(asset, ()))
 
     def artefacts(self, asset: str) -> tuple[Artefact, ...]:
         """Files that builds of an asset made, oldest first."""
@@ -291,7 +306,8 @@ class Lake:
             mend=did_you_mean(table, known) or f"Build it: pumphouse run {table}",
         )
 
-    def _known_builds(self) -> list[Build]:
+    def _catch_up(self) -> None:
+        """Learn of the builds that were committed since the last time."""
         with self._lock:
             rows = self._catalogue(
                 "SELECT c.snapshot_id, s.snapshot_time, c.commit_extra_info FROM {meta}.ducklake_snapshot_changes c"
@@ -302,26 +318,25 @@ class Lake:
                 moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
                 build = decode(info, snapshot=snapshot, at=moment.astimezone(UTC)) if info else None
                 if build is not None:
-                    self._builds.append(build)
+                    self._builds.setdefault(build.asset, []).append(build)
                     for table in build.writes:
                         self._changes.setdefault(table, []).append(snapshot)
+                    if "tombstone" in build.detail:
+                        self._tombstoned[build.detail["tombstone"].lower()] = snapshot
                 self._builds_through = snapshot
-            return list(self._builds)
 
     def _changed(self, table: str, at: int) -> int:
         """The newest snapshot, up to `at`, in which a build changed the table; 0 where somebody else made it."""
-        self._known_builds()
+        if at > self._builds_through:
+            self._catch_up()
         snapshots = self._changes.get(table, [])
         place = bisect_right(snapshots, at)
         return snapshots[place - 1] if place else 0
 
-    def _tombstoned(self) -> list[tuple[str, int]]:
-        """Entity columns with a tombstone, each with the snapshot of its newest."""
-        newest: dict[str, int] = {}
-        for build in self._known_builds():
-            if "tombstone" in build.detail:
-                newest[build.detail["tombstone"].lower()] = build.snapshot
-        return list(newest.items())
+    def _hidden_at(self, table: str, at: int | None) -> int:
+        hidden = dict(self._tombstoned)
+        columns = columns_of(self.stored_schema(table, snapshot=at), hidden) if hidden else {}
+        return max((hidden[entity] for entity in columns.values()), default=0)
 
     @property
     def _tombstones(self) -> str:
@@ -453,3 +468,10 @@ class Lake:
                     ) from error
                 time.sleep(0.05 * 2**attempt)
         raise LakeBusy("the lake's catalogue stayed locked", mend="Another program holds it; try again.")
+
+
+def _keep(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Remember a value; what was learned first makes room."""
+    while len(known) >= REMEMBERED_MAX:
+        known.pop(next(iter(known)), None)
+    known[key] = value
