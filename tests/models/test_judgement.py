@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pumphouse.declare.learning import rollout
 from pumphouse.errors import BuildError
 from pumphouse.features import labels
+from pumphouse.lake.changes import hide
 from pumphouse.models import scores, training
 from pumphouse.models.answers import flush_predictions
 from pumphouse.models.card import card
@@ -96,3 +98,15 @@ def test_card_says_what_a_model_is_and_what_came_true(served):
     assert (listed[0].endswith("live"), listed[1].endswith("live")) == (True, False)
     served.assets["new"] = served.assets["returns_gbm"]
     assert card(served.lake, served.assets, served.add("new", kind="model")).startswith("new: no version yet.")
+
+
+def test_card_counts_who_was_hidden_since_it_was_trained(served):
+    context = served.context("returns", today=DAY)
+    training.build(served.assets["returns"], replace(context, inputs={"purchases": served.lake.version("purchases")}))
+    promote(served.lake, "returns", 2, run="run-2", actor="ada")
+    model = served.assets["returns"]
+    assert "hidden since" not in card(served.lake, served.assets, model)
+    for customer in (7, 8, 10**6):  # the last never bought anything
+        hide(served.lake, entity="customer_id", value=customer, why="asked", run="run-3", actor="ada")
+    said = "2 people were hidden since returns@2 was trained on them. Train it anew: pumphouse run returns"
+    assert said in card(served.lake, served.assets, model)

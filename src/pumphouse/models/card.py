@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pumphouse.declare.asset import Asset
+from pumphouse.lake.forgotten import people_hidden_since
 from pumphouse.lake.lake import Lake
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.quality import Quality
@@ -18,6 +19,11 @@ def card(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
         return f"{model.name}: no version yet. Train it: pumphouse run {model.name}"
     current = live(lake, model.name)
     parts = [f"{model.name}: {model.common.doc}" if model.common.doc else model.name, version_text(current)]
+    if hidden := _hidden_since(lake, current):
+        were = "1 person was" if hidden == 1 else f"{hidden:,} people were"
+        parts.append(
+            f"{were} hidden since {current.name} was trained on them. Train it anew: pumphouse run {model.name}"
+        )
     listed = [f"  {each.name}  {each.at:%Y-%m-%d %H:%M}  snapshot {each.snapshot}" for each in known]
     listed[current.number - 1] += "  live"
     parts.append("Versions\n" + "\n".join(listed))
@@ -28,6 +34,11 @@ def card(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
     ]
     parts += [judgement_text(judge(lake, assets, rollout)) for rollout in judged]
     return "\n\n".join(parts)
+
+
+def _hidden_since(lake: Lake, version: Version) -> int:
+    trained = (build for build in lake.history(version.model) if build.detail.get("version") == version.number)
+    return sum(people_hidden_since(lake, build) for build in trained)
 
 
 def version_text(version: Version) -> str:

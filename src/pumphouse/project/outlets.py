@@ -10,15 +10,14 @@ from pumphouse.project.config import Config
 def is_held_back(asset: Asset, config: Config) -> bool:
     """Whether this is a delivery that would leave for a place which is not the environment's own.
 
-    An environment with a lake of its own delivers to connections that it declares itself, and to files within its
-    lake's folder.
+    An environment with a lake of its own delivers to connections that it declares itself, and to no file: every
+    environment shares those.
     """
     if asset.kind != "deliver" or config.outlets is None:
         return False
     to: str = asset.spec.to
-    kind, _, path = to.partition(":")
-    if kind in ("folder", "sqlite"):
-        return not (config.folder / path).resolve().is_relative_to(config.lake.folder.resolve())
+    if to.partition(":")[0] in ("folder", "sqlite"):
+        return True
     return to in config.connections and to not in config.outlets  # what is no connection at all, its build refuses
 
 
@@ -29,5 +28,5 @@ def refuse_held_back(asset: Asset, config: Config) -> None:
             f"environment '{config.env}' does not deliver to '{asset.spec.to}', which is not its own",
             asset=asset.name,
             place=asset.place,
-            mend=f"Declare a connection of that name in [env.{config.env}.connections], or deliver within its lake.",
+            mend=f"Deliver to a connection, and declare one of that name in [env.{config.env}.connections].",
         )

@@ -178,6 +178,11 @@ class Project:
         sized = (replace(one, inputs=tuple((name, rows.get(name)) for name, _ in one.inputs)) for one in planned.builds)
         return replace(planned, builds=tuple(sized))
 
+    def stale(self) -> dict[str, str]:
+        """Assets that a run would build now, each with the reason in plain words."""
+        planned = self._plan((), only=False, due=False, rebuild=(), now=datetime.now(UTC))
+        return {build.asset: ", ".join(build.reasons) for build in planned.builds}
+
     def run(
         self,
         *targets: str,

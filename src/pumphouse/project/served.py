@@ -28,7 +28,7 @@ class Served:
 
     def stale(self) -> Mapping[str, str]:
         """Assets that a run would build now, each with the reason in plain words."""
-        return {build.asset: ", ".join(build.reasons) for build in self._project.plan().builds}
+        return self._project.stale()
 
     def result(self, name: str) -> str:
         """What came of an asset whose result is no table, in lines that a person reads; else empty."""

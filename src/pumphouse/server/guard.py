@@ -31,7 +31,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Sent with every answer that does not set its own."""
-TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 503: "Busy"}
+TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 410: "Gone", 503: "Busy"}
 
 log = logging.getLogger("pumphouse.server")
 

@@ -17,6 +17,7 @@ from pumphouse.errors import (
     Overloaded,
     PumphouseError,
     QueryError,
+    RequestError,
     RequestRefused,
     Uncheckable,
     UnknownName,
@@ -32,8 +33,13 @@ class TooLarge(BadRequest):
     """More was sent than is taken."""
 
 
+class Gone(RequestError):
+    """What is asked for was there and may not be handed out any more."""
+
+
 _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (TooLarge, 413),
+    (Gone, 410),
     (BadRequest, 400),
     (QueryError, 400),
     (RequestRefused, 422),

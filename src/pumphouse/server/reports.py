@@ -10,6 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.lake.builds import Artefact
+from pumphouse.lake.forgotten import hidden_since
+from pumphouse.lake.lake import Lake
+from pumphouse.server.replies import Gone
 from pumphouse.server.shared import admitted, shared
 
 REPORT_PAGE = "page.html"
@@ -49,9 +53,24 @@ def _made(
         known = ", ".join(str(one.snapshot) for one in made[-5:])
         mend = f"There are those of {known}." if made else f"Build it: pumphouse run {name}"
         raise UnknownName(f"report '{name}' has no '{file}'{when}", asset=name, mend=mend)
+    _refuse_forgotten(here.project.lake, wanted[-1])
     data = here.project.lake.blobs.get(wanted[-1].sha)
     way.seen(snapshot=wanted[-1].snapshot, rows=count(data))
     return Response(data, media_type=media_type, headers=dict(headers))
+
+
+def _refuse_forgotten(lake: Lake, made: Artefact) -> None:
+    """Raise Gone for what may show somebody who was hidden after it was made."""
+    # Of its build only the moment is known, which a snapshot takes somewhat earlier or later.
+    builds = [(abs(one.at - made.at), one) for one in lake.history(made.asset) if one.at is not None]
+    build = min(builds, key=lambda found: found[0])[1] if builds else None
+    if build is not None and (table := hidden_since(lake, build)) is not None:
+        raise Gone(
+            f"'{made.name}' of report '{made.asset}' was made at snapshot {made.snapshot} from '{table}', and"
+            " somebody in there was hidden since",
+            asset=made.asset,
+            mend=f"Make it anew: pumphouse run {made.asset}",
+        )
 
 
 def _rows_of_csv(data: bytes) -> int:
