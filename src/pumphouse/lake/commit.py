@@ -234,8 +234,9 @@ class Commit:
         COMMIT_TRIES_MAX tries. After any of them the lake is as it was.
         """
         self._build = replace(self._build, counts=counts or Counts())
+        build = None
         try:
-            return self._publish()
+            build = self._publish()
         except _Failing as failing:
             self._keep(failing)
             raise CheckFailed(
@@ -244,7 +245,8 @@ class Commit:
                 mend=f"The version before stands. Look at them: pumphouse query 'FROM {failing.table}__failed'",
             ) from None
         finally:
-            self._remove_unused()
+            self._remove_unused(build)
+        return build
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -356,10 +358,11 @@ class Commit:
                 folder.rmdir()
         return replace(written, files=files)
 
-    def _remove_unused(self) -> None:
+    def _remove_unused(self, published: Build | None) -> None:
         """Remove the files that no snapshot names: their rows were copied, or nothing was committed."""
         with suppress(LakeError):  # where the lake can't say whether it was committed, they stay
-            committed = any(build.id == self._build.id for build in self._lake.history(self._build.asset))
+            history = [published] if published else self._lake.history(self._build.asset)
+            committed = any(build.id == self._build.id for build in history)
             for file in self._files:
                 if not (committed and file in self._registered):
                     file.unlink(missing_ok=True)
@@ -371,7 +374,8 @@ class Commit:
         if table in outcome.changed:  # made or changed in this very transaction
             name = self._lake.name_of(table)
             return storable(engine.connection.execute(f"SELECT * FROM {name} LIMIT 0").to_arrow_table().schema)
-        return self._lake.stored_schema(table) if table in self._lake.tables() else None
+        now = self._lake.snapshot()
+        return self._lake.stored_schema(table, snapshot=now) if table in self._lake.tables(snapshot=now) else None
 
     def _fit_columns(self, engine: DuckDB, table: str, new: pa.Schema, outcome: _Outcome) -> None:
         """Make the table if it is not there; add what is new, widen what is wider, refuse what narrows."""

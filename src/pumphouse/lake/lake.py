@@ -127,7 +127,7 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         if at in self._tables:
             return self._tables[at]
-        newest = self.snapshot()
+        newest = at if snapshot is None else self.snapshot()
         if not 0 <= at <= newest:
             raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
         rows = self._catalogue(
@@ -167,6 +167,12 @@ class Lake:
         """The snapshot of the newest tombstone that takes rows out of the table; 0 where there is none."""
         self._catch_up()
         return self._hidden_at(table, snapshot)
+
+    def hidden_tables(self) -> dict[str, int]:
+        """Every table out of which a tombstone takes rows, with the snapshot of the newest one."""
+        self._catch_up()
+        tables = self.tables(snapshot=self._builds_through) if self._tombstoned else ()
+        return {table: at for table in tables if (at := self._hidden_at(table, self._builds_through))}
 
     def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as queries see them, the lake's own among them."""

@@ -66,7 +66,7 @@ def _holding_hidden(graph: Graph, lake: Lake) -> Iterator[str]:
 
     A model is not trained anew for it, so what a model says is not made anew either.
     """
-    hidden = {name: at for name in graph.assets if lake.has(name) and (at := lake.hidden_at(name))}
+    hidden = lake.hidden_tables()
     for name, build in lake.builds().items() if hidden else ():
         if name not in graph.assets or graph.assets[name].kind == "model":
             continue
