@@ -123,13 +123,13 @@ def test_client_that_never_ends_does_not_hold_the_server(
     import pyarrow as pa
 
     monkeypatch.setattr("pumphouse.server.serve.STOP_TIMEOUT_S", 1)
-    served.shop.fill("endless", pa.table({"n": pa.array(range(5_000_000), pa.int64())}))
+    served.shop.fill("unending", pa.table({"n": pa.array(range(5_000_000), pa.int64())}))
     held: list[socket.socket] = []
 
     def hang(serving: Serving) -> None:
         host, _, port = serving.url.removeprefix("http://").rpartition(":")
         client = socket.create_connection((host, int(port)))
-        request = f"GET /api/tables/endless/rows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {serving.token}\r\n"
+        request = f"GET /api/tables/unending/rows HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {serving.token}\r\n"
         client.sendall(f"{request}Accept: application/vnd.apache.arrow.stream\r\n\r\n".encode())
         client.recv(100)
         held.append(client)

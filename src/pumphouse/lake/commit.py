@@ -98,7 +98,7 @@ class Commit:
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             name = self._lake.name_of(table)
-            old = self._old_schema(engine, table, outcome)
+            old = self._old_schema(engine, table)
             if old is not None and not self._accept_schema:
                 refuse_narrowing(table, old=old, new=storable(written.schema))
             engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_rows_of(written)} LIMIT 0")
@@ -370,17 +370,18 @@ class Commit:
             with suppress(OSError):  # it holds what is used
                 folder.rmdir()
 
-    def _old_schema(self, engine: DuckDB, table: str, outcome: _Outcome) -> pa.Schema | None:
-        if table in outcome.changed:  # made or changed in this very transaction
-            name = self._lake.name_of(table)
-            return storable(engine.connection.execute(f"SELECT * FROM {name} LIMIT 0").to_arrow_table().schema)
-        now = self._lake.snapshot()
-        return self._lake.stored_schema(table, snapshot=now) if table in self._lake.tables(snapshot=now) else None
+    def _old_schema(self, engine: DuckDB, table: str) -> pa.Schema | None:
+        """The table's columns as this transaction sees them; None where there is no such table."""
+        try:
+            found = engine.connection.execute(f"SELECT * FROM {self._lake.name_of(table)} LIMIT 0")
+        except duckdb.CatalogException:
+            return None
+        return storable(found.to_arrow_table().schema)
 
     def _fit_columns(self, engine: DuckDB, table: str, new: pa.Schema, outcome: _Outcome) -> None:
         """Make the table if it is not there; add what is new, widen what is wider, refuse what narrows."""
         name = self._lake.name_of(table)
-        old = self._old_schema(engine, table, outcome)
+        old = self._old_schema(engine, table)
         if old is None:
             empty = pa.Table.from_batches([], new)
             engine.connection.register("arriving_columns", empty)

@@ -155,7 +155,8 @@ class Lake:
 
         Where this lake has none it is upstream's, and says so (see `builds.place_of`): by chance both may be equal.
         """
-        self._catch_up()
+        if snapshot is None or snapshot > self._builds_through:
+            self._catch_up()
         at = self._builds_through if snapshot is None else snapshot
         versions = {
             table: max(self._changed(table, at), self._hidden_at(table, at)) for table in self.tables(snapshot=at)
