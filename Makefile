@@ -51,7 +51,7 @@ clean:  ## remove all that was set up, built or cached
 	@rm -f $@
 	@sed -n '/^uv==/,/[^\]$$/p' requirements.lock >.venv/uv.txt
 	@$(BIN)/python -m pip install -qq --require-hashes --requirement .venv/uv.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock \
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock \
 		|| { echo "uv could not; pip tries (slower)"; \
 		$(BIN)/python -m pip install -qq --require-hashes --requirement requirements.lock; }
 	@touch $@
