@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pumphouse.errors import LakeError
+from pumphouse.errors import LakeError, MissingExtra
 from pumphouse.lake.databases import Database, Postgres, Sqlite
 from pumphouse.lake.state import Access, BuildRecord, State
 
@@ -155,6 +156,18 @@ def test_a_postgresql_that_went_away_is_found_again(postgres: str) -> None:
     state.remember("x", "2")
     assert state.recall("x") == "2"
     state.close()
+
+
+def test_a_postgresql_that_is_not_there_is_an_error_that_keeps_the_password() -> None:
+    with pytest.raises(LakeError, match=r"can't be written.*Is its PostgreSQL there") as caught:
+        State(Postgres("postgresql://reader:hush-hush@127.0.0.1:1/lake", schema="state"))
+    assert "hush" not in str(caught.value)
+
+
+def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(MissingExtra, match=r"pumphouse\[postgres\]"):
+        State(Postgres("postgresql://127.0.0.1:1/lake", schema="state"))
 
 
 def test_a_token_is_a_person_until_it_is_revoked(state: State) -> None:

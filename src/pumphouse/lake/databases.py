@@ -125,11 +125,10 @@ class Postgres:
 
     @contextmanager
     def transaction(self) -> Iterator[Writing]:
-        import psycopg
-
+        psycopg = _psycopg()
         with self._lock:
-            db = self._open()
             try:
+                db = self._open()
                 with db.transaction(), db.cursor() as cursor:
                     cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_WRITERS])
                     yield Writing(cursor, mark="%s", number="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
@@ -137,8 +136,7 @@ class Postgres:
                 raise self._failed("written", error) from error
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        import psycopg
-
+        psycopg = _psycopg()
         with self._lock:
             try:
                 found: list[tuple[Any, ...]] = self._open().execute(sql.replace("?", "%s"), values).fetchall()
@@ -153,10 +151,7 @@ class Postgres:
                 self._connection = None
 
     def _open(self) -> Any:
-        try:
-            import psycopg
-        except ImportError as error:
-            raise MissingExtra("psycopg", extra="postgres", purpose="State in PostgreSQL") from error
+        psycopg = _psycopg()
         if self._connection is None or self._connection.closed:
             db = psycopg.connect(self._url, autocommit=True, application_name="pumphouse state")
             with suppress(psycopg.errors.UniqueViolation):  # another machine makes it at this moment
@@ -172,3 +167,11 @@ class Postgres:
             f"the lake's state can't be {what}: {said[0] if said else type(error).__name__}",
             mend="Is its PostgreSQL there, and may its user write?",
         )
+
+
+def _psycopg() -> Any:  # the module, which is not always installed
+    try:
+        import psycopg
+    except ImportError as error:
+        raise MissingExtra("psycopg", extra="postgres", purpose="State in PostgreSQL") from error
+    return psycopg
