@@ -25,7 +25,7 @@ check: $(READY)  ## lint, format, strict types, and imports that go down only
 	@echo "mypy: strict types" && $(BIN)/mypy --no-error-summary
 	@echo "import-linter: layers" && $(BIN)/lint-imports --no-logo --no-cache
 
-bench: $(READY)  ## measure; each file in bench/ prints one ratio or count beside its limit
+bench: $(READY) .venv/peers/ready  ## measure; each file in bench/ prints one ratio or count beside its limit
 	@for file in bench/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
 
 assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, which country an IP belongs to
@@ -61,6 +61,13 @@ $(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
 	@.ci/need npm npm sh -c 'command -v npm'
 	@echo "fetching the browser parts and IP data from npm"
 	@$(BIN)/python assets/build.py
+
+# What is measured against is heavy, and stands apart from what is measured.
+.venv/peers/ready: bench/peers.lock | .venv/locked
+	@echo "setting up the peers that bench/ measures against"
+	@$$(.ci/python) -m venv --clear .venv/peers
+	@$(BIN)/uv pip install --quiet --python .venv/peers/bin/python --require-hashes --requirement bench/peers.lock
+	@touch $@
 
 $(READY): .venv/locked pyproject.toml | $(ASSETS)
 	@echo "installing pumphouse itself"

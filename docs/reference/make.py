@@ -35,7 +35,18 @@ NAMES = {
     "Gathering": ("source", "files", "fixed_width", "csv", "database", "website", "survey"),
     "Tables, and what must hold of them": ("table", "check"),
     "Facts about an asset": ("search", "deliver", "bet"),
-    "Models and experiments": ("model", "rollout", "scores", "experiment", "mean"),
+    "Models and experiments": (
+        "model",
+        "rollout",
+        "challenger",
+        "guardrails",
+        "serving",
+        "worth",
+        "scores",
+        "online",
+        "experiment",
+        "mean",
+    ),
     "What a function may ask for": ("Http", "Cursor", "TrainingSet"),
     "Using a project": ("open", "Project"),
     "What goes wrong": ("PumphouseError",),
@@ -55,6 +66,7 @@ HEADER_FORMS = {
     "seconds": "a number above 0",
     "slice": "`COLUMN by hour`, `day`, `week` or `month`",
     "time": "`event`, `known` or both, each a column",
+    "types": "a table of columns, each `BIGINT`, `DOUBLE`, `BOOLEAN` or `VARCHAR`",
     "matures": "a number of `minutes`, `hours`, `days`, `weeks`, `months` or `years`",
 }
 HEADER_KEYS = {
@@ -76,6 +88,10 @@ HEADER_KEYS = {
     "timeout_s": ("How many seconds a build may take.", "timeout_s = 600"),
     "retries": ("How often a build that failed is tried again in the same run; without it never.", "retries = 2"),
     "entity": ("The columns that say whom a row is about.", 'entity = "customer_id"'),
+    "request": (
+        "Columns of `moments` that come with a request, each with its type; to train, the label's table has them.",
+        'request = { basket_usd = "DOUBLE" }',
+    ),
     "matures": (
         "How long after `as_of` the outcome is certain. A moment of which so much has not passed is left out.",
         'matures = "90 days"',

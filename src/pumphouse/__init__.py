@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.facts import bet, deliver, search
-from pumphouse.declare.learning import experiment, mean, model, rollout, scores
+from pumphouse.declare.learning import experiment, mean, model
+from pumphouse.declare.rollouts import challenger, guardrails, online, rollout, scores, serving, worth
 from pumphouse.declare.services import Cursor, Http, TrainingSet
 from pumphouse.declare.sources import csv, database, files, fixed_width, source, survey, website
 from pumphouse.declare.tables import check, table
@@ -28,6 +29,7 @@ __all__ = [
     "PumphouseError",
     "TrainingSet",
     "bet",
+    "challenger",
     "check",
     "csv",
     "database",
@@ -35,16 +37,20 @@ __all__ = [
     "experiment",
     "files",
     "fixed_width",
+    "guardrails",
     "mean",
     "model",
+    "online",
     "open",
     "rollout",
     "scores",
     "search",
+    "serving",
     "source",
     "survey",
     "table",
     "website",
+    "worth",
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.facts import Bet, Delivery, Report, Search
-from pumphouse.declare.learning import Rollout
+from pumphouse.declare.rollouts import Rollout
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place

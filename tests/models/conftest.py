@@ -16,7 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from pumphouse.declare.asset import Asset, Common, Declaration, Time
-from pumphouse.declare.learning import Feature, Label, model, rollout, scores
+from pumphouse.declare.learning import Feature, Label, model
+from pumphouse.declare.rollouts import rollout, scores
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place
 from pumphouse.features import labels

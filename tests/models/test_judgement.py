@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from pumphouse.declare.learning import rollout
+from pumphouse.declare.rollouts import rollout
 from pumphouse.errors import BuildError
 from pumphouse.features import labels
 from pumphouse.lake.changes import hide

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pumphouse.declare.learning import rollout
+from pumphouse.declare.rollouts import rollout
 from pumphouse.errors import RequestRefused, SchemaChange, UnknownName
 from pumphouse.features.training_sets import training_set
 from pumphouse.lake.changes import hide

@@ -15,7 +15,7 @@ import pytest
 
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.facts import Bet, Report, Search
-from pumphouse.declare.learning import Rollout
+from pumphouse.declare.rollouts import Rollout
 from pumphouse.declare.sources import Files, Survey
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.learning import Rollout
+from pumphouse.declare.rollouts import Rollout
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Usage
 

@@ -16,7 +16,7 @@ R = TypeVar("R")
 Kind = Literal[
     "source", "files", "database", "website", "survey",
     "sql", "table", "clean",
-    "feature", "label", "model", "rollout", "scores", "experiment",
+    "feature", "label", "model", "rollout", "scores", "online", "experiment",
     "report", "check", "search", "deliver", "bet",
 ]  # fmt: skip
 

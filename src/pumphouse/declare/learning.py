@@ -1,4 +1,4 @@
-"""Declaring what is predicted, from what, for whom, and whether it helped."""
+"""Declaring what is learned, from what, and whether it helped. `rollouts` declares who answers in production."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ class Feature:
 
     text: str
     entity: tuple[str, ...]
+    request: tuple[tuple[str, str], ...] = ()
+    """Columns of `moments` that come from the request itself, each with its SQL type: ("basket_usd", "DOUBLE")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,22 +35,6 @@ class Model:
 
     label: str
     features: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rollout:
-    """Spec of kind "rollout": which model answers, which one only listens, and which label judges them."""
-
-    model: str
-    shadow: str | None
-    outcome: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """Spec of kind "scores": a prediction for every entity, as a table."""
-
-    rollout: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,41 +83,6 @@ def model(
         )
 
     return declare
-
-
-def rollout(model: str, *, shadow: str | None = None, outcome: str | None = None) -> Declaration:
-    """What answers under this name: the live version of `model`, beside it a `shadow` whose answers are only kept.
-
-    `outcome` is the label that says later what came true. The lake pins versions: `pumphouse model promote returns@7`.
-
-    For example:
-
-        returns_live = ph.rollout("returns", shadow="returns_gbm", outcome="returned_90d")
-    """
-    inputs = tuple(name for name in (model, shadow, outcome) if name)
-    return Declaration(
-        kind="rollout",
-        spec=Rollout(model=model, shadow=shadow, outcome=outcome),
-        common=Common(),
-        place=place_of_caller(),
-        inputs=inputs,
-    )
-
-
-def scores(rollout: str, *, every: str | None = None) -> Declaration:
-    """A table with one prediction for each entity, made with the versions that are live.
-
-    For example:
-
-        returns_scores = ph.scores("returns_live", every="day at 02:00")
-    """
-    return Declaration(
-        kind="scores",
-        spec=Scores(rollout=rollout),
-        common=Common(every=every),
-        place=place_of_caller(),
-        inputs=(rollout,),
-    )
 
 
 def mean(column: str, *, within_days: int) -> Mean:

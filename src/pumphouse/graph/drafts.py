@@ -52,7 +52,7 @@ def draft_sql(file: SourceFile, document: SqlDocument, *, files: NamedFiles) -> 
     spec: Sql | Feature | Label
     match said.kind:
         case "feature":
-            spec = Feature(text=query.text, entity=said.entity)
+            spec = Feature(text=query.text, entity=said.entity, request=said.request)
             found += query.early
             if not query.unparsed and MOMENTS not in {read.name.lower() for read in query.names}:
                 mend = "Start with FROM moments m, and join what the feature is made of."

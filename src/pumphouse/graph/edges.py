@@ -14,6 +14,7 @@ _READABLE: Mapping[str, frozenset[str]] = {
     "model": frozenset({"label", "feature"}),
     "rollout": frozenset({"model", "label"}),
     "scores": frozenset({"rollout"}),
+    "online": frozenset({"feature"}),
     "deliver": TABLES | {"report"},
     "bet": TABLES | {"report", "model", "rollout", "experiment", "search", "deliver", "feature"},
 }
@@ -113,6 +114,7 @@ def _roles(draft: Draft, drafts: Mapping[str, Draft]) -> Iterator[Fault]:
         wanted = [(draft.spec.label, "label", "label"), *((name, "feature", "feature") for name in draft.spec.features)]
     elif draft.kind == "rollout":
         wanted = [(draft.spec.model, "model", "model"), (draft.spec.shadow or "", "model", "shadow")]
+        wanted.append((draft.spec.challenger.model if draft.spec.challenger else "", "model", "challenger"))
         wanted.append((draft.spec.outcome or "", "label", "outcome"))
     for name, kind, role in wanted:
         if name in drafts and drafts[name].kind != kind and drafts[name].kind in _READABLE[draft.kind]:

@@ -39,7 +39,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "timeout_s": "seconds",
         "retries": "count",
     },
-    "feature": {"entity": "names", "doc": "text", "owner": "text"},
+    "feature": {"entity": "names", "request": "types", "doc": "text", "owner": "text"},
     "label": {
         "entity": "names",
         "matures": "matures",
@@ -63,6 +63,8 @@ KEYS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """The keys that a header of each kind may hold, with the form of their values."""
+REQUEST_TYPES = ("BIGINT", "DOUBLE", "BOOLEAN", "VARCHAR")
+"""Types of what a request may bring along: JSON has these and no others."""
 _NEEDED = {"feature": ("entity",), "label": ("entity", "matures")}
 
 
@@ -83,6 +85,7 @@ class Declared:
     slice: Slice | None = None
     reads: tuple[str, ...] | None = None
     entity: tuple[str, ...] = ()
+    request: tuple[tuple[str, str], ...] = ()
     matures: str = ""
     title: str = ""
 
@@ -149,6 +152,7 @@ def declared(header: Header | None, *, kind: str) -> tuple[Declared, list[Findin
             slice=sliced,
             reads=read.get("reads"),
             entity=entity,
+            request=read.get("request", ()),
             matures=read.get("matures", ""),
             title=read.get("title", ""),
         ),
@@ -227,6 +231,15 @@ def _time(value: object) -> Time:
     return Time(**{key: _text(name) for key, name in value.items()})
 
 
+def _types(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not all(isinstance(kind, str) for kind in value.values()):
+        raise ValueError(f'expected {{ basket_usd = "DOUBLE" }}, found {value!r}')
+    wrong = next((kind for kind in value.values() if kind.upper() not in REQUEST_TYPES), None)
+    if wrong is not None:
+        raise ValueError(f"expected one of the types {', '.join(REQUEST_TYPES)}, found {wrong!r}")
+    return tuple((name, kind.upper()) for name, kind in value.items())
+
+
 def _matures(value: object) -> str:
     text = _text(value)
     if not _MATURES.fullmatch(text):
@@ -242,5 +255,6 @@ _FORMS: Mapping[str, Any] = {  # each takes a TOML value and returns what Declar
     "slice": lambda value: slice_of(_text(value)),
     "time": _time,
     "matures": _matures,
+    "types": _types,
 }
 _EXAMPLES = {"entity": 'entity = "customer_id"', "matures": 'matures = "90 days"', "slice": 'slice = "paid_at by day"'}

@@ -84,4 +84,10 @@ def _row(prediction: Prediction) -> dict[str, object]:
         "snapshot": prediction.snapshot,
         "known_entity": prediction.known_entity,
         "features": msgspec.json.encode(prediction.features).decode(),
+        "role": prediction.role,
+        "fallback": prediction.fallback,
+        "features_from": prediction.features_from,
+        "features_as_of": prediction.features_as_of or prediction.as_of,
+        "latency_ms": prediction.latency_ms,
+        "caller": prediction.caller,
     }

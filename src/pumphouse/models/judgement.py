@@ -103,18 +103,18 @@ def _met(label: Asset) -> str:
     keys = ", ".join(f"o.{quoted(key)}" for key in entity)
     return f"""
     WITH said AS (
-        SELECT *, 'live' AS role, version AS by, prediction AS chance FROM predictions
+        SELECT *, 'live' AS heard, version AS by, prediction AS chance FROM predictions
         UNION ALL
-        SELECT *, 'shadow' AS role, shadow_version AS by, shadow_prediction AS chance FROM predictions
+        SELECT *, 'shadow' AS heard, shadow_version AS by, shadow_prediction AS chance FROM predictions
     )
-    SELECT p.prediction_id, p.role, p.by, p.chance, p.{AS_OF} AS said_at, {keys},
+    SELECT p.prediction_id, p.heard, p.by, p.chance, p.{AS_OF} AS said_at, {keys},
            CAST(o.{quoted(label.name)} AS BIGINT) AS outcome
     FROM outcomes o JOIN said p
       ON {_about(entity)}
     WHERE p.chance IS NOT NULL AND o.{quoted(label.name)} IS NOT NULL
     QUALIFY row_number() OVER (
-        PARTITION BY {keys}, o.{AS_OF}, p.role, p.by ORDER BY p.{AS_OF} DESC, p.prediction_id DESC) = 1
-    ORDER BY p.role, p.by, {keys}, p.{AS_OF}
+        PARTITION BY {keys}, o.{AS_OF}, p.heard, p.by ORDER BY p.{AS_OF} DESC, p.prediction_id DESC) = 1
+    ORDER BY p.heard, p.by, {keys}, p.{AS_OF}
     """
 
 
@@ -122,15 +122,17 @@ def _each_version(lake: Lake, label: Asset, met: pa.Table) -> list[VersionJudgem
     from pyarrow import compute
 
     judgements = []
-    pairs = met.group_by(["role", "by"]).aggregate([]).sort_by([("role", "ascending"), ("by", "ascending")])
+    pairs = met.group_by(["heard", "by"]).aggregate([]).sort_by([("heard", "ascending"), ("by", "ascending")])
     for pair in pairs.to_pylist():
-        mine = met.filter(compute.and_(compute.equal(met["role"], pair["role"]), compute.equal(met["by"], pair["by"])))
+        mine = met.filter(
+            compute.and_(compute.equal(met["heard"], pair["heard"]), compute.equal(met["by"], pair["by"]))
+        )
         made: Version = version(lake, *parse_version(pair["by"]))
         span = compute.min_max(mine["said_at"]).as_py()
         judgements.append(
             VersionJudgement(
                 version=pair["by"],
-                role=pair["role"],
+                role=pair["heard"],
                 first=span["min"],
                 last=span["max"],
                 quality=quality(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -19,6 +19,11 @@ from pumphouse.models.registry import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+Role = Literal["live", "canary", "challenger"]
+FeaturesFrom = Literal["lake", "online", "request"]
+"""Computed from the lake for this request, read from the online store, or all given in the request."""
 
 
 def predictions_of(rollout: str) -> str:
@@ -40,6 +45,17 @@ class Prediction:
     snapshot: int
     features: Mapping[str, float | str | None]
     known_entity: bool
+    role: Role = "live"
+    """Which arm of the rollout the entity is in. `version` is who answered, also where that was the fallback."""
+    fallback: str | None = None
+    """Why the declared fallback answered: "time", "error"; None where the arm's own version did."""
+    features_from: FeaturesFrom = "lake"
+    features_as_of: datetime | None = None
+    """The moment that the features describe; None: `as_of` itself."""
+    latency_ms: float | None = None
+    """From request to answer; None for scores."""
+    caller: str | None = None
+    """Who asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +154,12 @@ def prediction_schema(version: Version) -> pa.Schema:
             ("snapshot", pa.int64()),
             ("known_entity", pa.bool_()),
             ("features", pa.string()),
+            ("role", pa.string()),
+            ("fallback", pa.string()),
+            ("features_from", pa.string()),
+            ("features_as_of", pa.timestamp("us", tz="UTC")),
+            ("latency_ms", pa.float64()),
+            ("caller", pa.string()),
         ]
     )
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,6 +16,8 @@ from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake
 from pumphouse.models.quality import Quality
 
+Task = Literal["chance", "number"]
+"""A chance (0..1) that a label is true, or a number that it is expected to be."""
 LIVE = "live"
 """The name of the artefact that pins a version; the newest one counts."""
 
@@ -51,6 +53,19 @@ class Version:
     on_training_rows: Quality
     held_out: Quality | None
     """Of a model fitted on four fifths of the entities, on the rest; None where one part had only one outcome."""
+    task: Task = "chance"
+    format: str = "skops"
+    """How its estimator is stored: the name of a module of `models.formats`."""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """The estimator's own parameters, as JSON."""
+    request: dict[str, str] = field(default_factory=dict)
+    """Columns that a request has to bring, each with its SQL type."""
+    typical: dict[str, float | str | None] = field(default_factory=dict)
+    """Each column's median or most frequent value in the training set: what a contribution is measured from."""
+    example: dict[str, float | str | None] = field(default_factory=dict)
+    """One row of the training set's features."""
+    actor: str = ""
+    """Who trained it."""
 
     @property
     def name(self) -> str:

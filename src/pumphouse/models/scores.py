@@ -55,6 +55,12 @@ def build(asset: Asset, context: Context) -> Built:
             "snapshot": pa.repeat(pa.scalar(context.snapshot, pa.int64()), count),
             "known_entity": pa.repeat(pa.scalar(True), count),  # noqa: FBT003  # a value, not a switch
             "features": pa.nulls(count, pa.string()),
+            "role": pa.repeat("live", count),
+            "fallback": pa.nulls(count, pa.string()),
+            "features_from": pa.repeat("lake", count),
+            "features_as_of": values[AS_OF],
+            "latency_ms": pa.nulls(count, pa.float64()),
+            "caller": pa.repeat(context.actor, count),
         }
         predicted = (
             pa.table({name: arrays[name] for name in schema.names}).cast(schema).combine_chunks().to_batches()[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pumphouse.declare.learning import Rollout
+from pumphouse.declare.rollouts import Rollout
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import reads, version_of
 from pumphouse.lake.lake import Lake
