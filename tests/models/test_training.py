@@ -226,9 +226,15 @@ def test_an_estimator_of_another_library_is_refused(bought):
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reason"), [("true", "'returned' is always True"), ("cents", "values other than true and false")]
+    ("outcome", "reason"),
+    [
+        ("true", "'returned' is always True"),
+        ("5", "'returned' is always 5"),
+        ("channel", "values other than true and false, and no numbers: 'shop', 'web'"),
+        ("CASE WHEN cents > 700 THEN 'nan'::DOUBLE ELSE cents END", "values that are not finite numbers"),
+    ],
 )
-def test_a_label_with_one_answer_or_more_than_two_is_refused(bought, outcome: str, reason: str):
+def test_a_label_with_one_answer_or_without_a_meaning_is_refused(bought, outcome: str, reason: str):
     text = f"SELECT customer_id, bought_at AS as_of, {outcome} AS returned FROM purchases"
     spec = Label(text=text, entity=("customer_id",), matures="8 weeks")
     bought.add("returned", kind="label", spec=spec, inputs=("purchases",))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -48,17 +48,30 @@ class Cursor(Protocol):
 class TrainingSet(Protocol):
     """What a model learns from, for a parameter annotated `train: ph.TrainingSet`.
 
-    Features and label at the moments that the label's table asks about, as they were known then.
+    Features and label at the moments that the label's table asks about, as they were known then: every row of that
+    table whose label is not null, once.
     """
 
     X: pd.DataFrame
     """One column a feature; one row a moment."""
     y: pd.Series[Any]
-    """The label, in the order of X."""
+    """The label, in the order of X: 0 or 1 for a chance, float64 for a number."""
+    task: Literal["chance", "number"]
+    """What the label asks for: the chance that it is true, or the number that it is expected to be."""
     moments: pa.Table
-    """The entity's columns and `as_of`, in the order of X and y."""
+    """The entity's columns, `as_of` and what requests bring along, in the order of X and y."""
     snapshot: int
     """The lake's snapshot that all of it was read at."""
+
+    def split(self, *, by: Literal["time", "entity"], share: float = 0.2) -> tuple[TrainingSet, TrainingSet]:
+        """Two sets, to learn from and to test on: about `share` of the rows are in the second.
+
+        By time, the second holds the last moments, and the cut lies between two distinct `as_of`. A row whose label was
+        not certain yet at the first of them (`as_of` + `matures` lies after it) is in neither: its label saw days that
+        the second set asks about. By entity, the value of an entity alone decides where all its moments go. Raises
+        BuildError where one of the two would be empty.
+        """
+        ...
 
 
 SERVICES: dict[str, type] = {"Http": Http, "Cursor": Cursor, "TrainingSet": TrainingSet}

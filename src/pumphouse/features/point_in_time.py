@@ -35,6 +35,8 @@ class FeatureDefinition:
     entity: tuple[str, ...]
     fingerprint: str = ""
     place: Place | None = None
+    request: tuple[tuple[str, str], ...] = ()
+    """Columns of `moments` that come from the request itself, each with its SQL type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,7 @@ def feature_shape(feature: FeatureDefinition) -> FeatureShape:
     if not isinstance(select, exp.Select):
         raise _refused(feature, "is not one SELECT", "Write SELECT ... FROM moments m LEFT JOIN ... .")
     _refuse_what_mixes_moments(feature, select)
+    _refuse_unknown_columns_of_moments(feature, select)
     return FeatureShape(select=select, inputs=_inputs(feature, select), values=_values(feature, select))
 
 
@@ -109,6 +112,26 @@ def _refuse_what_mixes_moments(feature: FeatureDefinition, select: exp.Select) -
         raise _refused(feature, f"has the setting {setting.sql('duckdb')}", "Write the value itself.")
 
 
+def _refuse_unknown_columns_of_moments(feature: FeatureDefinition, select: exp.Select) -> None:
+    moments = _alias_of_moments(feature, select)
+    requested = [name for name, _ in feature.request]
+    keys = (*feature.entity, AS_OF)
+    if clash := next((name for name in requested if name.lower() in {key.lower() for key in keys}), None):
+        raise _refused(
+            feature, f"asks for '{clash}' in the request twice", "What is the entity's need not be declared."
+        )
+    there = {name.lower() for name in (*keys, *requested)}
+    unknown = next(
+        (each for each in select.find_all(exp.Column) if _is_of(each, moments) and each.name.lower() not in there), None
+    )
+    if unknown is not None and not unknown.is_star:
+        raise _refused(
+            feature,
+            f"reads {unknown.sql('duckdb')}, and moments have {', '.join((*keys, *requested))}",
+            f'If a request brings it along, declare it: request = {{ {unknown.name} = "DOUBLE" }}.',
+        )
+
+
 def _alias_of_moments(feature: FeatureDefinition, select: exp.Select) -> str:
     first = select.args["from_"].this if select.args.get("from_") else None
     if not isinstance(first, exp.Table) or first.name.lower() != MOMENTS or not _is_plain(first):
@@ -137,8 +160,12 @@ def _inputs(feature: FeatureDefinition, select: exp.Select) -> tuple[str, ...]:
         if join.args.get("using"):
             raise _refused(feature, f"joins '{table.name}' by USING", "Write ON, with both columns.")
         names.append(table.name)
-    if not names:
-        raise _refused(feature, "reads no table beside the moments", "Join the table its number comes from.")
+    if not names and not feature.request:
+        raise _refused(
+            feature,
+            "reads no table beside the moments",
+            "Join the table its number comes from, or declare what a request brings: request = { ... }.",
+        )
     return tuple(dict.fromkeys(names))
 
 

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_REQUEST_TYPES: Mapping[str, str] = {"BIGINT": "int64", "DOUBLE": "float64", "BOOLEAN": "bool", "VARCHAR": "string"}
+"""The Arrow types of what a request may bring."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """The tables at one snapshot, the engine that reads them, and the assets that say what their columns mean."""
@@ -41,6 +45,7 @@ def definitions(names: Sequence[str], assets: Mapping[str, Asset]) -> tuple[Feat
             entity=assets[name].spec.entity,
             fingerprint=assets[name].fingerprint,
             place=assets[name].place,
+            request=assets[name].spec.request,
         )
         for name in names
     )
@@ -58,10 +63,12 @@ class FeatureQuery:
     inputs: Mapping[str, Scan]
     times: Mapping[str, EventTime]
     text: str
+    request: Mapping[str, str]
+    """Columns that moments have to bring beside the keys, each with its SQL type: what comes with a request."""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns of a moment."""
+        """The columns that tell one moment from another."""
         return (*self.entity, AS_OF)
 
 
@@ -85,6 +92,7 @@ def feature_query(world: World, features: Sequence[FeatureDefinition]) -> Featur
         columns=columns,
         inputs=inputs,
         times=times,
+        request=request_columns(features),
         text=f"WITH {', '.join(parts)} SELECT {own}, {', '.join(map(quoted, columns))} "
         f"FROM {MOMENTS} {' '.join(joins)} ORDER BY {order}",
     )
@@ -93,9 +101,11 @@ def feature_query(world: World, features: Sequence[FeatureDefinition]) -> Featur
 def feature_values(query: FeatureQuery, moments: pa.Table) -> pa.Table:
     """One row for each moment: the entity, `as_of`, and the value columns, null where a feature has no row for it.
 
-    `moments` holds the entity's columns and `as_of` (TIMESTAMPTZ), each moment once; the result is in their order of
-    `as_of`, then entity. Raises BuildError where a feature gives two rows for one moment.
+    `moments` holds the entity's columns, `as_of` (TIMESTAMPTZ) and the columns of `query.request`, each moment once;
+    the result is in their order of `as_of`, then entity. Raises BuildError where a feature gives two rows for one
+    moment, and where what comes with a request is missing or of another type.
     """
+    moments = _with_request(query, moments)
     if moments.group_by(list(query.keys)).aggregate([]).num_rows != moments.num_rows:
         # Grouping would melt the two into one that counts every row of the inputs twice.
         raise BuildError("a moment is asked about twice", asset=query.features[0].name, mend="Give each moment once.")
@@ -121,6 +131,8 @@ def entities_query(query: FeatureQuery, *, as_of: datetime) -> Query:
 def is_known(query: FeatureQuery, moment: pa.Table) -> bool:
     """Whether any of the features' inputs knew the entity of a single moment at that moment."""
     as_of = exp.column(AS_OF, table="m", quoted=True)
+    if not query.inputs:  # Its features come from the request alone: there is nothing that could know anybody.
+        return False
     found = " OR ".join(
         f"EXISTS (SELECT 1 FROM {quoted(name)} AS i WHERE "
         + " AND ".join(f"i.{quoted(key)} = m.{quoted(key)}" for key in query.entity)
@@ -154,6 +166,34 @@ def value_columns(features: Sequence[FeatureDefinition]) -> tuple[str, ...]:
     return tuple(owner)
 
 
+def request_columns(features: Sequence[FeatureDefinition]) -> dict[str, str]:
+    """What moments have to bring for the features beside their keys. Raises BuildError where two differ in a type."""
+    found: dict[str, tuple[str, FeatureDefinition]] = {}
+    for feature in features:
+        for name, kind in feature.request:
+            before = found.setdefault(name.lower(), (name, feature))[1]
+            if dict(before.request).get(name) != kind:
+                raise BuildError(
+                    f"features '{before.name}' and '{feature.name}' don't agree on what '{name}' of a request is",
+                    asset=feature.name,
+                    place=feature.place,
+                    mend="Declare it with the same name and type in both.",
+                )
+    return {name: kind for feature in features for name, kind in feature.request}
+
+
+def refuse_without_request(query: FeatureQuery, given: Sequence[str], *, what: str) -> None:
+    """Raise BuildError where the features need more of a request than the columns at hand; `what` lacks them."""
+    if missing := [name for name in query.request if name not in given]:
+        features = [each.name for each in query.features if {name for name, _ in each.request} & set(missing)]
+        raise BuildError(
+            f"{what} has no {', '.join(missing)}, which {', '.join(features)} takes from the request",
+            asset=query.features[0].name,
+            place=query.features[0].place,
+            mend=f"Give {', '.join(f'{name} ({query.request[name]})' for name in missing)} with each moment.",
+        )
+
+
 def input_names(features: Sequence[FeatureDefinition]) -> tuple[str, ...]:
     """The tables that the features read, each once."""
     return tuple(dict.fromkeys(name for feature in features for name in feature_shape(feature).inputs))
@@ -163,6 +203,24 @@ def _read(query: FeatureQuery, text: str, moments: pa.Table) -> pa.Table:
     functions = called_in(text, query.world.functions)
     asked = Query(text=text, inputs=query.inputs, tables={MOMENTS: moments}, functions=functions)
     return query.world.engine.read(asked).read_all()
+
+
+def _with_request(query: FeatureQuery, moments: pa.Table) -> pa.Table:
+    """The moments with what comes with a request in the types that are declared, and nothing else beside their keys."""
+    import pyarrow as pa
+
+    refuse_without_request(query, moments.column_names, what="a moment")
+    arrays = {name: moments[name] for name in query.keys}
+    for name, kind in query.request.items():
+        try:
+            arrays[name] = moments[name].cast(_REQUEST_TYPES[kind.upper()])
+        except pa.ArrowException as error:
+            raise BuildError(
+                f"'{name}' of a request is {kind}, not {moments[name].type}: {str(error).splitlines()[0]}",
+                asset=query.features[0].name,
+                mend=f"CAST({name} AS {kind}) where the moments are made.",
+            ) from error
+    return pa.table(arrays)
 
 
 def _with_entity(query: FeatureQuery) -> list[str]:

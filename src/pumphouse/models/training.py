@@ -13,7 +13,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.errors import BuildError
 from pumphouse.features.frames import column_forms, frame
 from pumphouse.features.moments import AS_OF, entity_numbers
-from pumphouse.features.training_sets import TrainingData, split, training_set
+from pumphouse.features.training_sets import TrainingData, training_set
 from pumphouse.features.values import World, definitions, feature_query, feature_values
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
@@ -35,6 +35,13 @@ def build(asset: Asset, context: Context) -> Built:
     """
     data = training_set(context, asset)
     entity = _entity(asset, data)
+    if data.task != "chance":
+        raise BuildError(
+            f"label '{data.label}' is a number, and a model says the chance that a label is true",
+            asset=asset.name,
+            place=asset.place,
+            mend="Make it a question with yes or no: amount > 0.",
+        )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator = _fit(asset, context, data)
@@ -105,7 +112,10 @@ def _fit(asset: Asset, context: Context, data: TrainingData) -> Any:  # whatever
 
 
 def _held_out(asset: Asset, context: Context, data: TrainingData) -> Quality | None:
-    larger, smaller = split(data)
+    try:
+        larger, smaller = data.split(by="entity")
+    except BuildError:  # too few entities for two parts
+        return None
     if not _has_both(larger) or not _has_both(smaller):
         return None
     return _quality(_fit(asset, context, larger), smaller, guess=_rate(larger))
