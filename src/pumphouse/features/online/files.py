@@ -1,0 +1,448 @@
+"""The online store of one machine: generations in files, mapped into memory by each process that reads them."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pumphouse.errors import LakeError, PumphouseError, RequestRefused, UnknownName, did_you_mean
+from pumphouse.features.online.generations import Manifest, put, readable, segments_of, signature
+from pumphouse.features.online.layout import Column, Damaged, Layout, hash_of, hashes_of, keys_of, micros
+from pumphouse.features.online.overlay import Overlay, Put, Record, Value, framed
+from pumphouse.features.online.segments import Segment, taken
+from pumphouse.features.online.store import Found, Generation, Key, OnlineColumn, OnlineRows
+
+OPEN_TRIES_MAX = 8
+"""How often a reader looks again whether the generation that it was about to open was just replaced."""
+CHOICES_MAX = 64
+_FLOAT = struct.Struct("<d")
+_WORD = struct.Struct("<Q")
+_BIG = 2**63
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One value as it is stored: whole numbers and true/false as such. `value` is None unless it is present."""
+
+    value: Value
+    state: Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """All that a store says of one entity. `as_of` is in microseconds since 1970 UTC; -1 where it is missing."""
+
+    cells: Mapping[str, Cell]
+    as_of: int
+    snapshot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """One generation as it is open; a read uses one from its start to its end."""
+
+    manifest: Manifest
+    layout: Layout
+    segments: tuple[Segment, ...]
+    overlay: Overlay
+    signature: tuple[int, int] | None
+    choices: dict[object, tuple[int, ...]] = field(default_factory=dict)
+
+
+class FileStore:
+    """Generations in a folder. It follows the newest by itself; threads may share one, each process opens its own."""
+
+    def __init__(self, name: str, home: Path) -> None:
+        self._name = name
+        self._home = home
+        self._lock = threading.Lock()
+        self._waiting: list[_Ticket] = []
+        self._waiting_lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._state: _State | None = self._opened()
+
+    @property
+    def entity(self) -> tuple[str, ...]:
+        """The entity's columns."""
+        return tuple(name for name, _ in self._now().layout.entity)
+
+    @property
+    def columns(self) -> tuple[OnlineColumn, ...]:
+        """The columns of the generation that is read now."""
+        return tuple(column.declared for column in self._now().layout.columns)
+
+    @property
+    def generation(self) -> Generation:
+        """The generation that is read now."""
+        return self._now().manifest.generation
+
+    def read(
+        self, keys: Sequence[Key], *, columns: Sequence[tuple[str, str]] | None = None, now: datetime
+    ) -> OnlineRows:
+        """The entities of these keys; see `OnlineStore.read`.
+
+        Raises UnknownName, RequestRefused for keys of another type, LakeError where the files are damaged.
+        """
+        at = micros(now)
+
+        def answered(state: _State) -> OnlineRows:
+            checked_keys(self._name, state.layout, keys)
+            chosen = self._chosen(state, columns)
+            if len(keys) == 1:
+                return _read_one(state, keys[0], chosen, at)
+            return _read_many(state, keys, chosen, at)
+
+        return self._answered(answered)
+
+    def cells(self, key: Key, *, now: datetime) -> Entity:
+        """All that there is of one entity, each value of its own type. Raises as `read` does."""
+
+        def answered(state: _State) -> Entity:
+            checked_keys(self._name, state.layout, [key])
+            return _entity(state, key, tuple(range(len(state.layout.columns))), micros(now))
+
+        return self._answered(answered)
+
+    def put(self, key: Key, values: Mapping[str, float | str | bool | None], *, at: datetime) -> None:
+        """Newer values of one entity; see `OnlineStore.put`. Those of many threads at once reach the disk together."""
+        state = self._now()
+        checked_keys(self._name, state.layout, [key])
+        known = {column.name: column for column in state.layout.columns}
+        checked = {name: checked_value(self._name, known, name, value) for name, value in values.items()}
+        self._append(Put(key=tuple(key), values=checked, at=micros(at)))
+
+    def add(self, record: Record) -> None:
+        """Write a record to the log; on disk when this returns."""
+        self._append(record)
+
+    def close(self) -> None:
+        """Let go of the files; a store that is used again opens them again."""
+        self._state = None
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _append(self, record: Record) -> None:
+        ticket = _Ticket(framed(record))
+        with self._waiting_lock:
+            self._waiting.append(ticket)
+        with self._writing:  # who comes in here writes for all that wait
+            if not ticket.done:
+                with self._waiting_lock:
+                    tickets, self._waiting = self._waiting, []
+                try:
+                    put(self._home, [one.frame for one in tickets])
+                except (PumphouseError, OSError) as error:
+                    for one in tickets:
+                        one.error = error
+                for one in tickets:
+                    one.done = True
+        if ticket.error is not None:
+            raise ticket.error
+
+    def _answered(self, answer: Callable[[_State], Answer]) -> Answer:
+        """What a read says, of the newest generation that proves whole."""
+        state = self._now()
+        try:
+            return answer(state)
+        except Damaged:
+            self._state = None
+            state = self._reopened(than=state)
+        try:
+            return answer(state)
+        except Damaged:
+            raise self._damaged() from None
+
+    def _now(self) -> _State:
+        state = self._state
+        if state is None or signature(self._home) != state.signature:
+            state = self._reopened()
+        state.overlay.follow()
+        return state
+
+    def _reopened(self, *, than: _State | None = None) -> _State:
+        with self._lock:
+            state = self._state
+            if state is None or signature(self._home) != state.signature:
+                state = self._state = self._opened(but=than.manifest if than else None)
+            return state
+
+    def _opened(self, *, but: Manifest | None = None) -> _State:
+        """The newest generation that can be read, other than one that proved damaged."""
+        for _ in range(OPEN_TRIES_MAX):
+            before = signature(self._home)
+            refused = but is not None
+            for manifest in _candidates(self._home, but):
+                try:
+                    segments = segments_of(self._home, manifest)
+                except Damaged:
+                    refused = True
+                    continue
+                if refused and signature(self._home) == before:
+                    text = f"the newest generation of '{self._name}' is damaged; generation {manifest.number} is read"
+                    warnings.warn(text, RuntimeWarning, stacklevel=2)
+                return _State(
+                    manifest=manifest,
+                    layout=segments[0].layout if segments else manifest.layout,
+                    segments=segments,
+                    overlay=Overlay(self._home / manifest.log),
+                    signature=before,
+                )
+            if signature(self._home) == before:  # nobody replaced it meanwhile
+                break
+        raise self._damaged()
+
+    def _damaged(self) -> LakeError:
+        return LakeError(
+            f"no generation of '{self._name}' can be read: its files are not what was written",
+            asset=self._name,
+            mend=f"Publish it anew: pumphouse run {self._name} --full",
+        )
+
+    def _chosen(self, state: _State, columns: Sequence[tuple[str, str]] | None) -> tuple[int, ...]:
+        wanted = None if columns is None else tuple(columns)
+        found = state.choices.get(wanted)
+        if found is None:
+            found = chosen(self._name, state.layout.columns, wanted)
+            if len(state.choices) < CHOICES_MAX:
+                state.choices[wanted] = found
+        return found
+
+
+class _Ticket:
+    """A record that waits to be written."""
+
+    def __init__(self, frame: bytes) -> None:
+        self.frame = frame
+        self.done = False
+        self.error: Exception | None = None
+
+
+def chosen(name: str, columns: Sequence[Column], wanted: Sequence[tuple[str, str]] | None) -> tuple[int, ...]:
+    """The numbers of the columns wanted. Raises UnknownName."""
+    if wanted is None:
+        return tuple(range(len(columns)))
+    numbers = {(column.name, column.fingerprint): number for number, column in enumerate(columns)}
+    found = []
+    for pair in wanted:
+        if pair not in numbers:
+            names = [column.name for column in columns]
+            other = pair[0] in names
+            raise UnknownName(
+                f"'{name}' has column '{pair[0]}' of another version of its feature"
+                if other
+                else f"'{name}' has no column '{pair[0]}'",
+                asset=name,
+                mend=f"Publish it anew: pumphouse run {name}" if other else did_you_mean(pair[0], names) or None,
+            )
+        found.append(numbers[pair])
+    return tuple(found)
+
+
+def checked_keys(name: str, layout: Layout, keys: Sequence[Key]) -> None:
+    """Raise RequestRefused for a key that is none of the entity's."""
+    for key in keys:
+        if len(key) != len(layout.entity):
+            raise RequestRefused(
+                f"'{name}' is asked by {', '.join(one for one, _ in layout.entity)}, not by {len(key)} values",
+                asset=name,
+            )
+        for part, (column, kind) in zip(key, layout.entity, strict=True):
+            if kind == "string":
+                if type(part) is not str or not _is_unicode(part):
+                    raise RequestRefused(f"'{column}' is text, not {type(part).__name__}", asset=name)
+            elif type(part) is not int:  # true is an int to Python, not to us
+                raise RequestRefused(f"'{column}' is a whole number, not {type(part).__name__}", asset=name)
+            elif not -_BIG <= part < _BIG:
+                raise RequestRefused(f"'{column}' has no value {str(part)[:40]}", asset=name)
+
+
+def checked_value(name: str, known: Mapping[str, Column], column: str, value: object) -> Value:
+    """A value of a column's type. Raises UnknownName, RequestRefused."""
+    if column not in known:
+        raise UnknownName(f"'{name}' has no column '{column}'", asset=name, mend=did_you_mean(column, known) or None)
+    kind = known[column].type
+    if value is None:
+        return None
+    if kind == "float64" and type(value) in (int, float):
+        return float(value)  # type: ignore[arg-type]
+    if kind == "int64" and type(value) is int and -_BIG <= value < _BIG:
+        return value
+    if kind == "bool" and type(value) is bool:
+        return value
+    if kind == "string" and type(value) is str and _is_unicode(value):
+        return value
+    words = {"float64": "a number", "int64": "a whole number", "bool": "true or false", "string": "text"}
+    raise RequestRefused(f"'{column}' is {words[kind]}, not {str(value)[:40]!r}", asset=name)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _candidates(home: Path, but: Manifest | None) -> Iterator[Manifest]:
+    return (one for one in readable(home) if but is None or one.segments != but.segments)
+
+
+def _read_one(state: _State, key: Key, numbers: Sequence[int], now: int) -> OnlineRows:
+    entity = _entity(state, key, numbers, now)
+    columns = state.layout.columns
+    values: dict[str, NDArray[Any]] = {}
+    states: dict[str, NDArray[np.uint8]] = {}
+    cells = list(entity.cells.items())
+    flat = np.array([cell.state for _, cell in cells], np.uint8)
+    floats = np.array(
+        [
+            np.nan if cell.value is None or columns[number].type == "string" else float(cell.value)
+            for (_, cell), number in zip(cells, numbers, strict=True)
+        ],
+        np.float64,
+    )
+    for at, ((name, cell), number) in enumerate(zip(cells, numbers, strict=True)):
+        if columns[number].type == "string":
+            values[name] = np.array([cell.value], object)
+        else:
+            values[name] = floats[at : at + 1]
+        states[name] = flat[at : at + 1]
+    return OnlineRows(
+        values=values,
+        states=states,
+        as_of=np.array([entity.as_of], np.int64),
+        snapshot=np.array([entity.snapshot], np.int64),
+    )
+
+
+def _entity(state: _State, key: Key, numbers: Sequence[int], now: int) -> Entity:
+    """What the segments say of one entity, and over it what the log does."""
+    layout, manifest = state.layout, state.manifest
+    names = layout.columns
+    if state.overlay.hides([name for name, _ in layout.entity], key):
+        return _nobody(names, numbers)
+    newer = state.overlay.entries.get(tuple(key), {}) if state.overlay.entries else {}
+    hash = hash_of(key)
+    row: tuple[int, ...] | None = None
+    for segment in state.segments:
+        row = segment.find_one(key, hash)
+        if row is not None:
+            break
+    if row is not None and row[layout.flags] & 1:
+        row = None
+    latest = max((at for _, at in newer.values() if at > manifest.as_of), default=-1)
+    if row is None and latest < 0:
+        return _nobody(names, numbers)
+    stale = manifest.max_age is not None and now - manifest.as_of > manifest.max_age
+    cells = {}
+    for number in numbers:
+        column = names[number]
+        put_value, at = newer.get(column.name, (None, -1))
+        if at > manifest.as_of:
+            old = manifest.max_age is not None and now - at > manifest.max_age
+            cells[column.name] = _cell(put_value, old)
+        elif row is None:
+            cells[column.name] = Cell(value=None, state=Found.MISSING)
+        elif stale or (number in layout.expiry and now > _signed(row[layout.expiry[number]])):
+            cells[column.name] = Cell(value=None, state=Found.EXPIRED)
+        elif row[layout.flags + (number + 1) // 64] >> (number + 1) % 64 & 1:
+            cells[column.name] = Cell(value=None, state=Found.NULL)
+        else:
+            cells[column.name] = Cell(value=_value(segment, row[layout.values + number], column), state=Found.PRESENT)
+    return Entity(
+        cells=cells,
+        as_of=max(latest, manifest.as_of) if row is not None else latest,
+        snapshot=manifest.snapshot if row is not None else -1,
+    )
+
+
+def _cell(value: Value, old: object) -> Cell:
+    if old:
+        return Cell(value=None, state=Found.EXPIRED)
+    return Cell(value=value, state=Found.NULL if value is None else Found.PRESENT)
+
+
+def _nobody(columns: Sequence[Column], numbers: Sequence[int]) -> Entity:
+    missing = Cell(value=None, state=Found.MISSING)
+    return Entity(cells={columns[number].name: missing for number in numbers}, as_of=-1, snapshot=-1)
+
+
+def _value(segment: Segment, word: int, column: Column) -> Value:
+    if column.type == "string":
+        return segment.text(word).decode()
+    if column.type == "float64":
+        return float(_FLOAT.unpack(_WORD.pack(word))[0])
+    return bool(word) if column.type == "bool" else _signed(word)
+
+
+def _signed(word: int) -> int:
+    return word - 2**64 if word >= _BIG else word
+
+
+def _read_many(state: _State, keys: Sequence[Key], numbers: Sequence[int], now: int) -> OnlineRows:
+    layout, manifest = state.layout, state.manifest
+    count = len(keys)
+    rows = np.zeros((count, layout.width), np.uint64)
+    source = np.full(count, -1, np.int64)
+    if count:
+        asked = keys_of(layout, keys)
+        hashes = hashes_of(asked)
+        waiting = np.arange(count)
+        for at, segment in enumerate(state.segments):
+            whole = len(waiting) == count
+            found = segment.find(asked if whole else taken(asked, waiting), hashes if whole else hashes[waiting])
+            there = found >= 0
+            rows[waiting[there]] = segment.rows[found[there]]
+            source[waiting[there]] = at
+            waiting = waiting[~there]
+            if not len(waiting):
+                break
+    known = (source >= 0) & ((rows[:, layout.flags] & np.uint64(1)) == 0)
+    stale = manifest.max_age is not None and now - manifest.as_of > manifest.max_age
+    values: dict[str, NDArray[Any]] = {}
+    states: dict[str, NDArray[np.uint8]] = {}
+    for number in numbers:
+        column = layout.columns[number]
+        words = rows[:, layout.values + number]
+        word, bit = divmod(number + 1, 64)
+        null = (rows[:, layout.flags + word] >> np.uint64(bit)) & np.uint64(1)
+        found_states = null.astype(np.uint8)  # 0 is PRESENT, 1 is NULL
+        if stale:
+            found_states[:] = Found.EXPIRED
+        elif number in layout.expiry:
+            found_states[rows[:, layout.expiry[number]].view(np.int64) < now] = Found.EXPIRED
+        found_states[~known] = Found.MISSING
+        there = found_states == Found.PRESENT
+        if column.type == "string":
+            texts = np.full(count, None, object)
+            for one in np.nonzero(there)[0].tolist():
+                texts[one] = state.segments[source[one]].text(int(words[one])).decode()
+            values[column.name] = texts
+        else:
+            numbers_of = words.view(np.float64) if column.type == "float64" else words.view(np.int64).astype(np.float64)
+            values[column.name] = np.where(there, numbers_of, np.nan)
+        states[column.name] = found_states
+    as_of = np.where(known, manifest.as_of, -1)
+    snapshot = np.where(known, manifest.snapshot, -1)
+    if state.overlay.entries or state.overlay.hidden:
+        for at, key in enumerate(keys):
+            if tuple(key) not in state.overlay.entries and not state.overlay.hidden:
+                continue
+            entity = _entity(state, key, numbers, now)
+            as_of[at], snapshot[at] = entity.as_of, entity.snapshot
+            for name, cell in entity.cells.items():
+                states[name][at] = cell.state
+                text = values[name].dtype == object
+                values[name][at] = cell.value if text or cell.value is not None else np.nan
+    return OnlineRows(values=values, states=states, as_of=as_of, snapshot=snapshot)
