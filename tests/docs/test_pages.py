@@ -23,6 +23,7 @@ TESTED_BY = {
     "docs/guides/experiments.md": "tests/experiments/test_guide.py",
     "docs/guides/gather.md": "tests/sources/test_guide.py",
     "docs/guides/models.md": "tests/models/test_guide.py",
+    "docs/guides/monitoring.md": "tests/models/test_monitoring_guide.py",
     "docs/guides/reports.md": "tests/reports/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",

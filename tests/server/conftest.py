@@ -66,6 +66,12 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    taken: int
+    already: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     snapshot: int
     total: int
@@ -126,6 +132,12 @@ class Shop:
         )
         self.lake.state.append(f"predictions/{name}", [(answer.id, json.dumps(dict(entity)))])
         return answer
+
+    def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:
+        events = [(one["outcome_id"], json.dumps({**one, "caller": caller})) for one in told]
+        before = self.lake.state.bodies(f"outcomes/{name}", [key for key, _ in events])
+        self.lake.state.append(f"outcomes/{name}", events)
+        return Taken(taken=len(told) - len(before), already=len(before))
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         if text.count('"') % 2:

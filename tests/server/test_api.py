@@ -175,6 +175,21 @@ def test_body_that_is_no_json_object_or_too_large_is_refused(body: bytes, kind: 
     assert set(answer.json()) == {"error", "mend"}
 
 
+def test_outcomes_are_in_the_log_before_they_are_answered(served: Any) -> None:
+    one = {"outcome_id": "a", "prediction_id": "p", "outcome": True}
+    answer = served.stranger.post("/outcomes/returns_live", json=one, headers=as_bob(served))
+    assert answer.json() == {"taken": 1, "already": 0}
+    many = served.stranger.post("/outcomes/returns_live", json=[one, one | {"outcome_id": "b"}], headers=as_bob(served))
+    assert many.json() == {"taken": 1, "already": 1}
+    logged = {event.key: json.loads(event.body) for event in served.shop.lake.state.events("outcomes/returns_live")}
+    assert logged == {key: {**one, "outcome_id": key, "caller": "bob"} for key in ("a", "b")}
+    for body in (b'"yes"', b"[1]", b'{"outcome": NaN}'):
+        wrong = served.owner.post("/outcomes/returns_live", content=body, headers={"Content-Type": "application/json"})
+        assert wrong.status_code == 400
+    assert served.owner.post("/outcomes/returns_life", json=one).status_code == 404
+    assert served.stranger.post("/outcomes/returns_live", json=one).status_code == 401
+
+
 def test_unknown_rollout_is_named(served: Any) -> None:
     answer = served.owner.post("/predict/returns_life", json={})
     assert answer.status_code == 404

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from pumphouse.engines import storage
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.engines.engine import DataFile, Scan, Written
+from pumphouse.engines.engine import DataFile, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
@@ -229,6 +229,15 @@ class Lake:
             files=self._files(table, at) if files else None,
             hidden=tuple((column, self._hidden(entity, stored.field(column).type)) for column, entity in people),
         )
+
+    def without_hidden(self, rows: pa.Table) -> pa.Table:
+        """Rows that are not in the lake, without those whose columns say that they are a hidden person's."""
+        self._catch_up()
+        people = columns_of(rows.schema, list(self._tombstoned)).items()
+        conditions = " AND ".join(not_hidden(rows.schema, people, tombstones=self._tombstones))
+        if not conditions:
+            return rows
+        return self.engine.fork().read(Query(text=f"FROM given WHERE {conditions}", tables={"given": rows})).read_all()
 
     def count(self, table: str, *, snapshot: int | None = None) -> int:
         """How many rows a scan gives."""

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from pumphouse.lake.databases import Database
 
+KEYS_PER_QUERY = 500
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     run TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, command TEXT NOT NULL, actor TEXT NOT NULL,
@@ -146,6 +147,20 @@ class State:
             [stream, after, limit],
         )
         return tuple(Event(seq=seq, key=key, at=_moment(at), body=body) for seq, key, at, body in rows)
+
+    def bodies(self, stream: str, keys: Sequence[str]) -> dict[str, str]:
+        """The JSON text of those events of a stream that have these keys, by key."""
+        found: dict[str, str] = {}
+        wanted = list(dict.fromkeys(keys))
+        for start in range(0, len(wanted), KEYS_PER_QUERY):
+            some = wanted[start : start + KEYS_PER_QUERY]
+            marks = ", ".join("?" * len(some))
+            found |= dict(
+                self._database.rows(
+                    f"SELECT key, body FROM events WHERE stream = ? AND key IN ({marks})", [stream, *some]
+                )
+            )
+        return found
 
     def access(self, *reads: Access) -> None:
         """Record reads."""

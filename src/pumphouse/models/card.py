@@ -70,7 +70,8 @@ def judgement_text(judgement: Judgement) -> str:
         days = dict.fromkeys((str(each.first.date()), str(each.last.date())))
         lines += quality_lines(f"{each.version} ({each.role}), said {' to '.join(days)}", each.quality)
     if judgement.waiting:
-        lines.append(f"  {judgement.waiting:,} predictions wait for their outcome")
+        early = f"; {judgement.early:,} of them have one that was told before it is due" if judgement.early else ""
+        lines.append(f"  {judgement.waiting:,} predictions wait for their outcome{early}")
     return "\n".join(lines if len(lines) > 1 else [*lines, "  no prediction yet"])
 
 

@@ -1,4 +1,4 @@
-"""Moving what arrived one by one (predictions given, people exposed) from the lake's state into its tables."""
+"""Moving what arrived one by one (predictions, outcomes, exposures) from the lake's state into its tables."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pumphouse.experiments.exposures import flush_exposures
 from pumphouse.graph.assets import Graph
 from pumphouse.lake.lake import Lake
 from pumphouse.models.answers import flush_predictions
+from pumphouse.models.outcomes import flush_outcomes
 
-ARRIVING = {"rollout": flush_predictions, "experiment": flush_exposures}
+ARRIVING = {"rollout": (flush_predictions, flush_outcomes), "experiment": (flush_exposures,)}
 """How each kind of asset to which something arrives keeps it."""
 
 
@@ -26,7 +27,8 @@ def settle_arrivals(
         if asset.kind not in ARRIVING:
             continue
         try:
-            ARRIVING[asset.kind](lake, asset, run=run, actor=actor, accept_schema=accepts(asset.name))
+            for keep in ARRIVING[asset.kind]:
+                keep(lake, asset, run=run, actor=actor, accept_schema=accepts(asset.name))
         except SchemaChange as error:
             error.asset = asset.name
             error.mend = (

@@ -6,7 +6,7 @@ import getpass
 import html
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -29,6 +29,7 @@ from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.online import Predictor
+from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.predictions import Prediction
 from pumphouse.models.registry import parse_version, promote
 from pumphouse.project import trial
@@ -318,6 +319,29 @@ class Project:
                     functions=sql_functions(self.config.folder),
                 )
             return self._predictors[rollout]
+
+    def outcome(
+        self,
+        rollout: str,
+        about: str | Mapping[str, Any],
+        outcome: float,
+        *,
+        happened_at: datetime | None = None,
+        outcome_id: str | None = None,
+    ) -> Taken:
+        """Tell what came of a prediction, named by its id, or of an entity: `p.outcome("returns_live", id, True)`.
+
+        It is in the log, on disk, when this returns; one told again under the same `outcome_id` counts once, a later
+        one without it is a correction. Raises UnknownName, RequestRefused for what can't be an outcome.
+        """
+        named = {"prediction_id": about} if isinstance(about, str) else dict(about)
+        told = {**named, "outcome": outcome, "happened_at": happened_at, "outcome_id": outcome_id}
+        return self.outcomes(rollout, [told])
+
+    def outcomes(self, rollout: str, told: Sequence[Mapping[str, Any]]) -> Taken:
+        """Tell many at once, each with the fields that `POST /outcomes/NAME` has: all are taken, or none."""
+        asset = self.asset(rollout, kind="rollout")
+        return take_outcomes(self.lake, asset, told, caller=self.who, now=datetime.now(UTC))
 
     def judge(self, rollout: str) -> Judgement:
         """How good a rollout's predictions were by what has happened since."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pumphouse.declare.asset import Asset
 from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.lake import Lake
+from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.predictions import Prediction
 from pumphouse.project.project import Project
 from pumphouse.project.results import result_text
@@ -37,6 +38,11 @@ class Served:
     def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
         """What a rollout says of an entity; it is in the log, on disk, when this returns."""
         return self._project.predictor(name).predict(entity, now=datetime.now(UTC))
+
+    def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:  # values from JSON
+        """Take outcomes of a rollout's predictions; they are in the log, on disk, when this returns."""
+        rollout = self._project.asset(name, kind="rollout")
+        return take_outcomes(self.lake, rollout, told, caller=caller, now=datetime.now(UTC))
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""

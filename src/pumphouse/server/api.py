@@ -27,6 +27,7 @@ JSON_ROWS_MAX = 10_000
 ROWS_MAX = 2**62
 HITS = 20
 HITS_MAX = 200
+ONE_OR_MANY: Any = dict[str, Any] | list[dict[str, Any]]
 
 
 def tables(request: Request) -> Response:
@@ -102,6 +103,24 @@ async def predict(request: Request) -> Response:
         )
 
     return await anyio.to_thread.run_sync(asked)
+
+
+async def outcomes(request: Request) -> Response:
+    """`POST /outcomes/NAME` with one outcome or a list as JSON: in the log before it is answered."""
+    name = request.path_params["name"]
+    way = admitted(request, name, act="predict", door="outcomes")
+    sent = await body_of(request, ONE_OR_MANY)
+    told: list[dict[str, Any]] = sent if isinstance(sent, list) else [sent]
+
+    def taken() -> Response:
+        project = shared(request).project
+        if name not in project.assets or project.assets[name].kind != "rollout":
+            rollouts = [one.name for one in project.assets.values() if one.kind == "rollout"]
+            raise UnknownName(f"there is no rollout '{name}'", asset=name, mend=did_you_mean(name, rollouts) or None)
+        result = project.outcomes(name, told, caller=way.visitor.who)
+        return json_reply({"taken": result.taken, "already": result.already})
+
+    return await anyio.to_thread.run_sync(taken)
 
 
 def health(request: Request) -> Response:

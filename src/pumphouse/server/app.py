@@ -45,6 +45,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/api/tables/{name}/rows", api.rows),
         Route("/api/search/{name}", api.search),
         Route("/predict/{name}", api.predict, methods=["POST"]),
+        Route("/outcomes/{name}", api.outcomes, methods=["POST"]),
         Route("/surveys/{name}", surveys.form),
         Route("/surveys/{name}/answers", surveys.take, methods=["POST"]),
         Route("/health", api.health),

@@ -34,6 +34,20 @@ class Prediction(Protocol):
         ...
 
 
+class Taken(Protocol):
+    """What became of outcomes that were sent, as `models.Taken` is."""
+
+    @property
+    def taken(self) -> int:
+        """How many are new."""
+        ...
+
+    @property
+    def already(self) -> int:
+        """How many had come before under the same id."""
+        ...
+
+
 class Found(Protocol):
     """What a search found."""
 
@@ -91,6 +105,10 @@ class ServedProject(Protocol):
 
     def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
         """What the rollout `name` says of an entity. It is in the log, on disk, when this returns."""
+        ...
+
+    def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:  # values from JSON
+        """Take what came of predictions of the rollout `name`. They are in the log, on disk, when this returns."""
         ...
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
