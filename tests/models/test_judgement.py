@@ -14,7 +14,7 @@ from pumphouse.models.answers import flush_predictions
 from pumphouse.models.card import card
 from pumphouse.models.judgement import judge
 from pumphouse.models.online import Predictor
-from pumphouse.models.registry import promote
+from pumphouse.models.promotion import promote
 
 DAY = date(1997, 9, 1)
 AFTER = date(1997, 11, 1)

@@ -17,8 +17,9 @@ from pumphouse.lake.context import Built
 from pumphouse.models import scores, training
 from pumphouse.models.answers import flush_predictions, stream_of
 from pumphouse.models.online import Predictor
+from pumphouse.models.pins import LIVE
 from pumphouse.models.predictions import decode, encode
-from pumphouse.models.registry import LIVE, promote
+from pumphouse.models.promotion import promote
 
 DAY = date(1997, 9, 1)
 NOW = datetime(1997, 9, 1, 14, 30, tzinfo=UTC)

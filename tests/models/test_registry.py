@@ -8,7 +8,8 @@ from pumphouse.errors import BuildError, LakeError, UnknownName
 from pumphouse.models import training
 from pumphouse.models.estimators import load
 from pumphouse.models.predictions import loaded
-from pumphouse.models.registry import live, parse_version, promote, version, versions
+from pumphouse.models.promotion import promote
+from pumphouse.models.registry import live, parse_version, version, versions
 
 DAY = date(1997, 9, 1)
 

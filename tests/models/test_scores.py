@@ -10,7 +10,7 @@ from pumphouse.declare.rollouts import rollout
 from pumphouse.errors import BuildError, UnknownName
 from pumphouse.lake.builds import Counts
 from pumphouse.models import scores, training
-from pumphouse.models.registry import promote
+from pumphouse.models.promotion import promote
 
 DAY = date(1997, 9, 1)
 AT = datetime(1997, 9, 1, tzinfo=UTC)

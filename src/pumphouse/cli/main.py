@@ -39,7 +39,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "log": "looking:log",
         "adoption": "looking:adoption",
         "try": "trying:try_value",
-        "model": {"show": "models:show", "promote": "models:promote"},
+        "model": {"show": "models:show", "promote": "models:promote", "rollback": "models:rollback"},
     },
     "Change": {
         "restore": "changing:restore",

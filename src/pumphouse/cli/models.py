@@ -1,4 +1,4 @@
-"""`model show`, `model promote`: versions of models, and which of them answers."""
+"""`model show`, `model promote`, `model rollback`: versions of models, and which of them answers."""
 
 from __future__ import annotations
 
@@ -35,23 +35,59 @@ def show(model: str, /, *, json: bool = False, call: Call) -> None:
             print_text(card(project.lake, project.graph.assets, asset))
 
 
-def promote(version: str, /, *, json: bool = False, call: Call) -> None:
-    """Make a version of a model the one that answers.
+def promote(version: str, /, *, share: float | None = None, json: bool = False, call: Call) -> None:
+    """Make a version of a model the one that answers, for all or for a share of the entities.
 
     For example:
 
-        pumphouse model promote returns@7
+        pumphouse model promote returns@8 --share 0.1
 
     Args:
         version: The model and the version's number.
+        share: Let it answer for this share (0..1) beside the live version, for the same entities each time.
         json: Print what was done as JSON.
     """
     model, _ = parse_version(version)
     with open_project(call) as project:
         project.graph.asset(model)
         before = live(project.lake, model)
-        build = project.promote(version)
+        build = project.promote(version, share=share)
     if json:
-        print_json({"live": version, "before": before.name, "snapshot": build.snapshot})
-    else:
+        print_json(
+            {
+                "live": version if share is None else before.name,
+                "before": before.name,
+                "canary": None if share is None else version,
+                "share": share,
+                "snapshot": build.snapshot,
+            }
+        )
+    elif share is None:
         print_text(f"{version} answers from snapshot {build.snapshot} on; before it was {before.name}.")
+    else:
+        print_text(
+            f"{version} answers for {share:.3g} of the entities from snapshot {build.snapshot} on, "
+            f"{before.name} for the others.\n"
+            f"For all: pumphouse model promote {version}. Not at all: pumphouse model rollback {model}."
+        )
+
+
+def rollback(model: str, /, *, json: bool = False, call: Call) -> None:
+    """Take back the last promotion of a model: end its canary, or else make the version live that was before.
+
+    For example:
+
+        pumphouse model rollback returns
+
+    Args:
+        model: Name of the model.
+        json: Print what was done as JSON.
+    """
+    with open_project(call) as project:
+        project.graph.asset(model)
+        done = project.roll_back(model)
+    if json:
+        print_json({"taken_back": done.taken_back, "was": done.was, "live": done.live, "snapshot": done.build.snapshot})
+    else:
+        was = "no longer a canary" if done.was == "canary" else "no longer live"
+        print_text(f"{done.taken_back} is {was}: {done.live} answers for all from snapshot {done.build.snapshot} on.")

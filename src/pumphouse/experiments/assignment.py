@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 from pumphouse.declare.asset import Asset
+from pumphouse.declare.shares import place
 from pumphouse.errors import BuildError
 
 Arms = Sequence[tuple[str, float]]
@@ -15,14 +15,12 @@ Arms = Sequence[tuple[str, float]]
 def assign(experiment: str, unit: int | str, arms: Arms) -> str:
     """The arm of a unit, each as often as its weight says: `assign("badge", 7, (("control", 1), ("badge", 1)))`.
 
-    The unit's place on the line from 0 to 1 is the SHA-256 of name and unit, so that two experiments split the same
-    units independently of each other, and 7 and "7" are one unit.
+    Two experiments split the same units independently of each other, and 7 and "7" are one unit.
     """
-    digest = hashlib.sha256(f"{experiment}\x00{unit_text(unit)}".encode()).digest()
-    place = int.from_bytes(digest[:8]) / 2**64 * sum(weight for _, weight in arms)
+    left = place(experiment, unit_text(unit)) * sum(weight for _, weight in arms)
     for name, weight in arms:
-        place -= weight
-        if place < 0:
+        left -= weight
+        if left < 0:
             return name
     return arms[-1][0]  # rounding can leave the very last place a hair above the sum
 

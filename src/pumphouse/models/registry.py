@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -11,15 +12,13 @@ import msgspec
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import BuildError, UnknownName
 from pumphouse.features.point_in_time import FeatureDefinition
-from pumphouse.lake.builds import Artefact, Build
-from pumphouse.lake.commit import Commit
+from pumphouse.lake.builds import Artefact
 from pumphouse.lake.lake import Lake
+from pumphouse.models.pins import is_pin, pins, pins_among
 from pumphouse.models.quality import Quality
 
 Task = Literal["chance", "number"]
 """A chance (0..1) that a label is true, or a number that it is expected to be."""
-LIVE = "live"
-"""The name of the artefact that pins a version; the newest one counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +79,18 @@ class Version:
 
 def versions(lake: Lake, model: str) -> tuple[Version, ...]:
     """All versions of a model, oldest first."""
-    return tuple(_version(each) for each in lake.artefacts(model) if each.name != LIVE)
+    return tuple(_version(each) for each in lake.artefacts(model) if not is_pin(each))
 
 
 def version(lake: Lake, model: str, number: int) -> Version:
     """One version. Raises UnknownName with those there are."""
-    known = versions(lake, model)
-    found = next((each for each in known if each.number == number), None)
+    return version_among(lake.artefacts(model), model, number)
+
+
+def version_among(artefacts: Sequence[Artefact], model: str, number: int) -> Version:
+    """One version of those that a model's artefacts hold. Raises UnknownName with those there are."""
+    known = [each for each in artefacts if not is_pin(each)]
+    found = next((each for each in known if each.name == f"{model}@{number}"), None)
     if found is None:
         there = ", ".join(each.name for each in known[-8:])
         raise UnknownName(
@@ -94,41 +98,22 @@ def version(lake: Lake, model: str, number: int) -> Version:
             asset=model,
             mend=f"There is {there}." if there else f"Train it: pumphouse run {model}",
         )
-    return found
+    return _version(found)
 
 
 def live(lake: Lake, model: str) -> Version:
     """The version that answers. Raises UnknownName where the model was never trained."""
-    pinned = [each for each in lake.artefacts(model) if each.name == LIVE]
-    if not pinned:
+    artefacts = lake.artefacts(model)
+    pinned = pins_among(artefacts).live
+    if pinned is None:
         raise UnknownName(f"model '{model}' has no version yet", asset=model, mend=f"Train it: pumphouse run {model}")
-    return version(lake, model, pinned[-1].detail["number"])
+    return version_among(artefacts, model, pinned.number)
 
 
 def live_shadow(lake: Lake, rollout: Asset) -> Version | None:
     """The version that listens beside a rollout; None where it has no shadow, or one that was never trained."""
-    trained = rollout.spec.shadow and any(each.name == LIVE for each in lake.artefacts(rollout.spec.shadow))
+    trained = rollout.spec.shadow and pins(lake, rollout.spec.shadow).live
     return live(lake, rollout.spec.shadow) if trained else None
-
-
-def promote(lake: Lake, model: str, number: int, *, run: str, actor: str) -> Build:
-    """The build that makes a version the one that answers. Raises UnknownName where there is no such version.
-
-    It counts as trained from the same code and inputs as before: promoting makes nothing stale but the scores.
-    """
-    chosen = version(lake, model, number)
-    newest = lake.builds()[model]
-    commit = Commit(lake, model, run=run, actor=actor, fingerprint=newest.fingerprint, inputs=newest.inputs)
-    pin(commit, chosen)
-    build = commit.publish()
-    assert build is not None  # a pin always makes a snapshot
-    return build
-
-
-def pin(commit: Commit, version: Version) -> None:
-    """Make a version the live one when the commit is published."""
-    commit.artefact(LIVE, version.sha, {"number": version.number})
-    commit.detail(live=version.number)
 
 
 def parse_version(text: str) -> tuple[str, int]:

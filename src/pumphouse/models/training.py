@@ -18,8 +18,9 @@ from pumphouse.features.values import World, definitions, feature_query, feature
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
 from pumphouse.models.estimators import chances, described, dump, packages
+from pumphouse.models.pins import pin_live
 from pumphouse.models.quality import Quality, quality
-from pumphouse.models.registry import Version, pin, versions
+from pumphouse.models.registry import Version, versions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,7 +81,7 @@ def build(asset: Asset, context: Context) -> Built:
     commit = context.begin(asset)
     commit.artefact(version.name, sha, {"format": 1, "version": msgspec.to_builtins(version)}, read_at=data.snapshot)
     if number == 1:
-        pin(commit, version)
+        pin_live(commit, sha, number, actor=context.actor)
     commit.detail(version=number, training_set=version.training_set)
     seen = data.rows.num_rows + data.unlabelled
     built = commit.publish(Counts(rows_in=seen, rows_out=data.rows.num_rows, dropped=data.unlabelled))

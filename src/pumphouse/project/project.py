@@ -31,7 +31,8 @@ from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.predictions import Prediction
-from pumphouse.models.registry import parse_version, promote
+from pumphouse.models.promotion import RolledBack, promote, roll_back
+from pumphouse.models.registry import parse_version
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
@@ -286,14 +287,26 @@ class Project:
         self._log_change(build, f"hide {entity} {value}", at=began, why=why)
         return build
 
-    def promote(self, version: str) -> Build:
-        """Make a version of a model, named as in "returns@7", the one that answers. Raises UnknownName."""
+    def promote(self, version: str, *, share: float | None = None) -> Build:
+        """Make a version of a model, named as in "returns@7", the one that answers, or the canary for a `share` (0..1).
+
+        Raises UnknownName.
+        """
         began = datetime.now(UTC)
         model, number = parse_version(version)
         name = self.asset(model, kind="model").name
-        build = promote(self.lake, name, number, run=run_id(began), actor=self.who)
-        self._log_change(build, f"model promote {version}", at=began, why=f"{version} answers")
+        build = promote(self.lake, name, number, run=run_id(began), actor=self.who, share=share)
+        command, whom = (f" --share {share:g}", f" for {share:.0%} of the entities") if share else ("", "")
+        self._log_change(build, f"model promote {version}{command}", at=began, why=f"{version} answers{whom}")
         return build
+
+    def roll_back(self, model: str) -> RolledBack:
+        """Take back the last promotion of a model: a canary, or else the live version. Raises UnknownName."""
+        began = datetime.now(UTC)
+        name = self.asset(model, kind="model").name
+        done = roll_back(self.lake, name, run=run_id(began), actor=self.who)
+        self._log_change(done.build, f"model rollback {model}", at=began, why=f"{done.live} answers for all")
+        return done
 
     # -- using what was built ---------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The version of everything that an asset can read: of a table its last change, of a rollout its last promotion."""
+"""The version of everything that an asset can read: a table's last change, a rollout's last change of who answers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import reads, version_of
 from pumphouse.lake.lake import Lake
 
+_DECIDING = {"live", "canary", "stopped"}
+"""What a build's detail names where it changes who answers."""
+
 
 def current_versions(graph: Graph, lake: Lake, *, snapshot: int | None = None) -> dict[str, int]:
     """The version of each table and rollout at a snapshot; without one, at the newest."""
     versions = lake.versions(snapshot=snapshot)
     for asset in graph.assets.values():
         if isinstance(asset.spec, Rollout):
-            models = [name for name in (asset.spec.model, asset.spec.shadow) if name]
-            pinned = [build.snapshot for name in models for build in lake.history(name) if "live" in build.detail]
+            challenger = asset.spec.challenger.model if asset.spec.challenger else None
+            decided = [name for name in (asset.spec.model, asset.spec.shadow, challenger, asset.name) if name]
+            pinned = [
+                build.snapshot for name in decided for build in lake.history(name) if _DECIDING & build.detail.keys()
+            ]
             if pinned:
                 versions[asset.name] = max(pinned)
     return versions
