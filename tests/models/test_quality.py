@@ -21,9 +21,9 @@ def arrays(rows):
 def test_numbers_are_those_of_scikit_learn(rows):
     chances, outcomes = arrays(rows)
     found = quality(chances, outcomes, guess=0.3)
-    assert found.brier == pytest.approx(brier_score_loss(outcomes, chances, labels=[0, 1]))
-    assert found.brier_of_guess == pytest.approx(np.mean((0.3 - outcomes) ** 2))
-    assert found.gain == pytest.approx(found.brier_of_guess - found.brier)
+    assert found.squared_error == pytest.approx(brier_score_loss(outcomes, chances, labels=[0, 1]))
+    assert found.squared_error_of_guess == pytest.approx(np.mean((0.3 - outcomes) ** 2))
+    assert found.gain == pytest.approx(found.squared_error_of_guess - found.squared_error)
     assert found.log_loss == pytest.approx(log_loss(outcomes, chances, labels=[0, 1]), rel=0.05)
     if 0 < outcomes.sum() < len(outcomes):
         assert found.auc == pytest.approx(roc_auc_score(outcomes, chances))

@@ -6,7 +6,7 @@ import pytest
 
 from pumphouse.errors import BuildError, LakeError, UnknownName
 from pumphouse.models import training
-from pumphouse.models.estimators import load
+from pumphouse.models.formats.skops import load
 from pumphouse.models.predictions import loaded
 from pumphouse.models.promotion import promote
 from pumphouse.models.registry import live, parse_version, version, versions

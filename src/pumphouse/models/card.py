@@ -43,13 +43,14 @@ def _hidden_since(lake: Lake, version: Version) -> int:
 
 def version_text(version: Version) -> str:
     """One version in a few lines."""
-    learned = f"  learned from {version.rows:,} moments, {version.positives:,} of them true ({version.rate:.1%})"
+    learned = f"  learned from {version.rows:,} moments, {_of_the_label(version)}"
     if version.unlabelled:
         learned += f"; {version.unlabelled:,} without a label left out"
+    what = f"the chance of '{version.label}'" if version.task == "chance" else f"'{version.label}'"
     lines = [
         f"{version.name}, trained {version.at:%Y-%m-%d %H:%M %Z} at snapshot {version.snapshot}",
         f"  {version.estimator}",
-        f"  says the chance of '{version.label}' for a {', '.join(version.entity)}, from {', '.join(version.columns)}",
+        f"  says {what} for a {', '.join(version.entity)}, from {', '.join(version.columns)}",
         learned,
         *(["  when rows were known is assumed to be when they happened"] if version.assumed else []),
         *quality_lines("on what it learned from", version.on_training_rows),
@@ -77,12 +78,26 @@ def judgement_text(judgement: Judgement) -> str:
 
 def quality_lines(of: str, quality: Quality) -> list[str]:
     """A quality in words: whether it beats a guess, by how much, and how sure that is."""
+    say = "{:.1%}".format if quality.task == "chance" else "{:,.4g}".format
     verdict = {True: "better than", False: "worse than", None: "not surely better than"}[quality.beats_guess]
-    lines = [f"  {of} ({quality.rows:,} moments): {verdict} guessing {quality.guess:.1%} for everyone"]
-    errors = f"squared error {quality.brier:.4f} against {quality.brier_of_guess:.4f}, smaller by {quality.gain:.4f}"
-    lines.append(f"    {errors} (95% interval {quality.gain_low:.4f} to {quality.gain_high:.4f})")
+    lines = [f"  {of} ({quality.rows:,} moments): {verdict} guessing {say(quality.guess)} for everyone"]
+    number = "{:.4f}".format if quality.task == "chance" else "{:,.4g}".format
+    error, of_guess, gain, low, high = map(
+        number,
+        (quality.squared_error, quality.squared_error_of_guess, quality.gain, quality.gain_low, quality.gain_high),
+    )
+    lines.append(f"    squared error {error} against {of_guess}, smaller by {gain} (95% interval {low} to {high})")
     ranks = f"; ranks a true one above a false one {quality.auc:.1%} of the time" if quality.auc is not None else ""
-    lines.append(f"    expected {quality.mean_chance:.1%}, came true {quality.rate:.1%}{ranks}")
+    came = "came true" if quality.task == "chance" else "came"
+    lines.append(f"    expected {say(quality.mean_prediction)}, {came} {say(quality.mean_outcome)}{ranks}")
+    if quality.task == "number":
+        lines.append(f"    off by {quality.absolute_error:,.4g} on average")
     if quality.lift is not None:
         lines.append(f"    the tenth it is surest of: {quality.lift:.1f} times as many came true as among all")
     return lines
+
+
+def _of_the_label(version: Version) -> str:
+    if version.positives is None:
+        return f"'{version.label}' {version.guess:,.4g} on average"
+    return f"{version.positives:,} of them true ({version.guess:.1%})"

@@ -1,104 +1,141 @@
-"""Estimators as bytes and back: skops for scikit-learn, so that loading a model runs no stranger's code."""
+"""Estimators of any form: kept as bytes that answer the same, and asked in one way by training, batch and service."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from pumphouse.errors import BuildError, MissingExtra
+from pumphouse.errors import BuildError
+from pumphouse.models.formats import lightgbm, skops, xgboost
+from pumphouse.models.formats.format import Format, Task, kind_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-TRUSTED = re.compile(r"sklearn\.[\w.]+|numpy\.dtype")
-"""Types that skops doesn't know by heart and that are safe to load: scikit-learn's own."""
+FORMATS: Mapping[str, Format] = MappingProxyType({"skops": skops, "lightgbm": lightgbm, "xgboost": xgboost})
+"""Each form by its name; the first that accepts an estimator keeps it."""
 COMPARED_ROWS_MAX = 1_000
+ALONE_ROWS = 8
+"""Rows that are asked about one by one as well: an answer must not depend on who else is asked about."""
+ALONE_TOLERANCE = 1e-5
+"""What sums in another order may change (32-bit floats)."""
 
 
-def dump(estimator: Any, sample: pd.DataFrame) -> bytes:  # whatever a training function returned
-    """The estimator as bytes that load to one with the same predictions on `sample`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An estimator as bytes, and the name of the form that reads them."""
 
-    Raises BuildError for an estimator that can't say chances, is not scikit-learn's, or holds code of somebody else.
+    format: str
+    data: bytes
+
+
+def form_of(estimator: Any) -> str:
+    """The name of the form that keeps an estimator. Raises BuildError for what is none."""
+    if estimator is None:
+        raise BuildError("the model's function returned nothing", mend="End it with: return estimator.")
+    for name, one in FORMATS.items():
+        if one.accepts(estimator):
+            return name
+    raise BuildError(
+        f"the model's function returned {kind_of(estimator)}, which is no estimator that can be kept",
+        mend="Return one of scikit-learn, LightGBM or XGBoost.",
+    )
+
+
+def keep(estimator: Any, sample: pd.DataFrame, *, task: Task) -> Kept:
+    """The estimator as bytes that load to one with the same predictions on `sample`, to the bit.
+
+    Raises BuildError for one that can't say what the label asks for, that holds code of somebody else, or whose answer
+    about a row depends on the other rows.
     """
-    io = _skops()
-    if not hasattr(estimator, "predict_proba"):
-        raise BuildError(
-            f"the model's function returned {_kind(estimator)}, which can't say a chance",
-            mend="Return a fitted scikit-learn classifier with predict_proba, alone or as the end of a pipeline.",
-        )
-    if not type(estimator).__module__.startswith("sklearn."):
-        raise BuildError(
-            f"the model's function returned {_kind(estimator)}, which is not of scikit-learn",
-            mend="Return a scikit-learn classifier, such as LogisticRegression or HistGradientBoostingClassifier.",
-        )
-    data: bytes = io.dumps(estimator)
-    head = sample.head(COMPARED_ROWS_MAX)
-    if not (chances(load(data), head) == chances(estimator, head)).all():
-        raise BuildError(
-            f"{_kind(estimator)} does not survive being stored: its predictions change",
-            mend="Return another estimator.",
-        )
-    return data
-
-
-def load(data: bytes) -> Any:  # an estimator of scikit-learn
-    """The estimator in the bytes. Raises BuildError where they would run code that is not scikit-learn's."""
-    io = _skops()
-    unknown = sorted(io.get_untrusted_types(data=data))
-    strange = [name for name in unknown if not TRUSTED.fullmatch(name)]
-    if strange:
-        raise BuildError(
-            f"the model holds code that is not scikit-learn's: {', '.join(strange)}",
-            mend="Compute it in a feature, or use a step of scikit-learn; loading a model must run no stranger's code.",
-        )
-    return io.loads(data, trusted=unknown)
-
-
-def chances(estimator: Any, inputs: pd.DataFrame) -> NDArray[np.float64]:  # as `load` returns it
-    """The chance of label 1 for each row, 0..1. Raises BuildError where the estimator gives anything else."""
     import numpy as np
 
-    if list(estimator.classes_) != [0, 1]:
+    format = form_of(estimator)
+    head = sample.head(COMPARED_ROWS_MAX)
+    expected = predictions(estimator, head, format=format, task=task)
+    data = FORMATS[format].dump(estimator)
+    back = load(data, format=format)
+    if not np.array_equal(predictions(back, head, format=format, task=task), expected):
         raise BuildError(
-            f"{_kind(estimator)} was fitted on other labels than 0 and 1",
-            mend="Fit it on train.X and train.y as they are.",
+            f"{kind_of(estimator)} does not survive being stored: its predictions change",
+            mend="Return another estimator.",
         )
-    try:
-        found = np.asarray(estimator.predict_proba(inputs), dtype=np.float64)[:, 1]
-    except ValueError as error:  # what scikit-learn raises for null or text where it takes neither
-        reason = str(error).strip().splitlines()[0]
+    for row in range(min(ALONE_ROWS, len(head))):
+        alone = predictions(back, head.iloc[row : row + 1], format=format, task=task)[0]
+        if not np.isclose(alone, expected[row], rtol=ALONE_TOLERANCE, atol=ALONE_TOLERANCE):
+            raise BuildError(
+                f"{kind_of(estimator)} says {expected[row]:.6g} for a row among others and {alone:.6g} for it alone",
+                mend="Take what is learned from all rows (a mean, the categories) from the training set, not from the "
+                "rows that are asked about.",
+            )
+    return Kept(format=format, data=data)
+
+
+def load(data: bytes, *, format: str) -> Any:
+    """The estimator in the bytes, as `predictions` takes it. Raises BuildError where they hold a stranger's code."""
+    if format not in FORMATS:
+        raise BuildError(f"there is no form of models called '{format}' here", mend="Update Pumphouse.")
+    return FORMATS[format].load(data)
+
+
+def predictions(estimator: Any, inputs: pd.DataFrame, *, format: str, task: Task) -> NDArray[np.float64]:
+    """The chance of label 1 (0..1) or the number for each row. Raises BuildError where the estimator gives another.
+
+    All that answer go through here: training, scores, one request.
+    """
+    import numpy as np
+
+    found = FORMATS[format].predict(estimator, inputs, task)
+    if found.shape != (len(inputs),):
         raise BuildError(
-            f"{_kind(estimator)} can't answer: {reason}",
-            mend="Put a step before it that fills what is missing: make_pipeline(SimpleImputer(), ...).",
-        ) from error
-    if not ((found >= 0) & (found <= 1)).all():  # NaN fails too
+            f"{kind_of(estimator)} gave {found.size:,} answers for {len(inputs):,} rows",
+            mend="Return one number for each row.",
+        )
+    if task == "chance" and not ((found >= 0) & (found <= 1)).all():  # NaN fails too
         raise BuildError(
-            f"{_kind(estimator)} gave a chance outside 0..1", mend="Look at its inputs and its parameters."
+            f"{kind_of(estimator)} gave a chance outside 0..1", mend="Look at its inputs and its parameters."
+        )
+    if not np.isfinite(found).all():
+        raise BuildError(
+            f"{kind_of(estimator)} gave a prediction that is no finite number",
+            mend="Look at its inputs and its parameters.",
         )
     return found
 
 
-def packages() -> dict[str, str]:
+def described(estimator: Any, *, format: str) -> str:
+    """The estimator as its author would write it, on one line."""
+    return " ".join(FORMATS[format].described(estimator).split())
+
+
+def parameters(estimator: Any, *, format: str) -> dict[str, Any]:
+    """What its author set, as values that JSON has; what JSON has no form for is as Python writes it."""
+    return {name: _plain(value) for name, value in sorted(FORMATS[format].parameters(estimator).items())}
+
+
+def packages(estimator: Any, *, format: str) -> dict[str, str]:
     """Versions of the libraries that decide what a stored model says."""
     from importlib.metadata import version
 
-    return {name: version(name) for name in ("scikit-learn", "skops", "numpy", "pandas")}
+    return {**FORMATS[format].packages(estimator), **{name: version(name) for name in ("numpy", "pandas")}}
 
 
-def described(estimator: Any) -> str:  # as `load` returns it
-    """The estimator as its author would write it, on one line."""
-    return " ".join(repr(estimator).split())
+def _plain(value: Any) -> Any:
+    import math
 
-
-def _kind(estimator: Any) -> str:  # whatever it is
-    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"
-
-
-def _skops() -> Any:  # the library has no types
-    try:
-        import skops.io as skops_io
-    except ImportError as error:
-        raise MissingExtra("skops", extra="models", purpose="storing a model") from error
-    return skops_io
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else repr(value)
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case dict():
+            return {str(name): _plain(one) for name, one in value.items()}
+        case _ if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of numpy's
+            return _plain(value.item())
+    return " ".join(repr(value).split())

@@ -288,9 +288,10 @@ def _each_version(lake: Lake, met: pa.Table) -> list[VersionJudgement]:
                 last=span["max"],
                 quality=quality(
                     mine["chance"].to_numpy(),
-                    mine["outcome"].to_numpy().astype(np.int64),
-                    guess=made.rate,
+                    mine["outcome"].to_numpy(),
+                    guess=made.guess,
                     groups=np.unique(mine["entity"].to_numpy(), return_inverse=True)[1],
+                    task=made.task,
                 ),
             )
         )

@@ -14,7 +14,7 @@ from pumphouse.features.frames import column_forms, frame
 from pumphouse.features.moments import AS_OF
 from pumphouse.features.values import FeatureQuery, World, feature_query, feature_values
 from pumphouse.lake.lake import Lake
-from pumphouse.models.estimators import chances, load
+from pumphouse.models.estimators import load, predictions
 from pumphouse.models.registry import Version
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class LoadedVersion:
     """A version with its estimator in memory."""
 
     version: Version
-    estimator: Any  # of scikit-learn
+    estimator: Any  # as its format loads it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class ReadyVersion:
     """A loaded version with the query of its features over one world."""
 
     version: Version
-    estimator: Any  # of scikit-learn
+    estimator: Any  # as its format loads it
     query: FeatureQuery
 
     def chances(self, moments: pa.Table) -> tuple[pa.Table, pa.Array]:
@@ -90,12 +90,18 @@ class ReadyVersion:
                 asset=self.version.model,
                 mend=f"Train it anew: pumphouse run {self.version.model}",
             )
-        return values, pa.array(chances(self.estimator, frame(values, self.query.columns)), pa.float64())
+        found = predictions(
+            self.estimator,
+            frame(values, self.query.columns),
+            format=self.version.format,
+            task=self.version.task,
+        )
+        return values, pa.array(found, pa.float64())
 
 
 def loaded(lake: Lake, version: Version) -> LoadedVersion:
     """The version, read from its blob. Raises LakeError where the bytes are not what was stored."""
-    return LoadedVersion(version=version, estimator=load(lake.blobs.get(version.sha)))
+    return LoadedVersion(version=version, estimator=load(lake.blobs.get(version.sha), format=version.format))
 
 
 def ready(held: LoadedVersion, world: World) -> ReadyVersion:

@@ -1,10 +1,12 @@
-"""How good chances were, against what happened: against a guess that knows only how often it happens."""
+"""How good predictions were by what happened: against a guess that knows only the mean of the training set."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pumphouse.models.formats.format import Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,66 +21,87 @@ TOP_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Numbers about a set of chances and outcomes. None where it can't be told, because all outcomes are alike.
+    """Numbers about a set of predictions and what happened.
 
-    `brier` is the mean of (chance - outcome)^2, smaller is better; `brier_of_guess` is that of saying `guess` for
-    everyone. `gain` is how much smaller it is than the guess's, with its 95% interval; rows of one entity count as one
-    observation (clustered standard error). `auc` is the chance that of two entities, one with and one without the
-    outcome, the one with it got the higher number. `lift` is how many times as often the outcome came among the tenth
-    with the highest chances as among all.
+    `squared_error` is the mean of (prediction - outcome)^2, of chances the Brier score; smaller is better.
+    `squared_error_of_guess` is that of saying `guess` for everyone. `gain` is how much smaller it is than the guess's,
+    with its 95% interval; rows of one entity count as one observation (clustered standard error). `absolute_error` is
+    the mean of |prediction - outcome|, in the label's unit.
+
+    Of chances alone, and None for numbers: `positives`; `log_loss`; `auc`, the chance that of two rows, one with and
+    one without the outcome, the one with it got the higher number; `lift`, how many times as often the outcome came
+    among the tenth with the highest chances as among all. The last two are None as well where all outcomes are alike.
     """
 
+    task: Task
     rows: int
-    positives: int
-    rate: float
-    mean_chance: float
+    positives: int | None
+    mean_outcome: float
+    mean_prediction: float
     guess: float
-    brier: float
-    brier_of_guess: float
+    squared_error: float
+    squared_error_of_guess: float
     gain: float
     gain_low: float
     gain_high: float
-    log_loss: float
+    absolute_error: float
+    log_loss: float | None
     auc: float | None
     lift: float | None
 
     @property
     def beats_guess(self) -> bool | None:
-        """Whether the chances are better than the guess, or None where the interval holds both."""
+        """Whether the predictions are better than the guess, or None where the interval holds both."""
         return None if self.gain_low <= 0 <= self.gain_high else self.gain > 0
 
 
 def quality(
-    chances: NDArray[np.float64], outcomes: NDArray[np.int64], *, guess: float, groups: NDArray[np.int64] | None = None
+    predictions: NDArray[np.float64],
+    outcomes: NDArray[np.int64] | NDArray[np.float64],
+    *,
+    guess: float,
+    groups: NDArray[np.int64] | None = None,
+    task: Task = "chance",
 ) -> Quality:
-    """The quality of `chances` (0..1) against `outcomes` (0 or 1), at least one. `groups` numbers the rows' entities.
+    """The quality of predictions against what happened, at least one. `groups` numbers the rows' entities.
 
-    `guess` is how often the outcome came in what the model learned from. Source: Brier 1950; Mann and Whitney 1947;
-    Liang and Zeger 1986 for the clustered standard error.
+    With the task "chance", predictions are 0..1 and outcomes 0 or 1. `guess` is the mean outcome in what the model
+    learned from: of chances, how often it came. Source: Brier 1950; Mann and Whitney 1947; Liang and Zeger 1986 for the
+    clustered standard error.
     """
     import numpy as np
 
-    rows, positives = len(outcomes), int(outcomes.sum())
-    losses = (chances - outcomes) ** 2
-    gains = (guess - outcomes) ** 2 - losses
-    gain = float(gains.mean())
-    error = _standard_error(gains, groups)
-    clipped = np.clip(chances, CHANCE_MIN, 1 - CHANCE_MIN)
+    outcomes = outcomes.astype(np.float64)
+    losses = (predictions - outcomes) ** 2
+    of_guess = (guess - outcomes) ** 2
+    gain, error = mean_difference(of_guess, losses, groups)
+    is_chance = task == "chance"
+    clipped = np.clip(predictions, CHANCE_MIN, 1 - CHANCE_MIN)
     return Quality(
-        rows=rows,
-        positives=positives,
-        rate=positives / rows,
-        mean_chance=float(chances.mean()),
+        task=task,
+        rows=len(outcomes),
+        positives=int(outcomes.sum()) if is_chance else None,
+        mean_outcome=float(outcomes.mean()),
+        mean_prediction=float(predictions.mean()),
         guess=guess,
-        brier=float(losses.mean()),
-        brier_of_guess=float(((guess - outcomes) ** 2).mean()),
+        squared_error=float(losses.mean()),
+        squared_error_of_guess=float(of_guess.mean()),
         gain=gain,
         gain_low=gain - Z_95 * error,
         gain_high=gain + Z_95 * error,
-        log_loss=float(-np.where(outcomes == 1, np.log(clipped), np.log1p(-clipped)).mean()),
-        auc=_auc(chances, outcomes),
-        lift=_lift(chances, outcomes),
+        absolute_error=float(np.abs(predictions - outcomes).mean()),
+        log_loss=float(-np.where(outcomes == 1, np.log(clipped), np.log1p(-clipped)).mean()) if is_chance else None,
+        auc=_auc(predictions, outcomes) if is_chance else None,
+        lift=_lift(predictions, outcomes) if is_chance else None,
     )
+
+
+def mean_difference(
+    larger: NDArray[np.float64], smaller: NDArray[np.float64], groups: NDArray[np.int64] | None
+) -> tuple[float, float]:
+    """The mean of `larger - smaller`, row by row, and its standard error; rows of one group are one observation."""
+    differences = larger - smaller
+    return float(differences.mean()), _standard_error(differences, groups)
 
 
 def _standard_error(values: NDArray[np.float64], groups: NDArray[np.int64] | None) -> float:
@@ -92,7 +115,7 @@ def _standard_error(values: NDArray[np.float64], groups: NDArray[np.int64] | Non
     return math.sqrt(float((sums**2).sum()) * len(sums) / (len(sums) - 1)) / len(values)
 
 
-def _auc(chances: NDArray[np.float64], outcomes: NDArray[np.int64]) -> float | None:
+def _auc(chances: NDArray[np.float64], outcomes: NDArray[np.float64]) -> float | None:
     """The area under the ROC curve: the rank sum of the positives; equal chances share their rank."""
     import numpy as np
 
@@ -107,7 +130,7 @@ def _auc(chances: NDArray[np.float64], outcomes: NDArray[np.int64]) -> float | N
     return above / (positives * negatives)
 
 
-def _lift(chances: NDArray[np.float64], outcomes: NDArray[np.int64]) -> float | None:
+def _lift(chances: NDArray[np.float64], outcomes: NDArray[np.float64]) -> float | None:
     """How many times the overall rate the top tenth has. Rows equal to the last one that fits count in proportion."""
     import numpy as np
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -14,11 +14,9 @@ from pumphouse.errors import BuildError, UnknownName
 from pumphouse.features.point_in_time import FeatureDefinition
 from pumphouse.lake.builds import Artefact
 from pumphouse.lake.lake import Lake
+from pumphouse.models.formats.format import Task
 from pumphouse.models.pins import is_pin, pins, pins_among
 from pumphouse.models.quality import Quality
-
-Task = Literal["chance", "number"]
-"""A chance (0..1) that a label is true, or a number that it is expected to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,8 @@ class Version:
     fingerprint: str
     """Of the training function."""
     rows: int
-    positives: int
+    positives: int | None
+    """Of them with the label true; None where it is a number."""
     unlabelled: int
     assumed: bool
     training_set: str
@@ -72,9 +71,9 @@ class Version:
         return f"{self.model}@{self.number}"
 
     @property
-    def rate(self) -> float:
-        """How often the label was true in what it learned from."""
-        return self.positives / self.rows
+    def guess(self) -> float:
+        """The mean of the label in what it learned from: how often it was true. Whoever knows no more says this."""
+        return self.on_training_rows.guess
 
 
 def versions(lake: Lake, model: str) -> tuple[Version, ...]:

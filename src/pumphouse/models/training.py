@@ -17,15 +17,20 @@ from pumphouse.features.training_sets import TrainingData, training_set
 from pumphouse.features.values import World, definitions, feature_query, feature_values
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
-from pumphouse.models.estimators import chances, described, dump, packages
+from pumphouse.models.estimators import described, form_of, keep, packages, parameters, predictions
+from pumphouse.models.formats.format import Task
 from pumphouse.models.pins import pin_live
 from pumphouse.models.quality import Quality, quality
 from pumphouse.models.registry import Version, versions
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 WARNINGS_MAX = 5
+TASK: Task = "chance"
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -47,14 +52,14 @@ def build(asset: Asset, context: Context) -> Built:
         warnings.simplefilter("always")
         estimator = _fit(asset, context, data)
         try:
-            model = dump(estimator, data.X)
+            kept = keep(estimator, data.X, task=TASK)
             on_training_rows = _quality(estimator, data, guess=_rate(data))
         except BuildError as error:
             raise BuildError(error.what, asset=asset.name, place=asset.place, mend=error.mend) from error
         held_out = _held_out(asset, context, data)
         stranger = _stranger(asset, context, data, estimator)
     number = len(versions(context.lake, asset.name)) + 1
-    sha = context.lake.blobs.put(model)
+    sha = context.lake.blobs.put(kept.data)
     version = Version(
         model=asset.name,
         number=number,
@@ -62,7 +67,7 @@ def build(asset: Asset, context: Context) -> Built:
         at=context.now,
         snapshot=data.snapshot,
         doc=asset.common.doc,
-        estimator=described(estimator),
+        estimator=described(estimator, format=kept.format),
         label=data.label,
         entity=entity,
         # Its features' text is pinned with it: editing a feature must not change what a trained model is asked with.
@@ -74,9 +79,13 @@ def build(asset: Asset, context: Context) -> Built:
         unlabelled=data.unlabelled,
         assumed=data.assumed,
         training_set=context.lake.blobs.put(data.parquet()),
-        packages=packages(),
+        packages=packages(estimator, format=kept.format),
         on_training_rows=on_training_rows,
         held_out=held_out,
+        task=TASK,
+        format=kept.format,
+        parameters=parameters(estimator, format=kept.format),
+        actor=context.actor,
     )
     commit = context.begin(asset)
     commit.artefact(version.name, sha, {"format": 1, "version": msgspec.to_builtins(version)}, read_at=data.snapshot)
@@ -132,7 +141,7 @@ def _stranger(asset: Asset, context: Context, data: TrainingData, estimator: Any
     world = World(engine=context.engine, scan=context.scan, assets=context.assets, functions=context.functions)
     query = feature_query(world, definitions(asset.spec.features, context.assets))
     try:
-        chances(estimator, frame(feature_values(query, moment), data.columns))
+        _answers(estimator, frame(feature_values(query, moment), data.columns))
     except BuildError as error:
         return (f"an unknown {', '.join(data.entity)} will get no answer: {error}",)
     return ()
@@ -167,7 +176,11 @@ def _new_value(column: pa.ChunkedArray) -> int | str:
 
 def _quality(estimator: Any, data: TrainingData, *, guess: float) -> Quality:  # whatever the function returned
     groups = entity_numbers(data.rows, data.entity)
-    return quality(chances(estimator, data.X), data.y.to_numpy(), guess=guess, groups=groups)
+    return quality(_answers(estimator, data.X), data.y.to_numpy(), guess=guess, groups=groups, task=TASK)
+
+
+def _answers(estimator: Any, inputs: pd.DataFrame) -> NDArray[np.float64]:  # whatever the function returned
+    return predictions(estimator, inputs, format=form_of(estimator), task=TASK)
 
 
 def _entity(asset: Asset, data: TrainingData) -> dict[str, str]:

@@ -1,0 +1,139 @@
+"""scikit-learn, kept by skops: what is inside is checked before any of it is made. A booster may end a pipeline."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from pumphouse.errors import BuildError, MissingExtra
+from pumphouse.models.formats.format import Task, can_not_say, kind_of, not_fitted, other_labels
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+TRUSTED = re.compile(
+    r"sklearn\.[\w.]+|numpy\.dtype|collections\.(OrderedDict|defaultdict)"
+    r"|lightgbm\.(basic\.Booster|sklearn\.LGBM(Classifier|Regressor))"
+    r"|xgboost\.(core\.Booster|sklearn\.XGB(Classifier|Regressor))"
+)
+"""Types that skops doesn't know by heart and that are safe to load: scikit-learn's own, and the boosters'."""
+LIBRARIES = ("lightgbm", "xgboost")
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""When the files of an archive were made, as far as it says."""
+
+
+def accepts(estimator: Any) -> bool:
+    """Whether it is one of scikit-learn's."""
+    return type(estimator).__module__.startswith("sklearn.")
+
+
+def dump(estimator: Any) -> bytes:
+    """A skops archive, without the memory addresses and the time that skops writes into it."""
+    data: bytes = _skops().dumps(estimator)
+    return _lasting(data)
+
+
+def load(data: bytes) -> Any:
+    """The estimator in an archive. Raises BuildError where it would run code that is not a library's we know."""
+    skops_io = _skops()
+    unknown = sorted(skops_io.get_untrusted_types(data=data))
+    strange = [name for name in unknown if not TRUSTED.fullmatch(name)]
+    if strange:
+        raise BuildError(
+            f"the model holds code that is not scikit-learn's: {', '.join(strange)}",
+            mend="Compute it in a feature, or use a step of scikit-learn; loading a model must run no stranger's code.",
+        )
+    return skops_io.loads(data, trusted=unknown)
+
+
+def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.float64]:
+    """`predict_proba` of a classifier for label 1, `predict` of a regressor."""
+    import numpy as np
+    from sklearn.exceptions import NotFittedError
+
+    is_classifier = hasattr(estimator, "predict_proba")
+    if is_classifier != (task == "chance") or not hasattr(estimator, "predict"):
+        raise can_not_say(estimator, task)
+    try:
+        if is_classifier and list(estimator.classes_) != [0, 1]:
+            raise other_labels(estimator)
+        answers = estimator.predict_proba(inputs)[:, 1] if is_classifier else estimator.predict(inputs)
+    except (NotFittedError, AttributeError) as error:
+        raise not_fitted(estimator) from error
+    except ValueError as error:  # what scikit-learn raises for null or text where it takes neither
+        reason = str(error).strip().splitlines()[0]
+        raise BuildError(
+            f"{kind_of(estimator)} can't answer: {reason}",
+            mend="Put a step before it that fills what is missing: make_pipeline(SimpleImputer(), ...).",
+        ) from error
+    return np.asarray(answers, dtype=np.float64)
+
+
+def parameters(estimator: Any) -> dict[str, Any]:
+    """`get_params` without the steps themselves, whose parameters follow by their own names."""
+    found: dict[str, Any] = estimator.get_params()
+    return {name: value for name, value in found.items() if not _is_step(value)}
+
+
+def described(estimator: Any) -> str:
+    """scikit-learn's own way to write it."""
+    return repr(estimator)
+
+
+def packages(estimator: Any) -> dict[str, str]:
+    """scikit-learn and skops, and a booster that is in it."""
+    from importlib import import_module
+
+    modules = {type(value).__module__.partition(".")[0] for value in estimator.get_params().values()}
+    boosters = {name: import_module(name).__version__ for name in LIBRARIES if name in modules}
+    return {"scikit-learn": version("scikit-learn"), "skops": version("skops"), **boosters}
+
+
+def _is_step(value: Any) -> bool:
+    return hasattr(value, "get_params") or (
+        isinstance(value, list | tuple) and any(isinstance(part, tuple) for part in value)
+    )
+
+
+def _lasting(data: bytes) -> bytes:
+    """The archive with its objects numbered in order of appearance, so that one estimator is always the same bytes."""
+    numbers: dict[int, int] = {}
+    names: dict[str, str] = {}
+
+    def renamed(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renamed(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        kept: dict[str, Any] = {}
+        for key, value in node.items():
+            if key == "__id__" and isinstance(value, int):
+                kept[key] = numbers.setdefault(value, len(numbers) + 1)
+            elif key == "file" and isinstance(value, str):
+                ending = value.rpartition(".")[2]
+                kept[key] = names.setdefault(value, f"{len(names) + 1}.{ending}")
+            else:
+                kept[key] = renamed(value)
+        return kept
+
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(made, "w") as archive:
+        schema = renamed(json.loads(given.read("schema.json")))
+        for name, short in names.items():
+            archive.writestr(zipfile.ZipInfo(short, EPOCH), given.read(name))
+        archive.writestr(zipfile.ZipInfo("schema.json", EPOCH), json.dumps(schema))
+    return made.getvalue()
+
+
+def _skops() -> Any:  # the library has no types
+    try:
+        import skops.io as skops_io
+    except ImportError as error:
+        raise MissingExtra("skops", extra="models", purpose="storing a model") from error
+    return skops_io
