@@ -30,11 +30,11 @@ def data() -> Data:
     spend, days = chance.gamma(2, 40, 300), chance.uniform(0, 90, 300)
     channel = chance.choice(["web", "shop", "phone"], 300)
     y = (spend / 80 - days / 60 + (channel == "web") + chance.normal(0, 0.4, 300) > 0.4).astype("int64")
-    X = pd.DataFrame(
+    inputs = pd.DataFrame(
         {
             "spend": np.where(chance.random(300) < 0.1, np.nan, spend),
             "days": days,
             "channel": pd.array(channel, dtype="str"),
         }
     )
-    return Data(X=X, y=pd.Series(y, name="returned"), amount=pd.Series(spend * 2 + days, name="amount"))
+    return Data(X=inputs, y=pd.Series(y, name="returned"), amount=pd.Series(spend * 2 + days, name="amount"))

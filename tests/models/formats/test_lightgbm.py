@@ -15,8 +15,8 @@ def classifier(**values):
     return lightgbm.LGBMClassifier(n_estimators=8, **QUIET, **values)
 
 
-def booster(X, y, **values):
-    return lightgbm.train({"objective": "binary", **QUIET, **values}, lightgbm.Dataset(X, y), 8)
+def booster(inputs, y, **values):
+    return lightgbm.train({"objective": "binary", **QUIET, **values}, lightgbm.Dataset(inputs, y), 8)
 
 
 def test_the_class_and_the_booster_say_the_same_when_they_come_back(data):

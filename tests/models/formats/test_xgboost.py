@@ -13,8 +13,8 @@ def classifier(**values):
     return xgboost.XGBClassifier(n_estimators=8, nthread=1, enable_categorical=True, **values)
 
 
-def booster(X, y, **values):
-    matrix = xgboost.DMatrix(X, y, enable_categorical=True)
+def booster(inputs, y, **values):
+    matrix = xgboost.DMatrix(inputs, y, enable_categorical=True)
     return xgboost.train({"objective": "binary:logistic", "nthread": 1, **values}, matrix, 8)
 
 
