@@ -12,6 +12,8 @@ from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Usage
 
 REMEMBERED = timedelta(days=366)
+_BUILT = frozenset({"model", "report", "search", "online", "experiment", "deliver"})
+"""Kinds that are there once they were built, though they are no table."""
 """Reads from before are not looked at: "nobody" means nobody in the last year."""
 
 
@@ -63,7 +65,7 @@ def first_built(lake: Lake, assets: Mapping[str, Asset], name: str) -> datetime 
     if history:
         return history[0].at
     asset = assets.get(name)
-    if asset is None or asset.makes_table or asset.kind in ("model", "report", "search", "experiment", "deliver"):
+    if asset is None or asset.makes_table or asset.kind in _BUILT:
         return None
     needed = (asset.spec.model,) if isinstance(asset.spec, Rollout) else asset.inputs
     times = [first_built(lake, assets, one) for one in needed]

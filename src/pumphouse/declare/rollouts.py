@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pumphouse.declare.asset import Common, Declaration, place_of_caller
 
+_UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 WAITING_MAX = 256
 """Requests that may wait for an answer at the same time, unless a rollout says otherwise."""
 
@@ -217,12 +218,15 @@ def online(
     """Features of every entity, published to be read by key in microseconds. Its build is one generation.
 
     What no longer changes is not written again. Values older than `max_age` ("2 hours") are expired. `to` is the
-    connection of a Redis that many machines share; without it, generations are files beside the lake.
+    connection of a Redis that many machines share; without it, generations are files beside the lake. Raises ValueError
+    for a `max_age` that is none.
 
     For example:
 
         customers_online = ph.online(["spend", "visits"], every="10 minutes", max_age="2 hours")
     """
+    if max_age is not None:
+        age_of(max_age)
     return Declaration(
         kind="online",
         spec=Online(features=tuple(features), max_age=max_age, to=to),
@@ -230,3 +234,12 @@ def online(
         place=place_of_caller(),
         inputs=tuple(features),
     )
+
+
+def age_of(text: str) -> int:
+    """The microseconds of "2 hours". Raises ValueError."""
+    number, _, unit = text.partition(" ")
+    seconds = _UNITS_S.get(unit.removesuffix("s"))
+    if seconds is None or not number.isdecimal() or not int(number):
+        raise ValueError(f"an age is written as '2 hours', in {', '.join(f'{one}s' for one in _UNITS_S)}, not {text!r}")
+    return int(number) * seconds * 1_000_000

@@ -13,7 +13,7 @@ from pumphouse.graph.functions import CLOCK_SETTING
 
 NOT_BUILT = frozenset({"check", "rollout", "bet", "feature"})
 """Kinds that have no build: they say something about assets, or are computed within what reads them."""
-_DAILY = frozenset({"label", "scores", "experiment"})
+_DAILY = frozenset({"label", "scores", "online", "experiment"})
 """Kinds whose content depends on the day, though they don't name it."""
 
 

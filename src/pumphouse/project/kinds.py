@@ -11,6 +11,7 @@ from pumphouse.declare.asset import Asset, Kind
 from pumphouse.deliveries.build import build as build_delivery
 from pumphouse.experiments.build import build as build_experiment
 from pumphouse.features.labels import build as build_label
+from pumphouse.features.online.publish import build as build_online
 from pumphouse.indexes.build import build as build_search
 from pumphouse.lake.context import Built, Context
 from pumphouse.models.scores import build as build_scores
@@ -45,6 +46,7 @@ KINDS: dict[Kind, Kinds] = {
     "label": Kinds(build_label),
     "model": Kinds(build_model, "process"),
     "scores": Kinds(build_scores),
+    "online": Kinds(build_online),
     "experiment": Kinds(build_experiment),
     "report": Kinds(build_report),
     "search": Kinds(build_search),

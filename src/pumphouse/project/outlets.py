@@ -8,12 +8,12 @@ from pumphouse.project.config import Config
 
 
 def is_held_back(asset: Asset, config: Config) -> bool:
-    """Whether this is a delivery that would leave for a place which is not the environment's own.
+    """Whether this would leave, as a delivery or to a store that is shared, for a place not the environment's own.
 
     An environment with a lake of its own delivers to connections that it declares itself, and to no file: every
     environment shares those.
     """
-    if asset.kind != "deliver" or config.outlets is None:
+    if asset.kind not in ("deliver", "online") or config.outlets is None or asset.spec.to is None:
         return False
     to: str = asset.spec.to
     if to.partition(":")[0] in ("folder", "sqlite"):

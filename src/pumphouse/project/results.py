@@ -20,12 +20,26 @@ def result_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset) -> str:
             return card(lake, assets, asset)
         case "rollout":
             return _rollout_text(lake, assets, asset)
+        case "online":
+            return _online_text(lake, asset)
         case "experiment":
             try:
                 return last_verdict(lake, asset.name).text
             except UnknownName:
                 return f"No verdict yet. Make one: pumphouse run {asset.name}"
     return ""
+
+
+def _online_text(lake: Lake, asset: Asset) -> str:
+    builds = lake.history(asset.name)
+    if not builds:
+        return f"Never published. Publish it: pumphouse run {asset.name}"
+    detail, age = builds[-1].detail, asset.spec.max_age
+    held = f"; values older than {age} are expired" if age else ""
+    return (
+        f"Generation {detail['generation']} covers {builds[-1].counts.rows_out:,} entities at snapshot "
+        f"{detail['covers']}, as of {detail['as_of']}{held}"
+    )
 
 
 def _rollout_text(lake: Lake, assets: Mapping[str, Asset], rollout: Asset) -> str:

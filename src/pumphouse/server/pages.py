@@ -33,7 +33,7 @@ STAGES: tuple[tuple[str, frozenset[str]], ...] = (
     ("Gathered", frozenset({"source", "files", "database", "website", "survey"})),
     ("Cleaned", frozenset({"clean"})),
     ("Made", frozenset({"sql", "table"})),
-    ("Learned", frozenset({"feature", "label", "model", "rollout", "scores", "experiment"})),
+    ("Learned", frozenset({"feature", "label", "model", "rollout", "scores", "online", "experiment"})),
     ("Handed out", frozenset({"report", "search", "deliver"})),
 )
 """The way of the water. Checks and bets are facts about others and stand on their pages."""

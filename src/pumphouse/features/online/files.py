@@ -110,7 +110,7 @@ class FileStore:
 
         def answered(state: _State) -> Entity:
             checked_keys(self._name, state.layout, [key])
-            return _entity(state, key, tuple(range(len(state.layout.columns))), micros(now))
+            return _entity(state, key, self._chosen(state, None), micros(now))
 
         return self._answered(answered)
 
@@ -118,7 +118,7 @@ class FileStore:
         """Newer values of one entity; see `OnlineStore.put`. Those of many threads at once reach the disk together."""
         state = self._now()
         checked_keys(self._name, state.layout, [key])
-        known = {column.name: column for column in state.layout.columns}
+        known = {column.name: column for column in state.layout.columns if column.is_declared}
         checked = {name: checked_value(self._name, known, name, value) for name, value in values.items()}
         self._append(Put(key=tuple(key), values=checked, at=micros(at)))
 
@@ -231,7 +231,7 @@ class _Ticket:
 def chosen(name: str, columns: Sequence[Column], wanted: Sequence[tuple[str, str]] | None) -> tuple[int, ...]:
     """The numbers of the columns wanted. Raises UnknownName."""
     if wanted is None:
-        return tuple(range(len(columns)))
+        return tuple(number for number, column in enumerate(columns) if column.is_declared)
     numbers = {(column.name, column.fingerprint): number for number, column in enumerate(columns)}
     found = []
     for pair in wanted:
@@ -348,7 +348,7 @@ def _entity(state: _State, key: Key, numbers: Sequence[int], now: int) -> Entity
     cells = {}
     for number in numbers:
         column = names[number]
-        put_value, at = newer.get(column.name, (None, -1))
+        put_value, at = newer.get(column.name, (None, -1)) if column.is_declared else (None, -1)
         if at > manifest.as_of:
             old = manifest.max_age is not None and now - at > manifest.max_age
             cells[column.name] = _cell(put_value, old)

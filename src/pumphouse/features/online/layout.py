@@ -50,6 +50,13 @@ class Column(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     expires: bool = False
     """Whether its values hold only until a moment of their own."""
+    label: str = ""
+    """What it is called where its batches come from, if not by its name: there may be two of one name."""
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it is the column of its name, and not one as a model learned it."""
+        return not self.label
 
     @property
     def declared(self) -> OnlineColumn:
@@ -203,14 +210,15 @@ def encode(layout: Layout, batch: pa.RecordBatch) -> tuple[Words, Words]:
         else:
             rows[:, 1 + at] = column.cast(pa.int64()).to_numpy(zero_copy_only=False).view(np.uint64)
     for at, stored in enumerate(layout.columns):
-        column = _plain(batch.column(stored.name))
+        label = stored.label or stored.name
+        column = _plain(batch.column(label))
         if column.null_count:
             word, bit = divmod(at + 1, 64)
             nulls = column.is_null().to_numpy(zero_copy_only=False)
             rows[:, layout.flags + word] |= nulls.astype(np.uint64) << np.uint64(bit)
         rows[:, layout.values + at] = _words(column, stored, heap)
         if stored.expires:
-            moments = batch.column(stored.name + EXPIRY).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
+            moments = batch.column(label + EXPIRY).cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
             expiry = moments.fill_null(FOREVER).to_numpy(zero_copy_only=False)
             rows[:, layout.expiry[at]] = expiry.view(np.uint64)
     return rows, np.concatenate(heap)
