@@ -223,7 +223,7 @@ def online(
 
     For example:
 
-        customers_online = ph.online(["spend", "visits"], every="10 minutes", max_age="2 hours")
+        customers_online = ph.online(["spend", "visits"], every="10m", max_age="2 hours")
     """
     if max_age is not None:
         age_of(max_age)

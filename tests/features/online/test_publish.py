@@ -143,7 +143,7 @@ def test_a_window_that_ends_without_an_event_is_written_and_nothing_else(shop: S
 
 
 def test_where_nothing_changed_only_the_moment_moves_on(shop: Shop) -> None:
-    shop.write("shop.py", DECLARED.replace("max_age", 'every="10 minutes", max_age'))
+    shop.write("shop.py", DECLARED.replace("max_age", 'every="10m", max_age'))
     shop.run()
     before, later = shop.project.lake.snapshot(), MAY + timedelta(minutes=11)
     assert shop.store.generation.as_of == MAY
