@@ -113,3 +113,22 @@ def renumber_channels(shop):
     commit = replace(context, accept_schema=True).begin(shop.assets["purchases"])
     commit.replace("purchases", written)
     commit.publish()
+
+
+def test_ranges_and_chunks_of_any_size_give_the_same_tables(served, monkeypatch):
+    served.build(scores.build, "returns_scores", today=DAY)
+    first, predictions = served.rows("returns_scores"), served.rows("returns_live__predictions")
+    for entities, rows in ((7, 3), (1, 1), (60, 1000), (119, 119)):
+        monkeypatch.setattr("pumphouse.models.batch.RANGE_ENTITIES", entities)
+        monkeypatch.setattr("pumphouse.models.batch.CHUNK_ROWS", rows)
+        served.build(scores.build, "returns_scores", today=DAY)
+        assert served.rows("returns_scores") == first
+        assert [row[:7] for row in served.rows("returns_live__predictions")] == [row[:7] for row in predictions]
+
+
+def test_each_day_joins_the_predictions_and_none_of_another_day_or_of_requests_gives_way(served):
+    served.build(scores.build, "returns_scores", today=DAY)
+    served.build(scores.build, "returns_scores", today=date(1997, 10, 1))
+    served.build(scores.build, "returns_scores", today=DAY)
+    days = served.rows("returns_live__predictions", "as_of::DATE, count(*), count(DISTINCT prediction_id)", order="1")
+    assert days == []

@@ -79,9 +79,13 @@ class ReadyVersion:
 
         Raises BuildError where a feature's type is no longer the one that the version was trained on.
         """
+        values = feature_values(self.query, moments)
+        return values, self.answers(values)
+
+    def answers(self, values: pa.Table) -> pa.Array:
+        """The chance for each row of feature values. Raises BuildError where a type is no longer the trained one."""
         import pyarrow as pa
 
-        values = feature_values(self.query, moments)
         forms = column_forms(values.schema, self.query.columns)
         changed = [name for name in forms if forms[name] != self.version.columns[name]]
         if changed:
@@ -96,7 +100,7 @@ class ReadyVersion:
             format=self.version.format,
             task=self.version.task,
         )
-        return values, pa.array(found, pa.float64())
+        return pa.array(found, pa.float64())
 
 
 def loaded(lake: Lake, version: Version) -> LoadedVersion:
