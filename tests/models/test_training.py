@@ -4,6 +4,7 @@ import io
 import warnings
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from sklearn.compose import make_column_transformer
@@ -13,13 +14,14 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
-from tests.models.conftest import SPEND
+from tests.models.conftest import RETURNED, SPEND
 
 from pumphouse.declare.learning import Feature, Label, model
 from pumphouse.errors import BuildError
 from pumphouse.features import labels
 from pumphouse.lake.builds import Counts
 from pumphouse.models import training
+from pumphouse.models.card import version_text
 from pumphouse.models.registry import live, version, versions
 
 NEW_YEAR = date(1998, 1, 1)
@@ -76,6 +78,16 @@ def test_version_keeps_what_it_was_made_from(bought):
     assert made.fingerprint == "print of returns"
     assert made.doc == "Chance (0..1) that a customer buys again within 8 weeks."
     assert set(made.packages) == {"scikit-learn", "skops", "numpy", "pandas"}
+    assert (made.task, made.format, made.actor) == ("chance", "skops", "ada")
+    assert made.parameters["logisticregression__C"] == 1.0
+    assert made.types == {"days_since": "int64"}
+    assert made.typical == {"days_since": 35.5}
+    assert made.example == {"days_since": 304.0}
+    assert made.source.startswith('@model(label="returned", features=["recency"])\ndef returns(train):')
+    assert made.training_s > 0
+    held_out = pq.read_table(io.BytesIO(bought.lake.blobs.get(made.held_out_rows)))
+    assert held_out.column_names == ["customer_id", "as_of", "prediction", "outcome"]
+    assert held_out.num_rows == made.held_out.rows
     assert made.held_out is not None
     assert 100 < made.held_out.rows < 300
     assert made.held_out.beats_guess
@@ -251,3 +263,60 @@ def test_a_label_without_a_mature_moment_is_refused(bought):
     bought.build(labels.build, "returned", today=date(1997, 1, 1))
     with pytest.raises(BuildError, match="'returned' is without a moment that has matured"):
         train(bought)
+
+
+SPENT = RETURNED.replace("count(p.cents) > 0 AS returned", "coalesce(sum(p.cents), 0) / 100.0 AS spent_usd")
+
+
+def test_a_label_that_is_a_number_is_learned_by_a_regressor(bought):
+    spec = Label(text=SPENT, entity=("customer_id",), matures="8 weeks")
+    bought.add("spent_usd", kind="label", spec=spec, inputs=("purchases",))
+    bought.build(labels.build, "spent_usd", today=NEW_YEAR)
+
+    @model(label="spent_usd", features=["recency"])
+    def spending(train):
+        inputs = make_pipeline(SimpleImputer(), LinearRegression()).fit(train.X, train.y)
+        return inputs, {"rows": np.int64(len(train.y)), "r2": inputs.score(train.X, train.y)}
+
+    bought.declare("spending", spending)
+    bought.build(training.build, "spending", today=NEW_YEAR)
+    made = live(bought.lake, "spending")
+    assert (made.task, made.positives) == ("number", None)
+    assert made.guess == pytest.approx(made.on_training_rows.mean_outcome)
+    assert made.held_out.beats_guess
+    assert made.held_out.absolute_error < 20
+    assert (made.held_out.auc, made.held_out.lift, made.held_out.log_loss, made.held_out.positives) == (None,) * 4
+    assert made.metrics["rows"] == 1080.0
+    explained = 1 - made.on_training_rows.squared_error / made.on_training_rows.squared_error_of_guess
+    assert made.metrics["r2"] == pytest.approx(explained)
+    told = version_text(made)
+    assert "says 'spent_usd' for a customer_id, from days_since" in told
+    assert "off by" in told
+    assert "%" not in told.replace("95% interval", "")
+
+
+def test_settings_are_kept_with_the_version(bought):
+    @model(label="returned", features=["recency"])
+    def returns(train, *, leaf: int = 5, depth: int = 3):
+        return DecisionTreeClassifier(min_samples_leaf=leaf, max_depth=depth).fit(train.X, train.y)
+
+    train(labelled(bought), returns, leaf=9)
+    assert live(bought.lake, "returns").settings == {"leaf": 9, "depth": 3}
+
+
+def test_trained_again_from_the_same_it_has_the_same_content(bought):
+    train(labelled(bought))
+    train(bought)
+    first, second = versions(bought.lake, "returns")
+    assert (first.sha, first.training_set, first.held_out_rows) == (
+        second.sha,
+        second.training_set,
+        second.held_out_rows,
+    )
+
+
+@pytest.mark.parametrize("returned", [({}, {}), ({"auc": float("nan")},), ({"auc": "good"},), ()])
+def test_a_tuple_that_is_no_estimator_with_numbers_is_refused(bought, returned):
+    fit = learning(lambda train: (DecisionTreeClassifier().fit(train.X, train.y), *returned))
+    with pytest.raises(BuildError, match=r'return estimator, \{"auc": 0\.8\}'):
+        train(labelled(bought), fit)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import BuildError
-from pumphouse.models.formats import lightgbm, skops, xgboost
+from pumphouse.models.formats import lightgbm, python, skops, torch, xgboost
 from pumphouse.models.formats.format import Format, Task, kind_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-FORMATS: Mapping[str, Format] = MappingProxyType({"skops": skops, "lightgbm": lightgbm, "xgboost": xgboost})
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {"skops": skops, "lightgbm": lightgbm, "xgboost": xgboost, "torch": torch, "python": python}
+)
 """Each form by its name; the first that accepts an estimator keeps it."""
 COMPARED_ROWS_MAX = 1_000
 ALONE_ROWS = 8
@@ -42,7 +44,7 @@ def form_of(estimator: Any) -> str:
             return name
     raise BuildError(
         f"the model's function returned {kind_of(estimator)}, which is no estimator that can be kept",
-        mend="Return one of scikit-learn, LightGBM or XGBoost.",
+        mend="Return one of scikit-learn, LightGBM, XGBoost or PyTorch, or a function that takes a frame.",
     )
 
 
@@ -114,7 +116,7 @@ def described(estimator: Any, *, format: str) -> str:
 
 def parameters(estimator: Any, *, format: str) -> dict[str, Any]:
     """What its author set, as values that JSON has; what JSON has no form for is as Python writes it."""
-    return {name: _plain(value) for name, value in sorted(FORMATS[format].parameters(estimator).items())}
+    return {name: plain(value) for name, value in sorted(FORMATS[format].parameters(estimator).items())}
 
 
 def packages(estimator: Any, *, format: str) -> dict[str, str]:
@@ -124,7 +126,8 @@ def packages(estimator: Any, *, format: str) -> dict[str, str]:
     return {**FORMATS[format].packages(estimator), **{name: version(name) for name in ("numpy", "pandas")}}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it; what JSON has no form for is as Python writes it."""
     import math
 
     match value:
@@ -133,9 +136,9 @@ def _plain(value: Any) -> Any:
         case float():
             return value if math.isfinite(value) else repr(value)
         case list() | tuple():
-            return [_plain(one) for one in value]
+            return [plain(one) for one in value]
         case dict():
-            return {str(name): _plain(one) for name, one in value.items()}
+            return {str(name): plain(one) for name, one in value.items()}
         case _ if hasattr(value, "item") and getattr(value, "ndim", None) == 0:  # a number of numpy's
-            return _plain(value.item())
+            return plain(value.item())
     return " ".join(repr(value).split())

@@ -50,7 +50,7 @@ class Version:
     packages: dict[str, str]
     on_training_rows: Quality
     held_out: Quality | None
-    """Of a model fitted on four fifths of the entities, on the rest; None where one part had only one outcome."""
+    """Of a model fitted on four fifths of the entities, on the rest; None where that can't be told."""
     task: Task = "chance"
     format: str = "skops"
     """How its estimator is stored: the name of a module of `models.formats`."""
@@ -64,6 +64,20 @@ class Version:
     """One row of the training set's features."""
     actor: str = ""
     """Who trained it."""
+    types: dict[str, str] = field(default_factory=dict)
+    """The Arrow types of `columns`, as the features give them."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The function's own settings: its keyword-only parameters with the values they had."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What the function itself reports, by the names it gives."""
+    source: str = ""
+    """The text of the training function."""
+    training_s: float | None = None
+    """How long the function took."""
+    held_out_rows: str | None = None
+    """The blob with what `held_out` was measured on, as Parquet: the entity, `as_of`, prediction and outcome."""
+    origin: str = ""
+    """Where it comes from, if it was not trained here."""
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pumphouse.errors import BuildError
@@ -51,8 +52,9 @@ class Format(Protocol):
 
 
 def kind_of(estimator: Any) -> str:
-    """The estimator's class, by its full name."""
-    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"
+    """The estimator's class, or the function that it is, by its full name."""
+    named = estimator if inspect.isfunction(estimator) else type(estimator)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def can_not_say(estimator: Any, task: Task) -> BuildError:
