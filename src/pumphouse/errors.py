@@ -20,6 +20,7 @@ PumphouseError
 │   └── Uncheckable      the survey's own rules could not be run over some answers
 └── BuildError           a build failed
     ├── CheckFailed      a check of severity "error" found rows; the previous version stands
+    ├── PromotionRefused a version could not answer where it would have to: all the reasons at once
     ├── WorkerDied       a worker process died or reached its memory limit
     └── BuildTimeout     a build took longer than it may
 """
@@ -203,6 +204,18 @@ class BuildError(PumphouseError):
 
 class CheckFailed(BuildError):
     """A check of severity "error" found rows; the version before stands and the rows are kept."""
+
+
+class PromotionRefused(BuildError):
+    """A version of a model could not answer where it would have to; `faults` holds all the reasons."""
+
+    def __init__(self, version: str, faults: Sequence[str], *, asset: str, mend: str) -> None:
+        self.faults = tuple(faults)
+        reasons = "".join(f"\n- {fault}" for fault in self.faults)
+        super().__init__(f"{version} can't be promoted:{reasons}\n", asset=asset, mend=mend)
+
+    def __str__(self) -> str:
+        return f"{self.what}{self.mend}"
 
 
 class WorkerDied(BuildError):

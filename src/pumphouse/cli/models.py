@@ -35,7 +35,9 @@ def show(model: str, /, *, json: bool = False, call: Call) -> None:
             print_text(card(project.lake, project.graph.assets, asset))
 
 
-def promote(version: str, /, *, share: float | None = None, json: bool = False, call: Call) -> None:
+def promote(
+    version: str, /, *, share: float | None = None, accept_schema: bool = False, json: bool = False, call: Call
+) -> None:
     """Make a version of a model the one that answers, for all or for a share of the entities.
 
     For example:
@@ -45,13 +47,14 @@ def promote(version: str, /, *, share: float | None = None, json: bool = False, 
     Args:
         version: The model and the version's number.
         share: Let it answer for this share (0..1) beside the live version, for the same entities each time.
+        accept_schema: Promote it even if requests have to name other columns from now on.
         json: Print what was done as JSON.
     """
     model, _ = parse_version(version)
     with open_project(call) as project:
         project.graph.asset(model)
         before = live(project.lake, model)
-        build = project.promote(version, share=share)
+        build = project.promote(version, share=share, accept_schema=accept_schema)
     if json:
         print_json(
             {

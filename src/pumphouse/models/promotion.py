@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName
 from pumphouse.lake.builds import Build
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake
 from pumphouse.models.pins import Pin, pin_canary, pin_live, pins, take_back
 from pumphouse.models.registry import live, version
+from pumphouse.models.rollouts import Stop, commit_stop, stops_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,21 @@ def undo(lake: Lake, model: str, pin: Pin, *, to: int, run: str, actor: str, why
     commit = _commit(lake, model, run=run, actor=actor)
     take_back(commit, version(lake, model, to).sha, pin, to=to, actor=actor, why=why)
     return _published(commit)
+
+
+def heed(lake: Lake, rollout: Asset, stop: Stop, *, run: str, actor: str) -> Build | None:
+    """The build that makes a stop so for every process; None where it is so already, or its version was promoted since.
+
+    A canary and a challenger answer for nobody until they are promoted again. A new live version is rolled back.
+    """
+    if stop.role != "live":
+        if any(one.pin == stop.pin for one in stops_of(lake, rollout.name)):
+            return None
+        return commit_stop(lake, stop, run=run, actor=actor)
+    now = pins(lake, rollout.spec.model)
+    if now.live is None or now.live.id != stop.pin or now.before is None:
+        return None
+    return undo(lake, rollout.spec.model, now.live, to=now.before.number, run=run, actor=actor, why=stop.why)
 
 
 def _commit(lake: Lake, model: str, *, run: str, actor: str) -> Commit:

@@ -20,6 +20,7 @@ from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_me
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
 from pumphouse.experiments.verdicts import Verdict
+from pumphouse.features.values import World
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
 from pumphouse.graph.plan import plan as make_plan
@@ -27,12 +28,15 @@ from pumphouse.indexes.searching import Found, Order, search
 from pumphouse.lake.builds import Build
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
+from pumphouse.models.admission import refuse_unfit
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
+from pumphouse.models.pins import pins
 from pumphouse.models.predictions import Prediction
 from pumphouse.models.promotion import RolledBack, promote, roll_back
 from pumphouse.models.registry import parse_version
+from pumphouse.models.registry import version as version_of_model
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
@@ -287,23 +291,33 @@ class Project:
         self._log_change(build, f"hide {entity} {value}", at=began, why=why)
         return build
 
-    def promote(self, version: str, *, share: float | None = None) -> Build:
+    def promote(self, version: str, *, share: float | None = None, accept_schema: bool = False) -> Build:
         """Make a version of a model, named as in "returns@7", the one that answers, or the canary for a `share` (0..1).
 
-        Raises UnknownName.
+        Raises UnknownName, and PromotionRefused, with all the reasons, for a version that could not answer: whose
+        features or estimator don't work, or that callers would have to ask by other columns, unless `accept_schema`.
         """
         began = datetime.now(UTC)
         model, number = parse_version(version)
         name = self.asset(model, kind="model").name
+        chosen = version_of_model(self.lake, name, number)
+        refuse_unfit(self.lake, self._world(), chosen, share=share, accept_schema=accept_schema)
         build = promote(self.lake, name, number, run=run_id(began), actor=self.who, share=share)
-        command, whom = (f" --share {share:g}", f" for {share:.0%} of the entities") if share else ("", "")
+        command, whom = (f" --share {share:g}", f" for {share:.3g} of the entities") if share else ("", "")
         self._log_change(build, f"model promote {version}{command}", at=began, why=f"{version} answers{whom}")
         return build
 
     def roll_back(self, model: str) -> RolledBack:
-        """Take back the last promotion of a model: a canary, or else the live version. Raises UnknownName."""
+        """Take back the last promotion of a model: a canary, or else the live version.
+
+        Raises UnknownName where there is nothing to take back, PromotionRefused where the one before can't answer now.
+        """
         began = datetime.now(UTC)
         name = self.asset(model, kind="model").name
+        pinned = pins(self.lake, name)
+        if pinned.before is not None and pinned.canary is None:
+            before = version_of_model(self.lake, name, pinned.before.number)
+            refuse_unfit(self.lake, self._world(), before, accept_schema=True)
         done = roll_back(self.lake, name, run=run_id(began), actor=self.who)
         self._log_change(done.build, f"model rollback {model}", at=began, why=f"{done.live} answers for all")
         return done
@@ -455,6 +469,16 @@ class Project:
         state.run_started(build.run, command=command, actor=self.who, at=at)
         state.run_finished(
             build.run, status="done", at=end, snapshot=build.snapshot, summary=f"{why}; snapshot {build.snapshot}."
+        )
+
+    def _world(self) -> World:
+        """The newest tables, read by the engine that serves predictions."""
+        snapshot = self.lake.snapshot()
+        return World(
+            engine=self.lake.engine.fork(),
+            scan=lambda name: self.lake.scan(name, snapshot=snapshot),
+            assets=self.graph.assets,
+            functions=sql_functions(self.config.folder),
         )
 
     def _due_by_clock(self, now: datetime) -> dict[str, str]:
