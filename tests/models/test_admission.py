@@ -82,7 +82,7 @@ def test_an_input_that_is_gone_is_found(trained):
 
 def test_a_value_of_another_type_than_in_training_is_found(trained):
     chosen = version(trained.lake, "returns", 2)
-    changed = replace(chosen, columns={"days_since": "text"})
+    changed = replace(chosen, columns={"days_since": "text"}, example={})
     assert faults(trained, changed) == ("feature column 'days_since' was text in training and is number now",)
 
 
@@ -144,5 +144,5 @@ def test_shares_leave_somebody_to_the_live_version(trained):
 
 def test_all_faults_are_said_at_once(trained):
     chosen = version(trained.lake, "returns", 2)
-    bad = replace(chosen, columns={"days_since": "text"}, request={"basket_usd": "DOUBLE"}, format="clay")
+    bad = replace(chosen, columns={"days_since": "text"}, example={}, request={"basket_usd": "DOUBLE"}, format="clay")
     assert len(faults(trained, bad)) == 3
