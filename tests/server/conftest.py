@@ -19,7 +19,10 @@ from pumphouse.declare.rollouts import Rollout
 from pumphouse.declare.sources import Files, Survey
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import Place, QueryError
+from pumphouse.errors import Place, QueryError, UnknownName
+from pumphouse.features.online.files import FileStore
+from pumphouse.features.online.generations import publish
+from pumphouse.features.online.layout import Column, Layout
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
@@ -138,6 +141,20 @@ class Shop:
         before = self.lake.state.bodies(f"outcomes/{name}", [key for key, _ in events])
         self.lake.state.append(f"outcomes/{name}", events)
         return Taken(taken=len(told) - len(before), already=len(before))
+
+    def online(self, name: str) -> FileStore:
+        if name != "customers_online":
+            raise UnknownName(f"there is no online '{name}'")
+        home = self.folder / "online"
+        if not home.exists():
+            layout = Layout(
+                entity=(("customer_id", "int64"),),
+                columns=(Column(name="spend", type="float64"), Column(name="city", type="string")),
+            )
+            rows = pa.table({"customer_id": [7, 8], "spend": [1.5, None], "city": ["Köln", ""]})
+            as_of = datetime(2026, 3, 1, tzinfo=UTC)
+            publish(home, rows.to_batches, layout=layout, snapshot=5, as_of=as_of)
+        return FileStore(name, home)
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         if text.count('"') % 2:

@@ -10,7 +10,9 @@ from pumphouse.cli.output import print_columns, print_json, print_text
 from pumphouse.errors import UnknownName, did_you_mean
 
 
-def make(who: str, /, *, scope: Literal["all", "read", "predict"] = "read", json: bool = False, call: Call) -> None:
+def make(
+    who: str, /, *, scope: Literal["all", "read", "predict", "update"] = "read", json: bool = False, call: Call
+) -> None:
     """Make a token for a person or a program. It is shown once; the lake keeps only its hash.
 
     For example:
@@ -19,7 +21,7 @@ def make(who: str, /, *, scope: Literal["all", "read", "predict"] = "read", json
 
     Args:
         who: Whose it is; under this name the access log keeps what is read with it.
-        scope: What it is good for: `read` tables, reports and searches, `predict`, or `all`.
+        scope: What it is good for: `read` tables, reports and searches, `predict`, `update` online stores, or `all`.
         json: Print it as JSON.
     """
     with open_project(call) as project:

@@ -20,6 +20,7 @@ from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_me
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
 from pumphouse.experiments.verdicts import Verdict
+from pumphouse.features.online.opening import open_store
 from pumphouse.features.values import World
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
@@ -44,9 +45,11 @@ from pumphouse.project.explaining import naming_the_line
 from pumphouse.project.imported import imported
 from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
+from pumphouse.project.online import OnlineReader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
+from pumphouse.project.secrets import Connections
 from pumphouse.project.telling import tell_failures
 from pumphouse.project.versions import current_versions
 
@@ -81,6 +84,7 @@ class Project:
         self.door = door
         self._lock = threading.Lock()
         self._predictors: dict[str, Predictor] = {}
+        self._online: dict[str, OnlineReader] = {}
 
     # -- what is declared -------------------------------------------------------------------------------------------
 
@@ -112,6 +116,9 @@ class Project:
         """Let go of the lake and the engine. What is asked for later opens them again."""
         with self._lock:
             self._predictors.clear()
+            for reader in self._online.values():
+                reader.close()
+            self._online.clear()
         engine, lake = self.__dict__.pop("_engine", None), self.__dict__.pop("lake", None)
         if engine is not None and (lake is None or engine is not lake.engine):
             engine.close()
@@ -288,6 +295,12 @@ class Project:
         """Hide a person: rows whose column `entity` is `value` leave every scan at every snapshot, at once."""
         began = datetime.now(UTC)
         build = hide(self.lake, entity=entity, value=value, why=why, run=run_id(began), actor=self.who)
+        for asset in self.graph.assets.values():  # stores follow the lake, but nobody who is hidden waits for that
+            store = open_store(asset, self.lake, self._connections) if asset.kind == "online" else None
+            if store is not None:
+                if entity.lower() in (name.lower() for name in store.entity):
+                    store.hide(entity, str(value))
+                store.close()
         self._log_change(build, f"hide {entity} {value}", at=began, why=why)
         return build
 
@@ -332,6 +345,29 @@ class Project:
         answer = self.predictor(rollout).predict(entity, now=datetime.now(UTC))
         self.reader().record((rollout,), answer.snapshot, 1, detail=answer.id)
         return answer
+
+    def online(self, name: str) -> OnlineReader:
+        """The newest features of each entity in an online store, as in `p.online("customers_online")`.
+
+        Raises UnknownName where there is no such store, or where it was never published.
+        """
+        asset = self.asset(name, kind="online")
+        with self._lock:
+            if name not in self._online:
+                store = open_store(asset, self.lake, self._connections)
+                if store is None:
+                    raise UnknownName(
+                        f"'{name}' was never published", asset=name, mend=f"Publish it: pumphouse run {name}"
+                    )
+                reader = self.reader()
+                self._online[name] = OnlineReader(
+                    name, store, record=lambda snapshot, rows: reader.record((name,), snapshot, rows)
+                )
+            return self._online[name]
+
+    @property
+    def _connections(self) -> Connections:
+        return Connections(self.config.connections, folder=self.config.folder)
 
     def predictor(self, rollout: str) -> Predictor:
         """Who answers for a rollout. Raises UnknownName."""

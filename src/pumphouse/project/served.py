@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.declare.asset import Asset
+from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.lake import Lake
 from pumphouse.models.outcomes import Taken, take_outcomes
@@ -43,6 +44,10 @@ class Served:
         """Take outcomes of a rollout's predictions; they are in the log, on disk, when this returns."""
         rollout = self._project.asset(name, kind="rollout")
         return take_outcomes(self.lake, rollout, told, caller=caller, now=datetime.now(UTC))
+
+    def online(self, name: str) -> OnlineStore:
+        """The store of this name; who reads it writes the access log. Raises UnknownName."""
+        return self._project.online(name).store
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""

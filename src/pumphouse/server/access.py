@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCOPES: dict[str, frozenset[str]] = {
-    "all": frozenset({"read", "predict"}),
+    "all": frozenset({"read", "predict", "update"}),
     "read": frozenset({"read"}),
     "predict": frozenset({"predict"}),
+    "update": frozenset({"update"}),
 }
 """What a token of each scope is good for. A scope that is not here is good for nothing."""
 

@@ -11,7 +11,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
-from pumphouse.server import api, pages, reports, surveys
+from pumphouse.server import api, online, pages, reports, surveys
 from pumphouse.server.access import Gate
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.drawing import Drawing
@@ -44,6 +44,9 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/api/tables", api.tables),
         Route("/api/tables/{name}/rows", api.rows),
         Route("/api/search/{name}", api.search),
+        Route("/online/{name}", online.one),
+        Route("/online/{name}", online.many, methods=["POST"]),
+        Route("/online/{name}", online.put, methods=["PUT"]),
         Route("/predict/{name}", api.predict, methods=["POST"]),
         Route("/outcomes/{name}", api.outcomes, methods=["POST"]),
         Route("/surveys/{name}", surveys.form),

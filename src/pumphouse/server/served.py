@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pumphouse.declare.asset import Asset
+from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
 
 
@@ -109,6 +110,10 @@ class ServedProject(Protocol):
 
     def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:  # values from JSON
         """Take what came of predictions of the rollout `name`. They are in the log, on disk, when this returns."""
+        ...
+
+    def online(self, name: str) -> OnlineStore:
+        """The online store `name`. Raises UnknownName where it is not declared or was never published."""
         ...
 
     def search(self, name: str, text: str, *, limit: int) -> Found:

@@ -34,7 +34,7 @@ def test_values_nulls_and_strangers_are_told_apart(home: Home) -> None:
 
 def test_one_value_keeps_its_own_type(home: Home) -> None:
     home.publish(ENTITIES)
-    cells = home.open().cells((7,), now=NOON).cells
+    cells = home.open().entities([(7,)], now=NOON)[0].cells
     assert {name: cell.value for name, cell in cells.items()} == {"spend": 1.5, "orders": 2**63 - 1, "gold": True}
 
 
@@ -130,7 +130,7 @@ def test_what_is_read_is_what_was_published_last(homes: Callable[[], Home], gene
         assert store.generation.entities == len(rows)
         many = store.read(everybody, now=NOON)
         for at, key in enumerate(everybody):
-            one = store.cells(key, now=NOON)
+            (one,) = store.entities([key], now=NOON)
             alone = store.read([key], now=NOON)
             assert one.snapshot == many.snapshot[at] == alone.snapshot[0] == (number if key in rows else -1)
             for place, (name, cell) in enumerate(one.cells.items()):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -154,9 +155,15 @@ def test_where_nothing_changed_only_the_moment_moves_on(shop: Shop) -> None:
 
 def test_somebody_hidden_is_gone_at_once(shop: Shop) -> None:
     shop.run()
+    reading = shop.store
     shop.project.hide("customer_id", 7, why="asked")
+    assert reading.read([(7,), (8,)], now=MAY).states["orders_30d"].tolist() == [Found.MISSING, Found.PRESENT]
+    assert reading.read([(7,)], now=MAY).states["orders_30d"].tolist() == [Found.MISSING]
+    assert reading.generation.entities == 3
     shop.project.run_due(now=MAY + timedelta(minutes=1))
-    assert shop.store.read([(7,), (8,)], now=MAY).states["orders_30d"].tolist() == [Found.MISSING, Found.PRESENT]
+    assert reading.generation.entities == 2
+    reading.put((7,), {"orders_30d": 1}, at=MAY + timedelta(days=1))
+    assert reading.read([(7,)], now=MAY).states["orders_30d"].tolist() == [Found.MISSING]
 
 
 def test_a_column_of_no_use_to_a_model_is_refused(shop: Shop) -> None:
@@ -173,3 +180,51 @@ def test_types_are_what_an_estimator_gets(shop: Shop) -> None:
         "last_shop": pa.string(),
         "big": pa.bool_(),
     }
+
+
+def test_a_project_reads_by_the_entitys_columns_and_each_read_is_logged(shop: Shop) -> None:
+    shop.run()
+    project = shop.project
+    reader = project.online("customers_online")
+    found = reader.get({"customer_id": 7}, now=MAY)
+    assert found.values == {"spend_30d": 14.75, "orders_30d": 2, "last_shop": "Köln", "big": True}
+    assert (found.as_of, found.snapshot) == (MAY, reader.generation.snapshot)
+    reader.put({"customer_id": 7}, {"orders_30d": 3}, at=MAY + timedelta(seconds=1))
+    newer, nobody = reader.get_many([{"customer_id": 7}, {"customer_id": 1}], now=MAY)
+    assert (newer.values["orders_30d"], newer.values["big"]) == (3, True)
+    assert newer.as_of == MAY + timedelta(seconds=1)
+    assert set(nobody.states.values()) == {"missing"}
+    reader.close()
+    assert sum(one.rows for one in project.lake.state.accesses(asset="customers_online")) == 3
+
+
+def test_a_live_model_is_served_the_feature_that_it_learned(shop: Shop) -> None:
+    label = """
+        /* pumphouse
+        kind = "label"
+        entity = "customer_id"
+        matures = "1 day" */
+        SELECT customer_id, paid_at - INTERVAL 1 HOUR AS as_of, usd > 3 AS dear FROM orders
+    """
+    model = """
+        import pumphouse as ph
+        from sklearn.linear_model import LogisticRegression
+
+        @ph.model(label="dear", features=["spend"])
+        def dearly(train: ph.TrainingSet):
+            return LogisticRegression().fit(train.X, train.y)
+    """
+    shop.write("dear.sql", "\n".join(line.strip() for line in label.splitlines()))
+    shop.write("learn.py", textwrap.dedent(model))
+    shop.run()
+    learned = shop.project.graph.assets["spend"].fingerprint
+    shop.write("spend.sql", SPEND.replace("{days}", "300"))
+    shop.run()
+    declared = shop.project.graph.assets["spend"].fingerprint
+    store = shop.store
+    numbers = [
+        store.read([(9,)], columns=[("orders_30d", one)], now=MAY).values["orders_30d"][0]
+        for one in (learned, declared)
+    ]
+    assert numbers == [0, 1]
+    assert shop.project.online("customers_online").get({"customer_id": 9}, now=MAY).values["orders_30d"] == 1

@@ -17,9 +17,18 @@ from numpy.typing import NDArray
 from pumphouse.errors import LakeError, PumphouseError, RequestRefused, UnknownName, did_you_mean
 from pumphouse.features.online.generations import Manifest, put, readable, segments_of, signature
 from pumphouse.features.online.layout import Column, Damaged, Layout, hash_of, hashes_of, keys_of, micros
-from pumphouse.features.online.overlay import Overlay, Put, Record, Value, framed
+from pumphouse.features.online.overlay import Hide, Overlay, Put, Record, framed
 from pumphouse.features.online.segments import Segment, taken
-from pumphouse.features.online.store import Found, Generation, Key, OnlineColumn, OnlineRows
+from pumphouse.features.online.store import (
+    Cell,
+    Entity,
+    Found,
+    Generation,
+    Key,
+    OnlineColumn,
+    OnlineRows,
+    Value,
+)
 
 OPEN_TRIES_MAX = 8
 """How often a reader looks again whether the generation that it was about to open was just replaced."""
@@ -29,23 +38,6 @@ _WORD = struct.Struct("<Q")
 _BIG = 2**63
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One value as it is stored: whole numbers and true/false as such. `value` is None unless it is present."""
-
-    value: Value
-    state: Found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """All that a store says of one entity. `as_of` is in microseconds since 1970 UTC; -1 where it is missing."""
-
-    cells: Mapping[str, Cell]
-    as_of: int
-    snapshot: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +70,11 @@ class FileStore:
         return tuple(name for name, _ in self._now().layout.entity)
 
     @property
+    def entity_types(self) -> Mapping[str, str]:
+        """The entity's columns, each "int64" or "string"."""
+        return dict(self._now().layout.entity)
+
+    @property
     def columns(self) -> tuple[OnlineColumn, ...]:
         """The columns of the generation that is read now."""
         return tuple(column.declared for column in self._now().layout.columns)
@@ -105,12 +102,12 @@ class FileStore:
 
         return self._answered(answered)
 
-    def cells(self, key: Key, *, now: datetime) -> Entity:
-        """All that there is of one entity, each value of its own type. Raises as `read` does."""
+    def entities(self, keys: Sequence[Key], *, now: datetime) -> list[Entity]:
+        """All that there is of these entities, each value of its own type; see `OnlineStore.entities`."""
 
-        def answered(state: _State) -> Entity:
-            checked_keys(self._name, state.layout, [key])
-            return _entity(state, key, self._chosen(state, None), micros(now))
+        def answered(state: _State) -> list[Entity]:
+            checked_keys(self._name, state.layout, keys)
+            return [_entity(state, key, self._chosen(state, None), micros(now)) for key in keys]
 
         return self._answered(answered)
 
@@ -122,9 +119,9 @@ class FileStore:
         checked = {name: checked_value(self._name, known, name, value) for name, value in values.items()}
         self._append(Put(key=tuple(key), values=checked, at=micros(at)))
 
-    def add(self, record: Record) -> None:
-        """Write a record to the log; on disk when this returns."""
-        self._append(record)
+    def hide(self, column: str, value: str) -> None:
+        """Hide whoever has this value in a column of the entity; see `OnlineStore.hide`."""
+        self._append(Hide(column=column, value=value))
 
     def close(self) -> None:
         """Let go of the files; a store that is used again opens them again."""

@@ -13,13 +13,11 @@ from pathlib import Path
 import msgspec
 
 from pumphouse.errors import Overloaded
-from pumphouse.features.online.store import Key
+from pumphouse.features.online.store import Key, Value
 
 LOG_BYTES_MAX = 64 * 1024 * 1024
 RECORD_BYTES_MAX = 1024 * 1024
 _HEAD = struct.Struct("<II")
-
-Value = float | int | str | bool | None
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True, tag="put"):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Key = tuple[int | str, ...]
 """The values of an entity's columns, in their order."""
 
+Value = float | int | str | bool | None
+
 
 class Found(IntEnum):
     """What a store says of one feature of one entity. Missing, expired and null are three different answers."""
@@ -67,12 +69,34 @@ class OnlineRows:
     snapshot: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One value as it is stored: whole numbers and true/false as such. `value` is None unless it is present."""
+
+    value: Value
+    state: Found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """All that a store says of one entity. `as_of` is in microseconds since 1970 UTC; -1 where it is missing."""
+
+    cells: Mapping[str, Cell]
+    as_of: int
+    snapshot: int
+
+
 class OnlineStore(Protocol):
     """Features of every entity by key. Threads may share one; processes open their own on the same generations."""
 
     @property
     def entity(self) -> tuple[str, ...]:
         """The entity's columns."""
+        ...
+
+    @property
+    def entity_types(self) -> Mapping[str, str]:
+        """The entity's columns, each "int64" or "string"."""
         ...
 
     @property
@@ -99,6 +123,14 @@ class OnlineStore(Protocol):
 
         Raises UnknownName for a column that is not there, RequestRefused for a value of another type.
         """
+        ...
+
+    def entities(self, keys: Sequence[Key], *, now: datetime) -> list[Entity]:
+        """All that there is of these entities, each value of its own type: for people, where `read` is for models."""
+        ...
+
+    def hide(self, column: str, value: str) -> None:
+        """Hide whoever has this value, as text, in a column of the entity, at once and from later values too."""
         ...
 
     def close(self) -> None:
