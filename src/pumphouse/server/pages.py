@@ -21,6 +21,7 @@ from pumphouse.errors import QueryError
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
 from pumphouse.server.drawing import cell
+from pumphouse.server.models import model_page
 from pumphouse.server.reports import REPORT_PAGE
 from pumphouse.server.shared import Shared, admitted, reads, shared
 
@@ -134,6 +135,7 @@ def asset(request: Request) -> Response:
         state=state,
         said=said,
         why=why,
+        model=model_page(project.lake, project.assets, name) if declared.kind == "model" else None,
         form_address=f"/surveys/{name}" if declared.kind == "survey" else None,
         query=query,
         found=found,
