@@ -17,6 +17,7 @@ PumphouseError
 │   ├── RequestRefused   a prediction for keys that are not the entity's
 │   ├── BadRequest       an HTTP request is not as the API has it
 │   ├── Overloaded       more is asked at once than the server takes
+│   ├── Late             no answer within its time, and nothing to say instead
 │   └── Uncheckable      the survey's own rules could not be run over some answers
 └── BuildError           a build failed
     ├── CheckFailed      a check of severity "error" found rows; the previous version stands
@@ -179,6 +180,10 @@ class BadRequest(RequestError):
 
 class Overloaded(RequestError):
     """More came at once than can be done; the same may be sent again in a moment."""
+
+
+class Late(RequestError):
+    """There was no answer within its time, and nothing was declared that is said instead."""
 
 
 class RequestRefused(RequestError):

@@ -14,7 +14,7 @@ from pumphouse.features.values import (
     entities_query,
     feature_query,
     feature_values,
-    is_known,
+    known_entities,
     value_columns,
 )
 
@@ -205,9 +205,8 @@ def test_entities_are_those_known_at_the_moment(ground):
     query = feature_query(ground.world, prepare(ground, [(1, 5, 0, 1), (2, 5, 10, 1), (3, 11, 0, 1), (1, 6, 0, 1)]))
     entities = ground.engine.read(entities_query(query, as_of=START + 10 * MINUTE)).read_all()
     assert entities.to_pylist() == [{"customer_id": 1, "as_of": START + 10 * MINUTE}]
-    assert is_known(query, moments_of([(1, 10)]))
-    assert not is_known(query, moments_of([(2, 10)]))
-    assert is_known(query, moments_of([(2, 15)]))
+    known = known_entities(query, moments_of([(1, 10), (2, 10), (2, 15)]))
+    assert known.equals(moments_of([(1, 10), (2, 15)]).select(known.column_names))
 
 
 def test_two_rows_for_one_moment_name_the_feature_and_the_moment(ground):

@@ -26,7 +26,9 @@ from pumphouse.features.online.layout import Column, Layout
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
-from pumphouse.lake.state import BuildRecord
+from pumphouse.lake.state import Access, BuildRecord
+from pumphouse.models.asked import Form
+from pumphouse.models.predictions import Prediction, encode
 from pumphouse.server.serve import Serving, serve
 
 TOKEN = "the-owner-of-the-shop"
@@ -61,11 +63,36 @@ EXIT_SURVEY = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    id: str
-    prediction: float
-    version: str
-    snapshot: int
+class Answering:
+    """Who answers 0.25 whoever it is, from a thread of its own, as a predictor does."""
+
+    lake: Lake
+    rollout: str
+    form: Form
+
+    def submit(self, asked: Any, *, now: datetime, who: str, door: str, reasons: int, done: Any) -> None:
+        rows = self.form.rows(asked)
+        threading.Thread(target=self._answer, args=(rows, now, who, door, done)).start()
+
+    def _answer(self, rows: Any, now: datetime, who: str, door: str, done: Any) -> None:
+        answers = tuple(
+            Prediction(
+                id=row.id,
+                entity={"customer_id": row.key[0]},
+                as_of=now,
+                prediction=0.25,
+                version="returns@3",
+                shadow_prediction=None,
+                shadow_version=None,
+                snapshot=self.lake.version("orders"),
+                features={"spend": 1.5, **row.given},
+                known_entity=True,
+            )
+            for row in rows
+        )
+        read = Access(at=now, who=who, door=door, asset=self.rollout, snapshot=answers[0].snapshot, rows=len(rows))
+        self.lake.state.append(f"predictions/{self.rollout}", [(one.id, encode(one)) for one in answers], reads=[read])
+        done(answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +156,15 @@ class Shop:
     def stale(self) -> Mapping[str, str]:
         return self.overdue
 
-    def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:
-        answer = Prediction(
-            id=uuid.uuid4().hex, prediction=0.25, version="returns@3", snapshot=self.lake.version("orders")
+    def predictor(self, name: str) -> Answering:
+        form = Form(
+            rollout=name,
+            entity={"customer_id": pa.int64()},
+            request={},
+            columns={"spend": "number"},
+            complete=frozenset({"spend"}),
         )
-        self.lake.state.append(f"predictions/{name}", [(answer.id, json.dumps(dict(entity)))])
-        return answer
+        return Answering(lake=self.lake, rollout=name, form=form)
 
     def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:
         events = [(one["outcome_id"], json.dumps({**one, "caller": caller})) for one in told]

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 
 from pumphouse.server.api import ARROW, JSON_ROWS_MAX
-from pumphouse.server.replies import BODY_BYTES_MAX
 
 WAIT_S = 10
 
@@ -150,31 +149,6 @@ def test_search_finds_and_is_recorded(served: Any) -> None:
     assert "never closed" in half.json()["error"]
 
 
-def test_prediction_is_in_the_log_before_it_is_answered(served: Any) -> None:
-    answer = served.stranger.post("/predict/returns_live", json={"customer_id": 7}, headers=as_bob(served))
-    said = answer.json()
-    assert set(said) == {"prediction", "version", "snapshot", "id"}
-    logged = {event.key: json.loads(event.body) for event in served.shop.lake.state.events("predictions/returns_live")}
-    assert logged[said["id"]] == {"customer_id": 7}
-    assert last_read(served, "returns_live") == ("bob", "predict", said["snapshot"], 1)
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "status"),
-    [
-        (b"[1]", "application/json", 400),
-        (b"{", "application/json", 400),
-        (b"[" * 30_000, "application/json", 400),
-        (b"{}", "text/plain", 400),
-        (b" " * (BODY_BYTES_MAX + 1), "application/json", 413),
-    ],
-)
-def test_body_that_is_no_json_object_or_too_large_is_refused(body: bytes, kind: str, status: int, served: Any) -> None:
-    answer = served.owner.post("/predict/returns_live", content=body, headers={"Content-Type": kind})
-    assert answer.status_code == status
-    assert set(answer.json()) == {"error", "mend"}
-
-
 def test_outcomes_are_in_the_log_before_they_are_answered(served: Any) -> None:
     one = {"outcome_id": "a", "prediction_id": "p", "outcome": True}
     answer = served.stranger.post("/outcomes/returns_live", json=one, headers=as_bob(served))
@@ -188,12 +162,6 @@ def test_outcomes_are_in_the_log_before_they_are_answered(served: Any) -> None:
         assert wrong.status_code == 400
     assert served.owner.post("/outcomes/returns_life", json=one).status_code == 404
     assert served.stranger.post("/outcomes/returns_live", json=one).status_code == 401
-
-
-def test_unknown_rollout_is_named(served: Any) -> None:
-    answer = served.owner.post("/predict/returns_life", json={})
-    assert answer.status_code == 404
-    assert answer.json()["mend"] == "Did you mean 'returns_live'?"
 
 
 def test_health_is_open_to_all_and_says_nothing_else(served: Any) -> None:

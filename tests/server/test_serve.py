@@ -30,11 +30,13 @@ from pathlib import Path
 conf = runpy.run_path(sys.argv[1])
 shop = conf["make_shop"](Path(sys.argv[2]))
 
-def predict(name, entity):
-    time.sleep(1)
-    return conf["Prediction"](id="slow", prediction=0.5, version="v", snapshot=1)
+answer = conf["Answering"]._answer
 
-conf["Shop"].predict = lambda self, name, entity: predict(name, entity)
+def slowly(*arguments):
+    time.sleep(1)
+    answer(*arguments)
+
+conf["Answering"]._answer = slowly
 conf["serve"](shop, port=0, token=conf["TOKEN"], on_ready=lambda serving: print(serving.url, flush=True))
 print("ended", flush=True)
 """
@@ -61,7 +63,9 @@ def test_signal_ends_it_after_the_request_under_way(number: int, tmp_path: Path)
 
     def ask() -> None:
         headers = {"Authorization": "Bearer the-owner-of-the-shop"}
-        replies.append(httpx.post(f"{url}/predict/returns_live", json={}, headers=headers, timeout=ENDS_WITHIN_S))
+        replies.append(
+            httpx.post(f"{url}/predict/returns_live", json={"customer_id": 7}, headers=headers, timeout=ENDS_WITHIN_S)
+        )
 
     asking = threading.Thread(target=ask)
     asking.start()
@@ -69,7 +73,7 @@ def test_signal_ends_it_after_the_request_under_way(number: int, tmp_path: Path)
     os.kill(process.pid, number)
     assert process.wait(ENDS_WITHIN_S) == 0
     asking.join()
-    assert replies[0].json()["id"] == "slow"
+    assert replies[0].json()["prediction"] == 0.25
     assert process.stdout.read() == "ended\n"
     process.stdout.close()
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from pumphouse.errors import BuildError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 ColumnForm = Literal["number", "text"]
 
@@ -19,17 +20,32 @@ def frame(values: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
 
     The type of a column never depends on the values in it: an estimator that was fit on floats is asked with floats.
     """
-    import pandas as pd
+    return frame_of(arrays_of(values, columns))
+
+
+def arrays_of(values: pa.Table, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """The columns as arrays: float64 with NaN for null, and text as objects with None for null."""
+    import numpy as np
     import pyarrow as pa
 
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name, form in column_forms(values.schema, columns).items():
         column = values[name]
         if form == "number":
             arrays[name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         else:
-            arrays[name] = pd.array(column.to_pylist(), dtype="str")
-    return pd.DataFrame(arrays, columns=list(columns))
+            arrays[name] = np.array(column.to_pylist(), dtype=object)
+    return arrays
+
+
+def frame_of(arrays: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
+    """Arrays as `arrays_of` gives them, in a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {name: pd.array(array, dtype="str") if array.dtype == object else array for name, array in arrays.items()},
+        columns=list(arrays),
+    )
 
 
 def column_forms(schema: pa.Schema, columns: Sequence[str]) -> dict[str, ColumnForm]:

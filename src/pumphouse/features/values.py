@@ -145,18 +145,17 @@ def entity_moments(query: FeatureQuery, *, as_of: datetime, rows_max: int) -> It
         yield pa.Table.from_batches(waiting)
 
 
-def is_known(query: FeatureQuery, moment: pa.Table) -> bool:
-    """Whether any of the features' inputs knew the entity of a single moment at that moment."""
+def known_entities(query: FeatureQuery, moments: pa.Table) -> pa.Table:
+    """The moments whose entity any of the features' inputs knew by then: the entity's columns and `as_of`."""
     as_of = exp.column(AS_OF, table="m", quoted=True)
-    if not query.inputs:  # Its features come from the request alone: there is nothing that could know anybody.
-        return False
+    own = ", ".join(f"m.{quoted(key)}" for key in (*query.entity, AS_OF))
     found = " OR ".join(
         f"EXISTS (SELECT 1 FROM {quoted(name)} AS i WHERE "
         + " AND ".join(f"i.{quoted(key)} = m.{quoted(key)}" for key in query.entity)
         + f" AND {visible(query.times[name], 'i', as_of).sql('duckdb')})"
-        for name in _with_entity(query)
+        for name in (_with_entity(query) if query.inputs else ())  # what comes from a request alone knows nobody
     )
-    return bool(_read(query, f"SELECT {found} AS known FROM {MOMENTS} AS m", moment)["known"][0].as_py())
+    return _read(query, f"SELECT {own} FROM {MOMENTS} AS m WHERE {found or False}", moments)
 
 
 def value_columns(features: Sequence[FeatureDefinition]) -> tuple[str, ...]:

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pumphouse.lake.databases import Database
+from pumphouse.lake.databases import Database, Writing
 
 KEYS_PER_QUERY = 500
+"""Keys that are looked up at once; SQLite takes no more than 32,766 values."""
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
     run TEXT PRIMARY KEY, started TEXT NOT NULL, finished TEXT, command TEXT NOT NULL, actor TEXT NOT NULL,
@@ -127,10 +129,17 @@ class State:
                 if statement:
                     db.run(statement)
 
-    def append(self, stream: str, events: Sequence[tuple[str, str]], *, at: datetime | None = None) -> int:
-        """Store events (key, JSON text) and return the newest sequence number of the stream.
+    def append(
+        self,
+        stream: str,
+        events: Sequence[tuple[str, str]],
+        *,
+        at: datetime | None = None,
+        reads: Sequence[Access] = (),
+    ) -> int:
+        """Store events (key, JSON text), with who read them, and return the newest sequence number of the stream.
 
-        They are on disk when this returns. An event whose key the stream has already is left out: exactly once.
+        All are on disk when this returns. An event whose key the stream has already is left out: exactly once.
         """
         moment = _text(at or datetime.now(UTC))
         with self._database.transaction() as db:
@@ -138,6 +147,7 @@ class State:
                 "INSERT INTO events (stream, key, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 [(stream, key, moment, body) for key, body in events],
             )
+            _record(db, reads)
             return int(db.one("SELECT coalesce(max(seq), 0) FROM events WHERE stream = ?", [stream]))
 
     def events(self, stream: str, *, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
@@ -165,14 +175,7 @@ class State:
     def access(self, *reads: Access) -> None:
         """Record reads."""
         with self._database.transaction() as db:
-            db.run_each(
-                "INSERT INTO access (at, who, door, asset, snapshot, rows, offered, run, detail)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, int(r.offered), r.run, r.detail)
-                    for r in reads
-                ],
-            )
+            _record(db, reads)
 
     def accesses(self, *, asset: str | None = None, since: datetime | None = None) -> tuple[Access, ...]:
         """Recorded reads, oldest first; of one asset, or since a moment."""
@@ -319,6 +322,14 @@ class State:
     def close(self) -> None:
         """Close its connection; the next use opens another."""
         self._database.close()
+
+
+def _record(db: Writing, reads: Sequence[Access]) -> None:
+    db.run_each(
+        "INSERT INTO access (at, who, door, asset, snapshot, rows, offered, run, detail)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, int(r.offered), r.run, r.detail) for r in reads],
+    )
 
 
 def _where(conditions: Mapping[str, object]) -> tuple[str, list[object]]:

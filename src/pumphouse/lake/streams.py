@@ -36,8 +36,9 @@ def flush(
     """Move what came to a stream since the last time into a table; `said` ends the note "12 ...".
 
     Each event arrives once, by its key: the cursor moves in the same commit, and two who flush at once write the same
-    rows. Events of another schema than those before begin a commit of their own. Raises SchemaChange where they no
-    longer have the table's columns, unless `accept_schema`; those before are then kept.
+    rows. Of events that make rows of one key, the last counts. Events of another schema than those before begin a
+    commit of their own. Raises SchemaChange where they no longer have the table's columns, unless `accept_schema`;
+    those before are then kept.
     """
     last = lake.history(table)
     newest = int(last[-1].cursor or 0) if last else 0
@@ -53,19 +54,22 @@ def flush(
                 newest = event.seq  # somebody asked for the next one: this one is in its batch
 
     built: Build | None = None
-    rows = 0
+    rows = merged = 0
     for schema, alike in groupby(arrived(), key=schema_of):
         written = lake.stage(_batches(alike, schema, batch_of), schema, stem=f"{table}_{uuid.uuid4().hex}")
         commit = Commit(lake, table, run=run, actor=actor, accept_schema=accept_schema)
         commit.upsert(table, written, key=key)
         commit.cursor(newest)
-        built = commit.publish(Counts(rows_in=written.rows, rows_out=written.rows)) or built
+        published = commit.publish(Counts(rows_in=written.rows, rows_out=written.rows))
         rows += written.rows
+        if published:
+            built = published
+            merged += published.counts.merged
     return Built(
         asset=table,
         snapshot=built.snapshot if built else None,
-        counts=Counts(rows_in=rows, rows_out=rows) if built else Counts(),
-        note=f"{rows:,} {said}" if rows else "",
+        counts=Counts(rows_in=rows, rows_out=rows - merged, merged=merged) if built else Counts(),
+        note=f"{rows - merged:,} {said}" if rows else "",
     )
 
 

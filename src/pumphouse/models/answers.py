@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pumphouse.declare.asset import Asset
+from pumphouse.errors import RequestRefused
 from pumphouse.features.moments import AS_OF
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.state import Access
 from pumphouse.lake.streams import flush
-from pumphouse.models.predictions import Prediction, decode, prediction_schema, predictions_of
+from pumphouse.models.predictions import Prediction, decode, encode, prediction_schema, predictions_of
 from pumphouse.models.registry import parse_version, version
+from pumphouse.models.waiting import Call, Outcome
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +26,61 @@ if TYPE_CHECKING:
 def stream_of(rollout: str) -> str:
     """The stream of the lake's state in which a rollout's answers are logged."""
     return f"predictions/{rollout}"
+
+
+def shadow_key(id: str) -> str:
+    """The key of what the shadow said of a prediction, in the same stream. No prediction's id holds a tab."""
+    return f"{id}\tshadow"
+
+
+def log_answers(
+    lake: Lake, rollout: str, calls: Sequence[tuple[Call, Sequence[Prediction]]], *, ended: float
+) -> list[Outcome]:
+    """Log the answers of some calls and who read them, in one transaction; what each call is given, once it is on disk.
+
+    Where an id that the call chose is in the log already, what was said then is given again. It is refused where that
+    was about another entity.
+    """
+    stream = stream_of(rollout)
+    timed = [
+        [replace(answer, latency_ms=round((ended - call.began) * 1000, 3)) for answer in answers]
+        for call, answers in calls
+    ]
+    reads = [
+        Access(
+            at=call.at,
+            who=call.who,
+            door=call.door,
+            asset=rollout,
+            snapshot=answers[0].snapshot,
+            rows=len(answers),
+            detail=answers[0].id,
+        )
+        for (call, _), answers in zip(calls, timed, strict=True)
+        if call.who is not None
+    ]
+    lake.state.append(
+        stream,
+        [(answer.id, encode(answer)) for answers in timed for answer in answers],
+        at=calls[0][0].at,
+        reads=reads,
+    )
+    chosen = [row.id for call, _ in calls for row in call.rows if row.repeatable]
+    if not chosen:
+        return [tuple(answers) for answers in timed]
+    kept = {id: decode(body) for id, body in lake.state.bodies(stream, chosen).items()}
+    return [_repeated(rollout, answers, kept) for answers in timed]
+
+
+def _repeated(rollout: str, answers: Sequence[Prediction], kept: Mapping[str, Prediction]) -> Outcome:
+    for answer in answers:
+        if kept.get(answer.id, answer).entity != answer.entity:
+            return RequestRefused(
+                f"the prediction_id '{answer.id}' was given for another entity",
+                asset=rollout,
+                mend="Give each request an id of its own; repeat one only where its answer was lost.",
+            )
+    return tuple(kept.get(answer.id, answer) for answer in answers)
 
 
 def flush_predictions(lake: Lake, rollout: Asset, *, run: str, actor: str, accept_schema: bool = False) -> Built:
@@ -68,7 +127,7 @@ def _batch(predictions: Sequence[Prediction], schema: pa.Schema) -> pa.RecordBat
     rows = [_row(prediction) for prediction in predictions]
     for name in predictions[0].entity:
         if schema.field(name).type == pa.string():
-            rows = [{**row, name: str(row[name])} for row in rows]
+            rows = [{**row, name: None if row[name] is None else str(row[name])} for row in rows]
     return pa.RecordBatch.from_pylist(rows, schema=schema)
 
 

@@ -1,42 +1,45 @@
-"""One prediction at a time: the same features at this moment, and an answer that is on disk before it is given."""
+"""Predictions as they are asked for: what comes at once is answered together, and logged before it is given."""
 
 from __future__ import annotations
 
-import math
+import logging
 import threading
-import uuid
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from pumphouse.declare.asset import Asset
+from pumphouse.declare.rollouts import WAITING_MAX, Serving
 from pumphouse.engines.engine import Engine, SqlFunction
-from pumphouse.errors import RequestRefused, did_you_mean
-from pumphouse.features.moments import AS_OF
-from pumphouse.features.values import World, is_known
+from pumphouse.errors import Late, Overloaded, PumphouseError, RequestRefused
 from pumphouse.lake.lake import Lake
-from pumphouse.models.answers import stream_of
-from pumphouse.models.predictions import (
-    LoadedVersion,
-    Prediction,
-    ReadyVersion,
-    chances_of_both,
-    encode,
-    entity_types,
-    loaded,
-    ready,
-    ready_shadow,
-)
-from pumphouse.models.registry import live, live_shadow
+from pumphouse.models.answering import answers_of
+from pumphouse.models.answers import log_answers
+from pumphouse.models.asked import Form
+from pumphouse.models.fallbacks import Fallback
+from pumphouse.models.predictions import Prediction
+from pumphouse.models.reasons import REASONS_MAX
+from pumphouse.models.shadows import Shadowing
+from pumphouse.models.standing import Standing, stand
+from pumphouse.models.waiting import Call, Outcome, Waiting, questions
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+ANSWER_S_MAX = 30.0
+"""How long a request without a time budget waits at most."""
+FOLLOW_EVERY_S = 0.1
+"""How often the lake is asked for a newer snapshot while requests come; answers go on meanwhile."""
+IDLE_S = 1.0
+"""Who was not asked for this long looks at the lake before the answer."""
+CLOSE_S_MAX = 10.0
+
+log = logging.getLogger("pumphouse.models")
 
 
 class Predictor:
-    """Answers for one rollout. It follows the lake: new data and a promoted version count from the next request on.
+    """Answers for one rollout. It follows the lake: new data and promoted versions, without a pause.
 
-    `engine` has the lake attached. Threads may share a predictor; they take turns.
+    `engine` has the lake attached. Threads share a predictor. Close it when nobody asks any more.
     """
 
     def __init__(
@@ -53,108 +56,220 @@ class Predictor:
         self._assets = assets
         self._rollout = rollout
         self._functions = functions
-        self._lock = threading.Lock()
-        self._snapshot = -1
-        self._held: dict[str, LoadedVersion] = {}
-        self._live: ReadyVersion | None = None
-        self._shadow: ReadyVersion | None = None
+        self._serving: Serving = rollout.spec.serving or Serving(budget_ms=None, fallback=None, waiting_max=WAITING_MAX)
+        budget_ms = self._serving.budget_ms
+        self._patience_s = ANSWER_S_MAX if budget_ms is None else budget_ms / 1000
+        self._waiting = Waiting(rollout=rollout.name, calls_max=self._serving.waiting_max)
+        self._following = threading.Lock()
+        self._followed_at = float("-inf")
+        self._follower: threading.Thread | None = None
+        self._standing: Standing | None = None
+        self._fallback = Fallback(self._serving.fallback)
+        self._shadowing = Shadowing(lake, rollout.name)
+        self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
 
-    def predict(self, entity: Mapping[str, Any], *, now: datetime, id: str | None = None) -> Prediction:  # from JSON
+    def predict(
+        self,
+        entity: Mapping[str, Any],  # values from JSON
+        *,
+        now: datetime,
+        id: str | None = None,
+        who: str | None = None,
+        door: str = "python",
+        reasons: int = 0,
+    ) -> Prediction:
         """The answer for one entity at `now`, logged under its id (a new one, where none is given).
 
-        An id is logged once: give one to repeat a request whose answer was lost, not to ask about somebody else.
-        An entity that no input knows is answered as one that never did anything, and marked so. Raises RequestRefused
-        for keys that are not the entity's, UnknownName where the model has no version yet.
+        An id is answered once: give one to repeat a request whose answer was lost. Who is not known to any input is
+        answered as one that never did anything, and marked so. Raises RequestRefused for what the rollout is not asked
+        with, UnknownName where the model has no version yet, Overloaded where too many wait.
         """
-        with self._lock:
-            answers = self._follow()
-            shadow, snapshot = self._shadow, self._snapshot
-            keys = _keys(self._rollout.name, entity, entity_types(answers.version))
-            moment = _moment(keys, now)
-            values, own, listened = chances_of_both(answers, shadow, moment)
-            known = is_known(answers.query, moment)
-        prediction = Prediction(
-            id=id or uuid.uuid4().hex,
-            entity={name: value.as_py() for name, value in keys.items()},
-            as_of=now,
-            prediction=own[0].as_py(),
-            version=answers.version.name,
-            shadow_prediction=listened[0].as_py(),
-            shadow_version=shadow.version.name if shadow else None,
-            snapshot=snapshot,
-            features=_shown(values, answers.version.columns),
-            known_entity=known,
-        )
-        self._lake.state.append(stream_of(self._rollout.name), [(prediction.id, encode(prediction))], at=now)
-        return prediction
+        asked = entity if id is None else {**entity, "prediction_id": id}
+        return self._waited(asked, now=now, who=who, door=door, reasons=reasons)[0]
 
-    def _follow(self) -> ReadyVersion:
-        """The live version, ready at the newest snapshot; estimators that are still pinned stay in memory."""
-        snapshot = self._lake.snapshot()
-        if self._live is None or snapshot != self._snapshot:
-            world = World(
-                engine=self._engine,
-                scan=lambda name: self._lake.scan(name, snapshot=snapshot),
-                assets=self._assets,
-                functions=self._functions,
-            )
-            pinned = live(self._lake, self._rollout.spec.model)
-            listening = live_shadow(self._lake, self._rollout)
-            held = {
-                version.name: self._held.get(version.name) or loaded(self._lake, version)
-                for version in (pinned, *([listening] if listening else []))
-            }
-            self._live = ready(held[pinned.name], world)
-            self._shadow = ready_shadow(held[listening.name] if listening else None, world)
-            self._held = held
-            self._snapshot = snapshot
-        return self._live
+    def predict_many(
+        self,
+        entities: Sequence[Mapping[str, Any]],  # values from JSON
+        *,
+        now: datetime,
+        who: str | None = None,
+        door: str = "python",
+        reasons: int = 0,
+    ) -> tuple[Prediction, ...]:
+        """The answers for several entities, in their order: all of them or, where one can't be asked about, none."""
+        return self._waited(list(entities), now=now, who=who, door=door, reasons=reasons)
 
+    def submit(
+        self,
+        asked: Any,  # from JSON
+        *,
+        now: datetime,
+        who: str | None,
+        door: str,
+        reasons: int = 0,
+        done: Callable[[Outcome], None],
+    ) -> None:
+        """Ask, and return at once; `done` is called from another thread with the answers once they are on disk.
 
-def _keys(rollout: str, given: Mapping[str, Any], types: Mapping[str, pa.DataType]) -> dict[str, pa.Scalar]:
-    """The entity's values, each of its column's type."""
-    for name in given:
-        if name not in types:
+        Raises RequestRefused and Overloaded as `predict` does; `start` was called before.
+        """
+        if not 0 <= reasons <= REASONS_MAX:
             raise RequestRefused(
-                f"'{rollout}' is asked by {', '.join(types)}, not by '{str(name)[:80]}'",
-                asset=rollout,
-                mend=did_you_mean(str(name), types),
+                f"{reasons} reasons were asked for", asset=self._rollout.name, mend=f"Ask for up to {REASONS_MAX}."
             )
-    for name in types:
-        if given.get(name) is None:
-            raise RequestRefused(f"the request has no '{name}'", asset=rollout, mend=f"Ask by {', '.join(types)}.")
-    return {name: _typed(rollout, name, given[name], kind) for name, kind in types.items()}
-
-
-def _typed(rollout: str, name: str, value: Any, kind: pa.DataType) -> pa.Scalar:  # from JSON
-    import pyarrow as pa
-
-    wanted: type = int if pa.types.is_integer(kind) else str
-    if type(value) is not wanted:  # true is an int to Python, not to us
-        words = "a whole number" if wanted is int else "text"
-        raise RequestRefused(
-            f"'{name}' is {words}, not {type(value).__name__}", asset=rollout, mend=f"Give it as {words}."
+        rows = self.form.rows(asked)
+        began = time.monotonic()
+        self._waiting.put(
+            Call(
+                rows=rows,
+                at=now,
+                began=began,
+                deadline=began + self._patience_s,
+                who=who,
+                door=door,
+                reasons=reasons,
+                done=done,
+            )
         )
-    try:
-        return pa.scalar(value, kind)
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
-        raise RequestRefused(f"'{name}' has no such value", asset=rollout, mend=f"It is of type {kind}.") from error
 
+    @property
+    def form(self) -> Form:
+        """What the rollout is asked with now."""
+        return (self._standing or self.start()).form
 
-def _moment(keys: Mapping[str, pa.Scalar], now: datetime) -> pa.Table:
-    import pyarrow as pa
+    def start(self) -> Standing:
+        """Who answers as of the lake's newest snapshot, ready to. It may take a while, the first time."""
+        standing = self._follow()
+        with self._starting:
+            if not self._threads:
+                for work in (self._answer_all, self._answer_late):
+                    thread = threading.Thread(target=work, name=f"{self._rollout.name} {work.__name__}", daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
+        return standing
 
-    columns = {name: pa.array([value.as_py()], value.type) for name, value in keys.items()}
-    return pa.table({**columns, AS_OF: pa.array([now], pa.timestamp("us", tz="UTC"))})
+    def close(self) -> None:
+        """Answer nobody any more; what was answered is heard by the shadow before this returns."""
+        for call in self._waiting.close():
+            call.done(Overloaded(f"'{self._rollout.name}' is being closed", asset=self._rollout.name))
+        for thread in self._threads:
+            thread.join(CLOSE_S_MAX)
+        self._shadowing.close()
 
+    def _waited(self, asked: Any, *, now: datetime, who: str | None, door: str, reasons: int) -> tuple[Prediction, ...]:
+        self.start()
+        answered: Future[tuple[Prediction, ...]] = Future()
 
-def _shown(values: pa.Table, columns: Mapping[str, str]) -> dict[str, float | str | None]:
-    """The features as the model was asked with them, null where there was none."""
-    shown: dict[str, float | str | None] = {}
-    for name, form in columns.items():
-        value = values[name][0].as_py()
-        if value is None or (form == "number" and math.isnan(value)):
-            shown[name] = None
-        else:
-            shown[name] = float(value) if form == "number" else value
-    return shown
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome, Exception):
+                answered.set_exception(outcome)
+            else:
+                answered.set_result(outcome)
+
+        self.submit(asked, now=now, who=who, door=door, reasons=reasons, done=done)
+        return answered.result()  # `_answer_late` sees to it that there is one
+
+    # -- following the lake -----------------------------------------------------------------------------------------
+
+    def _follow(self) -> Standing:
+        """Who stands ready at the newest snapshot. What can't be made ready leaves those who answer where they are."""
+        with self._following:
+            try:
+                snapshot = self._lake.snapshot()
+                if self._standing is None or self._standing.snapshot != snapshot:
+                    self._standing = stand(
+                        self._lake,
+                        self._engine,
+                        assets=self._assets,
+                        rollout=self._rollout,
+                        functions=self._functions,
+                        before=self._standing,
+                    )
+            except PumphouseError as error:
+                if self._standing is None:
+                    raise
+                log.warning("%s goes on as of snapshot %s: %s", self._rollout.name, self._standing.snapshot, error)
+            self._followed_at = time.monotonic()
+            return self._standing
+
+    def _current(self) -> Standing:
+        """Who answers now. A newer snapshot is made ready beside the answers."""
+        behind = time.monotonic() - self._followed_at
+        if self._standing is None or (behind > IDLE_S and not self._is_following()):
+            return self._follow()
+        if behind > FOLLOW_EVERY_S and not self._is_following():
+            self._follower = threading.Thread(target=self._follow, name=f"{self._rollout.name} follows", daemon=True)
+            self._follower.start()
+        return self._standing
+
+    def _is_following(self) -> bool:
+        return self._follower is not None and self._follower.is_alive()
+
+    # -- answering --------------------------------------------------------------------------------------------------
+
+    def _answer_all(self) -> None:
+        while calls := self._waiting.take():
+            self._answer(calls)
+
+    def _answer(self, calls: Sequence[Call]) -> None:
+        try:
+            self._answered(calls)
+        except Exception as error:  # noqa: BLE001  # the outermost edge: whatever it is, who asked is told
+            if len(calls) > 1:  # one of them must not spoil it for the others
+                for call in calls:
+                    self._answer([call])
+                return
+            self._instead(self._waiting.claim(calls), "error", error)
+
+    def _answered(self, calls: Sequence[Call]) -> None:
+        """Answer the calls by who stands. Raises what goes wrong before anything was given."""
+        standing = self._current()
+        asked = questions(calls)
+        answers = answers_of(standing.live, standing.form, asked, snapshot=standing.snapshot)
+        self._fallback.remember(asked, answers)
+        mine = set(self._waiting.claim(calls))
+        own, heard, place = [], [], 0
+        for call in calls:
+            end = place + len(call.rows)
+            if call in mine:
+                own.append((call, answers[place:end]))
+                heard += asked[place:end]
+            place = end
+        given = self._give(own)
+        if standing.shadow is not None:
+            self._shadowing.hear(standing, zip(heard, given, strict=True))
+
+    def _answer_late(self) -> None:
+        while calls := self._waiting.late():
+            late = Late(
+                f"'{self._rollout.name}' did not answer within {self._patience_s * 1000:g} ms",
+                asset=self._rollout.name,
+                mend="Ask again, or declare a fallback: ph.serving(budget_ms=100, fallback=0.1).",
+            )
+            self._instead(calls, "time", late)
+
+    def _instead(self, calls: Sequence[Call], why: Literal["time", "error"], error: Exception) -> None:
+        """Answer claimed calls by the declared fallback; by the error where there is none, or it fails too."""
+        for call in calls:
+            try:
+                if self._standing is None or isinstance(error, RequestRefused):
+                    raise error
+                answers = self._fallback.answers(self._standing, questions([call]), why=why, error=error)
+                self._give([(call, answers)])
+            except Exception as failed:  # noqa: BLE001  # the outermost edge, as above
+                call.done(failed)
+
+    def _give(self, calls: Sequence[tuple[Call, Sequence[Prediction]]]) -> list[Prediction | None]:
+        """Log the answers of claimed calls, then give them; those that were given, None for each that was not."""
+        if not calls:
+            return []
+        try:
+            outcomes = log_answers(self._lake, self._rollout.name, calls, ended=time.monotonic())
+        except Exception as error:  # noqa: BLE001  # what is not on disk is not given
+            outcomes = [error] * len(calls)
+        given: list[Prediction | None] = []
+        for (call, _), outcome in zip(calls, outcomes, strict=True):
+            call.done(outcome)
+            given += [None] * len(call.rows) if isinstance(outcome, Exception) else outcome
+        return given

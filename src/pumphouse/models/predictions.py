@@ -18,7 +18,10 @@ from pumphouse.models.estimators import load, predictions
 from pumphouse.models.registry import Version
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 
 Role = Literal["live", "canary", "challenger"]
@@ -29,6 +32,16 @@ FeaturesFrom = Literal["lake", "online", "request"]
 def predictions_of(rollout: str) -> str:
     """The name of the table with all predictions of a rollout."""
     return f"{rollout}__predictions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What one feature did to a prediction: how much higher it is than with the feature's typical value."""
+
+    feature: str
+    value: float | str | None
+    typical: float | str | None
+    contribution: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,8 @@ class Prediction:
     """From request to answer; None for scores."""
     caller: str | None = None
     """Who asked."""
+    reasons: tuple[Reason, ...] = ()
+    """What the prediction was made of, where it was asked for, the largest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +101,15 @@ class ReadyVersion:
         """The chance for each row of feature values. Raises BuildError where a type is no longer the trained one."""
         import pyarrow as pa
 
+        self.check(values)
+        return pa.array(self.said(frame(values, self.query.columns)), pa.float64())
+
+    def said(self, inputs: pd.DataFrame) -> NDArray[np.float64]:
+        """What the estimator says of each row of a frame of feature values."""
+        return predictions(self.estimator, inputs, format=self.version.format, task=self.version.task)
+
+    def check(self, values: pa.Table) -> None:
+        """Raise BuildError where the type of a feature's values is no longer the trained one."""
         forms = column_forms(values.schema, self.query.columns)
         changed = [name for name in forms if forms[name] != self.version.columns[name]]
         if changed:
@@ -94,13 +118,6 @@ class ReadyVersion:
                 asset=self.version.model,
                 mend=f"Train it anew: pumphouse run {self.version.model}",
             )
-        found = predictions(
-            self.estimator,
-            frame(values, self.query.columns),
-            format=self.version.format,
-            task=self.version.task,
-        )
-        return pa.array(found, pa.float64())
 
 
 def loaded(lake: Lake, version: Version) -> LoadedVersion:

@@ -115,10 +115,13 @@ class Project:
     def close(self) -> None:
         """Let go of the lake and the engine. What is asked for later opens them again."""
         with self._lock:
+            predictors = list(self._predictors.values())
             self._predictors.clear()
             for reader in self._online.values():
                 reader.close()
             self._online.clear()
+        for predictor in predictors:
+            predictor.close()
         engine, lake = self.__dict__.pop("_engine", None), self.__dict__.pop("lake", None)
         if engine is not None and (lake is None or engine is not lake.engine):
             engine.close()
@@ -337,14 +340,25 @@ class Project:
 
     # -- using what was built ---------------------------------------------------------------------------------------
 
-    def predict(self, rollout: str, entity: Mapping[str, Any]) -> Prediction:
+    def predict(self, rollout: str, entity: Mapping[str, Any], *, reasons: int = 0) -> Prediction:
         """What a rollout says of an entity now, as in `p.predict("returns_live", {"customer_id": 7})`.
 
-        The answer is in the log, on disk, when this returns. Raises UnknownName, RequestRefused for wrong keys.
+        Beside its keys, an entity may have `features` that count in place of its own. `reasons` of what the prediction
+        is made of come with it. The answer is in the log, on disk, when this returns. Raises UnknownName,
+        RequestRefused for wrong keys.
         """
-        answer = self.predictor(rollout).predict(entity, now=datetime.now(UTC))
-        self.reader().record((rollout,), answer.snapshot, 1, detail=answer.id)
-        return answer
+        now = datetime.now(UTC)
+        return self.predictor(rollout).predict(entity, now=now, who=self.who, door=self.door, reasons=reasons)
+
+    def predict_many(
+        self, rollout: str, entities: Sequence[Mapping[str, Any]], *, reasons: int = 0
+    ) -> tuple[Prediction, ...]:
+        """What a rollout says of several entities, in their order: of all or, where one can't be asked about, of none.
+
+        For everybody, `ph.scores` is the way.
+        """
+        now = datetime.now(UTC)
+        return self.predictor(rollout).predict_many(entities, now=now, who=self.who, door=self.door, reasons=reasons)
 
     def online(self, name: str) -> OnlineReader:
         """The newest features of each entity in an online store, as in `p.online("customers_online")`.

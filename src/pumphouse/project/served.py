@@ -11,8 +11,8 @@ from pumphouse.declare.asset import Asset
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.lake import Lake
+from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
-from pumphouse.models.predictions import Prediction
 from pumphouse.project.project import Project
 from pumphouse.project.results import result_text
 
@@ -36,9 +36,11 @@ class Served:
         """What came of an asset whose result is no table, in lines that a person reads; else empty."""
         return result_text(self.lake, self.assets, self.assets[name])
 
-    def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
-        """What a rollout says of an entity; it is in the log, on disk, when this returns."""
-        return self._project.predictor(name).predict(entity, now=datetime.now(UTC))
+    def predictor(self, name: str) -> Predictor:
+        """Who answers for a rollout, ready to. Raises UnknownName."""
+        predictor = self._project.predictor(name)
+        predictor.start()
+        return predictor
 
     def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:  # values from JSON
         """Take outcomes of a rollout's predictions; they are in the log, on disk, when this returns."""

@@ -1,4 +1,4 @@
-"""The API: tables as JSON or Arrow, search, one prediction, and whether the server is well."""
+"""The API: tables as JSON or Arrow, search, outcomes, and whether the server is well."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.engines.python_values import python_rows
-from pumphouse.errors import BadRequest, UnknownName, did_you_mean
+from pumphouse.errors import BadRequest
 from pumphouse.lake.builds import place_of
 from pumphouse.project.reading import Rows
 from pumphouse.server.replies import body_of, json_reply, number_of
@@ -80,31 +80,6 @@ def search(request: Request) -> Response:
     return json_reply({"snapshot": found.snapshot, "total": found.total, "rows": found.rows})
 
 
-async def predict(request: Request) -> Response:
-    """`POST /predict/NAME` with the entity's columns as JSON: one prediction, in the log before it is answered."""
-    name = request.path_params["name"]
-    way = admitted(request, name, act="predict", door="predict")
-    entity = await body_of(request, dict[str, Any])
-
-    def asked() -> Response:
-        project = shared(request).project
-        if name not in project.assets or project.assets[name].kind != "rollout":
-            rollouts = [one.name for one in project.assets.values() if one.kind == "rollout"]
-            raise UnknownName(f"there is no rollout '{name}'", asset=name, mend=did_you_mean(name, rollouts) or None)
-        answer = project.predict(name, entity)
-        way.seen(snapshot=answer.snapshot, rows=1, detail=answer.id)
-        return json_reply(
-            {
-                "prediction": answer.prediction,
-                "version": answer.version,
-                "snapshot": answer.snapshot,
-                "id": answer.id,
-            }
-        )
-
-    return await anyio.to_thread.run_sync(asked)
-
-
 async def outcomes(request: Request) -> Response:
     """`POST /outcomes/NAME` with one outcome or a list as JSON: in the log before it is answered."""
     name = request.path_params["name"]
@@ -113,11 +88,8 @@ async def outcomes(request: Request) -> Response:
     told: list[dict[str, Any]] = sent if isinstance(sent, list) else [sent]
 
     def taken() -> Response:
-        project = shared(request).project
-        if name not in project.assets or project.assets[name].kind != "rollout":
-            rollouts = [one.name for one in project.assets.values() if one.kind == "rollout"]
-            raise UnknownName(f"there is no rollout '{name}'", asset=name, mend=did_you_mean(name, rollouts) or None)
-        result = project.outcomes(name, told, caller=way.visitor.who)
+        shared(request).require_rollout(name)
+        result = shared(request).project.outcomes(name, told, caller=way.visitor.who)
         return json_reply({"taken": result.taken, "already": result.already})
 
     return await anyio.to_thread.run_sync(taken)

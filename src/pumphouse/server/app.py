@@ -16,6 +16,7 @@ from pumphouse.server.access import Gate
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.guard import Guard
+from pumphouse.server.predictions import Predictions
 from pumphouse.server.served import ServedProject
 from pumphouse.server.shared import Shared
 
@@ -48,7 +49,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/online/{name}", online.one),
         Route("/online/{name}", online.many, methods=["POST"]),
         Route("/online/{name}", online.put, methods=["PUT"]),
-        Route("/predict/{name}", api.predict, methods=["POST"]),
+        Route("/predict/{name}", Predictions(shared), methods=["POST"]),
         Route("/outcomes/{name}", api.outcomes, methods=["POST"]),
         Route("/surveys/{name}", surveys.form),
         Route("/surveys/{name}/answers", surveys.take, methods=["POST"]),

@@ -13,6 +13,7 @@ from pumphouse.errors import (
     AccessDenied,
     BadRequest,
     LakeBusy,
+    Late,
     MissingExtra,
     Overloaded,
     PumphouseError,
@@ -48,6 +49,7 @@ _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (AccessDenied, 403),
     (LakeBusy, 503),
     (Overloaded, 503),
+    (Late, 504),
     (MissingExtra, 501),
 )
 
@@ -67,15 +69,15 @@ def is_page(request: Request) -> bool:
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
 
 
-async def body_of(request: Request, kind: type[Body]) -> Body:
-    """The request's JSON as `kind`. Raises TooLarge beyond BODY_BYTES_MAX, BadRequest for anything else."""
+async def body_of(request: Request, kind: type[Body], *, bytes_max: int = BODY_BYTES_MAX) -> Body:
+    """The request's JSON as `kind`. Raises TooLarge beyond `bytes_max`, BadRequest for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
         raise BadRequest("this takes JSON", mend=f"Send it with the header Content-Type: {JSON}.")
     data = bytearray()
     async for chunk in request.stream():
         data += chunk
-        if len(data) > BODY_BYTES_MAX:
-            raise TooLarge(f"more than {BODY_BYTES_MAX // 1024} KiB were sent", mend="Send less at once.")
+        if len(data) > bytes_max:
+            raise TooLarge(f"more than {bytes_max // 1024} KiB were sent", mend="Send less at once.")
     try:
         return msgspec.json.decode(bytes(data), type=kind)
     except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is one too

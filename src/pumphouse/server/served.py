@@ -2,36 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pumphouse.declare.asset import Asset
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Reason(Protocol):
+    """What one feature did to a prediction, as `models.Reason` has it."""
+
+    @property
+    def feature(self) -> str: ...
+    @property
+    def value(self) -> float | str | None: ...
+    @property
+    def typical(self) -> float | str | None: ...
+    @property
+    def contribution(self) -> float: ...
+
 
 class Prediction(Protocol):
-    """One answer of a rollout, as `models.Prediction` is."""
+    """One answer of a rollout, as `models.Prediction` says what each value means."""
 
     @property
-    def id(self) -> str:
-        """What it is called in the log, where its outcome is compared with it."""
+    def id(self) -> str: ...
+    @property
+    def entity(self) -> Mapping[str, Any]: ...  # whole numbers or text
+    @property
+    def as_of(self) -> datetime: ...
+    @property
+    def prediction(self) -> float: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def snapshot(self) -> int: ...
+    @property
+    def features(self) -> Mapping[str, float | str | None]: ...
+    @property
+    def known_entity(self) -> bool: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def fallback(self) -> str | None: ...
+    @property
+    def features_from(self) -> str: ...
+    @property
+    def features_as_of(self) -> datetime | None: ...
+    @property
+    def reasons(self) -> Sequence[Reason]: ...
+
+
+class Form(Protocol):
+    """What a rollout is asked with: columns with their types, and its features, each "number" or "text"."""
+
+    @property
+    def entity(self) -> Mapping[str, pa.DataType]: ...
+    @property
+    def request(self) -> Mapping[str, pa.DataType]: ...
+    @property
+    def columns(self) -> Mapping[str, str]: ...
+
+
+class Predictor(Protocol):
+    """Who answers for one rollout."""
+
+    @property
+    def form(self) -> Form:
+        """What it is asked with now."""
         ...
 
-    @property
-    def prediction(self) -> float:
-        """The answer itself."""
-        ...
+    def submit(
+        self,
+        asked: Any,  # from JSON
+        *,
+        now: datetime,
+        who: str | None,
+        door: str,
+        reasons: int = 0,
+        done: Callable[[Sequence[Prediction] | Exception], None],
+    ) -> None:
+        """Ask, and return at once; `done` is called from another thread, once the answers are in the log, on disk.
 
-    @property
-    def version(self) -> str:
-        """The model version that answered: `returns@3`."""
-        ...
-
-    @property
-    def snapshot(self) -> int:
-        """The snapshot whose rows it saw."""
+        Raises RequestRefused for what it is not asked with, Overloaded where too many wait.
+        """
         ...
 
 
@@ -104,8 +164,8 @@ class ServedProject(Protocol):
         """What came of an asset whose result is no table, in lines that a person reads; else empty."""
         ...
 
-    def predict(self, name: str, entity: Mapping[str, Any]) -> Prediction:  # values from JSON
-        """What the rollout `name` says of an entity. It is in the log, on disk, when this returns."""
+    def predictor(self, name: str) -> Predictor:
+        """Who answers for the rollout `name`, ready to. It may take a while, the first time. Raises UnknownName."""
         ...
 
     def outcomes(self, name: str, told: Sequence[Mapping[str, Any]], *, caller: str) -> Taken:  # values from JSON

@@ -55,6 +55,13 @@ class Shared:
         way.seen(snapshot=found.snapshot, rows=len(found.rows), detail=text)
         return found
 
+    def require_rollout(self, name: str) -> None:
+        """Raise UnknownName where there is no such rollout."""
+        assets = self.project.assets
+        if name not in assets or assets[name].kind != "rollout":
+            rollouts = [one.name for one in assets.values() if one.kind == "rollout"]
+            raise UnknownName(f"there is no rollout '{name}'", asset=name, mend=did_you_mean(name, rollouts) or None)
+
 
 def shared(request: Request) -> Shared:
     """What this request shares with all others."""

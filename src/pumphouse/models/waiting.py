@@ -1,0 +1,151 @@
+"""Requests that wait for an answer: never more than a bound, taken in batches, and each answered once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pumphouse.errors import Overloaded
+from pumphouse.features.online.store import Key
+from pumphouse.models.answering import Question
+from pumphouse.models.asked import Row
+from pumphouse.models.predictions import Prediction
+
+BATCH_ROWS_MAX = 1_024
+"""Rows that are answered together; a request alone may have fewer or as many as it may."""
+
+_STEP = timedelta(microseconds=1)
+
+Outcome = tuple[Prediction, ...] | Exception
+"""An answer for each row, logged, or why there is none."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Call:
+    """One request. `done` is called once, from a thread of the predictor's, and returns at once."""
+
+    rows: tuple[Row, ...]
+    at: datetime
+    began: float
+    """By the monotonic clock, in seconds, as is the deadline."""
+    deadline: float
+    who: str | None
+    door: str
+    reasons: int
+    done: Callable[[Outcome], None]
+    taken: bool = False
+    """Whether somebody answers it already: of two that could, the first does."""
+
+
+def questions(calls: Iterable[Call]) -> list[Question]:
+    """What the calls ask: each row at its call's moment, or later by as many microseconds as the entity came before."""
+    taken: set[tuple[Key | None, datetime]] = set()
+    found = []
+    for call in calls:
+        for row in call.rows:
+            at = call.at
+            while (row.key, at) in taken:
+                at += _STEP
+            taken.add((row.key, at))
+            found.append(Question(row=row, at=at, who=call.who, reasons=call.reasons))
+    return found
+
+
+class Waiting:
+    """The requests of one rollout that nobody has answered yet."""
+
+    def __init__(self, *, rollout: str, calls_max: int) -> None:
+        self._rollout = rollout
+        self._calls_max = calls_max
+        self._lock = threading.Lock()
+        self._queued: deque[Call] = deque()
+        self._unanswered: deque[Call] = deque()  # in the order of their deadlines; those taken leave from the front
+        self._count = 0
+        self._closed = False
+        self._arrived = threading.Condition(self._lock)
+        self._timed = threading.Condition(self._lock)
+
+    def put(self, call: Call) -> None:
+        """Let a request wait. Raises Overloaded where as many wait as may, or nobody answers any more."""
+        with self._lock:
+            if self._closed or self._count >= self._calls_max:
+                waiting = "it is being closed" if self._closed else f"{self._count:,} requests wait already"
+                raise Overloaded(
+                    f"'{self._rollout}' takes no more now: {waiting}",
+                    asset=self._rollout,
+                    mend="Ask again in a moment.",
+                )
+            self._count += 1
+            self._queued.append(call)
+            if not self._unanswered:
+                self._timed.notify()
+            self._unanswered.append(call)
+            self._arrived.notify()
+
+    def take(self) -> list[Call]:
+        """All that wait, up to BATCH_ROWS_MAX rows, once there are some; none when it was closed."""
+        with self._lock:
+            while True:
+                while not self._queued and not self._closed:
+                    self._arrived.wait()
+                batch: list[Call] = []
+                rows = 0
+                while self._queued and (not batch or rows + len(self._queued[0].rows) <= BATCH_ROWS_MAX):
+                    call = self._queued.popleft()
+                    if not call.taken:
+                        batch.append(call)
+                        rows += len(call.rows)
+                if batch or self._closed:
+                    return batch
+
+    def claim(self, calls: Iterable[Call]) -> list[Call]:
+        """Those of the requests that nobody else answers; nobody will from now on."""
+        with self._lock:
+            mine = [call for call in calls if not call.taken]
+            self._settle(mine)
+            return mine
+
+    def late(self) -> list[Call]:
+        """Requests whose deadline has passed, claimed, as soon as there are some; none when it was closed."""
+        with self._lock:
+            while not self._closed:
+                self._forget_taken()
+                if not self._unanswered:
+                    self._timed.wait()
+                    continue
+                now = time.monotonic()
+                due = []
+                for call in self._unanswered:
+                    if call.deadline > now:
+                        break
+                    if not call.taken:
+                        due.append(call)
+                if due:
+                    self._settle(due)
+                    return due
+                self._timed.wait(self._unanswered[0].deadline - now)
+            return []
+
+    def close(self) -> list[Call]:
+        """Take no more, and let `take` and `late` end; the requests that still waited, claimed."""
+        with self._lock:
+            self._closed = True
+            left = [call for call in self._unanswered if not call.taken]
+            self._settle(left)
+            self._arrived.notify_all()
+            self._timed.notify_all()
+            return left
+
+    def _settle(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            call.taken = True
+        self._count -= len(calls)
+        self._forget_taken()
+
+    def _forget_taken(self) -> None:
+        while self._unanswered and self._unanswered[0].taken:
+            self._unanswered.popleft()
