@@ -6,7 +6,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -36,6 +36,9 @@ class Hide(msgspec.Struct, frozen=True, kw_only=True, tag="hide"):
 
 
 Record = Put | Hide
+Hidden = Mapping[str, frozenset[str | int]]
+"""By each column, in lower case, who is hidden: as text, and as the number that the text stands for."""
+_BIG = 2**64
 
 
 class Overlay:
@@ -45,7 +48,7 @@ class Overlay:
         self.path = path
         self.entries: dict[Key, dict[str, tuple[Value, int]]] = {}
         """For each entity its newest values, each with its moment."""
-        self.hidden: dict[str, frozenset[str]] = {}
+        self.hidden: dict[str, frozenset[str | int]] = {}
         self._end = 0
         self._seen = 0
         self._lock = threading.Lock()
@@ -83,35 +86,28 @@ class Overlay:
         self.entries[record.key] = known | newer  # a new one: others may be reading the old
 
 
-def merged(hidden: Mapping[str, frozenset[str]], more: Iterable[Hide]) -> dict[str, frozenset[str]]:
+def merged(hidden: Hidden, more: Iterable[Hide]) -> dict[str, frozenset[str | int]]:
     """Who is hidden, with those of more records."""
     found = dict(hidden)
     for record in more:
-        found[record.column] = found.get(record.column, frozenset()) | {_canonical(record.value)}
+        column = record.column.lower()
+        found[column] = found.get(column, frozenset()) | {record.value, *_whole(record.value)}
     return found
 
 
-def is_hidden(entity: Sequence[str], key: Key, hidden: Mapping[str, frozenset[str]]) -> bool:
-    """Whether one of the key's values is among those hidden. Columns are the same however they are spelled."""
-    by_name = {column.lower(): values for column, values in hidden.items()}
-    return any(
-        (part if isinstance(part, str) else _canonical(str(part))) in by_name.get(name.lower(), frozenset())
-        or (
-            isinstance(part, str)
-            and _canonical(part) in by_name.get(name.lower(), frozenset())
-            and part == part.strip()
-        )
-        for name, part in zip(entity, key, strict=True)
-    )
+def is_hidden(entity: Sequence[str], key: Key, hidden: Hidden) -> bool:
+    """Whether one of the key's values is among those hidden: a text as it was entered, a number however written."""
+    return any(part in hidden.get(name.lower(), ()) for name, part in zip(entity, key, strict=True))
 
 
-def _canonical(value: str) -> str:
-    """The text of a number, however it was written; other texts as they are."""
+def _whole(value: str) -> Iterator[int]:
+    """The whole number that a text stands for, if it does."""
     try:
         number = Decimal(value.strip())
-        return str(int(number)) if number == number.to_integral_value() else value
-    except (InvalidOperation, ValueError, OverflowError):
-        return value
+    except InvalidOperation:
+        return
+    if number.is_finite() and abs(number) < _BIG and number == int(number):
+        yield int(number)
 
 
 def parse(data: bytes) -> tuple[list[Record], int]:
