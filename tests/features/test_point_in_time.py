@@ -3,12 +3,16 @@ from __future__ import annotations
 import pytest
 
 from pumphouse.errors import BuildError
-from pumphouse.features.point_in_time import FeatureDefinition, compile_feature, feature_shape
+from pumphouse.features.point_in_time import FeatureDefinition, FeatureInput, compile_feature, feature_shape
 from pumphouse.lake.times import EventTime
 
-PAID = {"orders": EventTime(event="paid_at", form="timestamptz"), "lines": EventTime(event="at", form="date")}
+PAID = {
+    "orders": FeatureInput(time=EventTime(event="paid_at", form="timestamptz")),
+    "lines": FeatureInput(time=EventTime(event="at", form="date")),
+}
 HEAD = "SELECT m.customer_id, m.as_of, sum(o.amount) AS spend FROM moments m"
 BOUGHT = f"{HEAD} LEFT JOIN orders o ON o.customer_id = m.customer_id"
+LAST = "SELECT m.customer_id, m.as_of, o.amount FROM moments m ASOF LEFT JOIN orders o ON o.customer_id = m.customer_id"
 PLAIN = "FROM moments m LEFT JOIN orders o ON true"
 
 
@@ -84,7 +88,19 @@ def test_shape_names_inputs_and_values():
         ("SELECT customer_id, paid_at AS as_of, amount FROM orders", "doesn't start from the moments"),
         (f"{HEAD} RIGHT JOIN orders o ON o.customer_id = m.customer_id GROUP BY ALL", "by RIGHT JOIN"),
         (f"{HEAD} FULL JOIN orders o ON o.customer_id = m.customer_id GROUP BY ALL", "by FULL JOIN"),
-        (f"{HEAD} ASOF LEFT JOIN orders o ON o.customer_id = m.customer_id GROUP BY ALL", "by ASOF LEFT JOIN"),
+        (f"{HEAD} ASOF RIGHT JOIN orders o ON o.customer_id = m.customer_id GROUP BY ALL", "by ASOF RIGHT JOIN"),
+        (
+            f"{LAST} AND o.shipped_at <= m.as_of",
+            "orders 'orders' by shipped_at in an ASOF JOIN, and its event's time is",
+        ),
+        (f"{LAST} AND o.amount > m.as_of", "has 'o.amount > m.as_of' in an ASOF JOIN"),
+        (f"{LAST} AND o.paid_at < m.as_of", "has 'o.paid_at < m.as_of' in an ASOF JOIN"),
+        (f"{LAST} OR o.amount > 5", "has 'o.customer_id = m.customer_id OR o.amount > 5' in an ASOF JOIN"),
+        (f"{LAST.split(' ON ', maxsplit=1)[0]} ON o.amount > 5", "says of no row of 'orders' whose it is"),
+        (
+            f"{LAST} AND o.paid_at > m.as_of - INTERVAL 1 DAY AND o.paid_at > m.as_of - INTERVAL 2 DAY",
+            "says twice how long a row counts",
+        ),
         (f"{HEAD} POSITIONAL JOIN orders o GROUP BY ALL", "by POSITIONAL JOIN"),
         (f"{HEAD} LEFT JOIN orders o USING (customer_id) GROUP BY ALL", "by USING"),
         (f"{HEAD} LEFT JOIN moments o ON o.customer_id = m.customer_id GROUP BY ALL", "not a table of the project"),

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX = 512 * 1024 * 1024
 BATCH_ROWS = 50_000
+_ASOF = re.compile(r"\bASOF\b", re.IGNORECASE)
+_ASOF_LOOP_ROWS_MAX = 64
+"""Up to how many rows on its left an ASOF join is a loop over them; DuckDB's own bound."""
 
 
 class DuckDB:
@@ -176,6 +179,12 @@ class DuckDB:
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {scan.relation}")
         for name, table in query.tables.items():
             self.connection.register(name, table)
+        if _ASOF.search(query.text):
+            # It takes an Arrow table for a handful of rows, and would compare each of them with every row of the other.
+            most = max((table.num_rows for table in query.tables.values()), default=0)
+            self.connection.execute(
+                f"SET asof_loop_join_threshold = {_ASOF_LOOP_ROWS_MAX * (most <= _ASOF_LOOP_ROWS_MAX)}"
+            )
         for function in query.functions:
             self._functions.register(function)
         text = bind(query.text.strip().rstrip(";"), query.parameters)

@@ -17,6 +17,8 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from pumphouse.errors import BuildError, Place
+from pumphouse.features.as_of_joins import EXPIRES_AT, AsOfJoin, as_of_join, last_rows, moment_columns
+from pumphouse.features.as_of_joins import expiries as expiries_of
 from pumphouse.features.moments import AS_OF, MOMENTS
 from pumphouse.features.times import visible
 from pumphouse.graph.aggregates import aggregates_in
@@ -24,6 +26,8 @@ from pumphouse.lake.times import EventTime
 
 CLAUSES = frozenset({"expressions", "from_", "joins", "where", "group", "having", "qualify", "order"})
 """The parts of a SELECT that keep moments apart. DISTINCT, LIMIT, WITH and the rest don't, or are not needed."""
+EXPIRES = "__expires_at"
+"""What the name of a column that says when another expires ends with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +52,151 @@ class FeatureShape:
     values: tuple[str, ...]
 
 
-def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, EventTime]) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureInput:
+    """What is known of a table that a feature joins: the time of its events, and its columns."""
+
+    time: EventTime
+    columns: tuple[str, ...] = ()
+    in_order: bool = False
+    """Whether its rows become known in the order of their events."""
+
+
+def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, FeatureInput], *, expiries: bool = False) -> str:
     """The feature's SQL (DuckDB's dialect) over `moments`, in which each input shows its rows as of each moment.
 
-    `inputs` says for each table the query joins which column is the time of its events. Raises BuildError with the
-    reason where a query can't be answered for each moment by itself.
+    With `expiries`, each of `expiring_columns` has a column `<column>__expires_at` beside it. Raises BuildError with
+    the reason where a query can't be answered for each moment by itself.
     """
-    select = feature_shape(feature).select.copy()
-    as_of = exp.column(AS_OF, table=select.args["from_"].this.alias_or_name, quoted=True)
+    shape = feature_shape(feature)
+    select = shape.select.copy()
+    moments = select.args["from_"].this.alias_or_name
+    as_of = exp.column(AS_OF, table=moments, quoted=True)
+    lasting: list[AsOfJoin] = []
     for join in select.args.get("joins") or []:
-        seen = visible(inputs[join.this.name], join.this.alias_or_name, as_of)
+        if join.method == "ASOF":
+            found = _as_of_join(feature, join, moments, inputs[join.this.name].time)
+            lasting.append(found)
+            _put(join, found, inputs[found.table], feature.entity, moments, reads=_reads(shape.select, found, inputs))
+            continue
+        seen = visible(inputs[join.this.name].time, join.this.alias_or_name, as_of)
         if join.args.get("on") is not None:
             join.set("on", exp.and_(join.args["on"], seen))
         else:  # A comma or CROSS JOIN has no ON; it keeps the same rows when the condition stands in WHERE.
             select = select.where(seen, copy=False)
+    if expiries:
+        _add_expiries(select, feature, [each for each in lasting if each.time_to_live is not None], inputs, moments)
     return select.sql("duckdb")
+
+
+def expiring_columns(feature: FeatureDefinition, inputs: Mapping[str, FeatureInput]) -> tuple[str, ...]:
+    """The value columns that read a row which counts for a time only: `ASOF JOIN` with a time to live."""
+    select = feature_shape(feature).select
+    moments = select.args["from_"].this.alias_or_name
+    lasting = [
+        _as_of_join(feature, join, moments, inputs[join.this.name].time)
+        for join in select.args.get("joins") or []
+        if join.method == "ASOF"
+    ]
+    keys = {*(key.lower() for key in feature.entity), AS_OF}
+    return tuple(
+        item.alias_or_name
+        for item in select.expressions
+        if item.alias_or_name.lower() not in keys
+        and any(each.time_to_live is not None and _reads_of(item, each, inputs) for each in lasting)
+    )
+
+
+def _as_of_join(feature: FeatureDefinition, join: exp.Join, moments: str, time: EventTime) -> AsOfJoin:
+    try:
+        found = as_of_join(join, moments)
+    except BuildError as error:
+        raise _refused(
+            feature,
+            error.what,
+            f"Write ASOF LEFT JOIN {join.this.name} p ON p.<key> = {moments}.<key> "
+            f"AND p.{time.event} > {moments}.{AS_OF} - INTERVAL 30 DAY.",
+        ) from error
+    if found.event is not None and found.event.lower() != time.event.lower():
+        raise _refused(
+            feature,
+            f"orders '{found.table}' by {found.event} in an ASOF JOIN, and its event's time is {time.event}",
+            f"Compare {found.alias}.{time.event} with {moments}.{AS_OF}.",
+        )
+    return found
+
+
+def _put(
+    join: exp.Join,
+    found: AsOfJoin,
+    table: FeatureInput,
+    entity: tuple[str, ...],
+    moments: str,
+    *,
+    reads: tuple[str, ...],
+) -> None:
+    """The last rows in place of the table, found again by the moment that each of them is for."""
+    rows = last_rows(found, table.time, entity=entity, reads=reads, in_order=table.in_order)
+    join.set("this", exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(found.alias, quoted=True))))
+    join.set("method", None)
+    join.set("on", _same_moment(found.alias, entity, moments))
+
+
+def _same_moment(alias: str, entity: tuple[str, ...], moments: str) -> exp.Condition:
+    return exp.and_(
+        *(
+            exp.EQ(
+                this=exp.column(own, table=alias, quoted=True), expression=exp.column(name, table=moments, quoted=True)
+            )
+            for own, name in zip(moment_columns(entity), (*entity, AS_OF), strict=True)
+        )
+    )
+
+
+def _reads(select: exp.Select, join: AsOfJoin, inputs: Mapping[str, FeatureInput]) -> tuple[str, ...]:
+    """The columns of an ASOF join's table that the query reads, each once."""
+    names = {name.lower(): name for name in _reads_of(select, join, inputs)}
+    return tuple(names[name] for name in sorted(names))
+
+
+def _reads_of(part: exp.Expression, join: AsOfJoin, inputs: Mapping[str, FeatureInput]) -> list[str]:
+    own = {name.lower() for name in inputs[join.table].columns}
+    return [
+        column.name
+        for column in part.find_all(exp.Column)
+        if _is_of(column, join.alias) or (not column.table and column.name.lower() in own)
+    ]
+
+
+def _add_expiries(
+    select: exp.Select,
+    feature: FeatureDefinition,
+    lasting: list[AsOfJoin],
+    inputs: Mapping[str, FeatureInput],
+    moments: str,
+) -> None:
+    """A column `<column>__expires_at` for each that expires: when the first of its rows does."""
+    written = feature_shape(feature).select
+    over_rows = [each for each in aggregates_in(written) if each.find_ancestor(exp.Window) is None]
+    groups = bool(written.args.get("group") or over_rows)
+    named = {each.alias: f"_expiry_{number}" for number, each in enumerate(lasting)}
+    for item in list(select.expressions):
+        read = [each for each in lasting if _reads_of(item, each, inputs)]
+        if not read or item.alias_or_name.lower() in {*(key.lower() for key in feature.entity), AS_OF}:
+            continue
+        ends: list[exp.Expression] = [exp.column(EXPIRES_AT, table=named[each.alias]) for each in read]
+        first = exp.func("least", *ends, dialect="duckdb") if len(ends) > 1 else ends[0]
+        value = exp.Min(this=first) if groups else first
+        select.select(exp.alias_(value, f"{item.alias_or_name}{EXPIRES}", quoted=True), copy=False)
+    for each in lasting:
+        table = inputs[each.table]
+        rows = expiries_of(each, table.time, entity=feature.entity, in_order=table.in_order)
+        select.join(
+            exp.Subquery(this=rows, alias=exp.TableAlias(this=exp.to_identifier(named[each.alias]))),
+            on=_same_moment(named[each.alias], feature.entity, moments),
+            join_type="LEFT",
+            copy=False,
+        )
 
 
 def feature_shape(feature: FeatureDefinition) -> FeatureShape:
@@ -150,12 +284,13 @@ def _inputs(feature: FeatureDefinition, select: exp.Select) -> tuple[str, ...]:
                 f"joins '{table.sql('duckdb')[:80]}', which is not a table of the project",
                 "Name the table, with an alias if you like: LEFT JOIN orders o ON ... .",
             )
-        if join.method or join.side not in ("", "LEFT") or join.kind not in ("", "INNER", "OUTER", "CROSS"):
+        kinds = ("", "INNER", "OUTER") if join.method == "ASOF" else ("", "INNER", "OUTER", "CROSS")
+        if join.method not in ("", "ASOF") or join.side not in ("", "LEFT") or join.kind not in kinds:
             words = " ".join(word for word in (join.method, join.side, join.kind) if word)
             raise _refused(
                 feature,
                 f"joins '{table.name}' by {words} JOIN",
-                "Use LEFT JOIN or JOIN; the latest value is arg_max(value, time).",
+                "Use LEFT JOIN or JOIN; for the last value, ASOF LEFT JOIN.",
             )
         if join.args.get("using"):
             raise _refused(feature, f"joins '{table.name}' by USING", "Write ON, with both columns.")

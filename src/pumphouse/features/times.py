@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from pumphouse.declare.asset import Asset
+from pumphouse.declare.asset import GATHERED, Asset
 from pumphouse.errors import BuildError
 from pumphouse.lake.times import EventTime, event_column, form_of
 
@@ -57,6 +57,23 @@ def input_time(name: str, schema: pa.Schema, assets: Mapping[str, Asset]) -> Eve
             mend=f"Cast it where '{name}' is made.",
         )
     return EventTime(event=event, form=form)
+
+
+def becomes_known_in_order(name: str, time: EventTime, assets: Mapping[str, Asset]) -> bool:
+    """Whether an input's rows are known in the order of their events, because a source declares the two to be one.
+
+    A table made by SQL or Python may select a `_known_at` of its own; a source with history knows several versions of
+    one event; times without a zone may come twice when clocks change: of none of them it is certain.
+    """
+    asset = assets.get(name)
+    if asset is None or time.form == "timestamp":
+        return False
+    if asset.kind == "clean" and asset.inputs:
+        return becomes_known_in_order(asset.inputs[0], time, assets)
+    declared = asset.common.time
+    is_source = asset.kind in GATHERED
+    has_history = bool(getattr(asset.spec, "history", False))
+    return is_source and not has_history and declared.event is not None and declared.event == declared.known
 
 
 def is_assumed(name: str, assets: Mapping[str, Asset]) -> bool:

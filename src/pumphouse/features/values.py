@@ -14,8 +14,15 @@ from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
 from pumphouse.features.moments import AS_OF, MOMENTS
-from pumphouse.features.point_in_time import FeatureDefinition, compile_feature, feature_shape
-from pumphouse.features.times import input_time, visible
+from pumphouse.features.point_in_time import (
+    EXPIRES,
+    FeatureDefinition,
+    FeatureInput,
+    compile_feature,
+    expiring_columns,
+    feature_shape,
+)
+from pumphouse.features.times import becomes_known_in_order, input_time, visible
 from pumphouse.lake.times import EventTime
 
 if TYPE_CHECKING:
@@ -65,6 +72,10 @@ class FeatureQuery:
     text: str
     request: Mapping[str, str]
     """Columns that moments have to bring beside the keys, each with its SQL type: what comes with a request."""
+    ground: Mapping[str, FeatureInput]
+    """What is known of each input."""
+    expiring: tuple[str, ...]
+    """The columns that come from an ASOF join with a time to live."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -72,19 +83,35 @@ class FeatureQuery:
         return (*self.entity, AS_OF)
 
 
-def feature_query(world: World, features: Sequence[FeatureDefinition]) -> FeatureQuery:
-    """One query for all the features. Raises BuildError where one of them can't be computed point in time."""
+def feature_query(world: World, features: Sequence[FeatureDefinition], *, expiries: bool = False) -> FeatureQuery:
+    """One query for all the features. Raises BuildError where one of them can't be computed point in time.
+
+    With `expiries`, `feature_values` gives a column `<column>__expires_at` (TIMESTAMPTZ) after the values for each of
+    `query.expiring`: the first moment at which the row it was read from no longer counts, also where that lies before
+    `as_of` already; null where no row was ever seen. The values are the same with and without. So at a read at `now`: a
+    value whose `expires_at` is not after `now` has expired; what it would be then, the next computation says.
+    """
     columns = value_columns(features)
     entity = features[0].entity
     inputs = {name: world.scan(name) for name in input_names(features)}
     times = {name: input_time(name, scan.schema, world.assets) for name, scan in inputs.items()}
+    ground = {
+        name: FeatureInput(
+            time=times[name],
+            columns=scan.columns,
+            in_order=becomes_known_in_order(name, times[name], world.assets),
+        )
+        for name, scan in inputs.items()
+    }
+    expiring = tuple(column for feature in features for column in expiring_columns(feature, ground))
     parts, joins = [], []
     for number, feature in enumerate(features):
-        parts.append(f"feature_{number} AS ({compile_feature(feature, times)})")
+        parts.append(f"feature_{number} AS ({compile_feature(feature, ground, expiries=expiries)})")
         on = " AND ".join(f"feature_{number}.{quoted(key)} = moments.{quoted(key)}" for key in (*entity, AS_OF))
         joins.append(f"LEFT JOIN feature_{number} ON {on}")
     own = ", ".join(f"moments.{quoted(key)}" for key in (*entity, AS_OF))
     order = ", ".join(f"moments.{quoted(key)}" for key in (AS_OF, *entity))
+    selected = (*columns, *(f"{column}{EXPIRES}" for column in expiring if expiries))
     return FeatureQuery(
         world=world,
         features=tuple(features),
@@ -93,7 +120,9 @@ def feature_query(world: World, features: Sequence[FeatureDefinition]) -> Featur
         inputs=inputs,
         times=times,
         request=request_columns(features),
-        text=f"WITH {', '.join(parts)} SELECT {own}, {', '.join(map(quoted, columns))} "
+        ground=ground,
+        expiring=expiring,
+        text=f"WITH {', '.join(parts)} SELECT {own}, {', '.join(map(quoted, selected))} "
         f"FROM {MOMENTS} {' '.join(joins)} ORDER BY {order}",
     )
 
@@ -256,7 +285,7 @@ def _more_rows(query: FeatureQuery, moments: pa.Table) -> BuildError:
     """The error that names the feature and a moment for which it gives more than one row."""
     names = ", ".join(map(quoted, query.keys))
     for feature in query.features:
-        rows = compile_feature(feature, query.times)
+        rows = compile_feature(feature, query.ground)
         text = f"SELECT {names}, count(*) AS n FROM ({rows}) GROUP BY {names} HAVING n > 1 LIMIT 1"
         found: list[dict[str, Any]] = _read(query, text, moments).to_pylist()
         if found:

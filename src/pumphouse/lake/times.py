@@ -31,7 +31,7 @@ class EventTime:
 
     def happened(self, alias: str, at: exp.Expression) -> exp.Expression:
         """The condition that a row's event lies not after a moment; of a day, that it is over."""
-        return exp.LTE(this=self._moment(alias), expression=at.copy())
+        return exp.LTE(this=self.moment(alias), expression=at.copy())
 
     def within(self, alias: str, start: exp.Expression, end: exp.Expression) -> exp.Expression:
         """The condition that a row's event came from one moment on, and before another.
@@ -39,14 +39,15 @@ class EventTime:
         A day came after `start` if it was not over then, so the very day of `start` counts, and it came before `end` if
         it was over: just the days that `happened` at `end`, and at `start` not yet.
         """
-        event = self._moment(alias)
+        event = self.moment(alias)
         after, before = (exp.GT, exp.LTE) if self.form == "date" else (exp.GTE, exp.LT)
         return exp.And(
             this=after(this=event, expression=start.copy()),
             expression=before(this=event.copy(), expression=end.copy()),
         )
 
-    def _moment(self, alias: str) -> exp.Expression:
+    def moment(self, alias: str) -> exp.Expression:
+        """From when on a row's event has happened (TIMESTAMPTZ)."""
         return moment(exp.column(self.event, table=alias, quoted=True), self.form)
 
 
