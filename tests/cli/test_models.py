@@ -113,6 +113,6 @@ def test_show_says_which_versions_there_are_and_who_answers(pumphouse: Any, lear
     assert shown.code == 0
     assert "fresh" not in shown.out
     result = shown.out[shown.out.index("result\n") :].splitlines()
-    assert re.fullmatch(r"  returns@\d answers", result[1])
+    assert re.fullmatch(r"  returns@\d answers for all since .* UTC", result[1])
     assert result[2].startswith("  returns_live, judged by 'returned' at snapshot ")
     assert "Versions" in pumphouse("show", "returns", cwd=learned).out

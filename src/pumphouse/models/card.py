@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pumphouse.declare.asset import Asset
 from pumphouse.lake.forgotten import people_hidden_since
 from pumphouse.lake.lake import Lake
+from pumphouse.models.decisions import decisions_text
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.quality import Quality
 from pumphouse.models.registry import Version, live, versions
@@ -27,13 +28,18 @@ def card(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
     listed = [f"  {each.name}  {each.at:%Y-%m-%d %H:%M}  snapshot {each.snapshot}" for each in known]
     listed[current.number - 1] += "  live"
     parts.append("Versions\n" + "\n".join(listed))
+    parts.append(decisions_text(lake, assets, model.name))
     judged = [
-        each
-        for each in assets.values()
-        if each.kind == "rollout" and each.spec.outcome and model.name in (each.spec.model, each.spec.shadow)
+        each for each in assets.values() if each.kind == "rollout" and each.spec.outcome and model.name in _asked(each)
     ]
     parts += [judgement_text(judge(lake, assets, rollout)) for rollout in judged]
     return "\n\n".join(parts)
+
+
+def _asked(rollout: Asset) -> tuple[str | None, ...]:
+    """The models whose versions a rollout asks."""
+    spec = rollout.spec
+    return (spec.model, spec.shadow, spec.challenger.model if spec.challenger else None)
 
 
 def _hidden_since(lake: Lake, version: Version) -> int:

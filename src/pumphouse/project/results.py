@@ -9,8 +9,9 @@ from pumphouse.errors import UnknownName
 from pumphouse.experiments.build import last_verdict
 from pumphouse.lake.lake import Lake
 from pumphouse.models.card import card, judgement_text
+from pumphouse.models.decisions import arms_text
 from pumphouse.models.judgement import judge
-from pumphouse.models.registry import live, live_shadow
+from pumphouse.models.rollouts import arms
 
 
 def result_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset) -> str:
@@ -44,11 +45,9 @@ def _online_text(lake: Lake, asset: Asset) -> str:
 
 def _rollout_text(lake: Lake, assets: Mapping[str, Asset], rollout: Asset) -> str:
     try:
-        answers = f"{live(lake, rollout.spec.model).name} answers"
+        answers = arms_text(arms(lake, rollout))
     except UnknownName as error:
         return str(error)
-    if shadow := live_shadow(lake, rollout):
-        answers += f"; {shadow.name} is asked too, and its answers are only kept"
     if rollout.spec.outcome is None:
         return f"{answers}\nNo outcome is declared, so nobody can tell how good the answers were."
     return f"{answers}\n{judgement_text(judge(lake, assets, rollout))}"
