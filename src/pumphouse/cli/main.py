@@ -39,7 +39,12 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "log": "looking:log",
         "adoption": "looking:adoption",
         "try": "trying:try_value",
-        "model": {"show": "models:show", "promote": "models:promote", "rollback": "models:rollback"},
+        "model": {
+            "show": "models:show",
+            "promote": "models:promote",
+            "rollback": "models:rollback",
+            "diff": "models:diff",
+        },
     },
     "Change": {
         "restore": "changing:restore",

@@ -1,13 +1,17 @@
-"""`model show`, `model promote`, `model rollback`: versions of models, and which of them answers."""
+"""`model show`, `promote`, `rollback`, `diff`, `export`, `import`: versions of models, and which of them answers."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
+from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.models.card import card
-from pumphouse.models.registry import live, parse_version, versions
+from pumphouse.models.diff import difference, difference_text
+from pumphouse.models.registry import live, parse_version, version, versions
 
 
 def show(model: str, /, *, json: bool = False, call: Call) -> None:
@@ -94,3 +98,37 @@ def rollback(model: str, /, *, json: bool = False, call: Call) -> None:
     else:
         was = "no longer a canary" if done.was == "canary" else "no longer live"
         print_text(f"{done.taken_back} is {was}: {done.live} answers for all from snapshot {done.build.snapshot} on.")
+
+
+def diff(first: str, second: str, /, *, json: bool = False, call: Call) -> None:
+    """Show what differs between two versions: code, features, rows, parameters, libraries, and what they say.
+
+    Which is better is said only where it is sure, by what was held out from both.
+
+    For example:
+
+        pumphouse model diff returns@1 returns@2
+
+    Args:
+        first: A model and a version's number.
+        second: The version that it is compared with.
+        json: Print the difference as JSON.
+    """
+    with open_project(call) as project:
+        lake = project.lake
+        pair = [parse_version(one) for one in (first, second)]
+        for model, _ in pair:
+            project.asset(model, kind="model")
+        before, after = (version(lake, model, number) for model, number in pair)
+        found = difference(lake, before, after, act_above=_act_above(project.graph.assets, after.model))
+        project.reader().record(tuple(dict.fromkeys(model for model, _ in pair)), lake.snapshot(), 2, detail="diff")
+    if json:
+        print_json(found)
+    else:
+        print_text(difference_text(found))
+
+
+def _act_above(assets: Mapping[str, Asset], model: str) -> float | None:
+    """The prediction above which a rollout of the model says that somebody is acted on."""
+    rollouts = (each.spec for each in assets.values() if each.kind == "rollout" and each.spec.model == model)
+    return next((spec.worth.act_above for spec in rollouts if spec.worth), None)
