@@ -4,14 +4,19 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from tests.models.conftest import RETURNED
 
-from pumphouse.declare.learning import Feature
-from pumphouse.declare.rollouts import rollout
+from pumphouse.declare.learning import Feature, model
+from pumphouse.declare.rollouts import challenger, rollout
 from pumphouse.errors import BuildError, UnknownName
+from pumphouse.features import labels
 from pumphouse.lake.builds import Counts
 from pumphouse.models import scores, training
 from pumphouse.models.promotion import promote
+from pumphouse.models.rollouts import arms
 
+ASKED = RETURNED.replace("AS returned", "AS asked").replace("a.as_of,", "a.as_of, 5.0 AS basket_usd,")
 DAY = date(1997, 9, 1)
 AT = datetime(1997, 9, 1, tzinfo=UTC)
 
@@ -105,6 +110,10 @@ def test_a_model_without_a_version_can_not_score(served):
         served.build(scores.build, "returns_scores", today=DAY)
 
 
+def fit_anything(train):
+    return HistGradientBoostingClassifier(max_iter=5).fit(train.X, train.y)
+
+
 def renumber_channels(shop):
     """The purchases with their channel as a number, as somebody accepted it."""
     context = shop.context("purchases", today=DAY)
@@ -133,3 +142,58 @@ def test_each_day_joins_the_predictions_and_one_scored_again_takes_its_own_place
     assert len(said) == len(set(said)) == 240
     assert {as_of.date() for as_of, _ in said} == {DAY, date(1997, 10, 1)}
     assert (AT, "returns_scores/1997-09-01T00:00:00+00:00/returns@1/7") in said
+
+
+def test_a_canary_and_a_challenger_score_the_entities_that_they_answer_for(served):
+    served.build(training.build, "returns", today=DAY)
+    promote(served.lake, "returns", 2, share=0.3, run="run-2", actor="ada")
+    served.declare("returns_live", rollout("returns", challenger=challenger("returns_gbm", share=0.3)))
+    built = served.build(scores.build, "returns_scores", today=DAY)
+    assert built.note == "by returns@1, canary returns@2, challenger returns_gbm@1 as of 1997-09-01 00:00 UTC"
+    picked = arms(served.lake, served.assets["returns_live"])
+    by = {"live": "returns@1", "canary": "returns@2", "challenger": "returns_gbm@1"}
+    columns = "customer_id, role, version, fallback, prediction_id, prediction"
+    said = served.rows("returns_live__predictions", columns)
+    assert len(said) == 120
+    for customer, role, version, fallback, prediction_id, _ in said:
+        assert role == picked.role((customer,))
+        assert (version, fallback) == (by[role], None)
+        assert prediction_id == f"returns_scores/1997-09-01T00:00:00+00:00/{version}/{customer}"
+    assert {role for _, role, *_ in said} == set(by)
+    assert [(customer, version, chance) for customer, _, version, _, _, chance in said] == served.rows(
+        "returns_scores", "customer_id, version, prediction"
+    )
+    alone = {}
+    for name in ("returns", "returns_gbm"):
+        served.declare("returns_live", rollout(name))
+        served.build(scores.build, "returns_scores", today=DAY)
+        alone[f"{name}@1"] = dict(served.rows("returns_scores", "customer_id, prediction"))
+    for customer, _, version, _, _, chance in said:
+        assert version not in alone or chance == alone[version][customer]
+
+
+def test_where_a_challenger_can_not_be_asked_the_live_version_answers_and_says_so(served):
+    served.declare("returns_live", rollout("returns", challenger=challenger("returns_gbm", share=0.5)))
+    renumber_channels(served)
+    built = served.build(scores.build, "returns_scores", today=DAY)
+    said = served.rows("returns_live__predictions", "role, version, fallback")
+    assert set(said) == {("challenger", "returns@1", "error"), ("live", "returns@1", None)}
+    failed = sum(role == "challenger" for role, *_ in said)
+    assert built.warnings == (
+        f"{failed} entities of another arm were answered by returns@1: their own version can't be asked",
+    )
+
+
+def test_a_model_whose_features_come_with_a_request_scores_nobody(served):
+    text = "SELECT m.customer_id, m.as_of, m.basket_usd AS basket FROM moments m"
+    basket = Feature(text=text, entity=("customer_id",), request=(("basket_usd", "DOUBLE"),))
+    served.add("basket", kind="feature", spec=basket)
+    served.add("asked", kind="label", spec=replace(served.assets["returned"].spec, text=ASKED), inputs=("purchases",))
+    served.build(labels.build, "asked", today=DAY)
+    served.declare("by_basket", model(label="asked", features=["recency", "basket"])(fit_anything))
+    served.build(training.build, "by_basket", today=DAY)
+    served.declare("returns_live", rollout("by_basket"))
+    with pytest.raises(
+        BuildError, match=r"'returns_scores', which asks by_basket@1 about everybody, has no basket_usd"
+    ):
+        served.build(scores.build, "returns_scores", today=DAY)

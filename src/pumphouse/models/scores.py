@@ -10,12 +10,11 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import literal
 from pumphouse.engines.parquet import ParquetFiles
 from pumphouse.features.moments import AS_OF
-from pumphouse.features.values import World
+from pumphouse.features.values import World, refuse_without_request
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
-from pumphouse.models.batch import Answers, answered
-from pumphouse.models.predictions import loaded, prediction_schema, predictions_of, ready, ready_shadow
-from pumphouse.models.registry import Version, live, live_shadow
+from pumphouse.models.batch import Answers, answered, panel
+from pumphouse.models.predictions import prediction_schema, predictions_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,34 +26,28 @@ def build(asset: Asset, context: Context) -> Built:
     """Score everybody whom the features' inputs knew when `$today` began, on all cores, in bounded memory.
 
     One row per entity: its columns, `as_of`, `prediction` (0..1), `version`, and the shadow's two, null without one.
-    The same rows join the rollout's predictions, so that a later outcome can judge them; they take the place of what
-    this table said of the same moment by the same version. Raises UnknownName where the model has no version yet.
+    A canary and a challenger answer for the entities of their share. The same rows join the rollout's predictions, so
+    that a later outcome can judge them; they take the place of what this table said of the same moment by the same
+    version. Raises UnknownName where the model has no version yet, BuildError where features come with a request.
     """
     import pyarrow as pa
 
     rollout = context.assets[asset.spec.rollout]
     world = World(engine=context.engine, scan=context.scan, assets=context.assets, functions=context.functions)
-    answers = ready(loaded(context.lake, live(context.lake, rollout.spec.model)), world)
-    listening = live_shadow(context.lake, rollout)
-    shadow = ready_shadow(loaded(context.lake, listening) if listening else None, world)
-    as_of = context.start_of_today
-    schema = prediction_schema(answers.version)
-    entity = tuple(answers.version.entity)
+    asked = panel(context.lake, rollout, world)
+    for one in (asked.live, *asked.others.values()):
+        refuse_without_request(one.query, (), what=f"'{asset.name}', which asks {one.version.name} about everybody,")
+    live, as_of = asked.live.version, context.start_of_today
+    schema = prediction_schema(live)
+    entity = tuple(live.entity)
     columns = [*entity, AS_OF, *SCORE_COLUMNS]
     outputs = {"scores": pa.schema([schema.field(name) for name in columns]), "predictions": schema}
-    prefix = f"{asset.name}/{as_of.isoformat()}/{answers.version.name}/"
-    rows = 0
+    prefix = f"{asset.name}/{as_of.isoformat()}/"
+    rows = failed = 0
 
     def predictions(said: Answers) -> pa.RecordBatch:
-        return _predictions(
-            said,
-            schema,
-            prefix=prefix,
-            version=answers.version,
-            shadow=shadow.version if shadow else None,
-            snapshot=context.snapshot,
-            actor=context.actor,
-        )
+        shadow = asked.shadow.version.name if asked.shadow else None
+        return _predictions(said, schema, prefix=prefix, shadow=shadow, snapshot=context.snapshot, actor=context.actor)
 
     with ExitStack() as stack:
         stem = f"{asset.name}_{uuid.uuid4().hex}"
@@ -62,34 +55,31 @@ def build(asset: Asset, context: Context) -> Built:
             name: stack.enter_context(ParquetFiles(context.lake.staging(), f"{stem}_{name}", columns_of))
             for name, columns_of in outputs.items()
         }
-        for batch in stack.enter_context(closing(answered(answers, shadow, as_of=as_of, then=predictions))):
+        for batch in stack.enter_context(closing(answered(asked, as_of=as_of, then=predictions))):
             files["predictions"].write(batch)
             files["scores"].write(batch.select(columns))
             rows += batch.num_rows
+            failed += batch.num_rows - batch["fallback"].null_count
             context.progress(rows)
         written = {name: file.close() for name, file in files.items()}
     commit = context.begin(asset)
     commit.replace(asset.name, written["scores"], key=entity)
+    versions = ", ".join(literal(arm.version.name) for arm in asked.arms.answering)
     said_before = (
-        f"{AS_OF} = {literal(as_of)} AND version = {literal(answers.version.name)}"
-        f" AND starts_with(prediction_id, {literal(prefix)})"
+        f"{AS_OF} = {literal(as_of)} AND version IN ({versions}) AND starts_with(prediction_id, {literal(prefix)})"
     )
     commit.replace_where(predictions_of(rollout.name), written["predictions"], where=said_before)
-    commit.detail(version=answers.version.name, as_of=as_of.isoformat())
+    commit.detail(version=live.name, as_of=as_of.isoformat())
     counts = Counts(rows_in=rows, rows_out=rows)
-    note = f"by {answers.version.name} as of {as_of:%Y-%m-%d %H:%M %Z}"
-    return Built.of(asset.name, commit.publish(counts), counts=counts, note=note)
+    by = ", ".join([live.name, *(f"{role} {one.version.name}" for role, one in asked.others.items())])
+    note = f"by {by} as of {as_of:%Y-%m-%d %H:%M %Z}"
+    said = f"{failed:,} entities of another arm were answered by {live.name}: their own version can't be asked"
+    warnings = (said,) if failed else ()
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=note, warnings=warnings)
 
 
 def _predictions(
-    said: Answers,
-    schema: pa.Schema,
-    *,
-    prefix: str,
-    version: Version,
-    shadow: Version | None,
-    snapshot: int,
-    actor: str,
+    said: Answers, schema: pa.Schema, *, prefix: str, shadow: str | None, snapshot: int, actor: str
 ) -> pa.RecordBatch:
     """The rows of the rollout's predictions. An id is the scores' name, moment, version and entity."""
     import pyarrow as pa
@@ -97,19 +87,21 @@ def _predictions(
 
     values = said.values
     count = values.num_rows
-    keys = [_in_id(values[name]) for name in version.entity]
+    entity = [name for name in values.schema.names if name in schema.names and name != AS_OF]
+    keys = [_in_id(values[name]) for name in entity]
+    key = compute.binary_join_element_wise(*keys, "/")
     arrays = {
-        **{name: values[name] for name in (*version.entity, AS_OF)},
-        "prediction_id": compute.binary_join_element_wise(prefix, compute.binary_join_element_wise(*keys, "/"), ""),
-        "prediction": said.live,
-        "version": pa.repeat(version.name, count),
+        **{name: values[name] for name in (*entity, AS_OF)},
+        "prediction_id": compute.binary_join_element_wise(prefix, said.versions, "/", key, ""),
+        "prediction": said.predictions,
+        "version": said.versions,
         "shadow_prediction": said.shadow,
-        "shadow_version": pa.repeat(shadow.name, count) if shadow else pa.nulls(count, pa.string()),
+        "shadow_version": pa.repeat(shadow, count) if shadow else pa.nulls(count, pa.string()),
         "snapshot": pa.repeat(pa.scalar(snapshot, pa.int64()), count),
         "known_entity": pa.repeat(pa.scalar(True), count),  # noqa: FBT003  # a value, not a switch
         "features": pa.nulls(count, pa.string()),
-        "role": pa.repeat("live", count),
-        "fallback": pa.nulls(count, pa.string()),
+        "role": said.roles,
+        "fallback": said.fallbacks,
         "features_from": pa.repeat("lake", count),
         "features_as_of": values[AS_OF],
         "latency_ms": pa.nulls(count, pa.float64()),
