@@ -9,34 +9,41 @@ from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName, did_you_mean
-from pumphouse.models.card import card
+from pumphouse.models.account import account
+from pumphouse.models.card import about, rollouts_of
 from pumphouse.models.diff import difference, difference_text
 from pumphouse.models.registry import live, parse_version, version, versions
 
 
 def show(model: str, /, *, json: bool = False, call: Call) -> None:
-    """Show a model: its versions, what they learned from, how good they were, and what came true.
+    """Show a model: its versions, what they learned from, and how its rollouts do: quality, drift, callers, worth.
 
     For example:
 
         pumphouse model show returns
 
     Args:
-        model: Name of the model.
-        json: Print its versions as JSON.
+        model: Name of the model, or of a rollout.
+        json: Print its versions and how its rollouts do as JSON.
     """
     with open_project(call) as project:
         asset = project.graph.asset(model)
+        if asset.kind == "rollout":
+            told = project.performance(model)
+            print_json(told) if json else print_text(account(told))
+            return
         if asset.kind != "model":
             models = [name for name, one in project.graph.assets.items() if one.kind == "model"]
             there = f"There is {', '.join(models)}." if models else None
             raise UnknownName(f"'{model}' is no model", asset=model, mend=did_you_mean(model, models) or there)
         known = versions(project.lake, model)
         project.reader().record((model,), project.lake.snapshot(), len(known))
+        rollouts = [project.performance(each.name) for each in rollouts_of(project.graph.assets, model)]
         if json:
-            print_json({"model": model, "live": live(project.lake, model).number if known else None, "versions": known})
+            number = live(project.lake, model).number if known else None
+            print_json({"model": model, "live": number, "versions": known, "rollouts": rollouts})
         else:
-            print_text(card(project.lake, project.graph.assets, asset))
+            print_text("\n\n".join([about(project.lake, project.graph.assets, asset), *map(account, rollouts)]))
 
 
 def promote(

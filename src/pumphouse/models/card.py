@@ -14,7 +14,18 @@ from pumphouse.models.registry import Version, live, versions
 
 
 def card(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
-    """The text of `pumphouse model show`: each number with its meaning, and the snapshot it was made at."""
+    """What a model is and what came true of it: each number with its meaning, and the snapshot it was made at."""
+    judged = [each for each in rollouts_of(assets, model.name) if each.spec.outcome]
+    return "\n\n".join([about(lake, assets, model), *(judgement_text(judge(lake, assets, each)) for each in judged)])
+
+
+def rollouts_of(assets: Mapping[str, Asset], model: str) -> list[Asset]:
+    """The rollouts in which a model answers, takes a share, or listens."""
+    return [each for each in assets.values() if each.kind == "rollout" and model in _asked(each)]
+
+
+def about(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
+    """What a model is: its versions, what they learned from, and how good they were then."""
     known = versions(lake, model.name)
     if not known:
         return f"{model.name}: no version yet. Train it: pumphouse run {model.name}"
@@ -29,10 +40,6 @@ def card(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
     listed[current.number - 1] += "  live"
     parts.append("Versions\n" + "\n".join(listed))
     parts.append(decisions_text(lake, assets, model.name))
-    judged = [
-        each for each in assets.values() if each.kind == "rollout" and each.spec.outcome and model.name in _asked(each)
-    ]
-    parts += [judgement_text(judge(lake, assets, rollout)) for rollout in judged]
     return "\n\n".join(parts)
 
 

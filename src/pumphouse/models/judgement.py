@@ -84,9 +84,10 @@ def judge(lake: Lake, assets: Mapping[str, Asset], rollout: Asset, *, snapshot: 
 class JudgedRows:
     """Predictions beside what came true, at one snapshot.
 
-    `rows` has `prediction_id`, `role`, `version`, `chance`, AS_OF, `entity` (a number for each), `outcome` and `told`
-    (whether it was told, not the label's), in order of role, version, moment and id. `share` of all entities are among
-    them: all, unless there are more than ROWS_MAX rows.
+    `rows` has `prediction_id`, `role`, `version`, `chance`, AS_OF, `entity` (a number for each), `known_entity`,
+    `fallback`, `latency_ms` (null for scores), the entity's columns, `outcome` and `told` (whether it was told, not the
+    label's), in order of role, version, moment and id. `share` of all entities are among them: all, unless there are
+    more than ROWS_MAX rows.
     """
 
     rows: pa.Table
@@ -207,10 +208,13 @@ def _about(asked: _Asked) -> str:
 def _said(asked: _Asked, *, share: float) -> str:
     """SQL: what each version said in each role, of a share of the entities."""
     keys = ", ".join(map(quoted, asked.entity))
-    own = f"prediction_id, {AS_OF}, {keys}, hash({keys}) AS entity"
-    chosen = "" if share >= 1 else f"WHERE hash({keys}) % 1000000 < {math.floor(share * 1_000_000)}"
+    nobody = " AND ".join(f"{quoted(key)} IS NULL" for key in asked.entity)
+    own = f"prediction_id, {AS_OF}, {keys}, entity, known_entity, fallback, latency_ms"
+    chosen = "" if share >= 1 else f"WHERE entity % 1000000 < {math.floor(share * 1_000_000)}"
     return f"""
-    WITH chosen AS (FROM predictions {chosen})
+    WITH chosen AS (
+        SELECT *, CASE WHEN {nobody} THEN hash(prediction_id) ELSE hash({keys}) END AS entity
+        FROM predictions {chosen})
     SELECT {own}, coalesce(role, 'live') AS heard, version AS by, prediction AS chance FROM chosen
     UNION ALL
     SELECT {own}, 'shadow', shadow_version, shadow_prediction FROM chosen WHERE shadow_version IS NOT NULL
@@ -219,7 +223,10 @@ def _said(asked: _Asked, *, share: float) -> str:
 
 def _judged(asked: _Asked) -> str:
     """SQL: one row for each prediction, role and version that something can judge."""
-    columns = f"p.prediction_id, p.heard AS role, p.by AS version, p.chance, p.{AS_OF}, p.entity"
+    columns = (
+        f"p.prediction_id, p.heard AS role, p.by AS version, p.chance, p.{AS_OF}, p.entity, p.known_entity,"
+        f" p.fallback, p.latency_ms, {', '.join(f'p.{quoted(key)}' for key in asked.entity)}"
+    )
     by_told = f"""
     SELECT {columns}, t.outcome, true AS told
     FROM said p JOIN told_of t USING (prediction_id)

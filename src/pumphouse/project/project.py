@@ -33,6 +33,7 @@ from pumphouse.models.admission import refuse_unfit
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
+from pumphouse.models.performance import Performance, performance
 from pumphouse.models.pins import pins
 from pumphouse.models.predictions import Prediction
 from pumphouse.models.promotion import RolledBack, promote, roll_back
@@ -425,6 +426,19 @@ class Project:
         judgement = judge(self.lake, self.graph.assets, self.asset(rollout, kind="rollout"))
         self.reader().record((rollout,), judgement.snapshot, len(judgement.versions), detail="judged")
         return judgement
+
+    def performance(self, rollout: str) -> Performance:
+        """How a rollout does: quality over time and for whom, drift, skew, latency, callers, worth; at one snapshot."""
+        asset = self.asset(rollout, kind="rollout")
+        told = performance(
+            self.lake,
+            self.graph.assets,
+            asset,
+            now=datetime.now(UTC),
+            functions=sql_functions(self.config.folder),
+        )
+        self.reader().record((rollout,), told.snapshot, told.judged, detail="performance")
+        return told
 
     def search(
         self, index: str, text: str, *, where: Mapping[str, str] | None = None, order: Order = "score", limit: int = 10
