@@ -8,13 +8,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pumphouse.errors import LakeError, PumphouseError, RequestRefused, UnknownName, did_you_mean
+from pumphouse.features.online.answers import entity_of, nobody, rows_of
 from pumphouse.features.online.generations import Manifest, put, readable, segments_of, signature
 from pumphouse.features.online.layout import Column, Damaged, Layout, hash_of, hashes_of, keys_of, micros
 from pumphouse.features.online.overlay import Hide, Overlay, Put, Record, framed
@@ -36,6 +39,7 @@ CHOICES_MAX = 64
 _FLOAT = struct.Struct("<d")
 _WORD = struct.Struct("<Q")
 _BIG = 2**63
+_NOTHING: Mapping[str, tuple[Value, int]] = MappingProxyType({})
 
 Answer = TypeVar("Answer")
 
@@ -97,7 +101,7 @@ class FileStore:
             checked_keys(self._name, state.layout, keys)
             chosen = self._chosen(state, columns)
             if len(keys) == 1:
-                return _read_one(state, keys[0], chosen, at)
+                return rows_of(state.layout.columns, chosen, [_entity(state, keys[0], chosen, at)])
             return _read_many(state, keys, chosen, at)
 
         return self._answered(answered)
@@ -295,84 +299,29 @@ def _candidates(home: Path, but: Manifest | None) -> Iterator[Manifest]:
     return (one for one in readable(home) if but is None or one.segments != but.segments)
 
 
-def _read_one(state: _State, key: Key, numbers: Sequence[int], now: int) -> OnlineRows:
-    entity = _entity(state, key, numbers, now)
-    columns = state.layout.columns
-    values: dict[str, NDArray[Any]] = {}
-    states: dict[str, NDArray[np.uint8]] = {}
-    cells = list(entity.cells.items())
-    flat = np.array([cell.state for _, cell in cells], np.uint8)
-    floats = np.array(
-        [
-            np.nan if cell.value is None or columns[number].type == "string" else float(cell.value)
-            for (_, cell), number in zip(cells, numbers, strict=True)
-        ],
-        np.float64,
-    )
-    for at, ((name, cell), number) in enumerate(zip(cells, numbers, strict=True)):
-        if columns[number].type == "string":
-            values[name] = np.array([cell.value], object)
-        else:
-            values[name] = floats[at : at + 1]
-        states[name] = flat[at : at + 1]
-    return OnlineRows(
-        values=values,
-        states=states,
-        as_of=np.array([entity.as_of], np.int64),
-        snapshot=np.array([entity.snapshot], np.int64),
-    )
-
-
 def _entity(state: _State, key: Key, numbers: Sequence[int], now: int) -> Entity:
     """What the segments say of one entity, and over it what the log does."""
-    layout, manifest = state.layout, state.manifest
-    names = layout.columns
-    if state.overlay.hides([name for name, _ in layout.entity], key):
-        return _nobody(names, numbers)
-    newer = state.overlay.entries.get(tuple(key), {}) if state.overlay.entries else {}
+    layout, manifest, overlay = state.layout, state.manifest, state.overlay
+    if overlay.hidden and overlay.hides([name for name, _ in layout.entity], key):
+        return nobody(layout.columns, numbers)
     hash = hash_of(key)
-    row: tuple[int, ...] | None = None
+    found: tuple[Segment, tuple[int, ...]] | None = None
     for segment in state.segments:
         row = segment.find_one(key, hash)
         if row is not None:
+            found = None if row[layout.flags] & 1 else (segment, row)
             break
-    if row is not None and row[layout.flags] & 1:
-        row = None
-    latest = max((at for _, at in newer.values() if at > manifest.as_of), default=-1)
-    if row is None and latest < 0:
-        return _nobody(names, numbers)
-    stale = manifest.max_age is not None and now - manifest.as_of > manifest.max_age
-    cells = {}
-    for number in numbers:
-        column = names[number]
-        put_value, at = newer.get(column.name, (None, -1)) if column.is_declared else (None, -1)
-        if at > manifest.as_of:
-            old = manifest.max_age is not None and now - at > manifest.max_age
-            cells[column.name] = _cell(put_value, old)
-        elif row is None:
-            cells[column.name] = Cell(value=None, state=Found.MISSING)
-        elif stale or (number in layout.expiry and now > _signed(row[layout.expiry[number]])):
-            cells[column.name] = Cell(value=None, state=Found.EXPIRED)
-        elif row[layout.flags + (number + 1) // 64] >> (number + 1) % 64 & 1:
-            cells[column.name] = Cell(value=None, state=Found.NULL)
-        else:
-            cells[column.name] = Cell(value=_value(segment, row[layout.values + number], column), state=Found.PRESENT)
-    return Entity(
-        cells=cells,
-        as_of=max(latest, manifest.as_of) if row is not None else latest,
-        snapshot=manifest.snapshot if row is not None else -1,
-    )
+    newer = overlay.entries.get(tuple(key), _NOTHING)
+    stored = partial(_cell, layout, *found, now) if found else None
+    return entity_of(manifest, numbers, stored=stored, newer=newer, now=now)
 
 
-def _cell(value: Value, old: object) -> Cell:
-    if old:
+def _cell(layout: Layout, segment: Segment, row: tuple[int, ...], now: int, number: int) -> Cell:
+    if number in layout.expiry and now > _signed(row[layout.expiry[number]]):
         return Cell(value=None, state=Found.EXPIRED)
-    return Cell(value=value, state=Found.NULL if value is None else Found.PRESENT)
-
-
-def _nobody(columns: Sequence[Column], numbers: Sequence[int]) -> Entity:
-    missing = Cell(value=None, state=Found.MISSING)
-    return Entity(cells={columns[number].name: missing for number in numbers}, as_of=-1, snapshot=-1)
+    if row[layout.flags + (number + 1) // 64] >> (number + 1) % 64 & 1:
+        return Cell(value=None, state=Found.NULL)
+    return Cell(value=_value(segment, row[layout.values + number], layout.columns[number]), state=Found.PRESENT)
 
 
 def _value(segment: Segment, word: int, column: Column) -> Value:

@@ -12,10 +12,10 @@ import msgspec
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.rollouts import Online, age_of
 from pumphouse.errors import BuildError
-from pumphouse.features.online import generations
+from pumphouse.features.online import generations, redis
 from pumphouse.features.online.generations import Published
 from pumphouse.features.online.layout import Column, Kind, Layout, stored_kind
-from pumphouse.features.online.opening import home_of
+from pumphouse.features.online.opening import connection_of, home_of
 from pumphouse.features.online.pinned import pinned_definitions
 from pumphouse.features.point_in_time import FeatureDefinition, feature_shape
 from pumphouse.features.values import (
@@ -73,8 +73,11 @@ def build(asset: Asset, context: Context) -> Built:
             parts.append(part)
         except BuildError as error:
             warnings.append(f"feature '{pinned.name}' as a model learned it can't be published: {error.what}")
-    published = generations.publish(
-        home_of(context.lake, asset.name),
+    if spec.to is None:
+        publish = partial(generations.publish, home_of(context.lake, asset.name))
+    else:
+        publish = partial(redis.publish, asset.name, redis.client_of(connection_of(asset, context.connections)))
+    published = publish(
         partial(_batches, parts, context),
         layout=_layout(asset, parts, nobody),
         snapshot=context.snapshot,
