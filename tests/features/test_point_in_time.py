@@ -22,7 +22,9 @@ def feature(text: str, entity: tuple[str, ...] = ("customer_id",)) -> FeatureDef
 
 def test_left_join_gets_both_conditions_and_keeps_its_own():
     text = compile_feature(
-        feature(f"{HEAD} LEFT JOIN orders o ON o.customer_id = m.customer_id OR o.amount > 5 GROUP BY ALL"), PAID
+        feature(f"{HEAD} LEFT JOIN orders o ON o.customer_id = m.customer_id OR o.amount > 5 GROUP BY ALL"),
+        PAID,
+        exact=("o.amount",),
     )
     assert text == (
         "SELECT m.customer_id, m.as_of, SUM(o.amount) AS spend FROM moments AS m LEFT JOIN orders AS o ON "
@@ -132,6 +134,7 @@ def test_shape_names_inputs_and_values():
         (f"SELECT m.customer_id, m.as_of {PLAIN}", "selects no value"),
         ("SELECT m.customer_id, m.as_of, 1 AS one FROM moments m", "reads no table beside the moments"),
         (f"{HEAD} LEFT JOIN orders o ON o.amount > $least GROUP BY ALL", "has the setting $least"),
+        (f"SELECT m.customer_id, m.as_of, wavg(o.a, o.b) AS a {PLAIN} GROUP BY ALL", "with the order of its rows"),
         ("SELECT FROM WHERE", "can't be read"),
         ("SELECT 'open FROM moments", "can't be read"),
         (f"SELECT m.customer_id, m.as_of, o.a {PLAIN}; DROP TABLE orders", "is not one SELECT"),

@@ -9,7 +9,7 @@ what is selected beside an aggregate among the groups. Whatever else could mix t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlglot
@@ -19,6 +19,7 @@ from sqlglot.errors import SqlglotError
 from pumphouse.errors import BuildError, Place
 from pumphouse.features.as_of_joins import EXPIRES_AT, AsOfJoin, as_of_join, last_rows, moment_columns
 from pumphouse.features.as_of_joins import expiries as expiries_of
+from pumphouse.features.fixed_order import in_fixed_order, never_fixed
 from pumphouse.features.moments import AS_OF, MOMENTS
 from pumphouse.features.times import visible
 from pumphouse.graph.aggregates import aggregates_in
@@ -62,14 +63,21 @@ class FeatureInput:
     """Whether its rows become known in the order of their events."""
 
 
-def compile_feature(feature: FeatureDefinition, inputs: Mapping[str, FeatureInput], *, expiries: bool = False) -> str:
+def compile_feature(
+    feature: FeatureDefinition,
+    inputs: Mapping[str, FeatureInput],
+    *,
+    expiries: bool = False,
+    exact: Collection[str] = (),
+) -> str:
     """The feature's SQL (DuckDB's dialect) over `moments`, in which each input shows its rows as of each moment.
 
-    With `expiries`, each of `expiring_columns` has a column `<column>__expires_at` beside it. Raises BuildError with
-    the reason where a query can't be answered for each moment by itself.
+    `exact` are the arguments of sums that are whole numbers or decimals, as `sums_in` writes them: they can be added in
+    any order. With `expiries`, each of `expiring_columns` has a column `<column>__expires_at` beside it. Raises
+    BuildError with the reason where a query can't be answered for each moment by itself.
     """
     shape = feature_shape(feature)
-    select = shape.select.copy()
+    select = in_fixed_order(shape.select, exact=exact)
     moments = select.args["from_"].this.alias_or_name
     as_of = exp.column(AS_OF, table=moments, quoted=True)
     lasting: list[AsOfJoin] = []
@@ -211,6 +219,12 @@ def feature_shape(feature: FeatureDefinition) -> FeatureShape:
         raise _refused(feature, "is not one SELECT", "Write SELECT ... FROM moments m LEFT JOIN ... .")
     _refuse_what_mixes_moments(feature, select)
     _refuse_unknown_columns_of_moments(feature, select)
+    if (never := never_fixed(select)) is not None:
+        raise _refused(
+            feature,
+            f"has {never}, which comes out differently with the order of its rows",
+            "Write out what it is made of, as in sum(x * w) / sum(w).",
+        )
     return FeatureShape(select=select, inputs=_inputs(feature, select), values=_values(feature, select))
 
 

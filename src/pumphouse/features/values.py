@@ -13,6 +13,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
+from pumphouse.features.fixed_order import sums_in
 from pumphouse.features.moments import AS_OF, MOMENTS
 from pumphouse.features.point_in_time import (
     EXPIRES,
@@ -106,7 +107,8 @@ def feature_query(world: World, features: Sequence[FeatureDefinition], *, expiri
     expiring = tuple(column for feature in features for column in expiring_columns(feature, ground))
     parts, joins = [], []
     for number, feature in enumerate(features):
-        parts.append(f"feature_{number} AS ({compile_feature(feature, ground, expiries=expiries)})")
+        exact = _exact_arguments(world, feature, inputs)
+        parts.append(f"feature_{number} AS ({compile_feature(feature, ground, expiries=expiries, exact=exact)})")
         on = " AND ".join(f"feature_{number}.{quoted(key)} = moments.{quoted(key)}" for key in (*entity, AS_OF))
         joins.append(f"LEFT JOIN feature_{number} ON {on}")
     own = ", ".join(f"moments.{quoted(key)}" for key in (*entity, AS_OF))
@@ -225,6 +227,41 @@ def request_columns(features: Sequence[FeatureDefinition]) -> dict[str, str]:
                     mend="Declare it with the same name and type in both.",
                 )
     return {name: kind for feature in features for name, kind in feature.request}
+
+
+def _exact_arguments(world: World, feature: FeatureDefinition, inputs: Mapping[str, Scan]) -> tuple[str, ...]:
+    """The arguments of a feature's sums that are whole numbers or decimals: these are exact in any order."""
+    import pyarrow as pa
+
+    select = feature_shape(feature).select
+    arguments = sums_in(select)
+    if not arguments:
+        return ()
+    # Only the types are asked for: a moment's entity has that of a column of its name in an input.
+    schemas = [scan.schema for scan in inputs.values()]
+    keys = {
+        key: next((schema.field(key).type for schema in schemas if key in schema.names), pa.string())
+        for key in feature.entity
+    }
+    kinds = {**keys, AS_OF: pa.timestamp("us", tz="UTC")}
+    kinds |= {name: pa.type_for_alias(_REQUEST_TYPES[kind.upper()]) for name, kind in feature.request}
+    empty = pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
+    tables = [f"{MOMENTS} AS {quoted(select.args['from_'].this.alias_or_name)}"]
+    tables += [
+        f"{quoted(join.this.name)} AS {quoted(join.this.alias_or_name)}" for join in select.args.get("joins") or []
+    ]
+    found = []
+    for argument in arguments:
+        asked = f"SELECT {argument} AS argument FROM {', '.join(tables)}"
+        functions = called_in(asked, world.functions)
+        query = Query(text=asked, inputs=inputs, tables={MOMENTS: empty}, functions=functions)
+        try:
+            kind = world.engine.schema(query).field(0).type
+        except BuildError:  # Then the feature itself says what is wrong; an order in its sums does no harm.
+            continue
+        if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
+            found.append(argument)
+    return tuple(found)
 
 
 def refuse_without_request(query: FeatureQuery, given: Sequence[str], *, what: str) -> None:
