@@ -12,7 +12,7 @@ import msgspec
 from pumphouse.errors import BuildError, PumphouseError
 from pumphouse.features.frames import column_forms, frame
 from pumphouse.features.moments import AS_OF
-from pumphouse.features.values import FeatureQuery, World, feature_query, feature_values
+from pumphouse.features.values import FeatureQuery, World, feature_query
 from pumphouse.lake.lake import Lake
 from pumphouse.models.estimators import load, predictions
 from pumphouse.models.registry import Version
@@ -89,14 +89,6 @@ class ReadyVersion:
     estimator: Any  # as its format loads it
     query: FeatureQuery
 
-    def chances(self, moments: pa.Table) -> tuple[pa.Table, pa.Array]:
-        """The feature values at the moments, in order of `as_of`, then entity, and the chance for each.
-
-        Raises BuildError where a feature's type is no longer the one that the version was trained on.
-        """
-        values = feature_values(self.query, moments)
-        return values, self.answers(values)
-
     def answers(self, values: pa.Table) -> pa.Array:
         """The chance for each row of feature values. Raises BuildError where a type is no longer the trained one."""
         import pyarrow as pa
@@ -138,24 +130,6 @@ def ready_shadow(held: LoadedVersion | None, world: World) -> ReadyVersion | Non
         return ready(held, world) if held else None
     except PumphouseError:
         return None
-
-
-def chances_of_both(
-    live: ReadyVersion, shadow: ReadyVersion | None, moments: pa.Table
-) -> tuple[pa.Table, pa.Array, pa.Array]:
-    """The live version's feature values and chances, and the shadow's chances beside them.
-
-    A shadow only listens: where it can't be asked its chances are null, and the live version answers all the same.
-    """
-    import pyarrow as pa
-
-    values, answers = live.chances(moments)
-    if shadow is not None and shadow.version.entity == live.version.entity:
-        try:
-            return values, answers, shadow.chances(moments)[1]
-        except PumphouseError:
-            pass
-    return values, answers, pa.nulls(values.num_rows, pa.float64())
 
 
 def entity_types(version: Version) -> dict[str, pa.DataType]:
