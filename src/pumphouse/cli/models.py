@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
 
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
@@ -10,9 +12,12 @@ from pumphouse.cli.output import print_json, print_text
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.models.account import account
-from pumphouse.models.card import about, rollouts_of
+from pumphouse.models.card import about, rollouts_of, version_text
 from pumphouse.models.diff import difference, difference_text
-from pumphouse.models.registry import live, parse_version, version, versions
+from pumphouse.models.mlflow import export_mlflow
+from pumphouse.models.onnx import export_onnx
+from pumphouse.models.registry import live, parse_version, versions
+from pumphouse.models.registry import version as version_of_model
 
 
 def show(model: str, /, *, json: bool = False, call: Call) -> None:
@@ -126,13 +131,71 @@ def diff(first: str, second: str, /, *, json: bool = False, call: Call) -> None:
         pair = [parse_version(one) for one in (first, second)]
         for model, _ in pair:
             project.asset(model, kind="model")
-        before, after = (version(lake, model, number) for model, number in pair)
+        before, after = (version_of_model(lake, model, number) for model, number in pair)
         found = difference(lake, before, after, act_above=_act_above(project.graph.assets, after.model))
         project.reader().record(tuple(dict.fromkeys(model for model, _ in pair)), lake.snapshot(), 2, detail="diff")
     if json:
         print_json(found)
     else:
         print_text(difference_text(found))
+
+
+def export(
+    version: str, /, *, to: Path, format: Literal["mlflow", "onnx"] = "mlflow", json: bool = False, call: Call
+) -> None:
+    """Write a version for other programs, only where it then says the same, to the bit, of all it learned from.
+
+    For example:
+
+        pumphouse model export returns@3 --to out/returns
+
+    Args:
+        version: The model and the version's number.
+        to: The folder to write: an MLflow model, or one that gets the ONNX file.
+        format: mlflow keeps the model's own format, for mlflow.pyfunc; onnx is for runtimes without Python.
+        json: Print what was written as JSON.
+    """
+    with open_project(call) as project:
+        model, number = parse_version(version)
+        project.asset(model, kind="model")
+        chosen = version_of_model(project.lake, model, number)
+        write = export_mlflow if format == "mlflow" else export_onnx
+        made = write(project.lake, chosen, to)
+        project.reader().record((model,), chosen.snapshot, made.rows, detail=f"exported {version} as {format}")
+    if json:
+        print_json(made)
+    else:
+        print_text(f"{version} is in {made.path}: {made.note}.")
+
+
+def import_(model: str, folder: Path, /, *, json: bool = False, call: Call) -> None:
+    """Make the model in an MLflow folder the next version of a declared model, and compare it with the live one.
+
+    Nothing of a stranger's is run: scikit-learn's is read as skops, LightGBM's and XGBoost's as their own; a pickle is
+    refused. Its inputs have to be the model's features.
+
+    For example:
+
+        pumphouse model import returns from_mlflow/
+
+    Args:
+        model: Name of the model.
+        folder: What MLflow's save_model wrote.
+        json: Print the version and what differs as JSON.
+    """
+    with open_project(call) as project:
+        build = project.import_model(model, folder)
+        made = version_of_model(project.lake, model, build.detail["version"])
+        current = live(project.lake, model)
+        act_above = _act_above(project.graph.assets, model)
+        found = difference(project.lake, current, made, act_above=act_above) if current.number != made.number else None
+    if json:
+        print_json({"version": made.name, "snapshot": build.snapshot, "difference": found})
+        return
+    print_text(version_text(made))
+    if found:
+        print_text(difference_text(found))
+        print_text(f"To make it live: pumphouse model promote {made.name}")
 
 
 def _act_above(assets: Mapping[str, Asset], model: str) -> float | None:

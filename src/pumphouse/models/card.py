@@ -56,21 +56,27 @@ def _hidden_since(lake: Lake, version: Version) -> int:
 
 def version_text(version: Version) -> str:
     """One version in a few lines."""
-    learned = f"  learned from {version.rows:,} moments, {_of_the_label(version)}"
+    learned = (
+        f"  {'measured on' if version.origin else 'learned from'} {version.rows:,} moments, {_of_the_label(version)}"
+    )
     if version.unlabelled:
         learned += f"; {version.unlabelled:,} without a label left out"
+    made = "imported" if version.origin else "trained"
     what = f"the chance of '{version.label}'" if version.task == "chance" else f"'{version.label}'"
     lines = [
-        f"{version.name}, trained {version.at:%Y-%m-%d %H:%M %Z} at snapshot {version.snapshot}",
+        f"{version.name}, {made} {version.at:%Y-%m-%d %H:%M %Z} at snapshot {version.snapshot}",
         f"  {version.estimator}",
         f"  says {what} for a {', '.join(version.entity)}, from {', '.join(version.columns)}",
         learned,
         *(["  when rows were known is assumed to be when they happened"] if version.assumed else []),
-        *quality_lines("on what it learned from", version.on_training_rows),
+        *([f"  {version.origin}; what it learned from there is not known here"] if version.origin else []),
+        *quality_lines(
+            "on the training set as of now" if version.origin else "on what it learned from", version.on_training_rows
+        ),
         *(
             quality_lines("on a fifth of the entities, held out", version.held_out)
             if version.held_out
-            else ["  on a fifth of the entities, held out: can't be told, their outcomes are alike"]
+            else ["  on a fifth of the entities, held out: can't be told, " + _why_not(version)]
         ),
         f"  with {', '.join(f'{name} {number}' for name, number in version.packages.items())}",
     ]
@@ -108,6 +114,10 @@ def quality_lines(of: str, quality: Quality) -> list[str]:
     if quality.lift is not None:
         lines.append(f"    the tenth it is surest of: {quality.lift:.1f} times as many came true as among all")
     return lines
+
+
+def _why_not(version: Version) -> str:
+    return "it was not trained here" if version.origin else "they are too few, or their outcomes are alike"
 
 
 def _of_the_label(version: Version) -> str:

@@ -227,6 +227,8 @@ def _parquet(rows: pa.Table) -> bytes:
 
 def _note(version: Version) -> str:
     said = f"{version.name} learned from {version.rows:,} moments"
+    if version.origin:
+        said = f"{version.name} is {version.origin}, and was measured on {version.rows:,} moments"
     if version.unlabelled:
         said += f"; {version.unlabelled:,} without a label left out"
     if version.assumed:
