@@ -63,18 +63,6 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_two_versions_are_compared(pumphouse: Any, learned: Path) -> None:
-    for _ in range(2):
-        assert pumphouse("run", "returns", cwd=learned).code == 0
-    told = pumphouse("model", "diff", "returns@1", "returns@2", cwd=learned)
-    assert told.out.startswith("returns@1 -> returns@2\n  the same estimator, byte for byte\n"), told.err
-    found = pumphouse("model", "diff", "returns@1", "returns@2", "--json", cwd=learned).json
-    assert (found["same_rows"], found["said"]["mean_absolute_difference"]) == (True, 0.0)
-    missing = pumphouse("model", "diff", "returns@1", "returns@9", cwd=learned)
-    assert "no version 9" in missing.err
-    assert "there is no model 'spend'" in pumphouse("model", "diff", "returns@1", "spend@1", cwd=learned).err
-
-
 def test_a_model_is_shown_and_a_version_of_it_promoted(pumphouse: Any, learned: Path) -> None:
     untrained = pumphouse("model", "promote", "returns@1", cwd=learned)
     assert untrained.code == 2
@@ -102,6 +90,18 @@ def test_a_model_is_shown_and_a_version_of_it_promoted(pumphouse: Any, learned: 
     back = pumphouse("model", "rollback", "returns", "--json", cwd=learned).json
     assert (back["taken_back"], back["was"], back["live"]) == ("returns@2", "live", "returns@1")
     assert "no version of 'returns' was live before" in pumphouse("model", "rollback", "returns", cwd=learned).err
+
+
+def test_two_versions_are_compared(pumphouse: Any, learned: Path) -> None:
+    for _ in range(2):
+        assert pumphouse("run", "returns", cwd=learned).code == 0
+    told = pumphouse("model", "diff", "returns@1", "returns@2", cwd=learned)
+    assert told.out.startswith("returns@1 -> returns@2\n  the same estimator, byte for byte\n"), told.err
+    found = pumphouse("model", "diff", "returns@1", "returns@2", "--json", cwd=learned).json
+    assert (found["same_rows"], found["said"]["mean_absolute_difference"]) == (True, 0.0)
+    missing = pumphouse("model", "diff", "returns@1", "returns@9", cwd=learned)
+    assert "no version 9" in missing.err
+    assert "there is no model 'spend'" in pumphouse("model", "diff", "returns@1", "spend@1", cwd=learned).err
 
 
 @pytest.mark.parametrize(

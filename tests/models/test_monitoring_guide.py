@@ -20,5 +20,5 @@ def test_what_the_guide_shows_is_what_comes_out(tmp_path: Path) -> None:
         assert project.run(now=datetime(1997, 9, 1, 9, tzinfo=UTC)).ok
         examples = guide.replace("\n```", "\n\n```")
         test = doctest.DocTestParser().get_doctest(examples, {"p": project}, "monitoring.md", "monitoring.md", 0)
-        assert len(test.examples) == 8
+        assert len(test.examples) == 10
         assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test).failed == 0

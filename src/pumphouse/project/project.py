@@ -40,6 +40,7 @@ from pumphouse.models.predictions import Prediction
 from pumphouse.models.promotion import RolledBack, promote, roll_back
 from pumphouse.models.registry import parse_version
 from pumphouse.models.registry import version as version_of_model
+from pumphouse.models.trace import Trace, trace
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
@@ -460,6 +461,17 @@ class Project:
         judgement = judge(self.lake, self.graph.assets, self.asset(rollout, kind="rollout"))
         self.reader().record((rollout,), judgement.snapshot, len(judgement.versions), detail="judged")
         return judgement
+
+    def trace(self, prediction_id: str) -> Trace:
+        """What a prediction stands on: its version, training set, features, tables and the source rows seen then.
+
+        Raises UnknownName where there is no such prediction.
+        """
+        told = trace(self.lake, self.graph.assets, prediction_id, functions=sql_functions(self.config.folder))
+        rows = sum(len(one.newest) for one in told.inputs)
+        names = (told.rollout, *(one.table for one in told.inputs if one.newest))
+        self.reader().record(names, told.prediction.snapshot, rows, detail=f"trace {prediction_id}")
+        return told
 
     def performance(self, rollout: str) -> Performance:
         """How a rollout does: quality over time and for whom, drift, skew, latency, callers, worth; at one snapshot."""
