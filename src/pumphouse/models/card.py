@@ -69,6 +69,7 @@ def version_text(version: Version) -> str:
         f"  says {what} for a {', '.join(version.entity)}, from {', '.join(version.columns)}",
         learned,
         *(["  when rows were known is assumed to be when they happened"] if version.assumed else []),
+        *(f"  too good to be true: {each}" for each in version.leaks),
         *([f"  {version.origin}; what it learned from there is not known here"] if version.origin else []),
         *quality_lines(
             "on the training set as of now" if version.origin else "on what it learned from", version.on_training_rows

@@ -62,6 +62,8 @@ class Version:
     """Each column's median or most frequent value in the training set: what a contribution is measured from."""
     example: dict[str, float | str | None] = field(default_factory=dict)
     """One row of the training set's features."""
+    leaks: tuple[str, ...] = ()
+    """What its training set shows of features that could only have been known afterwards."""
     actor: str = ""
     """Who trained it."""
     types: dict[str, str] = field(default_factory=dict)

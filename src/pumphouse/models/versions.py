@@ -14,6 +14,7 @@ import msgspec
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import BuildError
 from pumphouse.features.frames import column_forms, frame
+from pumphouse.features.leaks import leaks
 from pumphouse.features.moments import AS_OF, entity_numbers
 from pumphouse.features.training_sets import TrainingData
 from pumphouse.features.values import World, definitions, feature_query, feature_values, request_columns
@@ -96,8 +97,14 @@ def store(asset: Asset, context: Context, data: TrainingData, fitted: Fitted) ->
         training_s=fitted.training_s,
         held_out_rows=blobs.put(_parquet(fitted.held_out.rows)) if fitted.held_out else None,
         origin=fitted.origin,
+        leaks=leaks(data, features, context.assets),
     )
-    told = (*_unvarying(data), *_stranger(asset, context, data, estimator), *dict.fromkeys(fitted.warned))
+    told = (
+        *version.leaks,
+        *_unvarying(data),
+        *_stranger(asset, context, data, estimator),
+        *dict.fromkeys(fitted.warned),
+    )
     commit = context.begin(asset)
     detail = {"format": 1, "version": msgspec.to_builtins(version)}
     commit.artefact(version.name, version.sha, detail, read_at=data.snapshot)
