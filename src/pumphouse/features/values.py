@@ -106,14 +106,17 @@ def feature_query(world: World, features: Sequence[FeatureDefinition], *, expiri
     }
     expiring = tuple(column for feature in features for column in expiring_columns(feature, ground))
     parts, joins = [], []
+    values, ends = [], []  # each with its feature's name: moments may have a column of the same name, from the request
     for number, feature in enumerate(features):
         exact = _exact_arguments(world, feature, inputs)
         parts.append(f"feature_{number} AS ({compile_feature(feature, ground, expiries=expiries, exact=exact)})")
         on = " AND ".join(f"feature_{number}.{quoted(key)} = moments.{quoted(key)}" for key in (*entity, AS_OF))
         joins.append(f"LEFT JOIN feature_{number} ON {on}")
+        values += [f"feature_{number}.{quoted(column)}" for column in feature_shape(feature).values]
+        if expiries:
+            ends += [f"feature_{number}.{quoted(column + EXPIRES)}" for column in expiring_columns(feature, ground)]
     own = ", ".join(f"moments.{quoted(key)}" for key in (*entity, AS_OF))
     order = ", ".join(f"moments.{quoted(key)}" for key in (AS_OF, *entity))
-    selected = (*columns, *(f"{column}{EXPIRES}" for column in expiring if expiries))
     return FeatureQuery(
         world=world,
         features=tuple(features),
@@ -124,7 +127,7 @@ def feature_query(world: World, features: Sequence[FeatureDefinition], *, expiri
         request=request_columns(features),
         ground=ground,
         expiring=expiring,
-        text=f"WITH {', '.join(parts)} SELECT {own}, {', '.join(map(quoted, selected))} "
+        text=f"WITH {', '.join(parts)} SELECT {own}, {', '.join((*values, *ends))} "
         f"FROM {MOMENTS} {' '.join(joins)} ORDER BY {order}",
     )
 
