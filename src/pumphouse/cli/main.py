@@ -45,6 +45,8 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
             "promote": "models:promote",
             "rollback": "models:rollback",
             "diff": "models:diff",
+            "export": "models:export",
+            "import": "models:import_",
         },
     },
     "Change": {

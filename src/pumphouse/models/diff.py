@@ -179,7 +179,7 @@ def _verdict(found: Difference) -> list[str]:
         verdict = {True: "is better", False: "is worse", None: "is not surely better or worse"}[one.better]
         lines += [
             f"  {found.second} {verdict}, on {one.rows:,} moments held out from both",
-            f"    squared error smaller by {one.smaller_by:.4g} (95% interval {one.low:.4g} to {one.high:.4g})",
+            f"    squared error {_by(one)}",
         ]
     if found.said is None:
         lines.append(f"  what they say can't be compared: {found.not_said}")
@@ -192,6 +192,12 @@ def _verdict(found: Difference) -> list[str]:
             f"    {said.crossing:.1%} are on the other side of {said.crossed:.4g}",
         ]
     return lines
+
+
+def _by(one: Compared) -> str:
+    if one.smaller_by >= 0:
+        return f"smaller by {one.smaller_by:.4g} (95% interval {one.low:.4g} to {one.high:.4g})"
+    return f"larger by {-one.smaller_by:.4g} (95% interval {-one.high:.4g} to {-one.low:.4g})"
 
 
 def _told(one: LearnedFrom) -> str:

@@ -84,7 +84,7 @@ def unlike(version: Version, rows: pa.Table, expected: NDArray[np.float64], foun
     where = ", ".join(f"{name} = {rows[name][at].as_py()}" for name in named)
     return (
         f"{int((found != expected).sum()):,} of {len(expected):,} predictions differ, most of all that for {where}:"
-        f" {expected[at]!r} became {found[at]!r}, off by {off[at]:.3g}"
+        f" {float(expected[at])!r} became {float(found[at])!r}, off by {off[at]:.3g}"
     )
 
 
