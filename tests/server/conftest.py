@@ -4,7 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,12 @@ from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.models.asked import Form
+from pumphouse.models.calibration import Calibration, Part
+from pumphouse.models.intervals import Mean
+from pumphouse.models.operation import Caller, Operation
+from pumphouse.models.performance import Gain, Performance
 from pumphouse.models.predictions import Prediction, encode
+from pumphouse.models.segments import Segment
 from pumphouse.server.serve import Serving, serve
 
 TOKEN = "the-owner-of-the-shop"
@@ -186,6 +191,12 @@ class Shop:
             publish(home, rows.to_batches, layout=layout, snapshot=5, as_of=as_of)
         return FileStore(name, home)
 
+    def performance(self, name: str) -> list[Performance]:
+        return [told_performance(name)]
+
+    def trace(self, prediction_id: str) -> Any:
+        raise UnknownName(f"there is no prediction '{prediction_id}'")
+
     def search(self, name: str, text: str, *, limit: int) -> Found:
         if text.count('"') % 2:
             raise QueryError("this quote is never closed", query=text, position=text.index('"'))
@@ -199,6 +210,39 @@ class Shop:
 
 
 EVIL = "<script>alert('x')</script>"
+
+
+def told_performance(rollout: str) -> Performance:
+    """How a rollout did in three months of one version, with a stranger's text wherever one could stand."""
+    gain = Mean(rows=100, entities=90, value=0.05, low=0.02, high=0.08)
+    months = [datetime(2026, month, 1, tzinfo=UTC) for month in (7, 8, 9)]
+    over_time = [
+        Gain(
+            version="returns@1",
+            role="live",
+            first=month,
+            last=month,
+            gain=gain,
+            squared_error=0.1,
+            squared_error_of_guess=0.15,
+            said=0.2,
+            came=0.25,
+        )
+        for month in months
+    ]
+    part = Part(rows=50, entities=45, said=0.2, came=0.25, low=0.15, high=0.35)
+    return Performance(
+        rollout=rollout, outcome="returned", task="chance", snapshot=2, version="returns@1", first=months[0],
+        last=months[-1], predictions=300, judged=300, waiting=7, early=0, share=1.0, overall=(over_time[0],),
+        period="month", over_time=tuple(over_time),
+        segments=(Segment(by="channel", value=EVIL, gain=gain, said=0.2, came=0.3),),
+        calibration=Calibration(parts=(part, replace(part, said=0.4)), error=0.05, error_by_chance=0.02), worth=(),
+        operation=Operation(
+            window="30 days", known=100, reached=90, answers=(), missing={}, batch_ms_per_1000=None,
+            callers=(Caller(caller=EVIL, predictions=3, recent=2, last=months[-1]),), reads={},
+        ),
+        drift=(), skew=None, unknown=(f"why {EVIL}",),
+    )  # fmt: skip
 
 
 def make_shop(folder: Path) -> Shop:

@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pumphouse.cleaning import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.lake import Lake
+from pumphouse.models.card import rollouts_of
 from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
+from pumphouse.models.performance import Performance, performance
+from pumphouse.models.trace import Trace, trace
 from pumphouse.project.project import Project
 from pumphouse.project.results import result_text
 
@@ -50,6 +54,18 @@ class Served:
     def online(self, name: str) -> OnlineStore:
         """The store of this name; who reads it writes the access log. Raises UnknownName."""
         return self._project.online(name).store
+
+    def performance(self, name: str) -> Sequence[Performance]:
+        """How a rollout does, or each of a model's rollouts."""
+        asset = self.assets[name]
+        rollouts = rollouts_of(self.assets, name) if asset.kind == "model" else [asset]
+        functions = sql_functions(self.folder)
+        now = datetime.now(UTC)
+        return [performance(self.lake, self.assets, one, now=now, functions=functions) for one in rollouts]
+
+    def trace(self, prediction_id: str) -> Trace:
+        """What a prediction stands on. Raises UnknownName where there is none of this id."""
+        return trace(self.lake, self.assets, prediction_id, functions=sql_functions(self.folder))
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""

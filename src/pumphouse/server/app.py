@@ -11,7 +11,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
-from pumphouse.server import api, models, online, pages, reports, surveys
+from pumphouse.server import api, models, monitoring, online, pages, reports, surveys
 from pumphouse.server.access import Gate
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.drawing import Drawing
@@ -42,6 +42,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/reports/{name}/{file}", reports.rows),
         Route("/models/{name}/{number:int}/training.parquet", models.training_rows),
         Route("/catalog", pages.catalog),
+        Route("/trace/{id:path}", monitoring.trace),
         Route("/static/{name}", pages.static),
         Route("/api/tables", api.tables),
         Route("/api/tables/{name}/rows", api.rows),

@@ -22,6 +22,7 @@ from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access import Admitted
 from pumphouse.server.drawing import cell
 from pumphouse.server.models import model_page
+from pumphouse.server.monitoring import performance_pages
 from pumphouse.server.reports import REPORT_PAGE
 from pumphouse.server.shared import Shared, admitted, reads, shared
 
@@ -136,6 +137,7 @@ def asset(request: Request) -> Response:
         said=said,
         why=why,
         model=model_page(project.lake, project.assets, name) if declared.kind == "model" else None,
+        performances=performance_pages(request, name) if declared.kind in ("model", "rollout") else [],
         form_address=f"/surveys/{name}" if declared.kind == "survey" else None,
         query=query,
         found=found,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pumphouse.declare.asset import Asset
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
+from pumphouse.models.performance import Performance
+from pumphouse.models.trace import Trace
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -174,6 +176,14 @@ class ServedProject(Protocol):
 
     def online(self, name: str) -> OnlineStore:
         """The online store `name`. Raises UnknownName where it is not declared or was never published."""
+        ...
+
+    def performance(self, name: str) -> Sequence[Performance]:
+        """How the rollout `name` does, or each rollout of the model `name`."""
+        ...
+
+    def trace(self, prediction_id: str) -> Trace:
+        """What a prediction stands on. Raises UnknownName where there is none of this id."""
         ...
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
