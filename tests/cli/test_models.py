@@ -130,18 +130,6 @@ def test_show_says_which_versions_there_are_and_who_answers(pumphouse: Any, lear
     assert "Versions" in pumphouse("show", "returns", cwd=learned).out
 
 
-def test_two_versions_are_compared(pumphouse: Any, learned: Path) -> None:
-    for _ in range(2):
-        assert pumphouse("run", "returns", cwd=learned).code == 0
-    told = pumphouse("model", "diff", "returns@1", "returns@2", cwd=learned)
-    assert told.out.startswith("returns@1 -> returns@2\n  the same estimator, byte for byte\n"), told.err
-    found = pumphouse("model", "diff", "returns@1", "returns@2", "--json", cwd=learned).json
-    assert (found["same_rows"], found["said"]["mean_absolute_difference"]) == (True, 0.0)
-    missing = pumphouse("model", "diff", "returns@1", "returns@9", cwd=learned)
-    assert "no version 9" in missing.err
-    assert "there is no model 'spend'" in pumphouse("model", "diff", "returns@1", "spend@1", cwd=learned).err
-
-
 def test_a_version_goes_out_to_mlflow_and_comes_back(pumphouse: Any, learned: Path, tmp_path: Path) -> None:
     told = pumphouse("model", "export", "returns@1", "--to", str(tmp_path / "out"), cwd=learned)
     assert "the same to the bit on all 40 rows it learned from" in told.out, told.err
