@@ -3,7 +3,7 @@ from __future__ import annotations
 import doctest
 import random
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,8 @@ import pumphouse as ph
 from pumphouse.errors import BuildError, Place
 from pumphouse.features.point_in_time import FeatureDefinition, feature_shape
 from pumphouse.models.card import card
+from pumphouse.models.diff import difference, difference_text
+from pumphouse.models.registry import versions
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "models.md"
 
@@ -45,6 +47,18 @@ def test_what_the_guide_shows_is_what_comes_out(tmp_path: Path) -> None:
         told = card(project.lake, project.graph.assets, project.graph.assets["returns"])
         for line in shown[1].splitlines():
             assert line in told, told
+
+
+def test_the_difference_it_shows_is_the_one_that_is_told(tmp_path: Path) -> None:
+    guide = GUIDE.read_text(encoding="utf-8")
+    write_project(tmp_path, guide)
+    with ph.open(tmp_path) as project:
+        assert project.run(now=datetime(1997, 9, 1, 9, tzinfo=UTC)).ok
+        assert project.run("returns", now=datetime(1997, 11, 1, 9, tzinfo=UTC)).ok
+        told = difference_text(difference(project.lake, *versions(project.lake, "returns")))
+    shown = re.search(r"```text\n(returns@1 -> returns@2\n.*?)```", guide, re.DOTALL)
+    assert shown
+    assert told.startswith(shown[1]), told
 
 
 def test_the_refusal_it_quotes_is_the_one_that_is_given() -> None:
