@@ -21,6 +21,7 @@ TESTED_BY = {
     "docs/guides/cleaning.md": "tests/cleaning/test_guide.py",
     "docs/guides/deliver.md": "tests/deliveries/test_guide.py",
     "docs/guides/experiments.md": "tests/experiments/test_guide.py",
+    "docs/guides/features.md": "tests/features/test_guide.py",
     "docs/guides/gather.md": "tests/sources/test_guide.py",
     "docs/guides/models.md": "tests/models/test_guide.py",
     "docs/guides/monitoring.md": "tests/models/test_monitoring_guide.py",

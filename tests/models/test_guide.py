@@ -6,11 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pytest
-
 import pumphouse as ph
-from pumphouse.errors import BuildError, Place
-from pumphouse.features.point_in_time import FeatureDefinition, feature_shape
 from pumphouse.models.card import card
 from pumphouse.models.diff import difference, difference_text
 from pumphouse.models.registry import versions
@@ -59,12 +55,3 @@ def test_the_difference_it_shows_is_the_one_that_is_told(tmp_path: Path) -> None
     shown = re.search(r"```text\n(returns@1 -> returns@2\n.*?)```", guide, re.DOTALL)
     assert shown
     assert told.startswith(shown[1]), told
-
-
-def test_the_refusal_it_quotes_is_the_one_that_is_given() -> None:
-    early = "SELECT customer_id, sum(amount_usd) AS s FROM purchases GROUP BY 1"
-    text = f"SELECT m.customer_id, m.as_of, s FROM moments m LEFT JOIN ({early}) t ON t.customer_id = m.customer_id"
-    feature = FeatureDefinition(name="spend", text=text, entity=("customer_id",), place=Place(file="spend.sql"))
-    with pytest.raises(BuildError) as caught:
-        feature_shape(feature)
-    assert f"```text\n{caught.value}\n```" in GUIDE.read_text(encoding="utf-8")
