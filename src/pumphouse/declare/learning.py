@@ -58,11 +58,13 @@ class Experiment:
 
 @with_brackets
 def model(
-    *, label: str, features: list[str] | tuple[str, ...], every: str | None = None
+    *, label: str, features: list[str] | tuple[str, ...], every: str | None = None, timeout_s: float | None = None
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """A decorator for a function that takes a training set and returns an estimator with `fit` done.
 
-    `run` trains it when it has no version yet, when it is named, or on its own schedule, never because data changed.
+    `run` trains it when it has no version yet, when it is named, or on its own schedule, never because data changed. It
+    runs in a process of its own, which may take `timeout_s` seconds. Keyword-only parameters are settings. What the
+    function measures itself it returns beside the estimator: `return estimator, {"r2": 0.4}`.
 
     For example:
 
@@ -76,7 +78,7 @@ def model(
         return Declaration(
             kind="model",
             spec=Model(label=label, features=tuple(features)),
-            common=Common(doc=(function.__doc__ or "").strip(), every=every),
+            common=Common(doc=(function.__doc__ or "").strip(), every=every, timeout_s=timeout_s),
             place=place_of_function(function),
             inputs=(label, *features),
             function=function,

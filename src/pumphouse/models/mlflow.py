@@ -17,7 +17,7 @@ from pumphouse.features.training_sets import TrainingData, training_set
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.models import mlflow_loader
-from pumphouse.models.estimators import load, predictions
+from pumphouse.models.estimators import BLOCK_ROWS, load, predictions
 from pumphouse.models.onnx import Exported, training_rows, unlike
 from pumphouse.models.registry import Version
 from pumphouse.models.versions import Fitted, store
@@ -61,6 +61,7 @@ def export_mlflow(lake: Lake, version: Version, folder: Path) -> Exported:
         "columns": version.columns,
         "trusted": _trusted(data) if version.format == "skops" else [],
         "label": version.label,
+        "block_rows": BLOCK_ROWS,
     }
     with tempfile.TemporaryDirectory() as scratch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of its own deprecations
