@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pumphouse.errors import RequestRefused
+from pumphouse.errors import RequestRefused, UnknownName
 from pumphouse.features.frames import arrays_of, frame_of
 from pumphouse.features.moments import AS_OF
+from pumphouse.features.online.store import Found, OnlineRows, OnlineStore
+from pumphouse.features.point_in_time import feature_shape
 from pumphouse.features.values import feature_values, known_entities
 from pumphouse.models.asked import Form, Row
-from pumphouse.models.predictions import FeaturesFrom, Prediction, ReadyVersion
+from pumphouse.models.predictions import FeaturesFrom, Prediction, ReadyVersion, Role
 from pumphouse.models.reasons import reasons, with_typical
+from pumphouse.models.registry import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,6 +33,16 @@ class Question:
     at: datetime
     who: str | None
     reasons: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """A version that can be asked, and the online store that holds all of its features, if one does."""
+
+    version: ReadyVersion
+    store: OnlineStore | None
+    columns: tuple[tuple[str, str], ...]
+    """What is read of the store: columns, each with its feature's fingerprint."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,26 +63,29 @@ class Values:
         return [dict(zip(self.arrays, row, strict=True)) for row in zip(*shown, strict=True)]
 
 
-def answers_of(ready: ReadyVersion, form: Form, asked: Sequence[Question], *, snapshot: int) -> list[Prediction]:
+def answers_of(
+    ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: int, role: Role = "live"
+) -> list[Prediction]:
     """What a version says of each question, in one call of its estimator. Nothing is logged yet.
 
     Raises RequestRefused for reasons where the version does not know what is typical.
     """
+    version = ready.version.version
     values = values_of(ready, form, asked, snapshot=snapshot)
     explained = [number for number, question in enumerate(asked) if question.reasons]
-    if explained and not ready.version.typical:
+    if explained and not version.typical:
         raise RequestRefused(
-            f"{ready.version.name} does not know what is typical, so it can't say reasons",
+            f"{version.name} does not know what is typical, so it can't say reasons",
             asset=form.rollout,
-            mend=f"Train it anew: pumphouse run {ready.version.model}",
+            mend=f"Train it anew: pumphouse run {version.model}",
         )
-    arrays = with_typical(ready.version, values.arrays, explained) if explained else values.arrays
-    said: list[float] = ready.said(frame_of(arrays)).tolist()
+    arrays = with_typical(version, values.arrays, explained) if explained else values.arrays
+    said: list[float] = ready.version.said(frame_of(arrays)).tolist()
     shown = values.rows()
     width = len(values.arrays)
     why = {
         number: reasons(
-            ready.version,
+            version,
             shown[number],
             said[number],
             said[len(asked) + place * width : len(asked) + (place + 1) * width],
@@ -83,12 +99,13 @@ def answers_of(ready: ReadyVersion, form: Form, asked: Sequence[Question], *, sn
             entity=entity_of(form, question.row),
             as_of=question.at,
             prediction=said[number],
-            version=ready.version.name,
+            version=version.name,
             shadow_prediction=None,
             shadow_version=None,
             snapshot=values.snapshot[number],
             features=shown[number],
             known_entity=values.known[number],
+            role=role,
             features_from=values.came_from[number],
             features_as_of=values.as_of[number],
             caller=question.who,
@@ -103,11 +120,18 @@ def entity_of(form: Form, row: Row) -> dict[str, int | str | None]:
     return dict(zip(form.entity, row.key or (None,) * len(form.entity), strict=True))
 
 
-def values_of(ready: ReadyVersion, form: Form, asked: Sequence[Question], *, snapshot: int) -> Values:
-    """What the version is asked with. What a request gives counts; the rest is computed from the lake."""
+def store_columns(version: Version) -> tuple[tuple[str, str], ...]:
+    """The columns that a version is asked with, each with its feature's fingerprint, as an online store has them."""
+    return tuple(
+        (column, feature.fingerprint) for feature in version.features for column in feature_shape(feature).values
+    )
+
+
+def values_of(ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: int) -> Values:
+    """What the version is asked with: what the request gives, else what the online store has, else from the lake."""
     import numpy as np
 
-    columns = ready.version.columns
+    columns = ready.version.version.columns
     count = len(asked)
     values = Values(
         arrays={
@@ -120,13 +144,53 @@ def values_of(ready: ReadyVersion, form: Form, asked: Sequence[Question], *, sna
         snapshot=[snapshot] * count,
     )
     open_ = [number for number, question in enumerate(asked) if not columns.keys() <= question.row.given.keys()]
+    if open_ and ready.store is not None:
+        open_ = _from_store(ready, ready.store, asked, open_, values)
     if open_:
-        _from_lake(ready, form, asked, open_, values)
+        _from_lake(ready.version, form, asked, open_, values)
     for number, question in enumerate(asked):
         for name, value in question.row.given.items():
             if name in columns:
                 values.arrays[name][number] = np.nan if value is None and columns[name] == "number" else value
     return values
+
+
+def _from_store(
+    ready: Ready, store: OnlineStore, asked: Sequence[Question], numbers: Sequence[int], values: Values
+) -> list[int]:
+    """Fill those of these rows that the store has; the numbers of the others: unknown there, or expired."""
+    keys = [key for number in numbers if (key := asked[number].row.key) is not None]
+    try:
+        found = store.read(keys, columns=ready.columns, now=max(asked[number].at for number in numbers))
+    except UnknownName:  # it was published anew, with other features
+        return list(numbers)
+    left: list[int] = []
+    there: list[int] = []
+    usable = _usable(found)
+    as_of, snapshots = found.as_of.tolist(), found.snapshot.tolist()
+    for place, number in enumerate(numbers):
+        if usable[place]:
+            there.append(place)
+            values.came_from[number] = "online"
+            values.known[number] = True
+            values.as_of[number] = _EPOCH + as_of[place] * _STEP
+            if snapshots[place] >= 0:
+                values.snapshot[number] = snapshots[place]
+        else:
+            left.append(number)
+    at = [numbers[place] for place in there]
+    for name, array in found.values.items():
+        values.arrays[name][at] = array[there]
+    return left
+
+
+def _usable(found: OnlineRows) -> list[bool]:
+    """Whether each row has a value or null in every column."""
+    import numpy as np
+
+    worst = np.max(np.stack(list(found.states.values())), axis=0)
+    usable: list[bool] = (worst <= Found.NULL).tolist()
+    return usable
 
 
 def _from_lake(

@@ -72,7 +72,7 @@ class Fallback:
                 entity=entity_of(standing.form, question.row),
                 as_of=question.at,
                 prediction=float(self._declared),
-                version=standing.live.version.name,
+                version=standing.arms.live.version.name,
                 shadow_prediction=None,
                 shadow_version=None,
                 snapshot=standing.snapshot,

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -14,13 +15,16 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.rollouts import WAITING_MAX, Serving
 from pumphouse.engines.engine import Engine, SqlFunction
 from pumphouse.errors import Late, Overloaded, PumphouseError, RequestRefused
+from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
-from pumphouse.models.answering import answers_of
+from pumphouse.models.answering import Question, answers_of
 from pumphouse.models.answers import log_answers
 from pumphouse.models.asked import Form
 from pumphouse.models.fallbacks import Fallback
-from pumphouse.models.predictions import Prediction
+from pumphouse.models.guardrails import Watch
+from pumphouse.models.predictions import Prediction, Role
 from pumphouse.models.reasons import REASONS_MAX
+from pumphouse.models.rollouts import Arms, Stop
 from pumphouse.models.shadows import Shadowing
 from pumphouse.models.standing import Standing, stand
 from pumphouse.models.waiting import Call, Outcome, Waiting, questions
@@ -39,7 +43,9 @@ log = logging.getLogger("pumphouse.models")
 class Predictor:
     """Answers for one rollout. It follows the lake: new data and promoted versions, without a pause.
 
-    `engine` has the lake attached. Threads share a predictor. Close it when nobody asks any more.
+    `engine` has the lake attached. `open_store` opens the online store of an asset that was published; features that
+    one holds are read from it. `stop` makes it so for everybody that a guardrail stopped an arm. Threads share a
+    predictor. Close it when nobody asks any more.
     """
 
     def __init__(
@@ -50,8 +56,13 @@ class Predictor:
         assets: Mapping[str, Asset],
         rollout: Asset,
         functions: tuple[SqlFunction, ...] = (),
+        open_store: Callable[[Asset], OnlineStore | None] = lambda _: None,
+        stop: Callable[[Stop], None] | None = None,
     ) -> None:
         self._lake = lake
+        self._open_store = open_store
+        guardrails = rollout.spec.guardrails
+        self._watch = Watch(guardrails, stop=stop) if guardrails and stop else None
         self._engine = engine
         self._assets = assets
         self._rollout = rollout
@@ -156,6 +167,10 @@ class Predictor:
         for thread in self._threads:
             thread.join(CLOSE_S_MAX)
         self._shadowing.close()
+        if self._watch is not None:
+            self._watch.close()
+        for store in self._standing.stores.values() if self._standing else ():
+            store.close()
 
     def _waited(self, asked: Any, *, now: datetime, who: str | None, door: str, reasons: int) -> tuple[Prediction, ...]:
         self.start()
@@ -184,6 +199,7 @@ class Predictor:
                         assets=self._assets,
                         rollout=self._rollout,
                         functions=self._functions,
+                        open_store=self._open_store,
                         before=self._standing,
                     )
             except PumphouseError as error:
@@ -226,7 +242,7 @@ class Predictor:
         """Answer the calls by who stands. Raises what goes wrong before anything was given."""
         standing = self._current()
         asked = questions(calls)
-        answers = answers_of(standing.live, standing.form, asked, snapshot=standing.snapshot)
+        answers = self._asked_of_arms(standing, asked)
         self._fallback.remember(asked, answers)
         mine = set(self._waiting.claim(calls))
         own, heard, place = [], [], 0
@@ -236,9 +252,52 @@ class Predictor:
                 own.append((call, answers[place:end]))
                 heard += asked[place:end]
             place = end
-        given = self._give(own)
+        given = list(zip(heard, self._give(own), strict=True))
+        self._saw(standing, given)
         if standing.shadow is not None:
-            self._shadowing.hear(standing, zip(heard, given, strict=True))
+            self._shadowing.hear(standing, given)
+
+    def _asked_of_arms(self, standing: Standing, asked: Sequence[Question]) -> list[Prediction]:
+        """What the arm of each entity says. Where a canary or a challenger fails, the live version answers for it."""
+        arms = self._watch.heeded(standing.arms) if self._watch else standing.arms
+        live = standing.ready[arms.live.version.name]
+        if len(arms.answering) == 1:
+            return answers_of(live, standing.form, asked, snapshot=standing.snapshot)
+        found: dict[int, Prediction] = {}
+        by_role: dict[Role, list[int]] = {}
+        for number, question in enumerate(asked):
+            by_role.setdefault(_role(arms, question), []).append(number)
+        for role, numbers in by_role.items():
+            own = [asked[number] for number in numbers]
+            one = standing.ready[arms.arm(role).version.name]
+            try:
+                said = answers_of(one, standing.form, own, snapshot=standing.snapshot, role=role)
+            except Exception as error:
+                if role == "live":
+                    raise
+                log.warning("the %s of %s failed: %s", role, self._rollout.name, error)
+                said = answers_of(live, standing.form, own, snapshot=standing.snapshot, role=role)
+                said = [replace(answer, fallback="error") for answer in said]
+            found.update(zip(numbers, said, strict=True))
+        return [found[number] for number in range(len(asked))]
+
+    def _saw(self, standing: Standing, given: Sequence[tuple[Question, Prediction | None]]) -> None:
+        """Tell the watch how each arm did, where there are guardrails."""
+        if self._watch is None:
+            return
+        arms = self._watch.heeded(standing.arms)
+        for role in {arm.role for arm in arms.answering}:
+            own = [(q.row.key, one) for q, one in given if q.row.key is not None and one and one.role == role]
+            if own:
+                self._watch.saw(
+                    arms,
+                    role,
+                    keys=[key for key, _ in own],
+                    predictions=[None if one.fallback else one.prediction for _, one in own],
+                    failed=[one.fallback is not None for _, one in own],
+                    latency_ms=[one.latency_ms or 0.0 for _, one in own],
+                    now=own[-1][1].as_of,
+                )
 
     def _answer_late(self) -> None:
         while calls := self._waiting.late():
@@ -255,8 +314,11 @@ class Predictor:
             try:
                 if self._standing is None or isinstance(error, RequestRefused):
                     raise error
-                answers = self._fallback.answers(self._standing, questions([call]), why=why, error=error)
-                self._give([(call, answers)])
+                standing, asked = self._standing, questions([call])
+                answers = self._fallback.answers(standing, asked, why=why, error=error)
+                roles = [_role(standing.arms, question) for question in asked]
+                marked = [replace(answer, role=role) for answer, role in zip(answers, roles, strict=True)]
+                self._saw(standing, list(zip(asked, self._give([(call, marked)]), strict=True)))
             except Exception as failed:  # noqa: BLE001  # the outermost edge, as above
                 call.done(failed)
 
@@ -273,3 +335,8 @@ class Predictor:
             call.done(outcome)
             given += [None] * len(call.rows) if isinstance(outcome, Exception) else outcome
         return given
+
+
+def _role(arms: Arms, question: Question) -> Role:
+    """The arm that answers a question; a request without a key is the live version's."""
+    return "live" if question.row.key is None else arms.role(question.row.key)

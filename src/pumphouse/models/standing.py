@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Engine, SqlFunction
-from pumphouse.errors import ConfigError
+from pumphouse.errors import ConfigError, PumphouseError
+from pumphouse.features.online.store import OnlineStore
 from pumphouse.features.values import World
 from pumphouse.lake.lake import Lake
+from pumphouse.models.answering import Ready, store_columns
 from pumphouse.models.asked import Form
-from pumphouse.models.predictions import LoadedVersion, ReadyVersion, entity_types, loaded, ready, ready_shadow
-from pumphouse.models.registry import Version, live, live_shadow, parse_version, version
+from pumphouse.models.predictions import LoadedVersion, entity_types, loaded, ready
+from pumphouse.models.registry import Version, parse_version, version
+from pumphouse.models.rollouts import Arms, arms
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+CACHED = "cached"
+"""The fallback that repeats the last prediction for the entity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +30,20 @@ class Standing:
     """The versions of a rollout, ready at one snapshot. A later snapshot makes another; nobody changes this one."""
 
     snapshot: int
-    live: ReadyVersion
-    shadow: ReadyVersion | None
-    fallback: ReadyVersion | None
+    arms: Arms
+    ready: Mapping[str, Ready]
+    """Every version that may have to answer, by its name."""
+    shadow: Ready | None
+    fallback: Ready | None
     """The older version that answers where the others can't in time."""
     form: Form
+    stores: Mapping[str, OnlineStore]
+    """The online stores that were open, by their names."""
+
+    @property
+    def live(self) -> Ready:
+        """The live version."""
+        return self.ready[self.arms.live.version.name]
 
 
 def stand(
@@ -38,9 +53,10 @@ def stand(
     assets: Mapping[str, Asset],
     rollout: Asset,
     functions: tuple[SqlFunction, ...],
+    open_store: Callable[[Asset], OnlineStore | None],
     before: Standing | None,
 ) -> Standing:
-    """Who answers by the lake's newest snapshot; estimators that `before` holds already are not read again.
+    """Who answers by the lake's newest snapshot; what `before` holds already is neither read nor opened again.
 
     Raises UnknownName where the model has no version yet, ConfigError where the fallback is about another entity.
     """
@@ -52,25 +68,63 @@ def stand(
         functions=functions,
     )
     held = _held(before)
+    stores = _stores(assets, open_store, before)
 
-    def load(one: Version) -> LoadedVersion:
-        return held.get(one.name) or loaded(lake, one)
+    def make_ready(one: Version) -> Ready:
+        version = ready(held.get(one.name) or loaded(lake, one), world)
+        return Ready(version=version, store=_covering(one, stores), columns=store_columns(one))
 
-    pinned = live(lake, rollout.spec.model)
-    listening = live_shadow(lake, rollout)
-    answers = ready(load(pinned), world)
-    older = _fallback(lake, rollout, pinned)
+    pinned = arms(lake, rollout)
+    answering = [arm.version for arm in pinned.answering]
+    if pinned.before is not None and rollout.spec.guardrails is not None:
+        answering.append(pinned.before)  # a guardrail may bring it back
+    versions = {one.name: make_ready(one) for one in answering}
+    older = _fallback(lake, rollout, pinned.live.version)
     return Standing(
         snapshot=snapshot,
-        live=answers,
-        shadow=ready_shadow(load(listening) if listening and listening.entity == pinned.entity else None, world),
-        fallback=ready(load(older), world) if older else None,
-        form=form_of(rollout.name, answers.version),
+        arms=pinned,
+        ready=versions,
+        shadow=_shadow(pinned, make_ready),
+        fallback=versions.get(older.name) or make_ready(older) if older else None,
+        form=form_of(rollout.name, [arm.version for arm in pinned.answering]),
+        stores=stores,
     )
 
 
-def form_of(rollout: str, answers: Version) -> Form:
-    """What a rollout is asked with while this version answers."""
+def _shadow(pinned: Arms, make_ready: Callable[[Version], Ready]) -> Ready | None:
+    """The version that only listens; None without one, or where the lake no longer has what it reads."""
+    if pinned.shadow is None or pinned.shadow.entity != pinned.live.version.entity:
+        return None
+    try:
+        return make_ready(pinned.shadow)
+    except PumphouseError:
+        return None
+
+
+def _stores(
+    assets: Mapping[str, Asset], open_store: Callable[[Asset], OnlineStore | None], before: Standing | None
+) -> dict[str, OnlineStore]:
+    stores = dict(before.stores) if before else {}
+    for asset in assets.values():
+        if asset.kind == "online" and asset.name not in stores and (store := open_store(asset)) is not None:
+            stores[asset.name] = store
+    return stores
+
+
+def _covering(version: Version, stores: Mapping[str, OnlineStore]) -> OnlineStore | None:
+    """A store that holds every feature of the version, computed by the same text; None where there is none."""
+    if version.request:
+        return None
+    wanted = set(store_columns(version))
+    for store in stores.values():
+        there = {(column.name, column.fingerprint) for column in store.columns}
+        if store.entity == tuple(version.entity) and wanted <= there:
+            return store
+    return None
+
+
+def form_of(rollout: str, answering: Sequence[Version]) -> Form:
+    """What a rollout is asked with while these versions answer, the live one first."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {
@@ -81,10 +135,10 @@ def form_of(rollout: str, answers: Version) -> Form:
     }
     return Form(
         rollout=rollout,
-        entity=entity_types(answers),
-        request={name: types[kind] for name, kind in answers.request.items()},
-        columns=answers.columns,
-        complete=frozenset(answers.columns),
+        entity=entity_types(answering[0]),
+        request={name: types[kind] for one in answering for name, kind in one.request.items()},
+        columns=(columns := {name: form for one in answering for name, form in one.columns.items()}),
+        complete=frozenset(columns),
     )
 
 
@@ -104,12 +158,9 @@ def _fallback(lake: Lake, rollout: Asset, pinned: Version) -> Version | None:
     return found
 
 
-CACHED = "cached"
-"""The fallback that repeats the last prediction for the entity."""
-
-
 def _held(before: Standing | None) -> dict[str, LoadedVersion]:
     if before is None:
         return {}
-    standing = [one for one in (before.live, before.shadow, before.fallback) if one is not None]
-    return {one.version.name: LoadedVersion(version=one.version, estimator=one.estimator) for one in standing}
+    standing = [*before.ready.values(), *(one for one in (before.shadow, before.fallback) if one is not None)]
+    held = [one.version for one in standing]
+    return {one.version.name: LoadedVersion(version=one.version, estimator=one.estimator) for one in held}

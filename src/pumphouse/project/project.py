@@ -53,6 +53,7 @@ from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.secrets import Connections
+from pumphouse.project.stopping import make_it_so
 from pumphouse.project.telling import tell_failures
 from pumphouse.project.versions import current_versions, input_versions
 
@@ -430,6 +431,8 @@ class Project:
                     assets=self.graph.assets,
                     rollout=asset,
                     functions=sql_functions(self.config.folder),
+                    open_store=lambda online: open_store(online, self.lake, self._connections),
+                    stop=lambda stop: make_it_so(stop, lake=self.lake, config=self.config, rollout=asset),
                 )
             return self._predictors[rollout]
 
