@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from pumphouse.features.moments import AS_OF
 from pumphouse.features.online.store import Found, OnlineRows, OnlineStore
 from pumphouse.features.point_in_time import feature_shape
 from pumphouse.features.values import feature_values, known_entities
+from pumphouse.models.arrays import said
 from pumphouse.models.asked import Form, Row
 from pumphouse.models.predictions import FeaturesFrom, Prediction, ReadyVersion, Role
 from pumphouse.models.reasons import reasons, with_typical
@@ -43,6 +44,14 @@ class Ready:
     store: OnlineStore | None
     columns: tuple[tuple[str, str], ...]
     """What is read of the store: columns, each with its feature's fingerprint."""
+    nameless: Any | None
+    """The estimator as it may be asked with arrays, where it may."""
+
+    def said(self, arrays: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """What the version says of each row, as float64."""
+        if self.nameless is not None:
+            return said(self.nameless, arrays, self.version.version)
+        return self.version.said(frame_of(arrays))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -80,15 +89,15 @@ def answers_of(
             mend=f"Train it anew: pumphouse run {version.model}",
         )
     arrays = with_typical(version, values.arrays, explained) if explained else values.arrays
-    said: list[float] = ready.version.said(frame_of(arrays)).tolist()
+    found: list[float] = ready.said(arrays).tolist()
     shown = values.rows()
     width = len(values.arrays)
     why = {
         number: reasons(
             version,
             shown[number],
-            said[number],
-            said[len(asked) + place * width : len(asked) + (place + 1) * width],
+            found[number],
+            found[len(asked) + place * width : len(asked) + (place + 1) * width],
             most=asked[number].reasons,
         )
         for place, number in enumerate(explained)
@@ -98,7 +107,7 @@ def answers_of(
             id=question.row.id,
             entity=entity_of(form, question.row),
             as_of=question.at,
-            prediction=said[number],
+            prediction=found[number],
             version=version.name,
             shadow_prediction=None,
             shadow_version=None,

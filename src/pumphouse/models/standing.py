@@ -13,6 +13,7 @@ from pumphouse.features.online.store import OnlineStore
 from pumphouse.features.values import World
 from pumphouse.lake.lake import Lake
 from pumphouse.models.answering import Ready, store_columns
+from pumphouse.models.arrays import on_arrays
 from pumphouse.models.asked import Form
 from pumphouse.models.predictions import LoadedVersion, entity_types, loaded, ready
 from pumphouse.models.registry import Version, parse_version, version
@@ -71,8 +72,10 @@ def stand(
     stores = _stores(assets, open_store, before)
 
     def make_ready(one: Version) -> Ready:
-        version = ready(held.get(one.name) or loaded(lake, one), world)
-        return Ready(version=version, store=_covering(one, stores), columns=store_columns(one))
+        was = held.get(one.name)
+        version = ready(_loaded(was) if was else loaded(lake, one), world)
+        nameless = was.nameless if was else on_arrays(version.estimator, one)
+        return Ready(version=version, store=_covering(one, stores), columns=store_columns(one), nameless=nameless)
 
     pinned = arms(lake, rollout)
     answering = [arm.version for arm in pinned.answering]
@@ -158,9 +161,13 @@ def _fallback(lake: Lake, rollout: Asset, pinned: Version) -> Version | None:
     return found
 
 
-def _held(before: Standing | None) -> dict[str, LoadedVersion]:
+def _held(before: Standing | None) -> dict[str, Ready]:
+    """What stood before, by the versions' names."""
     if before is None:
         return {}
     standing = [*before.ready.values(), *(one for one in (before.shadow, before.fallback) if one is not None)]
-    held = [one.version for one in standing]
-    return {one.version.name: LoadedVersion(version=one.version, estimator=one.estimator) for one in held}
+    return {one.version.version.name: one for one in standing}
+
+
+def _loaded(held: Ready) -> LoadedVersion:
+    return LoadedVersion(version=held.version.version, estimator=held.version.estimator)

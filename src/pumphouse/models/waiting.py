@@ -18,6 +18,8 @@ from pumphouse.models.predictions import Prediction
 BATCH_ROWS_MAX = 1_024
 """Rows that are answered together; a request alone may have fewer or as many as it may."""
 
+LINGER_S = 0.002
+"""How long a batch waits for those that were answered last to ask again; nobody waits who comes later."""
 _STEP = timedelta(microseconds=1)
 
 Outcome = tuple[Prediction, ...] | Exception
@@ -65,6 +67,8 @@ class Waiting:
         self._queued: deque[Call] = deque()
         self._unanswered: deque[Call] = deque()  # in the order of their deadlines; those taken leave from the front
         self._count = 0
+        self._answered = 0  # since the last batch was taken
+        self._wanted = 1  # so many are waited for, for a moment
         self._closed = False
         self._arrived = threading.Condition(self._lock)
         self._timed = threading.Condition(self._lock)
@@ -84,14 +88,22 @@ class Waiting:
             if not self._unanswered:
                 self._timed.notify()
             self._unanswered.append(call)
-            self._arrived.notify()
+            if len(self._queued) >= self._wanted:
+                self._arrived.notify()
 
     def take(self) -> list[Call]:
-        """All that wait, up to BATCH_ROWS_MAX rows, once there are some; none when it was closed."""
+        """All that wait, up to BATCH_ROWS_MAX rows, once there are some; none when it was closed.
+
+        Who was answered last is likely to ask again at once, so as many are waited for, for up to LINGER_S.
+        """
+        until = time.monotonic() + LINGER_S
         with self._lock:
+            self._wanted = max(self._answered + len(self._queued), 1)
+            self._answered = 0
             while True:
-                while not self._queued and not self._closed:
-                    self._arrived.wait()
+                while len(self._queued) < self._wanted and not self._closed:
+                    if not self._arrived.wait(until - time.monotonic() if self._wanted > 1 else None):
+                        self._wanted = 1
                 batch: list[Call] = []
                 rows = 0
                 while self._queued and (not batch or rows + len(self._queued[0].rows) <= BATCH_ROWS_MAX):
@@ -144,6 +156,7 @@ class Waiting:
         for call in calls:
             call.taken = True
         self._count -= len(calls)
+        self._answered += len(calls)
         self._forget_taken()
 
     def _forget_taken(self) -> None:

@@ -93,7 +93,8 @@ class Guard:
         return self._said(request, 401, "you are not signed in", "Send a token: Authorization: Bearer TOKEN.")
 
     async def _visitor(self, token: str) -> Visitor | None:
-        return await anyio.to_thread.run_sync(self._shared.gate.visitor, token)
+        gate = self._shared.gate
+        return gate.seen(token) or await anyio.to_thread.run_sync(gate.visitor, token)
 
     def _entered(self, request: Request, token: str) -> Response:
         """A page that goes on to where the visitor wanted, without the token in the address.

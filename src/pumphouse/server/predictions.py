@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -105,7 +106,8 @@ class _Bell:
         self._rung.append((answered, outcome))
         if not self._is_heard:
             self._is_heard = True
-            answered.get_loop().call_soon_threadsafe(self._hand_out)
+            with suppress(RuntimeError):  # the server has ended, and with it whoever asked
+                answered.get_loop().call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
         self._is_heard = False  # before the first is taken out: one that is added from now on rings again
