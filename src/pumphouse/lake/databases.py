@@ -15,6 +15,10 @@ from typing import Any, Protocol
 from pumphouse.errors import LakeError, MissingExtra
 
 BUSY_WAIT_S = 30.0
+CHECKPOINT_PAGES = 8_000
+"""Pages (32 MB) that SQLite's log holds before they are copied into the file: pages that many writes share, once."""
+ROWS_PER_STATEMENT = 64
+"""Rows that one INSERT writes."""
 _WRITERS = 7_240_163
 """The number of the lock that PostgreSQL's writers take in turns."""
 
@@ -49,9 +53,15 @@ class Writing:
         self._cursor.execute(self._own(sql), values)
         return int(self._cursor.rowcount)
 
-    def run_each(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run a statement once for each row of values."""
-        self._cursor.executemany(self._own(sql), rows)
+    def insert(self, into: str, rows: Sequence[Sequence[object]], *, end: str = "") -> None:
+        """Insert rows by as few statements as may be: `into` is a table with its columns, `end` what stands behind.
+
+        Between two statements another thread may take the interpreter, and be slow to give it back.
+        """
+        for start in range(0, len(rows), ROWS_PER_STATEMENT):
+            some = rows[start : start + ROWS_PER_STATEMENT]
+            marks = ", ".join(["(" + ", ".join("?" * len(some[0])) + ")"] * len(some))
+            self.run(f"INSERT INTO {into} VALUES {marks} {end}", [value for row in some for value in row])
 
     def one(self, sql: str, values: Sequence[object] = ()) -> Any:  # whatever the column holds
         """The first value of a query."""
@@ -110,6 +120,7 @@ class Sqlite:
                     mend=f"Is {self._path.parent} there, and yours to write?",
                 ) from error
             db.execute("PRAGMA synchronous = full")
+            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             self._connection = db
         return self._connection
 

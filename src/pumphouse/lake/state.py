@@ -143,9 +143,10 @@ class State:
         """
         moment = _text(at or datetime.now(UTC))
         with self._database.transaction() as db:
-            db.run_each(
-                "INSERT INTO events (stream, key, at, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            db.insert(
+                "events (stream, key, at, body)",
                 [(stream, key, moment, body) for key, body in events],
+                end="ON CONFLICT DO NOTHING",
             )
             _record(db, reads)
             return int(db.one("SELECT coalesce(max(seq), 0) FROM events WHERE stream = ?", [stream]))
@@ -325,9 +326,8 @@ class State:
 
 
 def _record(db: Writing, reads: Sequence[Access]) -> None:
-    db.run_each(
-        "INSERT INTO access (at, who, door, asset, snapshot, rows, offered, run, detail)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    db.insert(
+        "access (at, who, door, asset, snapshot, rows, offered, run, detail)",
         [(_text(r.at), r.who, r.door, r.asset, r.snapshot, r.rows, int(r.offered), r.run, r.detail) for r in reads],
     )
 

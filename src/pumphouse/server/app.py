@@ -35,6 +35,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         shared.check.close()
 
     routes = [
+        Route("/predict/{name}", Predictions(shared), methods=["POST"]),  # first, since the most come for it
         Route("/", pages.home),
         Route("/assets/{name}", pages.asset),
         Route("/runs", pages.runs),
@@ -50,7 +51,6 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/online/{name}", online.one),
         Route("/online/{name}", online.many, methods=["POST"]),
         Route("/online/{name}", online.put, methods=["PUT"]),
-        Route("/predict/{name}", Predictions(shared), methods=["POST"]),
         Route("/outcomes/{name}", api.outcomes, methods=["POST"]),
         Route("/surveys/{name}", surveys.form),
         Route("/surveys/{name}/answers", surveys.take, methods=["POST"]),

@@ -7,7 +7,6 @@ import secrets
 from urllib.parse import urlencode, urlsplit
 
 import anyio.to_thread
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,6 +30,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Sent with every answer that does not set its own."""
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 410: "Gone", 503: "Busy"}
 
 log = logging.getLogger("pumphouse.server")
@@ -55,9 +55,9 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", ())
+                set_already = {name.lower() for name, _ in own}
+                message["headers"] = [*own, *(one for one in _RAW_HEADERS if one[0] not in set_already)]
             await send(message)
 
         scope.update(visitor=None, shared=self._shared)

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from pumphouse.server.replies import body_of, json_reply, number_of
+from pumphouse.server.replies import body_of, number_of
 from pumphouse.server.served import Prediction, Predictor
 from pumphouse.server.shared import Shared, visitor_of
 
@@ -85,7 +85,10 @@ class Predictions:
         if isinstance(outcome, Exception):
             raise outcome
         answers = [_answer(one, reasons=reasons) for one in outcome]
-        await json_reply(answers if isinstance(asked, list) else answers[0])(scope, receive, send)
+        body = msgspec.json.encode(answers if isinstance(asked, list) else answers[0])
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def _predictor(self, name: str) -> Predictor:
         """Who answers for a rollout from now on. Raises UnknownName where there is none, or no version yet."""

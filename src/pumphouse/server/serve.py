@@ -9,6 +9,7 @@ import re
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,8 @@ from pumphouse.server.served import ServedProject
 PORT = 8484
 TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,}")
 """It travels in addresses and cookies."""
+SWITCH_S = 0.001
+"""How long one thread may keep the interpreter while others wait for it: requests come in while others are answered."""
 STOP_TIMEOUT_S = 10
 """How long requests that are under way may take to end once the server is told to stop."""
 
@@ -77,6 +80,7 @@ def serve(
     if not TOKEN_FORM.fullmatch(token):
         raise ConfigError("the token is not 16 or more letters, digits, - and _", mend="Leave it out to have one made.")
     address = _address(host, port)
+    sys.setswitchinterval(SWITCH_S)
     gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token)
     asyncio.run(_serve(project, gate, address=address, token=token, certificate=certificate, on_ready=on_ready))
 
