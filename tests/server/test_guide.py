@@ -1,6 +1,11 @@
 from __future__ import annotations
 
 import doctest
+import json
+import os
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +14,7 @@ import pytest
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 
-@pytest.mark.parametrize(("guide", "examples"), [("serve.md", 15), ("survey.md", 6)])
+@pytest.mark.parametrize(("guide", "examples"), [("serve.md", 15), ("survey.md", 6), ("predictions.md", 7)])
 def test_what_the_guide_shows_is_what_comes_out(guide: str, examples: int, served: Any) -> None:
     text = (GUIDES / guide).read_text(encoding="utf-8")
     names = {"url": served.url, "token": served.serving.token, "lake": served.shop.lake}
@@ -20,3 +25,19 @@ def test_what_the_guide_shows_is_what_comes_out(guide: str, examples: int, serve
     for name in ("api", "his"):
         if name in test.globs:
             test.globs[name].close()
+
+
+def test_the_clients_that_the_guide_shows_get_an_answer(served: Any) -> None:
+    text = (GUIDES / "predictions.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"```(sh|ts)\n(.*?)```", text, re.DOTALL))
+    for language, command in (("sh", ["sh", "-c"]), ("ts", ["node", "--input-type=module", "-e"])):
+        if shutil.which("node" if language == "ts" else "curl") is None:
+            pytest.skip(f"nothing here runs {language}")
+        said = subprocess.run(
+            [*command, shown[language]],
+            env={**os.environ, "URL": served.url, "TOKEN": served.serving.token},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        assert json.loads(said)["prediction"] == 0.25

@@ -11,7 +11,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
-from pumphouse.server import api, models, monitoring, online, pages, reports, surveys
+from pumphouse.server import api, models, monitoring, online, openapi, pages, reports, surveys
 from pumphouse.server.access import Gate
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.drawing import Drawing
@@ -54,6 +54,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/outcomes/{name}", api.outcomes, methods=["POST"]),
         Route("/surveys/{name}", surveys.form),
         Route("/surveys/{name}/answers", surveys.take, methods=["POST"]),
+        Route("/openapi.json", openapi.document),
         Route("/health", api.health),
     ]
     return Guard(Router(routes, default=_nowhere, lifespan=lifespan), shared=shared, port=port, secure=secure)
