@@ -11,6 +11,7 @@ import pytest
 import pumphouse as ph
 from pumphouse.errors import BuildError, Place
 from pumphouse.features.point_in_time import FeatureDefinition, feature_shape
+from pumphouse.project.results import result_text
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "features.md"
 
@@ -41,6 +42,16 @@ def test_what_the_guide_shows_is_what_comes_out(tmp_path: Path) -> None:
         test = doctest.DocTestParser().get_doctest(examples, {"p": project}, "features.md", str(GUIDE), 0)
         assert len(test.examples) == 6
         assert doctest.DocTestRunner().run(test).failed == 0
+        assets = project.graph.assets
+        told = {name: result_text(project.lake, assets, assets[name], folder=tmp_path) for name in ("basket", "plan")}
+    assert told["basket"].splitlines() == [
+        "about customer_id at as_of",
+        "needs basket_usd DOUBLE of the request",
+        "gives basket_usd (double)",
+        "gives above_dearest_usd (double)",
+        f"fingerprint {assets['basket'].fingerprint}",
+    ]
+    assert "gives monthly_usd (double, expires)" in told["plan"]
 
 
 def test_the_refusal_it_quotes_is_the_one_that_is_given() -> None:

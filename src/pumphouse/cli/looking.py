@@ -35,10 +35,9 @@ def show(asset: str, /, *, json: bool = False, call: Call) -> None:
     """
     with open_project(call) as project:
         assets = project.graph.assets
-        result = result_text(project.lake, assets, assets[asset]) if asset in assets else ""
-        description = describe(
-            project.lake, assets, asset, folder=project.config.folder, now=_now(project), result=result
-        )
+        folder = project.config.folder
+        result = result_text(project.lake, assets, assets[asset], folder=folder) if asset in assets else ""
+        description = describe(project.lake, assets, asset, folder=folder, now=_now(project), result=result)
     if json:
         print_json(description.to_dict())
     else:

@@ -240,15 +240,7 @@ def _exact_arguments(world: World, feature: FeatureDefinition, inputs: Mapping[s
     arguments = sums_in(select)
     if not arguments:
         return ()
-    # Only the types are asked for: a moment's entity has that of a column of its name in an input.
-    schemas = [scan.schema for scan in inputs.values()]
-    keys = {
-        key: next((schema.field(key).type for schema in schemas if key in schema.names), pa.string())
-        for key in feature.entity
-    }
-    kinds = {**keys, AS_OF: pa.timestamp("us", tz="UTC")}
-    kinds |= {name: pa.type_for_alias(_REQUEST_TYPES[kind.upper()]) for name, kind in feature.request}
-    empty = pa.table({name: pa.array([], kind) for name, kind in kinds.items()})
+    moments = empty_moments(feature, inputs)
     tables = [f"{MOMENTS} AS {quoted(select.args['from_'].this.alias_or_name)}"]
     tables += [
         f"{quoted(join.this.name)} AS {quoted(join.this.alias_or_name)}" for join in select.args.get("joins") or []
@@ -257,7 +249,7 @@ def _exact_arguments(world: World, feature: FeatureDefinition, inputs: Mapping[s
     for argument in arguments:
         asked = f"SELECT {argument} AS argument FROM {', '.join(tables)}"
         functions = called_in(asked, world.functions)
-        query = Query(text=asked, inputs=inputs, tables={MOMENTS: empty}, functions=functions)
+        query = Query(text=asked, inputs=inputs, tables=moments, functions=functions)
         try:
             kind = world.engine.schema(query).field(0).type
         except BuildError:  # Then the feature itself says what is wrong; an order in its sums does no harm.
@@ -265,6 +257,20 @@ def _exact_arguments(world: World, feature: FeatureDefinition, inputs: Mapping[s
         if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_boolean(kind):
             found.append(argument)
     return tuple(found)
+
+
+def empty_moments(feature: FeatureDefinition, inputs: Mapping[str, Scan]) -> dict[str, pa.Table]:
+    """No moment, for a query of which only the types are asked: an entity has that of its column in an input."""
+    import pyarrow as pa
+
+    schemas = [scan.schema for scan in inputs.values()]
+    keys = {
+        key: next((schema.field(key).type for schema in schemas if key in schema.names), pa.string())
+        for key in feature.entity
+    }
+    kinds = {**keys, AS_OF: pa.timestamp("us", tz="UTC")}
+    kinds |= {name: pa.type_for_alias(_REQUEST_TYPES[kind.upper()]) for name, kind in feature.request}
+    return {MOMENTS: pa.table({name: pa.array([], kind) for name, kind in kinds.items()})}
 
 
 def refuse_without_request(query: FeatureQuery, given: Sequence[str], *, what: str) -> None:

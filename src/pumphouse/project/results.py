@@ -1,12 +1,16 @@
-"""What came of an asset whose result is no table: a model's versions, who answers for a rollout, a verdict."""
+"""What came of an asset whose result is no table: a feature's columns, a model's versions, a rollout's answers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from pumphouse.cleaning import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName
 from pumphouse.experiments.build import last_verdict
+from pumphouse.features.description import feature_text
+from pumphouse.features.values import World
 from pumphouse.lake.lake import Lake
 from pumphouse.models.card import card, judgement_text
 from pumphouse.models.decisions import arms_text
@@ -14,9 +18,14 @@ from pumphouse.models.judgement import judge
 from pumphouse.models.rollouts import arms
 
 
-def result_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset) -> str:
-    """Lines that a person reads; empty for a kind whose result is a table or a file."""
+def result_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset, *, folder: Path) -> str:
+    """Lines that a person reads; empty for a kind whose result is a table or a file. `folder` is the project's."""
     match asset.kind:
+        case "feature":
+            functions = sql_functions(folder)
+            return feature_text(
+                World(engine=lake.engine.fork(), scan=lake.scan, assets=assets, functions=functions), asset.name
+            )
         case "model":
             return card(lake, assets, asset)
         case "rollout":

@@ -38,7 +38,7 @@ class Served:
 
     def result(self, name: str) -> str:
         """What came of an asset whose result is no table, in lines that a person reads; else empty."""
-        return result_text(self.lake, self.assets, self.assets[name])
+        return result_text(self.lake, self.assets, self.assets[name], folder=self.folder)
 
     def predictor(self, name: str) -> Predictor:
         """Who answers for a rollout, ready to. Raises UnknownName."""
