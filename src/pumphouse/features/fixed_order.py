@@ -29,6 +29,8 @@ _NUMERIC = _EXACT_OF_EXACT | frozenset({
     "SKEWNESS", "STDDEV", "STDDEV_POP", "STDDEV_SAMP", "SUMKAHAN", "VARIANCE", "VAR_POP", "VAR_SAMP",
 })  # fmt: skip
 """Those that mean the same in a window when its rows are taken in another order; `first(x) OVER (...)` does not."""
+_OF_ONE_VALUE = frozenset({"ANY_VALUE", "FIRST", "ARBITRARY", "LAST"})
+"""Those that say one of their rows' values."""
 NEVER_FIXED = frozenset({"GEOMEAN", "GEOMETRIC_MEAN", "RESERVOIR_QUANTILE", "WAVG", "WEIGHTED_AVG"})
 """Macros, which take no order, and a sample, which is drawn by chance."""
 
@@ -42,6 +44,7 @@ def sums_in(select: exp.Expr) -> tuple[str, ...]:
 def in_fixed_order(select: exp.Select, *, exact: Collection[str]) -> exp.Select:
     """The query with an order in each aggregate that needs one. `exact` are arguments of sums that are exact."""
     changed = select.copy()
+    moments = select.args["from_"].this.alias_or_name.lower()
     # Inner calls first: what is replaced by its text must not hold another that is still to come.
     for call in reversed(aggregates_in(changed)):
         name = _name(call)
@@ -50,6 +53,8 @@ def in_fixed_order(select: exp.Select, *, exact: Collection[str]) -> exp.Select:
         arguments = list(dict.fromkeys(each.sql("duckdb") for each in _plain(_arguments(call))))
         if not arguments or (name in _EXACT_OF_EXACT and set(arguments) <= set(exact)):
             continue
+        if name in _OF_ONE_VALUE and {column.table.lower() for column in call.find_all(exp.Column)} == {moments}:
+            continue  # a group has one moment
         text = call.sql("duckdb")
         opened = ", " if any(isinstance(each, exp.Order) for each in _arguments(call)) else " ORDER BY "
         call.replace(sqlglot.parse_one(f"{text[:-1]}{opened}{', '.join(arguments)})", dialect="duckdb"))
