@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gzip
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -10,14 +12,18 @@ import pytest
 from pumphouse.declare.asset import Asset, Common, Time
 from pumphouse.declare.learning import Label
 from pumphouse.declare.rollouts import rollout
+from pumphouse.engines.engine import Query
 from pumphouse.errors import Place
 from pumphouse.features.leaks import leaks
 from pumphouse.features.point_in_time import FeatureDefinition
 from pumphouse.features.training_sets import TrainingData
+from pumphouse.features.values import definitions, feature_query, feature_values, value_columns
+from pumphouse.graph.headers import read_sql_header
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 TIMES = pa.timestamp("us", tz="UTC")
 ROWS = 400
+SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 
 
 def asset(name: str, **values: Any) -> Asset:
@@ -119,3 +125,42 @@ def test_an_input_that_is_made_from_predictions_of_the_label_is_named():
     orders = asset("orders", kind="scores", inputs=("returns_live",))
     (told,) = found(pa.array([0.5] * ROWS), label, orders=orders, returns_live=live)
     assert "(orders <- returns_live)" in told
+
+
+def test_the_shops_features_are_not_accused(ground):
+    """Spend and visits of CDNOW's real customers, and whether each came back: good features, and no leak."""
+    lines = gzip.decompress((SHOP / "cdnow" / "purchases.txt.gz").read_bytes()).decode().splitlines()
+    rows = [line.split() for line in lines if line.strip()]
+    rows = [row for row in rows if int(row[0]) < 3000]
+    days = [datetime.strptime(day, "%Y%m%d").replace(tzinfo=UTC) for _, day, *_ in rows]
+    orders = pa.table(
+        {
+            "customer_id": pa.array([int(customer) for customer, *_ in rows], pa.int64()),
+            "paid_on": pa.array([day.date() for day in days], pa.date32()),
+            "amount_usd": pa.array([float(amount) for *_, amount in rows], pa.float64()),
+            "_known_at": pa.array([day + timedelta(days=1) for day in days], TIMES),
+        }
+    )
+    ground.table("orders", orders, event="paid_on")
+    for name in ("spend", "visits"):
+        ground.feature(name, read_sql_header((SHOP / f"{name}.sql").read_text())[1])
+    text = read_sql_header((SHOP / "returned_26w.sql").read_text())[1]
+    asked = ground.engine.read(Query(text=f"FROM ({text}) ORDER BY as_of, customer_id", inputs=ground.tables))
+    labelled = asked.read_all()
+    moments = labelled.select(["customer_id", "as_of"])
+    features = definitions(["spend", "visits"], ground.assets)
+    values = feature_values(feature_query(ground.world, features), moments)
+    data = TrainingData(
+        rows=values.append_column("returned_26w", labelled["returned_26w"].cast(pa.int64())),
+        entity=("customer_id",),
+        columns=value_columns(features),
+        label="returned_26w",
+        task="chance",
+        snapshot=1,
+        assumed=True,
+        unlabelled=0,
+        moments=moments,
+        certain_at=labelled["as_of"],
+    )
+    assert len(data.y) > 1_000
+    assert leaks(data, features, ground.assets) == ()
