@@ -23,7 +23,7 @@ from pumphouse.experiments.verdicts import Verdict
 from pumphouse.features.online.opening import open_store
 from pumphouse.features.values import World
 from pumphouse.graph.assets import Graph, load
-from pumphouse.graph.plan import Plan, effective
+from pumphouse.graph.plan import Plan
 from pumphouse.graph.plan import plan as make_plan
 from pumphouse.indexes.searching import Found, Order, search
 from pumphouse.lake.builds import Build
@@ -31,7 +31,6 @@ from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.admission import refuse_unfit
 from pumphouse.models.judgement import Judgement, judge
-from pumphouse.models.mlflow import import_mlflow
 from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.performance import Performance, performance
@@ -46,7 +45,8 @@ from pumphouse.project.config import Config, read_config
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
 from pumphouse.project.explaining import naming_the_line
 from pumphouse.project.imported import imported
-from pumphouse.project.jobs import Job, context_of, today
+from pumphouse.project.importing import import_model
+from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.online import OnlineReader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
@@ -55,7 +55,7 @@ from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run
 from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
 from pumphouse.project.telling import tell_failures
-from pumphouse.project.versions import current_versions, input_versions
+from pumphouse.project.versions import current_versions
 
 ACTOR_VARIABLE = "PUMPHOUSE_ACTOR"
 
@@ -334,28 +334,17 @@ class Project:
         """
         began = datetime.now(UTC)
         name = self.asset(model, kind="model").name
-        settings = self.settings(began)
-        snapshot = self.lake.snapshot()
-        job = Job(
+        built = import_model(
+            Path(folder),
+            model=name,
+            graph=self.graph,
             config=self.config,
-            asset=name,
+            lake=self.lake,
+            settings=self.settings(began),
             run=run_id(began),
             actor=self.who,
             now=began,
-            snapshot=snapshot,
-            fingerprint=effective(self.graph, name, settings),
-            inputs=input_versions(self.graph, self.lake, name, snapshot=snapshot),
-            settings=settings,
         )
-        context = context_of(
-            job,
-            lake=self.lake,
-            engine=self.lake.engine.fork(),
-            assets=self.graph.assets,
-            declaration=self.graph.declaration(name),
-            progress=lambda rows: None,
-        )
-        built = import_mlflow(self.graph.assets[name], context, Path(folder))
         build = self.lake.builds()[name]
         self._log_change(build, f"model import {name} {os.fspath(folder)}", at=began, why=built.note)
         return build
