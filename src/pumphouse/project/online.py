@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pumphouse.errors import RequestRefused, did_you_mean
+from pumphouse.declare.asset import Asset
+from pumphouse.errors import RequestRefused, UnknownName, did_you_mean
 from pumphouse.features.online.layout import moment_of
+from pumphouse.features.online.opening import open_store
 from pumphouse.features.online.store import Entity, Generation, Key, OnlineStore
+from pumphouse.lake.context import Connection
+from pumphouse.lake.lake import Lake
 
 LOGGED_WITHIN_S = 1.0
 LOGGED_TOGETHER_MAX = 1000
@@ -94,6 +98,29 @@ class OnlineReader:
     def _write(self, reads: Mapping[int, int]) -> None:
         for snapshot, rows in reads.items():
             self._record(snapshot, rows)
+
+
+def online_reader(
+    asset: Asset, lake: Lake, connections: Mapping[str, Connection], *, record: Callable[[int, int], None]
+) -> OnlineReader:
+    """A reader of the store that an asset is published to. Raises UnknownName where it never was."""
+    store = open_store(asset, lake, connections)
+    if store is None:
+        mend = f"Publish it: pumphouse run {asset.name}"
+        raise UnknownName(f"'{asset.name}' was never published", asset=asset.name, mend=mend)
+    return OnlineReader(asset.name, store, record=record)
+
+
+def hide_online(
+    assets: Iterable[Asset], lake: Lake, connections: Mapping[str, Connection], *, entity: str, value: str
+) -> None:
+    """Hide a person in online stores: these follow the lake, but nobody who is hidden waits for that."""
+    for asset in assets:
+        store = open_store(asset, lake, connections)
+        if store is not None:
+            if entity.lower() in (name.lower() for name in store.entity):
+                store.hide(entity, value)
+            store.close()
 
 
 def values_of(

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_me
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
 from pumphouse.experiments.verdicts import Verdict
-from pumphouse.features.online.opening import open_store
 from pumphouse.features.values import World
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
@@ -48,7 +47,7 @@ from pumphouse.project.imported import imported
 from pumphouse.project.importing import import_model
 from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
-from pumphouse.project.online import OnlineReader
+from pumphouse.project.online import OnlineReader, hide_online, online_reader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
@@ -302,13 +301,10 @@ class Project:
         """Hide a person: rows whose column `entity` is `value` leave every scan at every snapshot, at once."""
         began = datetime.now(UTC)
         build = hide(self.lake, entity=entity, value=value, why=why, run=run_id(began), actor=self.who)
-        for asset in self.graph.assets.values():  # stores follow the lake, but nobody who is hidden waits for that
-            store = open_store(asset, self.lake, self._connections) if asset.kind == "online" else None
-            if store is not None:
-                if entity.lower() in (name.lower() for name in store.entity):
-                    store.hide(entity, str(value))
-                store.close()
         self._log_change(build, f"hide {entity} {value}", at=began, why=why)
+        stores = [one for one in self.graph.assets.values() if one.kind == "online"]
+        own = [one for one in stores if not is_held_back(one, self.config)]
+        hide_online(own, self.lake, self._connections, entity=entity, value=str(value))
         return build
 
     def promote(self, version: str, *, share: float | None = None, accept_schema: bool = False) -> Build:
@@ -394,15 +390,8 @@ class Project:
         asset = self.asset(name, kind="online")
         with self._lock:
             if name not in self._online:
-                store = open_store(asset, self.lake, self._connections)
-                if store is None:
-                    raise UnknownName(
-                        f"'{name}' was never published", asset=name, mend=f"Publish it: pumphouse run {name}"
-                    )
-                reader = self.reader()
-                self._online[name] = OnlineReader(
-                    name, store, record=lambda snapshot, rows: reader.record((name,), snapshot, rows)
-                )
+                record = partial(self.reader().record, (name,))
+                self._online[name] = online_reader(asset, self.lake, self._connections, record=record)
             return self._online[name]
 
     @property
