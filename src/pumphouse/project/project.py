@@ -20,6 +20,7 @@ from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_me
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
 from pumphouse.experiments.verdicts import Verdict
+from pumphouse.features.online.opening import open_store
 from pumphouse.features.values import World
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
