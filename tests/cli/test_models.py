@@ -131,6 +131,7 @@ def test_show_says_which_versions_there_are_and_who_answers(pumphouse: Any, lear
 
 
 def test_a_version_goes_out_to_mlflow_and_comes_back(pumphouse: Any, learned: Path, tmp_path: Path) -> None:
+    assert pumphouse("run", "returns", cwd=learned).code == 0
     told = pumphouse("model", "export", "returns@1", "--to", str(tmp_path / "out"), cwd=learned)
     assert "the same to the bit on all 40 rows it learned from" in told.out, told.err
     back = pumphouse("model", "import", "returns", str(tmp_path / "out"), cwd=learned)

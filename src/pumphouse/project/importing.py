@@ -14,6 +14,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.models.mlflow import import_mlflow
 from pumphouse.project.config import Config
 from pumphouse.project.jobs import Job, context_of
+from pumphouse.project.running import run_id
 from pumphouse.project.versions import input_versions
 
 
@@ -25,7 +26,6 @@ def import_model(
     config: Config,
     lake: Lake,
     settings: Mapping[str, Any],  # values as TOML has them
-    run: str,
     actor: str,
     now: datetime,
 ) -> Built:
@@ -34,7 +34,7 @@ def import_model(
     job = Job(
         config=config,
         asset=model,
-        run=run,
+        run=run_id(now),
         actor=actor,
         now=now,
         snapshot=snapshot,

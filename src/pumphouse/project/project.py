@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import html
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,7 +49,9 @@ from pumphouse.project.jobs import today
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.online import OnlineReader, hide_online, online_reader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
+from pumphouse.project.overview import overview
 from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.run_requests import command_line, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
@@ -237,13 +238,13 @@ class Project:
                 "an earlier snapshot is read by named assets alone", mend="Name them, with only=True (--only)."
             )
         if window is not None:
-            self._refuse_unsliced(targets)
+            refuse_unsliced(self.graph, targets)
         flags = {
             "only": only, "due": due, "full": full, "refetch": refetch, "from": window and window[0],
             "to": window and window[1], "sample": sample, "snapshot": snapshot, "accept-schema": accept_schema,
             "refit": refit,
         }  # fmt: skip
-        command = _command(targets, flags)
+        command = command_line(targets, flags)
         if sample is not None:
             return self._run_sample(targets, sample=sample, now=moment, command=command, watcher=watcher)
 
@@ -338,7 +339,6 @@ class Project:
             config=self.config,
             lake=self.lake,
             settings=self.settings(began),
-            run=run_id(began),
             actor=self.who,
             now=began,
         )
@@ -500,20 +500,7 @@ class Project:
 
     def _repr_html_(self) -> str:
         """A table of the assets for a notebook: what each is, and its last build."""
-        builds = self.lake.builds()
-        rows = []
-        for asset in self.graph.assets.values():
-            last = builds.get(asset.name)
-            when = f"{last.at:%Y-%m-%d %H:%M}" if last and last.at else "never"
-            count = f"{last.counts.rows_out:,}" if last and asset.makes_table else ""
-            first_line = asset.common.doc.strip().splitlines()[0] if asset.common.doc.strip() else ""
-            cells = (asset.name, asset.kind, count, when, first_line)
-            rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-        head = "".join(f"<th>{name}</th>" for name in ("asset", "kind", "rows", "built", "what it is"))
-        caption = f"{html.escape(self.config.name)}, environment {html.escape(self.config.env)}"
-        return (
-            f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        )
+        return overview(self.config, self.lake, self.graph)
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -589,33 +576,14 @@ class Project:
         behind = tuple(name for name in behind if not is_held_back(self.graph.assets[name], self.config))
         return ripe(self._due_by_clock(now), self.lake, now=now), behind
 
-    def _refuse_unsliced(self, targets: tuple[str, ...]) -> None:
-        """Raise ConfigError where a window is given for all, or for something that is not made slice by slice."""
-        if not targets:
-            raise ConfigError("a window is redone of named tables", mend="Name them: pumphouse run TABLE --from DAY.")
-        for name in targets:
-            asset = self.graph.asset(name)
-            if getattr(asset.spec, "slice", None) is None:
-                raise ConfigError(
-                    f"'{name}' is not made slice by slice, so no window of it can be redone",
-                    asset=name,
-                    place=asset.place,
-                    mend=f"Leave --from and --to out, or fetch all of it again: pumphouse run {name} --refetch"
-                    if asset.is_gathered
-                    else f"Declare a slice, or build all of it: pumphouse run {name} --full",
-                )
-
     def _run_sample(
         self, targets: tuple[str, ...], *, sample: int, now: datetime, command: str, watcher: Watcher | None
     ) -> Report:
         _ = self.lake  # inputs are read there: it is made if it was never run
         trial_project = Project(for_sample(self.config), who=self.who)
-        gathered = {name for name, asset in self.graph.assets.items() if asset.is_gathered}
-        chosen = [
-            name
-            for name in targets or self.graph.order()
-            if name not in gathered and self.graph.assets[name].makes_table
-        ]
+        assets = self.graph.assets
+        gathered = {name for name, asset in assets.items() if asset.is_gathered}
+        chosen = [one for one in targets or self.graph.order() if one not in gathered and assets[one].makes_table]
         with trial_project:
             return run(
                 lambda: trial_project.plan(*chosen, only=True, full=True, now=now),
@@ -630,14 +598,3 @@ class Project:
                 options=Options(mode="full", sample=sample, command=command),
                 watcher=watcher or Nobody(),
             )
-
-
-def _command(targets: tuple[str, ...], flags: Mapping[str, object]) -> str:
-    """The command line that would do the same, for the run log."""
-    words = ["run", *targets]
-    for name, value in flags.items():
-        if value is True:
-            words.append(f"--{name}")
-        elif value is not None and value is not False and value not in (date.min, date.max):
-            words.append(f"--{name} {value}")
-    return " ".join(words)
