@@ -26,6 +26,7 @@ TESTED_BY = {
     "docs/guides/gather.md": "tests/sources/test_guide.py",
     "docs/guides/models.md": "tests/models/test_guide.py",
     "docs/guides/monitoring.md": "tests/models/test_monitoring_guide.py",
+    "docs/guides/predictions.md": "tests/server/test_guide.py",
     "docs/guides/reports.md": "tests/reports/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
@@ -39,7 +40,7 @@ TESTED_BY = {
     "docs/reference/settings.md": "tests/docs/test_reference.py",
 }
 """Each page with examples, and the test that runs them; each page of the reference, and the test that makes it anew."""
-RUN = {"python", "sql", "toml", "console", "diff", "markdown", "json"}
+RUN = {"python", "sql", "toml", "console", "diff", "markdown", "json", "sh", "ts"}
 """Languages of examples. `text` is what comes out, or a drawing; a `chart` is part of a report."""
 SHOWN = {"text", "chart"}
 
