@@ -22,6 +22,7 @@ from rich.text import Text
 from pumphouse.catalog.bets import bet_verdict
 from pumphouse.cli.progress import watching
 from pumphouse.errors import ConfigError, PumphouseError
+from pumphouse.models.account import interval
 from pumphouse.project.project import Project, open_project
 from pumphouse.project.running import Report, Result
 from pumphouse.project.served import Served
@@ -169,6 +170,7 @@ def _tell(
     contacts, cleaned = results["crm_customers"].counts, results["customers"].counts
     table_rows = {name: results[name].counts.rows_out for name in ("orders", "weekly_sales", "segments")}
     quality = project.judge("returns_live").versions[0].quality
+    worth = project.performance("returns_live").worth[0]
     bet = bet_verdict(project.lake, project.graph.assets, "weekly_bet", now=datetime.now(UTC))
     verdict = project.verdict("badge")
     assert account.prediction is not None  # the server has answered, or we would not be here
@@ -192,6 +194,11 @@ def _tell(
         "judged": (
             f"{quality.positives:,} of {quality.rows:,} customers bought again; the tenth with the highest chances did"
             f" {quality.lift:.1f} times as often as all (AUC {quality.auc:.2f})"
+        ),
+        "worth": (
+            f"a catalogue to the {worth.acted:,} with a chance above 25% would have brought"
+            f" {interval(worth.against_nobody)} {worth.unit} for each customer, {interval(worth.against_everybody)}"
+            " more than one to everybody"
         ),
         "tested": verdict.text.partition("\n")[0],
         "found": f"{account.hits} notes about refunds and Christmas, such as: {account.best_hit}",
