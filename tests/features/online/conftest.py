@@ -19,7 +19,7 @@ def layout_of(table: pa.Table, entity: Sequence[str], expiring: Sequence[str] = 
     kinds: dict[str, Kind] = {
         field.name: stored_kind(field.type, field.name)
         for field in table.schema
-        if not field.name.endswith("__expires")
+        if not field.name.endswith("__expires_at")
     }
     return Layout(
         entity=tuple((name, kinds[name]) for name in entity),

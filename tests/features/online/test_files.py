@@ -59,7 +59,7 @@ def test_values_expire_by_the_age_of_all_and_by_their_own(home: Home) -> None:
         {
             "id": [1, 2],
             "n": [1.0, 2.0],
-            "n__expires": pa.array([NOON + timedelta(minutes=1), None], pa.timestamp("us", tz="UTC")),
+            "n__expires_at": pa.array([NOON + timedelta(minutes=1), None], pa.timestamp("us", tz="UTC")),
             "m": [1, 2],
         }
     )

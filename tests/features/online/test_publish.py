@@ -228,3 +228,22 @@ def test_a_live_model_is_served_the_feature_that_it_learned(shop: Shop) -> None:
     ]
     assert numbers == [0, 1]
     assert shop.project.online("customers_online").get({"customer_id": 9}, now=MAY).values["orders_30d"] == 1
+
+
+def test_what_was_read_from_a_row_that_is_too_old_has_expired(shop: Shop) -> None:
+    shop.write(
+        "last.sql",
+        """
+        /* pumphouse
+        kind = "feature"
+        entity = "customer_id" */
+        SELECT m.customer_id, m.as_of, o.shop AS last_shop
+        FROM moments m
+        ASOF LEFT JOIN orders o ON o.customer_id = m.customer_id AND o.paid_at > m.as_of - INTERVAL 10 DAY
+        """,
+    )
+    shop.run()
+    for days, state in ((0, Found.PRESENT), (7, Found.PRESENT), (9, Found.EXPIRED)):
+        rows = shop.store.read([(8,), (9,)], now=MAY + timedelta(days=days))
+        assert rows.states["last_shop"].tolist() == [state, Found.EXPIRED]
+        assert rows.states["orders_30d"].tolist() == [Found.PRESENT, Found.PRESENT]

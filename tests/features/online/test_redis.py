@@ -100,7 +100,7 @@ def test_it_answers_as_files_do(shared: Shared, home: Home) -> None:
             "whole": pa.array([2**63 - 1, -(2**63), None, 0]),
             "truth": [True, False, None, True],
             "text": ["x", "", None, "\x00"],
-            "text__expires": moments,
+            "text__expires_at": moments,
         }
     )
     keys = [(2**63 - 1, "ä\x00"), (1, "b"), (-(2**63), ""), (0, "b"), (3, "\U0001f600")]

@@ -352,7 +352,7 @@ def _entity(state: _State, key: Key, numbers: Sequence[int], now: int) -> Entity
 
 
 def _cell(layout: Layout, segment: Segment, row: tuple[int, ...], now: int, number: int) -> Cell:
-    if number in layout.expiry and now > _signed(row[layout.expiry[number]]):
+    if number in layout.expiry and now >= _signed(row[layout.expiry[number]]):
         return Cell(value=None, state=Found.EXPIRED)
     if row[layout.flags + (number + 1) // 64] >> (number + 1) % 64 & 1:
         return Cell(value=None, state=Found.NULL)
@@ -381,7 +381,7 @@ def _read(state: _State, keys: Sequence[Key], choice: _Choice, now: int) -> Onli
     if manifest.max_age is not None and now - manifest.as_of > manifest.max_age:
         states[:] = _EXPIRED
     for at, word in choice.expiry:
-        states[rows[:, word].view(np.int64) < now, at] = _EXPIRED
+        states[rows[:, word].view(np.int64) <= now, at] = _EXPIRED
     states[~known] = _MISSING
     floats = words.view(np.float64)
     if len(choice.whole):

@@ -151,7 +151,7 @@ def publish(
 ) -> Published:
     """The generation that holds these entities and no others, readable by all when this returns.
 
-    `batches` have the entity's columns, the layout's, and for one that expires another that is called `...__expires`.
+    `batches` have the entity's columns, the layout's, and for one that expires also `...__expires_at`.
     Only what differs from the generation before is written, as a segment over its segments; with another layout, or
     where those can't be read, or `anew`, everything is. Where nothing differs, only the moment moves on. Killed at any
     point, the generation before stays. `hidden` are people (by column and value) of whom nothing newer is kept either.

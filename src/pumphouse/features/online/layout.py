@@ -28,8 +28,8 @@ from pumphouse.features.online.hashing import (
 from pumphouse.features.online.store import Key, OnlineColumn
 
 Kind = Literal["int64", "float64", "bool", "string"]
-EXPIRY = "__expires"
-"""A column of this ending holds the moment until which the value beside it may be used; null: for ever."""
+EXPIRY = "__expires_at"
+"""A column of this ending holds the first moment at which the value beside it no longer counts; null: never."""
 FOREVER = 2**63 - 1
 _FIRST = np.zeros(1, np.uint64)
 """A heap's first word is no text's, so that a slot of 0 is none."""

@@ -14,7 +14,7 @@ from pumphouse.declare.rollouts import Online, age_of
 from pumphouse.errors import BuildError
 from pumphouse.features.online import generations, redis
 from pumphouse.features.online.generations import Published
-from pumphouse.features.online.layout import Column, Kind, Layout, stored_kind
+from pumphouse.features.online.layout import EXPIRY, Column, Kind, Layout, stored_kind
 from pumphouse.features.online.opening import connection_of, home_of
 from pumphouse.features.online.pinned import pinned_definitions
 from pumphouse.features.point_in_time import FeatureDefinition, feature_shape
@@ -64,7 +64,7 @@ def build(asset: Asset, context: Context) -> Built:
             place=asset.place,
             mend=f"Leave '{asking}' out of '{asset.name}': it is computed when the request comes.",
         )
-    parts, warnings = [_Part(query=feature_query(world, declared), labels={})], []
+    parts, warnings = [_Part(query=feature_query(world, declared, expiries=True), labels={})], []
     nobody = _nobody(parts[0].query, context)
     for pinned in pinned_definitions(context.lake, context.assets, declared):
         try:
@@ -115,7 +115,7 @@ def _recorded(asset: Asset, context: Context, published: Published, *, warnings:
 
 def _pinned_part(world: World, pinned: FeatureDefinition) -> _Part:
     labels = {name: f"{name}@{pinned.fingerprint}" for name in feature_shape(pinned).values}
-    return _Part(query=feature_query(world, [pinned]), labels=labels)
+    return _Part(query=feature_query(world, [pinned], expiries=True), labels=labels)
 
 
 def _batches(parts: list[_Part], context: Context) -> Iterator[pa.RecordBatch]:
@@ -127,6 +127,8 @@ def _batches(parts: list[_Part], context: Context) -> Iterator[pa.RecordBatch]:
             more = feature_values(part.query, moments)  # both are in the moments' order
             for name, label in part.labels.items():
                 values = values.append_column(label, more[name])
+                if name in part.query.expiring:
+                    values = values.append_column(label + EXPIRY, more[name + EXPIRY])
         yield from values.combine_chunks().to_batches(generations.ROWS_AT_ONCE)
         done += values.num_rows
         context.progress(done)
@@ -170,6 +172,7 @@ def _layout(asset: Asset, parts: list[_Part], nobody: pa.Table) -> Layout:
                 feature=owner[name].name,
                 fingerprint=owner[name].fingerprint,
                 label=part.labels.get(name, ""),
+                expires=name in part.query.expiring,
             )
             for name in part.query.columns
         ]

@@ -309,7 +309,7 @@ def _cells(state: bytes, columns: Sequence[Column], now: int) -> Callable[[int],
 
     def cell(number: int) -> Cell:
         until = moments.get(number)
-        if until is not None and now > until:
+        if until is not None and now >= until:
             return Cell(value=None, state=Found.EXPIRED)
         value = values[number]
         return Cell(value=value, state=Found.NULL if value is None else Found.PRESENT)
