@@ -28,6 +28,7 @@ TESTED_BY = {
     "docs/guides/monitoring.md": "tests/models/test_monitoring_guide.py",
     "docs/guides/predictions.md": "tests/server/test_guide.py",
     "docs/guides/reports.md": "tests/reports/test_guide.py",
+    "docs/guides/rollouts.md": "tests/models/test_rollouts_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",

@@ -11,7 +11,7 @@ from pumphouse.errors import PromotionRefused
 from pumphouse.features.values import World
 from pumphouse.lake.commit import Commit
 from pumphouse.models import training
-from pumphouse.models.admission import refuse_unfit
+from pumphouse.models.admission import refuse_lost, refuse_unfit
 from pumphouse.models.registry import Version, version
 
 DAY = date(1997, 9, 1)
@@ -140,6 +140,15 @@ def test_shares_leave_somebody_to_the_live_version(trained):
     assert faults(trained, share=0.4) == ()
     (fault,) = faults(trained, share=0.5)
     assert "nobody is left to the live version" in fault
+
+
+def test_a_version_that_was_live_before_is_only_refused_where_it_is_lost(trained):
+    world = World(engine=trained.lake.engine.fork(), scan=trained.lake.scan, assets=trained.assets)
+    before = replace(version(trained.lake, "returns", 1), request={"basket_usd": "DOUBLE"})
+    refuse_lost(trained.lake, world, before)
+    trained.lake.blobs.path(before.sha).unlink()
+    with pytest.raises(PromotionRefused, match="its estimator can't be used"):
+        refuse_lost(trained.lake, world, before)
 
 
 def test_all_faults_are_said_at_once(trained):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.asset import Asset
@@ -36,13 +36,25 @@ def refuse_unfit(
     for rollout in world.assets.values():
         if rollout.kind == "rollout":
             faults += _of_rollout(lake, rollout, chosen, share=share, accept_schema=accept_schema)
-    if faults:
-        raise PromotionRefused(
-            chosen.name,
-            tuple(dict.fromkeys(faults)),
-            asset=chosen.model,
-            mend="The versions that answer stay as they are.",
-        )
+    _refuse(chosen, faults)
+
+
+def refuse_lost(lake: Lake, world: World, before: Version) -> None:
+    """Raise PromotionRefused where a version that was live before can't be again: its inputs or its bytes are gone.
+
+    It has answered before, so its estimator is not tried: to roll back has no time for that.
+    """
+    faults = [*_of_features(world, before)]
+    try:
+        lake.blobs.get(before.sha)
+    except PumphouseError as error:
+        faults.append(f"its estimator can't be used: {error}")
+    _refuse(before, faults)
+
+
+def _refuse(chosen: Version, faults: Iterable[str]) -> None:
+    if told := tuple(dict.fromkeys(faults)):
+        raise PromotionRefused(chosen.name, told, asset=chosen.model, mend="The versions that answer stay as they are.")
 
 
 def _of_features(world: World, chosen: Version) -> Iterator[str]:

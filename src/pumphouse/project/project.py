@@ -28,7 +28,7 @@ from pumphouse.indexes.searching import Found, Order, search
 from pumphouse.lake.builds import Build
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
-from pumphouse.models.admission import refuse_unfit
+from pumphouse.models.admission import refuse_lost, refuse_unfit
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
@@ -356,7 +356,7 @@ class Project:
         pinned = pins(self.lake, name)
         if pinned.before is not None and pinned.canary is None:
             before = version_of_model(self.lake, name, pinned.before.number)
-            refuse_unfit(self.lake, self._world(), before, accept_schema=True)
+            refuse_lost(self.lake, self._world(), before)
         done = roll_back(self.lake, name, run=run_id(began), actor=self.who)
         self._log_change(done.build, f"model rollback {model}", at=began, why=f"{done.live} answers for all")
         return done
