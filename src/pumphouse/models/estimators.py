@@ -121,7 +121,11 @@ def _in_blocks(inputs: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
 
     count = len(inputs)
-    return inputs.take(np.minimum(np.arange(count + -count % BLOCK_ROWS), count - 1)) if count % BLOCK_ROWS else inputs
+    if not count % BLOCK_ROWS:
+        return inputs
+    rows = np.minimum(np.arange(count + -count % BLOCK_ROWS), count - 1)
+    # Of a matrix (see `arrays`) the columns stay in one piece each, as they are in a frame.
+    return inputs.T.take(rows, axis=1).T if isinstance(inputs, np.ndarray) else inputs.take(rows)
 
 
 def described(estimator: Any, *, format: str) -> str:
