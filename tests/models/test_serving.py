@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from tests.models.conftest import Shop, declare_all
 
 from pumphouse.declare.rollouts import guardrails, rollout, serving
 from pumphouse.errors import BuildError, ConfigError, Late, Overloaded, RequestRefused
+from pumphouse.features.frames import frame_of
 from pumphouse.lake.commit import Commit
 from pumphouse.models import training
 from pumphouse.models.answers import flush_predictions, stream_of
@@ -55,6 +57,14 @@ def test_a_batch_is_answered_in_its_order_as_each_alone(served, asking):
     alone = [asking.predict({"customer_id": n}, now=NOW) for n in (9, 7, 9_999, 7)]
     assert [(one.prediction, one.features) for one in many] == [(one.prediction, one.features) for one in alone]
     assert logged(served).keys() == {one.id for one in (*many, *alone)}
+
+
+def test_an_estimator_that_goes_by_places_is_asked_with_arrays_and_says_the_same(served, asking):
+    live = asking.start().live
+    assert live.nameless is not None
+    for count in (1, 3, 64, 65):
+        arrays = {"days_since": np.linspace(0, 400, count)}
+        assert np.array_equal(live.said(arrays), live.version.said(frame_of(arrays)))
 
 
 def test_a_batch_with_one_that_is_wrong_is_refused_whole_and_says_which(served, asking):
