@@ -75,11 +75,11 @@ class Answering:
     rollout: str
     form: Form
 
-    def submit(self, asked: Any, *, now: datetime, who: str, door: str, reasons: int, done: Any) -> None:
+    def submit(self, asked: Any, *, now: datetime, who: str, door: str, reasons: int, done: Any, end: Any) -> None:
         rows = self.form.rows(asked)
-        threading.Thread(target=self._answer, args=(rows, now, who, door, done)).start()
+        threading.Thread(target=self._answer, args=(rows, now, who, door, done, end)).start()
 
-    def _answer(self, rows: Any, now: datetime, who: str, door: str, done: Any) -> None:
+    def _answer(self, rows: Any, now: datetime, who: str, door: str, done: Any, end: Any) -> None:
         answers = tuple(
             Prediction(
                 id=row.id,
@@ -98,6 +98,7 @@ class Answering:
         read = Access(at=now, who=who, door=door, asset=self.rollout, snapshot=answers[0].snapshot, rows=len(rows))
         self.lake.state.append(f"predictions/{self.rollout}", [(one.id, encode(one)) for one in answers], reads=[read])
         done(answers)
+        end()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

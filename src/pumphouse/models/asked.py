@@ -162,6 +162,8 @@ class Form:
             return self._feature(name, value, "number")
         else:
             return self._text(name, value)
+        if kind == pa.int64() and -(2**63) <= value < 2**63:  # as most are
+            return value
         try:
             pa.scalar(value, kind)
         except (pa.ArrowException, OverflowError) as error:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from msgspec.structs import replace as replaced
+
 from pumphouse.features.online.store import Key
 from pumphouse.models.answering import Question, answers_of, entity_of
 from pumphouse.models.predictions import Prediction
@@ -44,12 +46,12 @@ class Fallback:
         if standing.fallback is not None:
             plain = [replace(question, reasons=0) for question in asked]
             said = answers_of(standing.fallback, standing.form, plain, snapshot=standing.snapshot)
-            return [replace(answer, fallback=why) for answer in said]
+            return [replaced(answer, fallback=why) for answer in said]
         if self._declared == CACHED:
             with self._lock:
                 last = [self._last.get(question.row.key or ()) for question in asked]
             found = [
-                replace(
+                replaced(
                     answer,
                     id=question.row.id,
                     as_of=question.at,

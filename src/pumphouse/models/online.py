@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.rollouts import WAITING_MAX, Serving
@@ -27,7 +28,7 @@ from pumphouse.models.reasons import REASONS_MAX
 from pumphouse.models.rollouts import Arms, Stop
 from pumphouse.models.shadows import Shadowing
 from pumphouse.models.standing import Standing, stand
-from pumphouse.models.waiting import Call, Outcome, Waiting, questions
+from pumphouse.models.waiting import Call, Outcome, Waiting, give, questions
 
 ANSWER_S_MAX = 30.0
 """How long a request without a time budget waits at most."""
@@ -70,7 +71,7 @@ class Predictor:
         self._serving: Serving = rollout.spec.serving or Serving(budget_ms=None, fallback=None, waiting_max=WAITING_MAX)
         budget_ms = self._serving.budget_ms
         self._patience_s = ANSWER_S_MAX if budget_ms is None else budget_ms / 1000
-        self._waiting = Waiting(rollout=rollout.name, calls_max=self._serving.waiting_max)
+        self._waiting = Waiting(rollout=rollout.name, calls_max=self._serving.waiting_max, patience_s=self._patience_s)
         self._following = threading.Lock()
         self._followed_at = float("-inf")
         self._follower: threading.Thread | None = None
@@ -120,8 +121,11 @@ class Predictor:
         door: str,
         reasons: int = 0,
         done: Callable[[Outcome], None],
+        end: Callable[[], None] = lambda: None,
     ) -> None:
         """Ask, and return at once; `done` is called from another thread with the answers once they are on disk.
+
+        `end` is called after that, once for all whose `end` is equal and who were answered together.
 
         Raises RequestRefused and Overloaded as `predict` does; `start` was called before.
         """
@@ -141,6 +145,7 @@ class Predictor:
                 door=door,
                 reasons=reasons,
                 done=done,
+                end=end,
             )
         )
 
@@ -162,8 +167,8 @@ class Predictor:
 
     def close(self) -> None:
         """Answer nobody any more; what was answered is heard by the shadow before this returns."""
-        for call in self._waiting.close():
-            call.done(Overloaded(f"'{self._rollout.name}' is being closed", asset=self._rollout.name))
+        closed = Overloaded(f"'{self._rollout.name}' is being closed", asset=self._rollout.name)
+        give((call, closed) for call in self._waiting.close())
         for thread in self._threads:
             thread.join(CLOSE_S_MAX)
         self._shadowing.close()
@@ -320,7 +325,7 @@ class Predictor:
                 marked = [replace(answer, role=role) for answer, role in zip(answers, roles, strict=True)]
                 self._saw(standing, list(zip(asked, self._give([(call, marked)]), strict=True)))
             except Exception as failed:  # noqa: BLE001  # the outermost edge, as above
-                call.done(failed)
+                give([(call, failed)])
 
     def _give(self, calls: Sequence[tuple[Call, Sequence[Prediction]]]) -> list[Prediction | None]:
         """Log the answers of claimed calls, then give them; those that were given, None for each that was not."""
@@ -330,9 +335,9 @@ class Predictor:
             outcomes = log_answers(self._lake, self._rollout.name, calls, ended=time.monotonic())
         except Exception as error:  # noqa: BLE001  # what is not on disk is not given
             outcomes = [error] * len(calls)
+        give((call, outcome) for (call, _), outcome in zip(calls, outcomes, strict=True))
         given: list[Prediction | None] = []
         for (call, _), outcome in zip(calls, outcomes, strict=True):
-            call.done(outcome)
             given += [None] * len(call.rows) if isinstance(outcome, Exception) else outcome
         return given
 

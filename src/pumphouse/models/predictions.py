@@ -34,8 +34,7 @@ def predictions_of(rollout: str) -> str:
     return f"{rollout}__predictions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """What one feature did to a prediction: how much higher it is than with the feature's typical value."""
 
     feature: str
@@ -44,8 +43,7 @@ class Reason:
     contribution: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     """One answer. `features` are what the model was asked with; an entity that nobody knows yet is answered as well."""
 
     id: str
@@ -167,9 +165,13 @@ def prediction_schema(version: Version) -> pa.Schema:
 
 def encode(prediction: Prediction) -> str:
     """The prediction as the JSON text that is logged before it is answered."""
-    return msgspec.json.encode(prediction).decode()
+    return _ENCODER.encode(prediction).decode()
 
 
 def decode(text: str) -> Prediction:
     """The prediction in a logged text."""
-    return msgspec.json.decode(text, type=Prediction)
+    return _DECODER.decode(text)
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Prediction)

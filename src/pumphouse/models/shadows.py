@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from msgspec.structs import replace as replaced
+
 from pumphouse.lake.lake import Lake
 from pumphouse.models.answering import Question, answers_of
 from pumphouse.models.answers import shadow_key, stream_of
@@ -85,7 +87,7 @@ class Shadowing:
         asked = [replace(question, reasons=0) for question, _ in heard.pairs]
         said = answers_of(shadow, heard.standing.form, asked, snapshot=heard.standing.snapshot)
         full = [
-            replace(answer, shadow_prediction=other.prediction, shadow_version=other.version)
+            replaced(answer, shadow_prediction=other.prediction, shadow_version=other.version)
             for (_, answer), other in zip(heard.pairs, said, strict=True)
         ]
         self._lake.state.append(stream_of(self._rollout), [(shadow_key(one.id), encode(one)) for one in full])

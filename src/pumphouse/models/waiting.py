@@ -18,7 +18,7 @@ from pumphouse.models.predictions import Prediction
 BATCH_ROWS_MAX = 1_024
 """Rows that are answered together; a request alone may have fewer or as many as it may."""
 
-LINGER_S = 0.002
+LINGER_S = 0.005
 """How long a batch waits for those that were answered last to ask again; nobody waits who comes later."""
 _STEP = timedelta(microseconds=1)
 
@@ -28,7 +28,7 @@ Outcome = tuple[Prediction, ...] | Exception
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Call:
-    """One request. `done` is called once, from a thread of the predictor's, and returns at once."""
+    """One request. `done` is called once, from a thread of the predictor's; both functions return at once."""
 
     rows: tuple[Row, ...]
     at: datetime
@@ -39,8 +39,20 @@ class Call:
     door: str
     reasons: int
     done: Callable[[Outcome], None]
+    end: Callable[[], None]
+    """Called after `done`, once for all requests with an equal one that were answered together."""
     taken: bool = False
     """Whether somebody answers it already: of two that could, the first does."""
+
+
+def give(outcomes: Iterable[tuple[Call, Outcome]]) -> None:
+    """Tell those who asked what became of it."""
+    ends: dict[Callable[[], None], None] = {}
+    for call, outcome in outcomes:
+        call.done(outcome)
+        ends[call.end] = None
+    for end in ends:
+        end()
 
 
 def questions(calls: Iterable[Call]) -> list[Question]:
@@ -60,15 +72,18 @@ def questions(calls: Iterable[Call]) -> list[Question]:
 class Waiting:
     """The requests of one rollout that nobody has answered yet."""
 
-    def __init__(self, *, rollout: str, calls_max: int) -> None:
+    def __init__(self, *, rollout: str, calls_max: int, patience_s: float) -> None:
         self._rollout = rollout
         self._calls_max = calls_max
+        self._patience_s = patience_s
+        self._is_idle = False  # `late` sleeps until it is told of a request
         self._lock = threading.Lock()
         self._queued: deque[Call] = deque()
         self._unanswered: deque[Call] = deque()  # in the order of their deadlines; those taken leave from the front
         self._count = 0
         self._answered = 0  # since the last batch was taken
         self._wanted = 1  # so many are waited for, for a moment
+        self._came = False  # since `late` last looked
         self._closed = False
         self._arrived = threading.Condition(self._lock)
         self._timed = threading.Condition(self._lock)
@@ -85,8 +100,10 @@ class Waiting:
                 )
             self._count += 1
             self._queued.append(call)
-            if not self._unanswered:
+            if self._is_idle:
+                self._is_idle = False
                 self._timed.notify()
+            self._came = True
             self._unanswered.append(call)
             if len(self._queued) >= self._wanted:
                 self._arrived.notify()
@@ -127,7 +144,10 @@ class Waiting:
             while not self._closed:
                 self._forget_taken()
                 if not self._unanswered:
-                    self._timed.wait()
+                    # Whoever comes from now on is in time for as long: nobody need wake this thread for each.
+                    self._is_idle = not self._came
+                    self._came = False
+                    self._timed.wait(None if self._is_idle else self._patience_s)
                     continue
                 now = time.monotonic()
                 due = []

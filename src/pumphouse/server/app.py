@@ -34,8 +34,9 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         yield
         shared.check.close()
 
+    predictions = Predictions(shared)
     routes = [
-        Route("/predict/{name}", Predictions(shared), methods=["POST"]),  # first, since the most come for it
+        Route("/predict/{name}", predictions, methods=["POST"]),
         Route("/", pages.home),
         Route("/assets/{name}", pages.asset),
         Route("/runs", pages.runs),
@@ -57,7 +58,13 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/openapi.json", openapi.document),
         Route("/health", api.health),
     ]
-    return Guard(Router(routes, default=_nowhere, lifespan=lifespan), shared=shared, port=port, secure=secure)
+    router = Router(routes, default=_nowhere, lifespan=lifespan)
+
+    async def routed(scope: Scope, receive: Receive, send: Send) -> None:
+        # The most come for a prediction, and looking for its route would take longer than reading the request.
+        await (predictions if predictions.takes(scope) else router)(scope, receive, send)
+
+    return Guard(routed, shared=shared, port=port, secure=secure)
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Set
 from urllib.parse import urlencode, urlsplit
 
 import anyio.to_thread
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pumphouse.errors import PumphouseError
 from pumphouse.server.access import Visitor
-from pumphouse.server.replies import is_page, json_reply, status_of
+from pumphouse.server.replies import PAGE_METHODS, headers_of, is_page, json_reply, status_of
 from pumphouse.server.shared import Shared
 
 OPEN_TO_ALL = ("/surveys/", "/static/", "/health")
@@ -31,6 +32,7 @@ HEADERS = {
 }
 """Sent with every answer that does not set its own."""
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_NAMES = frozenset(name for name, _ in _RAW_HEADERS)
 TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 410: "Gone", 503: "Busy"}
 
 log = logging.getLogger("pumphouse.server")
@@ -57,40 +59,46 @@ class Guard:
                 started = True
                 own = message.get("headers", ())
                 set_already = {name.lower() for name, _ in own}
-                message["headers"] = [*own, *(one for one in _RAW_HEADERS if one[0] not in set_already)]
+                unset = _RAW_HEADERS if _NAMES.isdisjoint(set_already) else _without(set_already)
+                message["headers"] = [*own, *unset]
             await send(message)
 
         scope.update(visitor=None, shared=self._shared)
-        request = Request(scope, receive)
         try:
-            answer = await self._stopped(request)
+            answer = await self._stopped(scope)
             await (answer or self._app)(scope, receive, send_guarded)
         except Exception as error:  # the outermost edge
+            request = Request(scope, receive)
             if started:
                 log.exception("%s %s ended halfway", request.method, request.url.path)
                 raise
             await self._failed(request, error)(scope, receive, send_guarded)
 
-    async def _stopped(self, request: Request) -> Response | None:
+    async def _stopped(self, scope: Scope) -> Response | None:
         """The answer to a request that does not reach the application; else its visitor is found."""
-        origin = request.headers.get("origin")
-        if request.method not in ("GET", "HEAD") and origin and urlsplit(origin).netloc != request.headers.get("host"):
-            return self._said(request, 403, "this was sent from a page of another site")
-        if request.url.path.startswith(OPEN_TO_ALL):
+        headers = headers_of(scope)
+        page = scope["method"] in PAGE_METHODS and is_page(Request(scope))
+        origin = headers.get(b"origin")
+        if origin and scope["method"] not in PAGE_METHODS:
+            own = headers.get(b"host")
+            if own is None or urlsplit(origin.decode("latin-1")).netloc != own.decode("latin-1"):
+                return self._said(Request(scope), 403, "this was sent from a page of another site")
+        if scope["path"].startswith(OPEN_TO_ALL):
             return None
-        shown = request.query_params.get("token")
-        if shown is not None and is_page(request):
+        shown = Request(scope).query_params.get("token") if page else None
+        if shown is not None:
             if await self._visitor(shown):
-                return self._entered(request, shown)
+                return self._entered(Request(scope), shown)
         else:
-            scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-            token = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(self._cookie, "")
+            scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
+            token = bearer.strip() if scheme.lower() == "bearer" else Request(scope).cookies.get(self._cookie, "")
             if token and (visitor := await self._visitor(token)):
-                request.scope["visitor"] = visitor
+                scope["visitor"] = visitor
                 return None
-        if is_page(request):
-            return self._said(request, 401, "you are not signed in", "The server printed an address when it started.")
-        return self._said(request, 401, "you are not signed in", "Send a token: Authorization: Bearer TOKEN.")
+        mend = (
+            "The server printed an address when it started." if page else "Send a token: Authorization: Bearer TOKEN."
+        )
+        return self._said(Request(scope), 401, "you are not signed in", mend)
 
     async def _visitor(self, token: str) -> Visitor | None:
         gate = self._shared.gate
@@ -134,6 +142,10 @@ class Guard:
         answer = json_reply({"error": what, "mend": mend}, status=status)
         answer.headers.update(headers)
         return answer
+
+
+def _without(names: Set[bytes]) -> list[tuple[bytes, bytes]]:
+    return [one for one in _RAW_HEADERS if one[0] not in names]
 
 
 def _sentence(text: str) -> str:

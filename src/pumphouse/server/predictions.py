@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -12,16 +12,19 @@ from typing import Any
 
 import anyio.to_thread
 import msgspec
-from starlette.requests import Request
+from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
-from pumphouse.server.replies import body_of, number_of
+from pumphouse.server.replies import JSON, json_of, number_of
 from pumphouse.server.served import Prediction, Predictor
-from pumphouse.server.shared import Shared, visitor_of
+from pumphouse.server.shared import Shared
 
 BODY_BYTES_MAX = 1024 * 1024
 """Room for as many entities as one request may ask about."""
 REASONS_MAX = 20
+PATH = "/predict"
+_JSON_HEADER = (b"content-type", JSON.encode())
+_ENCODER = msgspec.json.Encoder()
 
 Outcome = Sequence[Prediction] | Exception
 
@@ -44,10 +47,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str
     fallback: str | None
     """Why the declared fallback answered: "time" or "error"; null where the version did."""
-    entity: dict[str, int | str | None]
+    entity: Mapping[str, int | str | None]
     known_entity: bool
     as_of: datetime
-    features: dict[str, float | str | None]
+    features: Mapping[str, float | str | None]
     features_from: str
     features_as_of: datetime
     snapshot: int
@@ -62,13 +65,20 @@ class Predictions:
         self._ready: dict[str, Predictor] = {}
         self._bell = _Bell()
 
+    def takes(self, scope: Scope) -> bool:
+        """Whether a request is one for a prediction."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            return False
+        start, _, name = scope["path"].rpartition("/")
+        return bool(start == PATH and name)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        name = request.path_params["name"]
-        visitor = visitor_of(request)
+        name = scope["path"].rpartition("/")[2]
+        visitor = scope["visitor"]
         self._shared.gate.require(visitor, "predict")
-        reasons = number_of(request.query_params, "reasons", most=REASONS_MAX) or 0
-        asked = await body_of(request, Any, bytes_max=BODY_BYTES_MAX)
+        query = scope["query_string"]
+        reasons = (number_of(QueryParams(query), "reasons", most=REASONS_MAX) or 0) if query else 0
+        asked = await json_of(scope, receive, Any, bytes_max=BODY_BYTES_MAX)
         predictor = self._ready.get(name)
         if predictor is None:
             predictor = await anyio.to_thread.run_sync(self._predictor, name)
@@ -79,14 +89,15 @@ class Predictions:
             who=visitor.who,
             door="predict",
             reasons=reasons,
-            done=partial(self._bell.ring, answered),
+            done=partial(self._bell.add, answered),
+            end=self._bell.ring,
         )
         outcome = await answered
         if isinstance(outcome, Exception):
             raise outcome
         answers = [_answer(one, reasons=reasons) for one in outcome]
-        body = msgspec.json.encode(answers if isinstance(asked, list) else answers[0])
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        body = _ENCODER.encode(answers if isinstance(asked, list) else answers[0])
+        headers = [_JSON_HEADER, (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -101,21 +112,20 @@ class _Bell:
     """Hands outcomes from threads to the requests that wait for them, all that came meanwhile in one go."""
 
     def __init__(self) -> None:
-        self._rung: deque[tuple[asyncio.Future[Outcome], Outcome]] = deque()
-        self._is_heard = False
+        self._added: deque[tuple[asyncio.Future[Outcome], Outcome]] = deque()
 
-    def ring(self, answered: asyncio.Future[Outcome], outcome: Outcome) -> None:
-        """Give a request its outcome. May be called from any thread."""
-        self._rung.append((answered, outcome))
-        if not self._is_heard:
-            self._is_heard = True
-            with suppress(RuntimeError):  # the server has ended, and with it whoever asked
-                answered.get_loop().call_soon_threadsafe(self._hand_out)
+    def add(self, answered: asyncio.Future[Outcome], outcome: Outcome) -> None:
+        """What a request is given at the next ring. May be called from any thread."""
+        self._added.append((answered, outcome))
+
+    def ring(self) -> None:
+        """Give all requests what was added. May be called from any thread."""
+        with suppress(RuntimeError, IndexError):  # the server has ended, and with it whoever asked; or they were given
+            self._added[0][0].get_loop().call_soon_threadsafe(self._hand_out)
 
     def _hand_out(self) -> None:
-        self._is_heard = False  # before the first is taken out: one that is added from now on rings again
-        while self._rung:
-            answered, outcome = self._rung.popleft()
+        while self._added:
+            answered, outcome = self._added.popleft()
             if not answered.done():  # who asked may have left
                 answered.set_result(outcome)
 
@@ -127,10 +137,10 @@ def _answer(prediction: Prediction, *, reasons: int) -> Answer:
         version=prediction.version,
         role=prediction.role,
         fallback=prediction.fallback,
-        entity=dict(prediction.entity),
+        entity=prediction.entity,
         known_entity=prediction.known_entity,
         as_of=prediction.as_of,
-        features=dict(prediction.features),
+        features=prediction.features,
         features_from=prediction.features_from,
         features_as_of=prediction.features_as_of or prediction.as_of,
         snapshot=prediction.snapshot,

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope
 
 from pumphouse.errors import (
     AccessDenied,
@@ -26,6 +27,7 @@ from pumphouse.errors import (
 
 BODY_BYTES_MAX = 64 * 1024
 JSON = "application/json"
+PAGE_METHODS = ("GET", "HEAD")
 
 Body = TypeVar("Body")
 
@@ -66,20 +68,36 @@ def json_reply(value: Any, *, status: int = 200) -> Response:  # whatever msgspe
 
 def is_page(request: Request) -> bool:
     """Whether the answer is for a person's eyes."""
-    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+    return request.method in PAGE_METHODS and "text/html" in request.headers.get("accept", "")
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """The request's headers by their names in small letters; of several with one name the first, as everywhere here."""
+    return dict(reversed(scope["headers"]))
 
 
 async def body_of(request: Request, kind: type[Body], *, bytes_max: int = BODY_BYTES_MAX) -> Body:
     """The request's JSON as `kind`. Raises TooLarge beyond `bytes_max`, BadRequest for anything else."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+    return await json_of(request.scope, request.receive, kind, bytes_max=bytes_max)
+
+
+async def json_of(scope: Scope, receive: Receive, kind: type[Body], *, bytes_max: int) -> Body:
+    """The same of what a request is made from."""
+    if headers_of(scope).get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON.encode():
         raise BadRequest("this takes JSON", mend=f"Send it with the header Content-Type: {JSON}.")
-    data = bytearray()
-    async for chunk in request.stream():
-        data += chunk
+    data = b""
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        data = data + chunk if data else chunk
+        more = message.get("more_body", False)
         if len(data) > bytes_max:
             raise TooLarge(f"more than {bytes_max // 1024} KiB were sent", mend="Send less at once.")
     try:
-        return msgspec.json.decode(bytes(data), type=kind)
+        return msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is one too
         raise BadRequest(f"this can't be read: {error}") from error
 

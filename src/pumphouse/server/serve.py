@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import getpass
 import ipaddress
 import re
@@ -81,6 +82,7 @@ def serve(
         raise ConfigError("the token is not 16 or more letters, digits, - and _", mend="Leave it out to have one made.")
     address = _address(host, port)
     sys.setswitchinterval(SWITCH_S)
+    gc.freeze()  # what is there by now stays: it is not looked through for garbage again and again
     gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token)
     asyncio.run(_serve(project, gate, address=address, token=token, certificate=certificate, on_ready=on_ready))
 

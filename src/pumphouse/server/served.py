@@ -89,8 +89,11 @@ class Predictor(Protocol):
         door: str,
         reasons: int = 0,
         done: Callable[[Sequence[Prediction] | Exception], None],
+        end: Callable[[], None],
     ) -> None:
         """Ask, and return at once; `done` is called from another thread, once the answers are in the log, on disk.
+
+        `end` is called after that, once for all whose `end` is equal and who were answered together.
 
         Raises RequestRefused for what it is not asked with, Overloaded where too many wait.
         """
