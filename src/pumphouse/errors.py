@@ -22,6 +22,7 @@ PumphouseError
 └── BuildError           a build failed
     ├── CheckFailed      a check of severity "error" found rows; the previous version stands
     ├── PromotionRefused a version could not answer where it would have to: all the reasons at once
+    ├── OutOfMemory      a query needs more memory than the engine may take
     ├── WorkerDied       a worker process died or reached its memory limit
     └── BuildTimeout     a build took longer than it may
 """
@@ -221,6 +222,10 @@ class PromotionRefused(BuildError):
 
     def __str__(self) -> str:
         return f"{self.what}{self.mend}"
+
+
+class OutOfMemory(BuildError):
+    """A query needs more memory than the engine may take: `memory` under `[engine]`, or the machine's."""
 
 
 class WorkerDied(BuildError):

@@ -23,7 +23,7 @@ from pumphouse.engines.engine import BatchFunction, Query, SqlFunction, Written
 from pumphouse.engines.extensions import extension_folder, link
 from pumphouse.engines.parameters import bind, literal, quoted
 from pumphouse.engines.parquet import ParquetFiles
-from pumphouse.errors import BuildError
+from pumphouse.errors import BuildError, OutOfMemory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -299,7 +299,7 @@ def _explained() -> Iterator[None]:
             mend = "A 128-bit integer does not fit DECIMAL(38, 0); cast it to VARCHAR or DOUBLE in the query."
         raise BuildError(_first_line(error), mend=mend) from error
     except duckdb.OutOfMemoryException as error:
-        raise BuildError(_first_line(error), mend="Give the engine more with [engine] memory = '8GB'.") from error
+        raise OutOfMemory(_first_line(error), mend="Give the engine more with [engine] memory = '8GB'.") from error
     except duckdb.IOException as error:
         mend = "The disk is full; free some space and run again." if "No space left" in str(error) else None
         if "/data/" in str(error) and "No such file" in str(error):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -160,23 +160,6 @@ def entities_query(query: FeatureQuery, *, as_of: datetime) -> Query:
     present = " AND ".join(f"{quoted(key)} IS NOT NULL" for key in query.entity)
     text = f"SELECT DISTINCT {keys}, {literal(as_of)} AS {AS_OF} FROM ({tables}) WHERE {present} ORDER BY {keys}"
     return Query(text=text, inputs=query.inputs)
-
-
-def entity_moments(query: FeatureQuery, *, as_of: datetime, rows_max: int) -> Iterator[pa.Table]:
-    """The moments of `entities_query`, in the order of their keys, at most `rows_max` at a time."""
-    import pyarrow as pa
-
-    reader = query.world.engine.read(entities_query(query, as_of=as_of))
-    waiting: list[pa.RecordBatch] = []
-    missing = rows_max
-    for batch in reader:
-        while batch.num_rows >= missing:
-            yield pa.Table.from_batches([*waiting, batch.slice(0, missing)])
-            batch, waiting, missing = batch.slice(missing), [], rows_max  # noqa: PLW2901  # what is left of it
-        waiting.append(batch)
-        missing -= batch.num_rows
-    if missing < rows_max:
-        yield pa.Table.from_batches(waiting)
 
 
 def known_entities(query: FeatureQuery, moments: pa.Table) -> pa.Table:

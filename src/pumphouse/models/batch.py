@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from pumphouse.declare.asset import Asset
-from pumphouse.errors import PumphouseError
-from pumphouse.features.values import World, entity_moments, feature_values
+from pumphouse.errors import OutOfMemory, PumphouseError
+from pumphouse.features.ranges import by_ranges
+from pumphouse.features.values import World, feature_values
 from pumphouse.lake.lake import Lake
 from pumphouse.models.predictions import ReadyVersion, Role, loaded, ready, ready_shadow
 from pumphouse.models.rollouts import Arms, arms
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RANGE_ENTITIES = 1_000_000
-"""Entities of one feature query. Each query reads all inputs, so fewer are slower, and more need more memory."""
+"""Entities of one feature query. Each query reads all inputs, so fewer are slower, and more need more memory; where
+there is not enough, ranges are halved."""
 CHUNK_ROWS = 65_536
 """Entities that an estimator is asked about at once."""
 AHEAD_PER_CORE = 2
@@ -85,11 +87,12 @@ def answered(asked: Panel, *, as_of: datetime, then: Callable[[Answers], One]) -
 
     `then` is called by several threads.
     """
-    ranges = entity_moments(asked.live.query, as_of=as_of, rows_max=RANGE_ENTITIES)
+    ranges = by_ranges(
+        asked.live.query, as_of=as_of, rows_max=RANGE_ENTITIES, compute=lambda moments: _values(asked, moments)
+    )
 
     def features() -> _Values | None:
-        moments = next(ranges, None)
-        return None if moments is None else _values(asked, moments)
+        return next(ranges, None)
 
     cores = len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(1) as computing, ThreadPoolExecutor(cores) as answering:
@@ -153,6 +156,8 @@ def _same(one: ReadyVersion, other: ReadyVersion) -> bool:
 def _values_of(one: ReadyVersion, moments: pa.Table) -> pa.Table | None:
     try:
         return feature_values(one.query, moments)
+    except OutOfMemory:  # fewer at once will do
+        raise
     except PumphouseError:
         return None
 

@@ -18,6 +18,7 @@ from pumphouse.features.online.layout import EXPIRY, Column, Kind, Layout, store
 from pumphouse.features.online.opening import connection_of, home_of
 from pumphouse.features.online.pinned import pinned_definitions
 from pumphouse.features.point_in_time import FeatureDefinition, feature_shape
+from pumphouse.features.ranges import by_ranges
 from pumphouse.features.values import (
     FeatureQuery,
     World,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MOMENTS_AT_ONCE = 500_000
-"""Entities whose features are computed by one query; a bound on what is in memory."""
+"""Entities whose features are computed by one query; fewer where there is not enough memory."""
 GENERATION = "generation"
 """The artefact that names the snapshot which a generation covers."""
 
@@ -121,31 +122,24 @@ def _pinned_part(world: World, pinned: FeatureDefinition) -> _Part:
 def _batches(parts: list[_Part], context: Context) -> Iterator[pa.RecordBatch]:
     """The entity's columns and all values, in order of the entity."""
     done = 0
-    for moments in _moments(parts[0].query, context):
-        values = feature_values(parts[0].query, moments)
-        for part in parts[1:]:
-            more = feature_values(part.query, moments)  # both are in the moments' order
-            for name, label in part.labels.items():
-                values = values.append_column(label, more[name])
-                if name in part.query.expiring:
-                    values = values.append_column(label + EXPIRY, more[name + EXPIRY])
+    everybody = by_ranges(
+        parts[0].query, as_of=context.now, rows_max=MOMENTS_AT_ONCE, compute=lambda moments: _values(parts, moments)
+    )
+    for values in everybody:
         yield from values.combine_chunks().to_batches(generations.ROWS_AT_ONCE)
         done += values.num_rows
         context.progress(done)
 
 
-def _moments(query: FeatureQuery, context: Context) -> Iterator[pa.Table]:
-    """Everybody's moment, so many at once as one query takes."""
-    import pyarrow as pa
-
-    waiting: list[pa.RecordBatch] = []
-    for batch in context.engine.read(entities_query(query, as_of=context.now)):
-        waiting.append(batch)
-        if sum(one.num_rows for one in waiting) >= MOMENTS_AT_ONCE:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)
+def _values(parts: list[_Part], moments: pa.Table) -> pa.Table:
+    values = feature_values(parts[0].query, moments)
+    for part in parts[1:]:
+        more = feature_values(part.query, moments)  # both are in the moments' order
+        for name, label in part.labels.items():
+            values = values.append_column(label, more[name])
+            if name in part.query.expiring:
+                values = values.append_column(label + EXPIRY, more[name + EXPIRY])
+    return values
 
 
 def _layout(asset: Asset, parts: list[_Part], nobody: pa.Table) -> Layout:
