@@ -26,10 +26,13 @@ from pumphouse.lake.commit import Commit
 from pumphouse.models import training
 from pumphouse.models.answers import flush_predictions, stream_of
 from pumphouse.models.asked import ROWS_MAX
+from pumphouse.models.guardrails import REQUESTS_MIN
 from pumphouse.models.online import Predictor
 from pumphouse.models.pins import pin_live
 from pumphouse.models.predictions import decode
 from pumphouse.models.promotion import promote
+from pumphouse.models.registry import parse_version
+from pumphouse.models.rollouts import Stop
 
 NOW = datetime(1997, 9, 1, 14, 30, tzinfo=UTC)
 
@@ -204,6 +207,60 @@ def test_what_fails_is_answered_by_the_fallback_else_it_says_why(served):
     asking.close()
 
 
+def test_a_broken_version_that_was_just_promoted_is_rolled_back_without_a_fallback(served):
+    fails_on_spend(served)
+    stops: list[Stop] = []
+    shop = served
+    shop.declare("returns_live", rollout("returns", guardrails=guardrails(errors=0.05)))
+    asking = Predictor(
+        shop.lake, shop.lake.engine.fork(), assets=shop.assets, rollout=shop.assets["returns_live"], stop=stops.append
+    )
+    with pytest.raises(BuildError):
+        asking.predict_many([{"customer_id": n} for n in range(REQUESTS_MIN)], now=NOW)
+    assert asking.predict({"customer_id": 7}, now=NOW).version == "returns@1"
+    asking.close()
+    assert [(stop.role, stop.version, stop.guardrail) for stop in stops] == [("live", "returns@2", "errors")]
+
+
+def test_what_is_asked_wrongly_is_no_arms_fault(served):
+    stops: list[Stop] = []
+    served.declare("returns_live", rollout("returns", guardrails=guardrails(errors=0.05)))
+    promoted(served)
+    rollout_ = served.assets["returns_live"]
+    asking = Predictor(
+        served.lake, served.lake.engine.fork(), assets=served.assets, rollout=rollout_, stop=stops.append
+    )
+    for _ in range(REQUESTS_MIN):
+        with pytest.raises(RequestRefused):
+            asking.predict({"customer_id": "7"}, now=NOW)
+    asking.close()
+    assert stops == []
+
+
+def test_an_arm_that_cant_be_made_ready_is_left_out_and_promotions_are_followed(served, caplog):
+    promoted(served)
+    version = parse_version("returns@1")
+    first = next(each for each in served.lake.artefacts("returns") if each.name == "returns@1")
+    lost = {**first.detail["version"], "number": 3}
+    commit = Commit(served.lake, "returns", run="run-3", actor="ada")
+    commit.artefact("returns@3", "0" * 64, {**first.detail, "version": lost})  # its bytes are not there
+    commit.publish()
+    promote(served.lake, "returns", 3, run="run-4", actor="ada", share=0.5)
+    asking = predictor(served, guardrails=guardrails(errors=0.5))
+    many = [{"customer_id": n} for n in range(40)]
+    assert {one.version for one in asking.predict_many(many, now=NOW)} == {"returns@2"}
+    promote(served.lake, "returns", version[1], run="run-5", actor="ada")
+    assert {one.version for one in asking.predict_many(many, now=NOW)} == {"returns@1"}
+    asking.close()
+    assert sum("is left out" in record.message for record in caplog.records) == 1
+
+
+def promoted(shop) -> None:
+    """Version 2 is live, and 1 was before."""
+    shop.build(training.build, "returns", today=date(1997, 9, 1))
+    promote(shop.lake, "returns", 2, run="run-2", actor="ada")
+
+
 def test_a_fallback_that_is_not_there_or_about_others_is_refused_at_the_start(served):
     with pytest.raises(Exception, match="no version 9"):
         predictor(served, serving=serving(fallback="returns@9")).start()
@@ -279,6 +336,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.models.conftest import Shop, declare_all
+from pumphouse.models.guardrails import REQUESTS_MIN
 from pumphouse.models.online import Predictor
 
 shop = Shop(Path(sys.argv[1]))

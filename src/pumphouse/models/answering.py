@@ -36,6 +36,14 @@ class Question:
     reasons: int
 
 
+class Elsewhere(Exception):
+    """Some of the rows are not in the online store, and the others need not wait until the lake was asked."""
+
+    def __init__(self, ids: frozenset[str]) -> None:
+        super().__init__(ids)
+        self.ids = ids
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
     """A version that can be asked, and the online store that holds all of its features, if one does."""
@@ -73,14 +81,15 @@ class Values:
 
 
 def answers_of(
-    ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: int, role: Role = "live"
+    ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: int, role: Role = "live", together: bool = True
 ) -> list[Prediction]:
     """What a version says of each question, in one call of its estimator. Nothing is logged yet.
 
-    Raises RequestRefused for reasons where the version does not know what is typical.
+    Raises RequestRefused for reasons where the version does not know what is typical, and Elsewhere where only some are
+    in the online store and they need not be answered `together`.
     """
     version = ready.version.version
-    values = values_of(ready, form, asked, snapshot=snapshot)
+    values = values_of(ready, form, asked, snapshot=snapshot, together=together)
     explained = [number for number, question in enumerate(asked) if question.reasons]
     if explained and not version.typical:
         raise RequestRefused(
@@ -136,7 +145,7 @@ def store_columns(version: Version) -> tuple[tuple[str, str], ...]:
     )
 
 
-def values_of(ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: int) -> Values:
+def values_of(ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: int, together: bool = True) -> Values:
     """What the version is asked with: what the request gives, else what the online store has, else from the lake."""
     import numpy as np
 
@@ -155,6 +164,8 @@ def values_of(ready: Ready, form: Form, asked: Sequence[Question], *, snapshot: 
     open_ = [number for number, question in enumerate(asked) if not columns.keys() <= question.row.given.keys()]
     if open_ and ready.store is not None:
         open_ = _from_store(ready, ready.store, asked, open_, values)
+    if open_ and not together and len(open_) < count:
+        raise Elsewhere(frozenset(asked[number].row.id for number in open_))
     if open_:
         _from_lake(ready.version, form, asked, open_, values)
     for number, question in enumerate(asked):

@@ -16,9 +16,9 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.rollouts import WAITING_MAX, Serving
 from pumphouse.engines.engine import Engine, SqlFunction
 from pumphouse.errors import Late, Overloaded, PumphouseError, RequestRefused
-from pumphouse.features.online.store import OnlineStore
+from pumphouse.features.online.store import Key, OnlineStore
 from pumphouse.lake.lake import Lake
-from pumphouse.models.answering import Question, answers_of
+from pumphouse.models.answering import Elsewhere, Question, answers_of
 from pumphouse.models.answers import log_answers
 from pumphouse.models.asked import Form
 from pumphouse.models.fallbacks import Fallback
@@ -78,6 +78,7 @@ class Predictor:
         self._standing: Standing | None = None
         self._fallback = Fallback(self._serving.fallback)
         self._shadowing = Shadowing(lake, rollout.name)
+        self._warned: set[str] = set()  # pins of arms that fail
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
 
@@ -233,9 +234,16 @@ class Predictor:
         while calls := self._waiting.take():
             self._answer(calls)
 
-    def _answer(self, calls: Sequence[Call]) -> None:
+    def _answer(self, calls: Sequence[Call], *, together: bool = False) -> None:
         try:
-            self._answered(calls)
+            self._answered(calls, together=together or len(calls) == 1)
+        except Elsewhere as elsewhere:
+            parts: tuple[list[Call], list[Call]] = [], []
+            for call in calls:
+                parts[any(row.id in elsewhere.ids for row in call.rows)].append(call)
+            for part in parts:
+                if part:
+                    self._answer(part, together=True)
         except Exception as error:  # noqa: BLE001  # the outermost edge: whatever it is, who asked is told
             if len(calls) > 1:  # one of them must not spoil it for the others
                 for call in calls:
@@ -243,11 +251,14 @@ class Predictor:
                 return
             self._instead(self._waiting.claim(calls), "error", error)
 
-    def _answered(self, calls: Sequence[Call]) -> None:
-        """Answer the calls by who stands. Raises what goes wrong before anything was given."""
+    def _answered(self, calls: Sequence[Call], *, together: bool) -> None:
+        """Answer the calls by who stands. Raises what goes wrong before anything was given.
+
+        Unless they are answered `together`, Elsewhere is raised where only some are in the online store.
+        """
         standing = self._current()
         asked = questions(calls)
-        answers = self._asked_of_arms(standing, asked)
+        answers = self._asked_of_arms(standing, asked, together=together)
         self._fallback.remember(asked, answers)
         mine = set(self._waiting.claim(calls))
         own, heard, place = [], [], 0
@@ -262,12 +273,12 @@ class Predictor:
         if standing.shadow is not None:
             self._shadowing.hear(standing, given)
 
-    def _asked_of_arms(self, standing: Standing, asked: Sequence[Question]) -> list[Prediction]:
+    def _asked_of_arms(self, standing: Standing, asked: Sequence[Question], *, together: bool) -> list[Prediction]:
         """What the arm of each entity says. Where a canary or a challenger fails, the live version answers for it."""
         arms = self._watch.heeded(standing.arms) if self._watch else standing.arms
         live = standing.ready[arms.live.version.name]
         if len(arms.answering) == 1:
-            return answers_of(live, standing.form, asked, snapshot=standing.snapshot)
+            return answers_of(live, standing.form, asked, snapshot=standing.snapshot, together=together)
         found: dict[int, Prediction] = {}
         by_role: dict[Role, list[int]] = {}
         for number, question in enumerate(asked):
@@ -276,15 +287,22 @@ class Predictor:
             own = [asked[number] for number in numbers]
             one = standing.ready[arms.arm(role).version.name]
             try:
-                said = answers_of(one, standing.form, own, snapshot=standing.snapshot, role=role)
+                said = answers_of(one, standing.form, own, snapshot=standing.snapshot, role=role, together=together)
             except Exception as error:
-                if role == "live":
+                if role == "live" or isinstance(error, Elsewhere):
                     raise
-                log.warning("the %s of %s failed: %s", role, self._rollout.name, error)
-                said = answers_of(live, standing.form, own, snapshot=standing.snapshot, role=role)
+                self._warn(arms, role, error)
+                said = answers_of(live, standing.form, own, snapshot=standing.snapshot, role=role, together=together)
                 said = [replace(answer, fallback="error") for answer in said]
             found.update(zip(numbers, said, strict=True))
         return [found[number] for number in range(len(asked))]
+
+    def _warn(self, arms: Arms, role: Role, error: Exception) -> None:
+        """Log that an arm fails, once for each time it was set."""
+        pin = arms.arm(role).pin
+        if pin not in self._warned:
+            log.warning("the %s of %s fails: %s", role, self._rollout.name, error)
+        self._warned = {pin} | (self._warned & {arm.pin for arm in arms.answering})
 
     def _saw(self, standing: Standing, given: Sequence[tuple[Question, Prediction | None]]) -> None:
         """Tell the watch how each arm did, where there are guardrails."""
@@ -325,7 +343,29 @@ class Predictor:
                 marked = [replace(answer, role=role) for answer, role in zip(answers, roles, strict=True)]
                 self._saw(standing, list(zip(asked, self._give([(call, marked)]), strict=True)))
             except Exception as failed:  # noqa: BLE001  # the outermost edge, as above
+                self._failed(call, failed)
                 give([(call, failed)])
+
+    def _failed(self, call: Call, error: Exception) -> None:
+        """Tell the watch of a request that nobody could answer, unless it should not have been asked."""
+        standing = self._standing
+        if self._watch is None or standing is None or isinstance(error, RequestRefused):
+            return
+        arms = self._watch.heeded(standing.arms)
+        roles: dict[Role, list[Key]] = {}
+        for row in call.rows:
+            if row.key is not None:
+                roles.setdefault(arms.role(row.key), []).append(row.key)
+        for role, keys in roles.items():
+            self._watch.saw(
+                arms,
+                role,
+                keys=keys,
+                predictions=[None] * len(keys),
+                failed=[True] * len(keys),
+                latency_ms=[(time.monotonic() - call.began) * 1000] * len(keys),
+                now=call.at,
+            )
 
     def _give(self, calls: Sequence[tuple[Call, Sequence[Prediction]]]) -> list[Prediction | None]:
         """Log the answers of claimed calls, then give them; those that were given, None for each that was not."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.asset import Asset
@@ -21,6 +22,8 @@ from pumphouse.models.rollouts import Arms, arms
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+log = logging.getLogger("pumphouse.models")
 
 CACHED = "cached"
 """The fallback that repeats the last prediction for the entity."""
@@ -40,6 +43,8 @@ class Standing:
     form: Form
     stores: Mapping[str, OnlineStore]
     """The online stores that were open, by their names."""
+    left_out: Mapping[str, str]
+    """Versions that should answer but can't be asked, by their names, and why."""
 
     @property
     def live(self) -> Ready:
@@ -78,10 +83,26 @@ def stand(
         return Ready(version=version, store=_covering(one, stores), columns=store_columns(one), nameless=nameless)
 
     pinned = arms(lake, rollout)
-    answering = [arm.version for arm in pinned.answering]
-    if pinned.before is not None and rollout.spec.guardrails is not None:
-        answering.append(pinned.before)  # a guardrail may bring it back
-    versions = {one.name: make_ready(one) for one in answering}
+    versions = {pinned.live.version.name: make_ready(pinned.live.version)}
+    left_out: dict[str, str] = {}
+
+    def is_ready(one: Version) -> bool:
+        """Whether a version could be made ready. Without it the others answer, and promotions are followed."""
+        try:
+            versions[one.name] = versions.get(one.name) or make_ready(one)
+        except PumphouseError as error:
+            left_out[one.name] = str(error)
+            if before is None or one.name not in before.left_out:
+                log.warning("%s can't be asked in %s and is left out: %s", one.name, rollout.name, error)
+            return False
+        return True
+
+    if pinned.canary is not None and not is_ready(pinned.canary.version):
+        pinned = replace(pinned, canary=None)
+    if pinned.challenger is not None and not is_ready(pinned.challenger.version):
+        pinned = replace(pinned, challenger=None)
+    if pinned.before is not None and not (rollout.spec.guardrails is None or is_ready(pinned.before)):
+        pinned = replace(pinned, before=None)  # a guardrail can't bring it back
     older = _fallback(lake, rollout, pinned.live.version)
     return Standing(
         snapshot=snapshot,
@@ -91,6 +112,7 @@ def stand(
         fallback=versions.get(older.name) or make_ready(older) if older else None,
         form=form_of(rollout.name, [arm.version for arm in pinned.answering]),
         stores=stores,
+        left_out=left_out,
     )
 
 
