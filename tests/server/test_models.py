@@ -11,6 +11,8 @@ import pytest
 from tests.server.conftest import TOKEN, running
 
 import pumphouse as ph
+from pumphouse.models.mlflow import export_mlflow
+from pumphouse.models.registry import live
 from pumphouse.project.served import Served
 
 FILES = {
@@ -23,6 +25,7 @@ purchases = ph.files("purchases.csv", time={"event": "bought_at", "known": "boug
     "spend.sql": """/* pumphouse
 kind = "feature"
 entity = "customer_id"
+owner = "grace"
 doc = "What was <spent> & when." */
 SELECT m.customer_id, m.as_of, coalesce(sum(p.cents), 0) AS spend_cents FROM moments m
 LEFT JOIN purchases p ON p.customer_id = m.customer_id GROUP BY ALL
@@ -111,6 +114,25 @@ def test_a_model_without_a_version_has_a_page_all_the_same(club: Any) -> None:
     assert failed.error is not None
     assert "KeyError: 'nothing like it'" in str(failed.error)
     assert str(failed.error.place) == "learn.py:14"
+
+
+def test_a_features_owner_stands_on_its_page(club: Any) -> None:
+    _, _, owner = club
+    assert "<dt>Owner</dt><dd>grace</dd>" in owner.get("/assets/spend").text
+    assert owner.get("/assets/returned").text.count("<dt>Owner</dt>") == 0
+
+
+def test_a_page_does_not_say_of_an_imported_version_what_it_learned_from(club: Any, tmp_path: Path) -> None:
+    project, _, owner = club
+    export_mlflow(project.lake, live(project.lake, "returns"), tmp_path / "mlflow")
+    project.import_model("returns", tmp_path / "mlflow")
+    assert "answers now; trained" in owner.get("/assets/returns").text
+    project.promote("returns@2")
+    text = owner.get("/assets/returns").text.partition("The same as text")[0]
+    assert "answers now; imported" in text
+    assert "On the training set as of now" in text
+    assert "earned from" not in text
+    project.roll_back("returns")
 
 
 def test_people_hidden_since_close_the_training_rows(club: Any) -> None:
