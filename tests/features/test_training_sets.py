@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.errors import BuildError
+from pumphouse.features.moments import entity_numbers, entity_texts
 from pumphouse.features.training_sets import TrainingData
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -110,3 +111,12 @@ def test_a_split_by_nothing_known_is_refused():
         data_of(monthly).split(by="rows")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="above 0 and below 1"):
         data_of(monthly).split(by="time", share=1.0)
+
+
+def test_entities_are_told_apart_whatever_their_columns_hold():
+    rows = pa.table({"shop": ["a", "a", "b", "a", None], "sku": pa.array([11, 1, 11, 11, 1], pa.int64())})
+    assert entity_texts(rows, ["shop", "sku"]).to_pylist() == ["a\x0011", "a\x001", "b\x0011", "a\x0011", "None\x001"]
+    assert entity_numbers(rows, ["shop", "sku"]).tolist() == [0, 1, 2, 0, 3]
+    parted = pa.concat_tables([rows.slice(2), rows.slice(0, 2)])
+    assert entity_numbers(parted, ["sku"]).tolist() == [0, 0, 1, 0, 1]
+    assert entity_numbers(rows.slice(0, 0), ["sku"]).tolist() == []

@@ -11,6 +11,7 @@ import pytest
 import pumphouse as ph
 from pumphouse.models.account import account
 from pumphouse.models.card import card
+from pumphouse.project.served import Served
 
 FILES = {
     "pumphouse.toml": 'name = "club"\nlake = "lake/"\n',
@@ -82,6 +83,10 @@ def test_a_number_is_learned_scored_delivered_answered_judged_and_shown(tmp_path
         assert "spending@1 beats guessing" in told
         shown = card(project.lake, project.graph.assets, project.graph.assets["spending"])
         assert "says 'spends' for a customer_id, from spend_cents" in shown
+        served = Served(project)
+        assert served.result("spending_live").startswith("spending@1 answers for all since ")
+        for name in ("spending_live", "spending"):  # beside it the page has the performance
+            assert "judged by" not in served.result(name)
         for text in (told, shown):
             assert "came true" not in text
             assert "chance of" not in text

@@ -25,7 +25,6 @@ def frame(values: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
 
 def arrays_of(values: pa.Table, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
     """The columns as arrays: float64 with NaN for null, and text as objects with None for null."""
-    import numpy as np
     import pyarrow as pa
 
     arrays: dict[str, NDArray[Any]] = {}
@@ -34,7 +33,7 @@ def arrays_of(values: pa.Table, columns: Sequence[str]) -> dict[str, NDArray[Any
         if form == "number":
             arrays[name] = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         else:
-            arrays[name] = np.array(column.to_pylist(), dtype=object)
+            arrays[name] = column.to_numpy(zero_copy_only=False)
     return arrays
 
 

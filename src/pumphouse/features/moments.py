@@ -15,13 +15,17 @@ MOMENTS = "moments"
 AS_OF = "as_of"
 
 
-def entity_texts(rows: pa.Table, entity: Sequence[str]) -> list[str]:
-    """The entity of each row as one text."""
-    return ["\x00".join(map(str, key)) for key in zip(*(rows[name].to_pylist() for name in entity), strict=True)]
+def entity_texts(rows: pa.Table, entity: Sequence[str]) -> pa.DictionaryArray:
+    """The entity of each row as one text; the dictionary has each entity once, in the order of its first row."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    keys = [rows[name].cast(pa.string()).combine_chunks() for name in entity]
+    texts = compute.binary_join_element_wise(*keys, "\x00", null_handling="replace", null_replacement="None")
+    return texts.dictionary_encode()
 
 
 def entity_numbers(rows: pa.Table, entity: Sequence[str]) -> NDArray[np.int64]:
     """A number for each row that is the same for rows of one entity."""
-    import numpy as np
-
-    return np.unique(entity_texts(rows, entity), return_inverse=True)[1]
+    numbers: NDArray[np.int64] = entity_texts(rows, entity).indices.to_numpy().astype("int64")
+    return numbers

@@ -161,9 +161,9 @@ def _by_entity(data: TrainingData, share: float) -> tuple[TrainingData, Training
     from pyarrow import compute
 
     limit = int(share * 2**64)
-    keys = entity_texts(data.rows, data.entity)
-    held = {key: int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) < limit for key in set(keys)}
-    mask = pa.array([held[key] for key in keys], pa.bool_())
+    texts = entity_texts(data.rows, data.entity)
+    hashes = (hashlib.sha256(key.encode()).digest() for key in texts.dictionary.to_pylist())
+    mask = pa.array([int.from_bytes(each[:8]) < limit for each in hashes], pa.bool_()).take(texts.indices)
     return data.filter(compute.invert(mask)), data.filter(mask)
 
 

@@ -12,7 +12,7 @@ from pumphouse.experiments.build import last_verdict
 from pumphouse.features.description import feature_text
 from pumphouse.features.values import World
 from pumphouse.lake.lake import Lake
-from pumphouse.models.card import card, judgement_text
+from pumphouse.models.card import about, card, judgement_text
 from pumphouse.models.decisions import arms_text
 from pumphouse.models.judgement import judge
 from pumphouse.models.rollouts import arms
@@ -21,15 +21,28 @@ from pumphouse.models.rollouts import arms
 def result_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset, *, folder: Path) -> str:
     """Lines that a person reads; empty for a kind whose result is a table or a file. `folder` is the project's."""
     match asset.kind:
+        case "model":
+            return card(lake, assets, asset)
+        case "rollout":
+            return _rollout_text(lake, assets, asset)
+    return standing_text(lake, assets, asset, folder=folder)
+
+
+def standing_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset, *, folder: Path) -> str:
+    """The same without what came true of predictions, for a page that draws their performance."""
+    match asset.kind:
         case "feature":
             functions = sql_functions(folder)
             return feature_text(
                 World(engine=lake.engine.fork(), scan=lake.scan, assets=assets, functions=functions), asset.name
             )
         case "model":
-            return card(lake, assets, asset)
+            return about(lake, assets, asset)
         case "rollout":
-            return _rollout_text(lake, assets, asset)
+            try:
+                return arms_text(arms(lake, asset))
+            except UnknownName as error:
+                return str(error)
         case "online":
             return _online_text(lake, asset)
         case "experiment":

@@ -18,7 +18,7 @@ from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.performance import Performance, performance
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project.project import Project
-from pumphouse.project.results import result_text
+from pumphouse.project.results import standing_text
 
 
 class Served:
@@ -37,8 +37,11 @@ class Served:
         return self._project.stale()
 
     def result(self, name: str) -> str:
-        """What came of an asset whose result is no table, in lines that a person reads; else empty."""
-        return result_text(self.lake, self.assets, self.assets[name], folder=self.folder)
+        """What came of an asset whose result is no table, in lines that a person reads; else empty.
+
+        How predictions came out is not among them: `performance` says that.
+        """
+        return standing_text(self.lake, self.assets, self.assets[name], folder=self.folder)
 
     def predictor(self, name: str) -> Predictor:
         """Who answers for a rollout, ready to. Raises UnknownName."""
