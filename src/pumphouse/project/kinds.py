@@ -11,7 +11,7 @@ from pumphouse.declare.asset import Asset, Kind
 from pumphouse.deliveries.build import build as build_delivery
 from pumphouse.experiments.build import build as build_experiment
 from pumphouse.features.labels import build as build_label
-from pumphouse.features.online.publish import build as build_online
+from pumphouse.features.online.opening import build as build_online
 from pumphouse.indexes.build import build as build_search
 from pumphouse.lake.context import Built, Context
 from pumphouse.models.scores import build as build_scores

@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import RequestRefused, UnknownName, did_you_mean
-from pumphouse.features.online.layout import moment_of
 from pumphouse.features.online.opening import open_store
-from pumphouse.features.online.store import Entity, Generation, Key, OnlineStore
+from pumphouse.features.online.store import Entity, Generation, Key, OnlineStore, moment_of
 from pumphouse.lake.context import Connection
 from pumphouse.lake.lake import Lake
 
@@ -153,8 +152,8 @@ def _shown(columns: Sequence[str], key: Key, entity: Entity) -> OnlineValues:
     names: dict[int, State] = {0: "present", 1: "null", 2: "expired", 3: "missing"}
     return OnlineValues(
         entity=dict(zip(columns, key, strict=True)),
-        values={name: cell.value for name, cell in entity.cells.items()},
-        states={name: names[cell.state] for name, cell in entity.cells.items()},
+        values=entity.values,
+        states={name: names[state] for name, state in entity.states.items()},
         as_of=None if entity.as_of < 0 else moment_of(entity.as_of),
         snapshot=None if entity.snapshot < 0 else entity.snapshot,
     )

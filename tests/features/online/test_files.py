@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.features.online.conftest import NOON, Home
 
 from pumphouse.errors import RequestRefused, UnknownName
+from pumphouse.features.online.files import FEW_MAX
 from pumphouse.features.online.store import Found
 
 ENTITIES = {
@@ -34,8 +35,8 @@ def test_values_nulls_and_strangers_are_told_apart(home: Home) -> None:
 
 def test_one_value_keeps_its_own_type(home: Home) -> None:
     home.publish(ENTITIES)
-    cells = home.open().entities([(7,)], now=NOON)[0].cells
-    assert {name: cell.value for name, cell in cells.items()} == {"spend": 1.5, "orders": 2**63 - 1, "gold": True}
+    values = home.open().entities([(7,)], now=NOON)[0].values
+    assert values == {"spend": 1.5, "orders": 2**63 - 1, "gold": True}
 
 
 def test_a_composite_key_is_compared_part_by_part(home: Home) -> None:
@@ -66,10 +67,10 @@ def test_values_expire_by_the_age_of_all_and_by_their_own(home: Home) -> None:
     home.publish(table, expiring=["n"], max_age=3_600_000_000)
     store = home.open()
     later = NOON + timedelta(minutes=2)
-    for keys in ([(1,), (2,)], [(1,)]):
+    for keys in ([(1,), (2,)] * FEW_MAX, [(1,), (2,)], [(1,)]):
         at_once, soon = store.read(keys, now=NOON), store.read(keys, now=later)
         assert at_once.states["n"].tolist() == [Found.PRESENT] * len(keys)
-        assert soon.states["n"].tolist() == [Found.EXPIRED, Found.PRESENT][: len(keys)]
+        assert soon.states["n"].tolist() == ([Found.EXPIRED, Found.PRESENT] * len(keys))[: len(keys)]
         assert math.isnan(soon.values["n"][0])
         assert soon.states["m"].tolist() == [Found.PRESENT] * len(keys)
         assert set(store.read(keys, now=NOON + timedelta(hours=2)).states["m"].tolist()) == {Found.EXPIRED}
@@ -128,16 +129,17 @@ def test_what_is_read_is_what_was_published_last(homes: Callable[[], Home], gene
         home.publish(table_of(rows), ("id", "shop"), at=NOON + timedelta(minutes=number), snapshot=number)
         store = home.open()
         assert store.generation.entities == len(rows)
-        many = store.read(everybody, now=NOON)
+        many = store.read(everybody * (FEW_MAX + 1), now=NOON)  # so many are read in another way
         for at, key in enumerate(everybody):
             (one,) = store.entities([key], now=NOON)
             alone = store.read([key], now=NOON)
             assert one.snapshot == many.snapshot[at] == alone.snapshot[0] == (number if key in rows else -1)
-            for place, (name, cell) in enumerate(one.cells.items()):
-                assert cell.state == many.states[name][at] == alone.states[name][0]
+            for place, (name, value) in enumerate(one.values.items()):
+                state = one.states[name]
+                assert state == many.states[name][at] == alone.states[name][0]
                 assert bits(many.values[name][at]) == bits(alone.values[name][0])
                 if key in rows:
-                    assert bits(cell.value) == bits(rows[key][place])
-                    assert cell.state == (Found.NULL if rows[key][place] is None else Found.PRESENT)
+                    assert bits(value) == bits(rows[key][place])
+                    assert state == (Found.NULL if rows[key][place] is None else Found.PRESENT)
                 else:
-                    assert cell.state == Found.MISSING
+                    assert state == Found.MISSING

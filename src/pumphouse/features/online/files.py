@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import struct
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -17,14 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pumphouse.errors import LakeError, PumphouseError, RequestRefused, UnknownName, did_you_mean
-from pumphouse.features.online.answers import entity_of, nobody
+from pumphouse.features.online.answers import entity_of, is_too_old, nobody, rows_of
 from pumphouse.features.online.generations import Manifest, put, readable, segments_of, signature
 from pumphouse.features.online.hashing import Words
-from pumphouse.features.online.layout import Column, Damaged, Layout, hash_of, hashes_of, keys_of, micros
+from pumphouse.features.online.layout import Column, Damaged, Layout, hash_of, hashes_of, keys_of
 from pumphouse.features.online.overlay import Hide, Overlay, Put, Record, framed
 from pumphouse.features.online.segments import Segment, taken
 from pumphouse.features.online.store import (
-    Cell,
     Entity,
     Found,
     Generation,
@@ -32,17 +32,21 @@ from pumphouse.features.online.store import (
     OnlineColumn,
     OnlineRows,
     Value,
+    micros,
 )
 
 OPEN_TRIES_MAX = 8
 """How often a reader looks again whether the generation that it was about to open was just replaced."""
+LOOK_EVERY_S = 0.001
+"""How often a reader looks for a newer generation. Newer values and who is hidden it looks for with each read."""
 CHOICES_MAX = 64
-_FLOAT = struct.Struct("<d")
-_WORD = struct.Struct("<Q")
+FEW_MAX = 16
+"""So many keys are read one by one in less time than together: numpy takes as long for one as for dozens."""
 _BIG = 2**63
 _GONE = np.uint64(1)
-_EXPIRED, _MISSING = int(Found.EXPIRED), int(Found.MISSING)
+_NULL, _EXPIRED, _MISSING = Found.NULL, Found.EXPIRED, Found.MISSING
 _NOTHING: Mapping[str, tuple[Value, int]] = MappingProxyType({})
+_NOTHING_ABSENT: Mapping[int, Found] = MappingProxyType({})
 
 Answer = TypeVar("Answer")
 
@@ -59,8 +63,13 @@ class _Choice:
     whole: NDArray[np.int64]
     """Which of them are whole numbers or true/false."""
     texts: tuple[int, ...]
+    truths: tuple[int, ...]
     expiry: tuple[tuple[int, int], ...]
     """Which of them expire, and the word that says when."""
+    taken: Callable[[Sequence[Any]], Sequence[Any]]
+    """Their words of a row's."""
+    present: Mapping[str, Found]
+    """The states where all are present, as most are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +94,7 @@ class FileStore:
         self._waiting: list[_Ticket] = []
         self._waiting_lock = threading.Lock()
         self._writing = threading.Lock()
+        self._looked_at = time.monotonic()
         self._state: _State | None = self._opened()
 
     @property
@@ -118,7 +128,11 @@ class FileStore:
 
         def answered(state: _State) -> OnlineRows:
             checked_keys(self._name, state.layout, keys)
-            return _read(state, keys, self._chosen(state, columns), at)
+            choice = self._chosen(state, columns)
+            if len(keys) <= FEW_MAX:
+                found = [_entity(state, key, choice, at) for key in keys]
+                return rows_of(state.layout.columns, choice.numbers, found)
+            return _read(state, keys, choice, at)
 
         return self._answered(answered)
 
@@ -127,7 +141,8 @@ class FileStore:
 
         def answered(state: _State) -> list[Entity]:
             checked_keys(self._name, state.layout, keys)
-            return [_entity(state, key, self._chosen(state, None).numbers, micros(now)) for key in keys]
+            choice, at = self._chosen(state, None), micros(now)
+            return [_entity(state, key, choice, at) for key in keys]
 
         return self._answered(answered)
 
@@ -181,9 +196,11 @@ class FileStore:
             raise self._damaged() from None
 
     def _now(self) -> _State:
-        state = self._state
-        if state is None or signature(self._home) != state.signature:
-            state = self._reopened()
+        state, looked_at = self._state, time.monotonic()
+        if state is None or looked_at - self._looked_at > LOOK_EVERY_S:
+            if state is None or signature(self._home) != state.signature:
+                state = self._reopened()
+            self._looked_at = looked_at
         state.overlay.follow()
         return state
 
@@ -277,14 +294,23 @@ def _choice(layout: Layout, numbers: tuple[int, ...]) -> _Choice:
         flag_bits=(bits % 64).astype(np.uint64),
         whole=np.array([at for at, kind in enumerate(kinds) if kind in ("int64", "bool")], np.int64),
         texts=tuple(at for at, kind in enumerate(kinds) if kind == "string"),
+        truths=tuple(at for at, kind in enumerate(kinds) if kind == "bool"),
         expiry=tuple((at, layout.expiry[number]) for at, number in enumerate(numbers) if number in layout.expiry),
+        taken=_taker([layout.values + number for number in numbers]),
+        present=dict.fromkeys((layout.columns[number].name for number in numbers), Found.PRESENT),
     )
+
+
+def _taker(words: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    if len(words) > 1:
+        return itemgetter(*words)
+    return lambda row: [row[word] for word in words]
 
 
 def checked_keys(name: str, layout: Layout, keys: Sequence[Key]) -> None:
     """Raise RequestRefused for a key that is none of the entity's."""
     if all(kind == "int64" for _, kind in layout.entity) and set(map(len, keys)) == {len(layout.entity)}:
-        parts: list[Any] = [part for key in keys for part in key]
+        parts: list[Any] = list(chain.from_iterable(keys))
         if set(map(type, parts)) == {int} and min(parts) >= -_BIG and max(parts) < _BIG:
             return  # so are most, and this takes a tenth of the time
     for key in keys:
@@ -334,47 +360,67 @@ def _candidates(home: Path, but: Manifest | None) -> Iterator[Manifest]:
     return (one for one in readable(home) if but is None or one.segments != but.segments)
 
 
-def _entity(state: _State, key: Key, numbers: Sequence[int], now: int) -> Entity:
-    """What the segments say of one entity, and over it what the log does."""
+def _entity(state: _State, key: Key, choice: _Choice, now: int) -> Entity:
+    """What the segments say of one entity, and over it what the log does. Without numpy, which is slow for one."""
     layout, manifest, overlay = state.layout, state.manifest, state.overlay
     if overlay.hidden and overlay.hides([name for name, _ in layout.entity], key):
-        return nobody(layout.columns, numbers)
+        return nobody(layout.columns, choice.numbers)
     hash = hash_of(key)
-    found: tuple[Segment, tuple[int, ...]] | None = None
+    stored: Entity | None = None
     for segment in state.segments:
         row = segment.find_one(key, hash)
         if row is not None:
-            found = None if row[layout.flags] & 1 else (segment, row)
+            stored = _stored(state, segment, row, choice, now)
             break
-    newer = overlay.entries.get(tuple(key), _NOTHING)
-    stored = partial(_cell, layout, *found, now) if found else None
-    return entity_of(manifest, numbers, stored=stored, newer=newer, now=now)
+    newer = overlay.entries.get(tuple(key)) if overlay.entries else None
+    if newer is None and stored is not None:
+        return stored
+    return entity_of(manifest, choice.numbers, stored=stored, newer=newer or _NOTHING, now=now)
 
 
-def _cell(layout: Layout, segment: Segment, row: tuple[int, ...], now: int, number: int) -> Cell:
-    if number in layout.expiry and now >= _signed(row[layout.expiry[number]]):
-        return Cell(value=None, state=Found.EXPIRED)
-    if row[layout.flags + (number + 1) // 64] >> (number + 1) % 64 & 1:
-        return Cell(value=None, state=Found.NULL)
-    return Cell(value=_value(segment, row[layout.values + number], layout.columns[number]), state=Found.PRESENT)
+def _stored(state: _State, segment: Segment, row: bytes, choice: _Choice, now: int) -> Entity | None:
+    """What a row says; None where the entity is gone."""
+    layout, manifest = state.layout, state.manifest
+    words = layout.typed.unpack(row)
+    if words[layout.flags] & 1:
+        return None
+    values = list(choice.taken(words))
+    if choice.expiry or any(words[layout.flags : layout.values]) or manifest.max_age is not None:
+        absent = _absent(state, words, choice, now)
+    else:
+        absent = _NOTHING_ABSENT
+    for at in choice.truths:
+        values[at] = bool(values[at])
+    for at in choice.texts:
+        values[at] = None if at in absent else segment.text(values[at]).decode()
+    states = choice.present
+    if absent:
+        states = {name: absent.get(at, Found.PRESENT) for at, name in enumerate(choice.names)}
+        for at in absent:
+            values[at] = None
+    return Entity(
+        values=dict(zip(choice.names, values, strict=True)),
+        states=states,
+        as_of=manifest.as_of,
+        snapshot=manifest.snapshot,
+    )
 
 
-def _value(segment: Segment, word: int, column: Column) -> Value:
-    if column.type == "string":
-        return segment.text(word).decode()
-    if column.type == "float64":
-        return float(_FLOAT.unpack(_WORD.pack(word))[0])
-    return bool(word) if column.type == "bool" else _signed(word)
-
-
-def _signed(word: int) -> int:
-    return word - 2**64 if word >= _BIG else word
+def _absent(state: _State, words: Sequence[Any], choice: _Choice, now: int) -> Mapping[int, Found]:
+    """Which of the columns have no value in a row, and why."""
+    layout, manifest = state.layout, state.manifest
+    if is_too_old(manifest, manifest.as_of, now):
+        return dict.fromkeys(range(len(choice.names)), _EXPIRED)
+    flags = sum(word << 64 * at for at, word in enumerate(words[layout.flags : layout.values]))
+    found = {at: _NULL for at, number in enumerate(choice.numbers) if flags >> (number + 1) & 1} if flags else {}
+    found |= {at: _EXPIRED for at, word in choice.expiry if words[word] <= now}
+    return found
 
 
 def _read(state: _State, keys: Sequence[Key], choice: _Choice, now: int) -> OnlineRows:
     """The newest rows of the keys, decoded together; those that the log has more of are then answered one by one."""
     layout, manifest, overlay = state.layout, state.manifest, state.overlay
-    rows, source = _rows_one(state, keys[0]) if len(keys) == 1 else _rows_many(state, keys)
+    rows, source = _rows_many(state, keys)
     known = (source >= 0) & ((rows[:, layout.flags] & _GONE) == 0)
     words = rows[:, choice.words]
     states = ((rows[:, choice.flag_words] >> choice.flag_bits) & _GONE).astype(np.uint8)  # 0 is PRESENT, 1 is NULL
@@ -397,27 +443,17 @@ def _read(state: _State, keys: Sequence[Key], choice: _Choice, now: int) -> Onli
     if overlay.entries or overlay.hidden:
         for row, key in enumerate(keys):
             if overlay.hidden or tuple(key) in overlay.entries:
-                entity = _entity(state, key, choice.numbers, now)
+                entity = _entity(state, key, choice, now)
                 as_of[row], snapshot[row] = entity.as_of, entity.snapshot
-                for at, (name, cell) in enumerate(entity.cells.items()):
-                    states[row, at] = cell.state
-                    values[name][row] = np.nan if cell.value is None and at not in choice.texts else cell.value
+                for at, (name, value) in enumerate(entity.values.items()):
+                    states[row, at] = entity.states[name]
+                    values[name][row] = np.nan if value is None and at not in choice.texts else value
     return OnlineRows(
         values=values,
         states={name: states[:, at] for at, name in enumerate(choice.names)},
         as_of=as_of,
         snapshot=snapshot,
     )
-
-
-def _rows_one(state: _State, key: Key) -> tuple[Words, NDArray[np.int64]]:
-    """The newest row of one key, and the segment it is in; -1 where it is in none."""
-    hash = hash_of(key)
-    for at, segment in enumerate(state.segments):
-        row = segment.find_one(key, hash)
-        if row is not None:
-            return np.array([row], np.uint64), np.array([at])
-    return np.zeros((1, state.layout.width), np.uint64), np.array([-1])
 
 
 def _rows_many(state: _State, keys: Sequence[Key]) -> tuple[Words, NDArray[np.int64]]:

@@ -25,8 +25,6 @@ from pumphouse.features.online.layout import (
     encode,
     hashes_of,
     keys_in,
-    micros,
-    moment_of,
     repacked,
     texts_in,
 )
@@ -40,7 +38,7 @@ from pumphouse.features.online.segments import (
     sealed_text,
     unsealed_text,
 )
-from pumphouse.features.online.store import Generation
+from pumphouse.features.online.store import Generation, micros, moment_of
 from pumphouse.lake.locks import held
 
 DELTAS_MAX = 4

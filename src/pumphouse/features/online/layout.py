@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
@@ -34,8 +34,6 @@ FOREVER = 2**63 - 1
 _FIRST = np.zeros(1, np.uint64)
 """A heap's first word is no text's, so that a slot of 0 is none."""
 LENGTH_BITS = 24
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_MICROSECOND = timedelta(microseconds=1)
 
 Keys = list["NDArray[np.int64] | Texts"]
 """The entity's columns of many rows."""
@@ -95,6 +93,19 @@ class Layout:
         return self.values + len(self.columns) + len(self.expiry)
 
     @cached_property
+    def row(self) -> struct.Struct:
+        """A row's words."""
+        return struct.Struct(f"<{self.width}Q")
+
+    @cached_property
+    def typed(self) -> struct.Struct:
+        """The same, each word as what it stands for: true/false and texts as the words that they are."""
+        codes = {"int64": "q", "float64": "d"}
+        keys = "".join(codes.get(kind, "Q") for _, kind in self.entity)
+        values = "".join(codes.get(column.type, "Q") for column in self.columns)
+        return struct.Struct(f"<Q{keys}{'Q' * (self.values - self.flags)}{values}{'q' * len(self.expiry)}")
+
+    @cached_property
     def sum(self) -> Sum:
         """The checksum of a row's words but the first."""
         return Sum(self.width - 1)
@@ -104,16 +115,6 @@ class Layout:
         """The words that stand for a text in the heap."""
         keys = [1 + at for at, (_, kind) in enumerate(self.entity) if kind == "string"]
         return (*keys, *(self.values + at for at, column in enumerate(self.columns) if column.type == "string"))
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970 UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment_of(value: int) -> datetime:
-    """The moment of so many microseconds since 1970 UTC."""
-    return _EPOCH + value * _MICROSECOND
 
 
 def stored_kind(kind: pa.DataType, name: str) -> Kind:

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from pumphouse.errors import BuildError, LakeError, MissingExtra
-from pumphouse.features.online.answers import entity_of, nobody, rows_of
+from pumphouse.features.online.answers import entity_of, is_too_old, nobody, rows_of
 from pumphouse.features.online.files import checked_keys, checked_value, chosen
 from pumphouse.features.online.generations import Manifest, Published
-from pumphouse.features.online.layout import EXPIRY, Column, Layout, micros
+from pumphouse.features.online.layout import EXPIRY, Layout
 from pumphouse.features.online.overlay import Hidden, Hide, is_hidden, merged
 from pumphouse.features.online.segments import FORMAT
-from pumphouse.features.online.store import Cell, Entity, Found, Generation, Key, OnlineColumn, OnlineRows, Value
+from pumphouse.features.online.store import Entity, Found, Generation, Key, OnlineColumn, OnlineRows, Value, micros
 from pumphouse.lake.context import Connection
 
 if TYPE_CHECKING:
@@ -146,9 +146,9 @@ class RedisStore:
                 found.append(nobody(manifest.columns, numbers))
                 continue
             live = _live(stored, manifest.number)
-            cells = None if live is None or live[1] is None else _cells(live[1], manifest.columns, micros(now))
+            there = None if live is None or live[1] is None else _entity(live[1], manifest, numbers, micros(now))
             values = {name.decode(): _newer(value) for name, value in newer.items()}
-            found.append(entity_of(manifest, numbers, stored=cells, newer=values, now=micros(now)))
+            found.append(entity_of(manifest, numbers, stored=there, newer=values, now=micros(now)))
         return found, numbers, manifest
 
 
@@ -303,18 +303,18 @@ def _live(raw: bytes | None, number: int) -> _Version | None:
     return next((one for one in versions if one[0] <= number), None)
 
 
-def _cells(state: bytes, columns: Sequence[Column], now: int) -> Callable[[int], Cell]:
-    values, expiry = msgspec.msgpack.decode(state)
-    moments = dict(zip((at for at, column in enumerate(columns) if column.expires), expiry, strict=True))
-
-    def cell(number: int) -> Cell:
-        until = moments.get(number)
-        if until is not None and now >= until:
-            return Cell(value=None, state=Found.EXPIRED)
-        value = values[number]
-        return Cell(value=value, state=Found.NULL if value is None else Found.PRESENT)
-
-    return cell
+def _entity(state: bytes, manifest: Manifest, numbers: Sequence[int], now: int) -> Entity:
+    stored, expiry = msgspec.msgpack.decode(state)
+    moments = dict(zip((at for at, column in enumerate(manifest.columns) if column.expires), expiry, strict=True))
+    too_old = is_too_old(manifest, manifest.as_of, now)
+    values: dict[str, Value] = {}
+    states: dict[str, Found] = {}
+    for number in numbers:
+        name, until = manifest.columns[number].name, moments.get(number)
+        expired = too_old or (until is not None and now >= until)
+        values[name] = None if expired else stored[number]
+        states[name] = Found.EXPIRED if expired else Found.NULL if stored[number] is None else Found.PRESENT
+    return Entity(values=values, states=states, as_of=manifest.as_of, snapshot=manifest.snapshot)
 
 
 def _newer(stored: bytes) -> tuple[Value, int]:
