@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from pumphouse.features.online.layout import Column, Layout
 VALUES = 20
 READERS = 8
 SWAPS = 100
+ALONE_S = 10.0
 SWAPPED = 20_000
 """Entities of the generations that are swapped."""
 PUBLISH_S, PUBLISH_10M_S = 3.0, 40.0
@@ -40,23 +42,25 @@ READER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from bench.online import NOON, SWAPS, FileStore
+from bench.online import NOON, FileStore
 
-store, rng = FileStore("bench", Path(sys.argv[1])), np.random.default_rng(int(sys.argv[2]))
-longest, torn, seen, reads = 0.0, 0, 0, 0
+store, rng, until = FileStore("bench", Path(sys.argv[1])), np.random.default_rng(int(sys.argv[2])), float(sys.argv[3])
+longest, most, torn, reads = 0.0, 0.0, 0, 0
+keys = [[(int(key),) for key in rng.integers(0, 20_000, 100)] for _ in range(100)]
+store.read(keys[0], now=NOON)
 print("ready", flush=True)
-while seen < SWAPS:
-    keys = [(int(key),) for key in rng.integers(0, 20_000, 100)]
+seen, ends = 0, time.perf_counter() + 600
+while seen < until and time.perf_counter() < ends:
     began, worked = time.perf_counter(), time.thread_time()
-    rows = store.read(keys, now=NOON)
+    rows = store.read(keys[reads % 100], now=NOON)
     waited, worked = time.perf_counter() - began, time.thread_time() - worked
     found = set(rows.values["value_0"])
     torn += len(found) != 1
-    seen = int(max(found))
-    longest, reads = max(longest, waited), reads + 1
-    most = max(worked, globals().get("most", 0.0))
+    seen, reads = int(max(found)), reads + 1
+    longest, most = max(longest, waited), max(most, worked)
 print(longest * 1e3, most * 1e3, torn, reads)
 """
+"""Reads 100 keys at a time until it sees the generation of a number; each generation has one value for all."""
 
 
 def main() -> None:
@@ -83,40 +87,83 @@ def publishing(home: Path, entities: int, limit_s: float) -> None:
 
 
 def reading(home: Path, entities: int) -> None:
-    """Keys at random from the whole store."""
+    """Keys at random from the whole store, whose files are in memory, as a server's are after a while.
+
+    Beside one key stands as much work that reads nothing: what its p99 takes longer than its p50 is the machine's.
+    """
     store, rng = FileStore("bench", home), np.random.default_rng(1)
-    keys = [(int(key),) for key in rng.integers(0, entities, 100_000)]
-    for many, times in ((1, 20_000), (100, 2_000)):
+    keys = [(int(key),) for key in rng.permutation(entities)[:100_000]]
+    for start in range(0, entities, 10_000):
+        store.read([(key,) for key in range(start, min(start + 10_000, entities))], now=NOON)
+    for what, many, read, share, limit in (
+        ("1 key, plain values", 1, lambda asked: store.entities(asked, now=NOON), 99, ONE_P99_US),
+        ("1 key, arrays", 1, lambda asked: store.read(asked, now=NOON), 99, ONE_P99_US),
+        ("100 keys, arrays", 100, lambda asked: store.read(asked, now=NOON), 50, HUNDRED_P50_US),
+        ("nothing: a loop as long as a read", 1, lambda _: sum(range(2_500)), 99, ONE_P99_US),
+    ):
+        times = 20_000 if many == 1 else 2_000
         took, cpu = np.empty(times), np.empty(times)
         for at in range(times):
             asked = keys[at * many % 90_000 :][:many]
             began, worked = time.perf_counter_ns(), time.thread_time_ns()
-            store.read(asked, now=NOON)
+            read(asked)
             took[at], cpu[at] = time.perf_counter_ns() - began, time.thread_time_ns() - worked
-        share, limit = (99, ONE_P99_US) if many == 1 else (50, HUNDRED_P50_US)
-        of = f"{many} key{'s' if many > 1 else ''} p{share}, us"
-        say(of, float(np.percentile(took, share)) / 1e3, limit, cpu=float(np.percentile(cpu, share)) / 1e3)
+        took, cpu = took / 1e3, cpu / 1e3
+        print(f"{what}: p50 {np.percentile(took, 50):.1f} us, p90 {np.percentile(took, 90):.1f}")
+        say(f"{what}, p{share}, us", float(np.percentile(took, share)), limit, cpu=float(np.percentile(cpu, share)))
 
 
 def swapping(home: Path) -> None:
-    """SWAPS generations, in each of which everything differs, under READERS processes that read all the time."""
+    """READERS processes that read all the time: alone, then under SWAPS generations in each of which all differs.
+
+    More readers than cores wait for a core, also where nobody publishes: so that is measured first, for as long.
+    """
     published(home, SWAPPED, same=0.0)
+    readers = started(home, until=1)
+    began = time.perf_counter()
+    time.sleep(ALONE_S)
+    published(home, SWAPPED, at=1, same=1.0)
+    alone = ended(readers)
+    print(f"{READERS} readers alone for {time.perf_counter() - began:.1f} s: {alone.reads:,} reads, {alone.torn} torn")
+    say("longest read alone, ms", alone.longest, WAIT_MS, cpu=alone.most)
+    readers = started(home, until=SWAPS)
+    began = time.perf_counter()
+    for number in range(2, SWAPS + 1):
+        published(home, SWAPPED, at=number, same=float(number))
+    among = ended(readers)
+    print(f"{SWAPS - 1} swaps in {time.perf_counter() - began:.1f} s: {among.reads:,} reads, {among.torn} torn")
+    say("longest read among swaps, ms", among.longest, WAIT_MS, cpu=among.most)
+    say("  more than alone, ms", among.longest - alone.longest, WAIT_MS, cpu=among.most - alone.most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What readers measured, in milliseconds."""
+
+    longest: float
+    most: float
+    """The most CPU that one read took."""
+    torn: int
+    reads: int
+
+
+def started(home: Path, *, until: int) -> list[subprocess.Popen[str]]:
     root = Path(__file__).parent.parent
-    commands = [[sys.executable, "-c", READER, str(home), str(number)] for number in range(READERS)]
+    commands = [[sys.executable, "-c", READER, str(home), str(number), str(until)] for number in range(READERS)]
     readers = [subprocess.Popen(one, cwd=root, stdout=subprocess.PIPE, text=True) for one in commands]
     for one in readers:
         assert one.stdout
         one.stdout.readline()
-    for number in range(1, SWAPS + 1):
-        published(home, SWAPPED, at=number, same=float(number))
+    return readers
+
+
+def ended(readers: list[subprocess.Popen[str]]) -> Said:
     said = [one.communicate()[0].split() for one in readers]
-    torn, reads = sum(int(one[2]) for one in said), sum(int(one[3]) for one in said)
-    print(f"{SWAPS} generations under {READERS} readers: {reads:,} reads of 100 keys, {torn} torn")
-    say(
-        "longest read among them, ms",
-        max(float(one[0]) for one in said),
-        WAIT_MS,
-        cpu=max(float(one[1]) for one in said),
+    return Said(
+        longest=max(float(one[0]) for one in said),
+        most=max(float(one[1]) for one in said),
+        torn=sum(int(one[2]) for one in said),
+        reads=sum(int(one[3]) for one in said),
     )
 
 
