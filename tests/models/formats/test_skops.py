@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
+import zipfile
 
 import lightgbm
 import numpy as np
@@ -9,13 +11,15 @@ import pytest
 import xgboost
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, normalize
 
 from pumphouse.errors import BuildError
 from pumphouse.models.estimators import keep, load, packages, parameters, predictions
+from pumphouse.models.formats.skops import dump
 
 TWICE = """
 import hashlib
@@ -85,3 +89,43 @@ def test_parameters_are_what_json_has(data):
     assert found["simpleimputer__missing_values"] == "nan"
     assert "steps" not in found
     assert "logisticregression" not in found
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("sklearn.utils._testing", "check_output"),  # the one of subprocess
+        ("sklearn.datasets._svmlight_format_io", "dump_svmlight_file"),
+        ("sklearn.base", "clone"),
+    ],
+)
+def test_what_a_module_of_scikit_learn_has_imported_is_not_its_own(data, module, function):
+    """An archive that asks for the shell by such a name had it."""
+    shell = {"shell": True, "executable": "/bin/bash"}
+    filled = data.numbers.fillna(0)
+    given = make_pipeline(FunctionTransformer(normalize), LogisticRegression()).fit(filled, data.y)
+    given.steps[0][1].kw_args = shell
+    kept = keep_archive(given, normalize.__module__, module, function)
+    with pytest.raises(BuildError, match=f"{module}.{function}"):
+        load(kept, format="skops")
+
+
+def test_functions_that_belong_to_an_estimator_come_back(data):
+    filled = data.numbers.fillna(0)
+    steps = SelectKBest(f_classif, k=1), FunctionTransformer(normalize), LogisticRegression()
+    given = make_pipeline(*steps).fit(filled, data.y)
+    back = load(keep(given, filled, task="chance").data, format="skops")
+    assert np.array_equal(back.predict_proba(filled), given.predict_proba(filled))
+
+
+def keep_archive(given, own_module: str, module: str, function: str) -> bytes:
+    """The archive of an estimator, with a function of another name in place of `normalize`."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(dump(given))) as archive, zipfile.ZipFile(made, "w") as other:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name == "schema.json":
+                data = data.replace(b'"normalize"', f'"{function}"'.encode())
+                data = data.replace(own_module.encode(), module.encode())
+            other.writestr(name, data)
+    return made.getvalue()

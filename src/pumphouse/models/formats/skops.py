@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import re
 import zipfile
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,13 @@ TRUSTED = re.compile(
     r"|lightgbm\.(basic\.Booster|sklearn\.LGBM(Classifier|Regressor))"
     r"|xgboost\.(core\.Booster|sklearn\.XGB(Classifier|Regressor))"
 )
-"""Types that skops doesn't know by heart and that are safe to load: scikit-learn's own, and the boosters'."""
+"""Names that skops doesn't know by heart and that may be safe to load: scikit-learn's own, and the boosters'."""
+NO_PART_OF_MODELS = re.compile(r"\.(datasets|externals|tests|conftest|estimator_checks|_testing|_mocking)\.")
+"""Modules of scikit-learn that read and write files, or exist to test it."""
+WITH_FUNCTIONS = re.compile(
+    r"sklearn\.(cluster|covariance|decomposition|feature_selection|gaussian_process|kernel_approximation|metrics|preprocessing)\."
+)
+"""Where functions are that an estimator calls: f_classif, normalize. Elsewhere a function could do anything."""
 LIBRARIES = ("lightgbm", "xgboost")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """When the files of an archive were made, as far as it says."""
@@ -43,7 +51,7 @@ def load(data: bytes) -> Any:
     """The estimator in an archive. Raises BuildError where it would run code that is not a library's we know."""
     skops_io = _skops()
     unknown = sorted(skops_io.get_untrusted_types(data=data))
-    strange = [name for name in unknown if not TRUSTED.fullmatch(name)]
+    strange = [name for name in unknown if not _is_known(name)]
     if strange:
         raise BuildError(
             f"the model holds code that is not scikit-learn's: {', '.join(strange)}",
@@ -88,11 +96,29 @@ def described(estimator: Any) -> str:
 
 def packages(estimator: Any) -> dict[str, str]:
     """scikit-learn and skops, and a booster that is in it."""
-    from importlib import import_module
-
     modules = {type(value).__module__.partition(".")[0] for value in estimator.get_params().values()}
     boosters = {name: import_module(name).__version__ for name in LIBRARIES if name in modules}
     return {"scikit-learn": version("scikit-learn"), "skops": version("skops"), **boosters}
+
+
+def _is_known(name: str) -> bool:
+    """Whether a name in an archive is a class or a harmless function of a library we know, and not of another.
+
+    A module of scikit-learn has names in it that it imported itself, such as `check_output` of `subprocess`.
+    """
+    if not TRUSTED.fullmatch(name) or NO_PART_OF_MODELS.search(name):
+        return False
+    if not name.startswith("sklearn."):
+        return True
+    module, _, own = name.rpartition(".")
+    try:
+        found = getattr(import_module(module), own)
+    except (ImportError, AttributeError):
+        return False
+    home = f"{getattr(found, '__module__', None)}."
+    if not home.startswith("sklearn.") or NO_PART_OF_MODELS.search(home):
+        return False
+    return inspect.isclass(found) or (callable(found) and WITH_FUNCTIONS.match(home) is not None)
 
 
 def _is_step(value: Any) -> bool:
