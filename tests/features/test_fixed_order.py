@@ -125,3 +125,54 @@ def test_many_moments_on_two_threads_and_one_alone_give_the_same_bits(ground):
         one = together.slice(number, 1)
         assert bits(feature_values(query, one.select(["id", "as_of"]))) == bits(one)
     engine.close()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "o.x AS v",
+        "o.word AS v",
+        "first_value(o.word) OVER (PARTITION BY m.id, m.as_of ORDER BY o.at) AS v",
+        "last_value(o.word) OVER (PARTITION BY m.id, m.as_of) AS v",
+        "sum(o.x) OVER (PARTITION BY m.id, m.as_of ORDER BY o.at ROWS 2 PRECEDING) AS v",
+    ],
+)
+@pytest.mark.parametrize("order", ["ORDER BY o.at DESC", ""])
+def test_rows_that_a_window_leaves_equal_are_told_apart_by_what_is_read(ground, value, order):
+    text = f"""
+    SELECT m.id, m.as_of, {value} FROM moments m LEFT JOIN orders o ON o.id = m.id
+    QUALIFY row_number() OVER (PARTITION BY m.id, m.as_of {order}) = 1
+    """
+    chance = random.Random(5)
+    rows = [
+        {"id": n % 20, "at": START + chance.randint(0, 2) * timedelta(hours=1), "x": chance.random(), "word": f"w{n}"}
+        for n in range(2_000)
+    ]
+    at = START + timedelta(days=1)
+    found = []
+    for shuffled in (rows, rows[::-1], sorted(rows, key=lambda row: row["x"])):
+        table = pa.Table.from_pylist(shuffled)
+        table = table.set_column(1, "at", table["at"].cast(TIMES)).append_column("_known_at", table["at"].cast(TIMES))
+        ground.table("orders", table, event="at")
+        ground.feature("last", text, "id")
+        query = feature_query(ground.world, definitions(["last"], ground.assets))
+        for ids in (range(20), [3]):
+            moments = pa.table({"id": pa.array(ids, pa.int64()), "as_of": pa.array([at] * len(ids), TIMES)})
+            found.append({row["id"]: row["v"] for row in feature_values(query, moments).to_pylist()}[3])
+    assert len(set(found)) == 1
+
+
+def test_a_window_over_groups_tells_them_apart_by_the_groups(ground):
+    text = """
+    SELECT m.id, m.as_of, o.word AS most_frequent FROM moments m LEFT JOIN orders o ON o.id = m.id GROUP BY {}
+    QUALIFY row_number() OVER (PARTITION BY m.id, m.as_of ORDER BY count(*) DESC) = 1
+    """
+    rows = [{"id": 1, "at": START, "word": word} for word in ("b", "a", "c", "a", "b", "c")]
+    table = pa.Table.from_pylist(rows)
+    table = table.set_column(1, "at", table["at"].cast(TIMES)).append_column("_known_at", table["at"].cast(TIMES))
+    ground.table("orders", table, event="at")
+    moments = pa.table({"id": pa.array([1], pa.int64()), "as_of": pa.array([START], TIMES)})
+    for groups in ("m.id, m.as_of, o.word", "1, 2, 3"):
+        ground.feature("frequent", text.format(groups), "id")
+        query = feature_query(ground.world, definitions(["frequent"], ground.assets))
+        assert feature_values(query, moments)["most_frequent"].to_pylist() == ["a"]

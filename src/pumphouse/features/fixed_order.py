@@ -3,12 +3,14 @@
 A sum of doubles depends on the order in which they are added, and an engine with many threads takes rows as they come.
 So what depends on the order of rows gets one, that of its own arguments: `sum(x)` becomes `sum(x ORDER BY x)`. Sums of
 whole numbers and decimals are exact in any order and stay as they are. Where an author left open which row is meant, as
-in `first(x)`, or in `arg_max(x, at)` with two rows of one time, it is the one with the smallest value.
+in `first(x)`, or in `arg_max(x, at)` with two rows of one time, it is the one with the smallest value. Rows that a
+window counts through, as in `row_number() OVER (PARTITION BY ... ORDER BY at DESC)`, and that its own order leaves
+equal, come in the order of the columns that the feature reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import sqlglot
 from sqlglot import exp
@@ -31,6 +33,11 @@ _NUMERIC = _EXACT_OF_EXACT | frozenset({
 """Those that mean the same in a window when its rows are taken in another order; `first(x) OVER (...)` does not."""
 _OF_ONE_VALUE = frozenset({"ANY_VALUE", "FIRST", "ARBITRARY", "LAST"})
 """Those that say one of their rows' values."""
+_OF_EQUALS = frozenset({
+    "ANY_VALUE", "ARBITRARY", "FIRST", "FIRST_VALUE", "LAG", "LAST", "LAST_VALUE", "LEAD", "NTH_VALUE", "NTILE",
+    "ROW_NUMBER",
+})  # fmt: skip
+"""Those over a window that tell rows apart which its order leaves equal."""
 NEVER_FIXED = frozenset({"GEOMEAN", "GEOMETRIC_MEAN", "RESERVOIR_QUANTILE", "WAVG", "WEIGHTED_AVG"})
 """Macros, which take no order, and a sample, which is drawn by chance."""
 
@@ -41,9 +48,14 @@ def sums_in(select: exp.Expr) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.sql("duckdb") for call in calls for each in _plain(_arguments(call))))
 
 
-def in_fixed_order(select: exp.Select, *, exact: Collection[str]) -> exp.Select:
-    """The query with an order in each aggregate that needs one. `exact` are arguments of sums that are exact."""
+def in_fixed_order(select: exp.Select, *, exact: Collection[str], reads: Sequence[exp.Expr] = ()) -> exp.Select:
+    """The query with an order in each aggregate and each window that needs one.
+
+    `exact` are arguments of sums that are exact, `reads` the columns of the inputs that the query reads.
+    """
     changed = select.copy()
+    for window in changed.find_all(exp.Window):
+        _tell_apart(window, _told_apart_by(select, reads))
     moments = select.args["from_"].this.alias_or_name.lower()
     # Inner calls first: what is replaced by its text must not hold another that is still to come.
     for call in reversed(aggregates_in(changed)):
@@ -59,6 +71,37 @@ def in_fixed_order(select: exp.Select, *, exact: Collection[str]) -> exp.Select:
         opened = ", " if any(isinstance(each, exp.Order) for each in _arguments(call)) else " ORDER BY "
         call.replace(sqlglot.parse_one(f"{text[:-1]}{opened}{', '.join(arguments)})", dialect="duckdb"))
     return changed
+
+
+def _tell_apart(window: exp.Window, columns: Sequence[exp.Expr]) -> None:
+    """Give rows that a window's order leaves equal an order, where what it says depends on that."""
+    frame = window.args.get("spec")
+    name = _name(window.this)
+    if name not in _OF_EQUALS and (frame is None or frame.args.get("kind") != "ROWS"):
+        return  # rows that are equal count together
+    if frame is not None and frame.args.get("kind") != "ROWS":
+        return  # the same
+    order = window.args.get("order")
+    if order is None and frame is None:  # without an order it is over all rows, and with one up to this row
+        ends = {"start": "UNBOUNDED", "start_side": "PRECEDING", "end": "UNBOUNDED", "end_side": "FOLLOWING"}
+        window.set("spec", exp.WindowSpec(kind="ROWS", **ends))
+    ordered = [exp.Ordered(this=each.copy(), nulls_first=False) for each in columns]
+    if ordered:
+        window.set("order", exp.Order(expressions=[*(order.expressions if order else []), *ordered]))
+
+
+def _told_apart_by(select: exp.Select, reads: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """What tells the rows apart that windows see: the groups where the query groups, else the columns it reads."""
+    group = select.args.get("group")
+    if group is None:
+        return list(reads)
+    if group.args.get("all"):  # DuckDB takes no QUALIFY beside it, so each moment is one group
+        return []
+    written = [item.unalias() for item in select.expressions]
+    return [
+        written[int(each.this) - 1] if isinstance(each, exp.Literal) and not each.is_string else each
+        for each in group.expressions
+    ]
 
 
 def never_fixed(select: exp.Select) -> str | None:

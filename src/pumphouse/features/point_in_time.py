@@ -77,7 +77,7 @@ def compile_feature(
     BuildError with the reason where a query can't be answered for each moment by itself.
     """
     shape = feature_shape(feature)
-    select = in_fixed_order(shape.select, exact=exact)
+    select = in_fixed_order(shape.select, exact=exact, reads=_all_reads(shape.select, inputs))
     moments = select.args["from_"].this.alias_or_name
     as_of = exp.column(AS_OF, table=moments, quoted=True)
     lasting: list[AsOfJoin] = []
@@ -168,12 +168,26 @@ def _reads(select: exp.Select, join: AsOfJoin, inputs: Mapping[str, FeatureInput
 
 
 def _reads_of(part: exp.Expression, join: AsOfJoin, inputs: Mapping[str, FeatureInput]) -> list[str]:
-    own = {name.lower() for name in inputs[join.table].columns}
+    return _read_of(part, join.alias, inputs[join.table])
+
+
+def _read_of(part: exp.Expression, alias: str, table: FeatureInput) -> list[str]:
+    own = {name.lower() for name in table.columns}
     return [
         column.name
         for column in part.find_all(exp.Column)
-        if _is_of(column, join.alias) or (not column.table and column.name.lower() in own)
+        if _is_of(column, alias) or (not column.table and column.name.lower() in own)
     ]
+
+
+def _all_reads(select: exp.Select, inputs: Mapping[str, FeatureInput]) -> list[exp.Expr]:
+    """The columns of all inputs that the query reads, each once, input by input in the order of their names."""
+    found: list[exp.Expr] = []
+    for join in select.args.get("joins") or []:
+        alias = join.this.alias_or_name
+        names = {name.lower(): name for name in _read_of(select, alias, inputs[join.this.name]) if name != "*"}
+        found += [exp.column(names[name], table=alias, quoted=True) for name in sorted(names)]
+    return found
 
 
 def _add_expiries(
