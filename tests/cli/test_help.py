@@ -10,7 +10,7 @@ import pytest
 from cyclopts import App
 
 from pumphouse.cli import reference
-from pumphouse.cli.main import application
+from pumphouse.cli.main import application, call
 
 PUMPHOUSE = Path(sys.executable).with_name("pumphouse")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
@@ -22,6 +22,11 @@ def command_of(words: tuple[str, ...]) -> App:
     for word in words:
         app = app[word]
     return app
+
+
+def test_what_is_asked_wrongly_is_sent_to_the_help_of_its_own_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["model", "promote", "returns@2", "--shar", "0.1"]) == 2
+    assert "See: pumphouse model promote --help" in capsys.readouterr().err
 
 
 def test_the_page_of_the_reference_is_what_help_says() -> None:

@@ -84,7 +84,7 @@ def test_a_model_is_shown_and_a_version_of_it_promoted(pumphouse: Any, learned: 
     assert (missing.code, "has no version 9" in missing.err) == (2, True)
 
     tried = pumphouse("model", "promote", "returns@1", "--share", "0.1", cwd=learned)
-    assert re.match(r"returns@1 answers for 0\.1 of the entities from snapshot \d+ on, returns@2 for the", tried.out)
+    assert re.match(r"returns@1 answers for 10% of the entities from snapshot \d+ on, returns@2 for the", tried.out)
     ended = pumphouse("model", "rollback", "returns", cwd=learned)
     assert re.match(r"returns@1 is no longer a canary: returns@2 answers for all from snapshot \d+ on", ended.out)
     back = pumphouse("model", "rollback", "returns", "--json", cwd=learned).json

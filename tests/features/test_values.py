@@ -218,6 +218,15 @@ def test_two_rows_for_one_moment_name_the_feature_and_the_moment(ground):
         feature_values(asking(ground, "spend", "each"), moments_of([(7, 10)]))
 
 
+def test_a_feature_that_names_a_column_wrongly_is_named_itself(ground):
+    prepare(ground, [])
+    ground.feature("typo", SPEND.replace("o.cents", "o.cnets").replace("90m", "once"))
+    with pytest.raises(BuildError, match=r"feature 'typo': .*cnets") as told:
+        feature_values(asking(ground, "spend", "typo"), moments_of([(7, 10)]))
+    assert told.value.asset == "typo"
+    assert told.value.place is not None
+
+
 def test_a_moment_asked_about_twice_is_refused(ground):
     features = prepare(ground, [])
     with pytest.raises(BuildError, match="asked about twice"):

@@ -46,9 +46,9 @@ def told(shop) -> list[str]:
 def test_a_rollout_says_who_answers_for_which_share_and_who_was_stopped(trained):
     promote(trained.lake, "returns", 2, share=0.1, **WHO)
     assert told(trained) == [
-        "returns@1 answers for 0.7 of the entities",
-        "returns@2 is the canary for 0.1 of the entities",
-        "returns_gbm@1 is the challenger for 0.2 of the entities",
+        "returns@1 answers for 70% of the entities",
+        "returns@2 is the canary for 10% of the entities",
+        "returns_gbm@1 is the challenger for 20% of the entities",
         "returns_gbm@1 is asked too, and its answers are only kept",
     ]
     stop(trained, "canary")
@@ -72,7 +72,7 @@ def test_a_model_tells_every_decision_about_it(trained):
         f"returns@1 for all again, by guardrail: {made.why}",
         "returns@2 for all, by ada",
         "returns@2 no longer a canary, by ada",
-        "returns@2 for 0.1 of the entities, by ada",
+        "returns@2 for 10% of the entities, by ada",
         "returns@1 for all, by ada",
     ]
     assert text in card(trained.lake, trained.assets, trained.assets["returns"])

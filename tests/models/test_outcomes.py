@@ -146,6 +146,7 @@ REFUSED = [
     ({"prediction_id": "of 1", "outcome": float("nan")}, RequestRefused, "outcome is nan"),
     ({"prediction_id": "of 1", "outcome": 10**400}, RequestRefused, "outcome is 1000"),
     ({"prediction_id": "of 1", "outcome": True, "customer_id": 1}, RequestRefused, "beside a prediction_id"),
+    ({"prediction_id": "of 1", "outcom": True}, RequestRefused, "Did you mean 'outcome'?"),
     ({"customer_id": "1", "outcome": True}, RequestRefused, "nor 'customer_id' as a whole number"),
     ({"customer_id": 2**70, "outcome": True}, RequestRefused, "has no such value"),
     ({"custmer_id": 1, "outcome": True}, RequestRefused, "Did you mean 'customer_id'?"),

@@ -170,6 +170,19 @@ def test_what_takes_longer_than_its_budget_is_answered_by_the_fallback(served, f
     assert logged(served).keys() == {usual.id, answer.id}
 
 
+def test_a_number_stands_in_under_the_name_of_the_arms_own_version(served):
+    served.build(training.build, "returns", today=date(1997, 9, 1))
+    promote(served.lake, "returns", 2, run="run-2", actor="ada", share=0.5)
+    asking = predictor(served, serving=serving(budget_ms=3000, fallback=0.125))
+    slow = Slow(asking)
+    asking._patience_s = 0.2
+    answers = asking.predict_many([{"customer_id": n} for n in range(1, 30)], now=NOW)
+    assert {(one.role, one.version) for one in answers} == {("live", "returns@1"), ("canary", "returns@2")}
+    assert {one.fallback for one in answers} == {"time"}
+    slow.let.set()
+    asking.close()
+
+
 def test_without_a_fallback_what_is_late_is_said_to_be(served):
     asking = predictor(served, serving=serving(budget_ms=200))
     slow = Slow(asking)

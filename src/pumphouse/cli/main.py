@@ -88,7 +88,8 @@ def call(arguments: Sequence[str]) -> int:
         code: int | None = application().meta(arguments, print_error=False, exit_on_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        print_error(PumphouseError(str(error).strip(), mend="See: pumphouse --help"))
+        command = " ".join(["pumphouse", *(error.command_chain or ())])
+        print_error(PumphouseError(str(error).strip(), mend=f"See: {command} --help"))
         return ASKED_WRONGLY
     except BrokenPipeError:
         # Whoever reads our output has read enough. Python would complain when it flushes the rest.

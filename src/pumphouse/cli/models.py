@@ -85,7 +85,7 @@ def promote(
         print_text(f"{version} answers from snapshot {build.snapshot} on; before it was {before.name}.")
     else:
         print_text(
-            f"{version} answers for {share:.3g} of the entities from snapshot {build.snapshot} on, "
+            f"{version} answers for {100 * share:.3g}% of the entities from snapshot {build.snapshot} on, "
             f"{before.name} for the others.\n"
             f"For all: pumphouse model promote {version}. Not at all: pumphouse model rollback {model}."
         )

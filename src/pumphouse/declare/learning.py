@@ -73,6 +73,8 @@ def model(
             '''Chance (0..1) that a customer buys again within 90 days.'''
             return LogisticRegression().fit(train.X, train.y)
     """
+    if isinstance(features, str):
+        raise TypeError(f"features are a list of names: features=['{features}']")
 
     def declare(function: Callable[..., Any]) -> Declaration:
         return Declaration(

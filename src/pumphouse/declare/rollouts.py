@@ -117,6 +117,10 @@ def rollout(
             worth=ph.worth("USD", gain=12, cost=1.5, act_above=0.2),
         )
     """
+    if not isinstance(model, str):
+        raise TypeError(f"a rollout names one model, not {model!r}: ph.rollout('returns')")
+    if isinstance(challenger, str):
+        raise TypeError(f"a challenger has a share: challenger=ph.challenger('{challenger}', share=0.1)")
     listening = (model, shadow, challenger.model if challenger else None, outcome)
     inputs = tuple(dict.fromkeys(name for name in listening if name))
     return Declaration(
@@ -227,6 +231,8 @@ def online(
     """
     if max_age is not None:
         age_of(max_age)
+    if isinstance(features, str):
+        raise TypeError(f"features are a list of names: ph.online(['{features}'])")
     return Declaration(
         kind="online",
         spec=Online(features=tuple(features), max_age=max_age, to=to),

@@ -276,7 +276,25 @@ def input_names(features: Sequence[FeatureDefinition]) -> tuple[str, ...]:
 def _read(query: FeatureQuery, text: str, moments: pa.Table) -> pa.Table:
     functions = called_in(text, query.world.functions)
     asked = Query(text=text, inputs=query.inputs, tables={MOMENTS: moments}, functions=functions)
-    return query.world.engine.read(asked).read_all()
+    try:
+        return query.world.engine.read(asked).read_all()
+    except BuildError as error:
+        raise _of_feature(query, error) from error
+
+
+def _of_feature(query: FeatureQuery, error: BuildError) -> BuildError:
+    """The error with the feature that it is about, where one of them can't be computed over any moments."""
+    for feature in query.features:
+        text = compile_feature(feature, query.ground)
+        tables = empty_moments(feature, query.inputs)
+        functions = called_in(text, query.world.functions)
+        try:
+            query.world.engine.schema(Query(text=text, inputs=query.inputs, tables=tables, functions=functions))
+        except BuildError as fault:
+            return BuildError(
+                f"feature '{feature.name}': {fault.what}", asset=feature.name, place=feature.place, mend=fault.mend
+            )
+    return error
 
 
 def _with_request(query: FeatureQuery, moments: pa.Table) -> pa.Table:

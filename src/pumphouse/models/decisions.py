@@ -17,11 +17,11 @@ def arms_text(arms: Arms) -> str:
     """Who answers for which share, since when, who listens, and who was stopped and why."""
     others = [arm for arm in arms.answering if arm.role != "live"]
     rest = 1 - sum(arm.share for arm in others)
-    whom = f"{rest:.3g} of the entities" if others else "all"
+    whom = f"{100 * rest:.3g}% of the entities" if others else "all"
     before = f"; before it was {arms.before.name}" if arms.before else ""
     lines = [f"{arms.live.version.name} answers for {whom} since {_minute(arms.live.since)}{before}"]
     lines += [
-        f"{arm.version.name} is the {arm.role} for {arm.share:.3g} of the entities since {_minute(arm.since)}"
+        f"{arm.version.name} is the {arm.role} for {100 * arm.share:.3g}% of the entities since {_minute(arm.since)}"
         for arm in others
     ]
     if arms.shadow is not None:
@@ -57,7 +57,11 @@ def _decided(model: str, pin: Pin) -> str:
     why = f": {pin.why}" if pin.why else ""
     name = f"{model}@{pin.number}"
     if pin.kind == "canary":
-        return f"{name} for {pin.share:.3g} of the entities{by}" if pin.share else f"{name} no longer a canary{by}{why}"
+        return (
+            f"{name} for {100 * pin.share:.3g}% of the entities{by}"
+            if pin.share
+            else f"{name} no longer a canary{by}{why}"
+        )
     return f"{name} for all{by}" if pin.undoes is None else f"{name} for all again{by}{why}"
 
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace as replaced
 from pumphouse.features.online.store import Key
 from pumphouse.models.answering import Question, answers_of, entity_of
 from pumphouse.models.predictions import Prediction
+from pumphouse.models.rollouts import Arms
 from pumphouse.models.standing import CACHED, Standing
 
 CACHED_MAX = 100_000
@@ -74,7 +75,7 @@ class Fallback:
                 entity=entity_of(standing.form, question.row),
                 as_of=question.at,
                 prediction=float(self._declared),
-                version=standing.arms.live.version.name,
+                version=_version(standing.arms, question),
                 shadow_prediction=None,
                 shadow_version=None,
                 snapshot=standing.snapshot,
@@ -86,3 +87,9 @@ class Fallback:
             )
             for question in asked
         ]
+
+
+def _version(arms: Arms, question: Question) -> str:
+    """The version of the arm that a number stands in for."""
+    role = "live" if question.row.key is None else arms.role(question.row.key)
+    return next(arm.version.name for arm in arms.answering if arm.role == role)

@@ -168,7 +168,7 @@ def _read(
                 raise RequestRefused(
                     f"{where}'{str(more[0])[:TEXT_MAX]}' beside a prediction_id",
                     asset=rollout.name,
-                    mend="Give the prediction's id or the entity, not both.",
+                    mend=did_you_mean(str(more[0]), OWN) or "Give the prediction's id or the entity, not both.",
                 )
             if happened is not None and happened < found.as_of - timedelta(seconds=AHEAD_S_MAX):
                 raise RequestRefused(

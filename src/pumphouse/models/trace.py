@@ -138,7 +138,8 @@ def trace_text(told: Trace) -> str:
     lines.append(f"  features ({verdict}):")
     for feature in told.features:
         stored = "not stored" if feature.equal is None and feature.stored is None else feature.stored
-        again = "" if feature.equal else f", again {feature.again}"
+        stored = "null" if stored is None else stored
+        again = "" if feature.equal else f", again {'null' if feature.again is None else feature.again}"
         lines.append(f"    {feature.name} = {stored}{again} (feature {feature.feature})")
     for source in told.inputs:
         count = "not by entity" if source.rows is None else f"{source.rows:,} rows of it visible then"

@@ -108,7 +108,7 @@ class Project:
         known = [asset.name for asset in self.graph.assets.values() if asset.kind == kind]
         if name not in known:
             raise UnknownName(
-                f"there is no {kind} '{name}'",
+                f"there is no {'online store' if kind == 'online' else kind} '{name}'",
                 mend=did_you_mean(name, known) or f"There is {', '.join(known) or 'none'}.",
             )
         return self.graph.assets[name]
@@ -321,7 +321,7 @@ class Project:
         chosen = version_of_model(self.lake, name, number)
         refuse_unfit(self.lake, self._world(), chosen, share=share, accept_schema=accept_schema)
         build = promote(self.lake, name, number, run=run_id(began), actor=self.who, share=share)
-        command, whom = (f" --share {share:g}", f" for {share:.3g} of the entities") if share else ("", "")
+        command, whom = (f" --share {share:g}", f" for {100 * share:.3g}% of the entities") if share else ("", "")
         self._log_change(build, f"model promote {version}{command}", at=began, why=f"{version} answers{whom}")
         return build
 

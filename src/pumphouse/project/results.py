@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from pumphouse.cleaning import sql_functions
@@ -61,7 +62,7 @@ def _online_text(lake: Lake, asset: Asset) -> str:
     held = f"; values older than {age} are expired" if age else ""
     return (
         f"Generation {detail['generation']} covers {builds[-1].counts.rows_out:,} entities at snapshot "
-        f"{detail['covers']}, as of {detail['as_of']}{held}"
+        f"{detail['covers']}, as of {datetime.fromisoformat(detail['as_of']):%Y-%m-%d %H:%M %Z}{held}"
     )
 
 

@@ -98,8 +98,10 @@ async def json_of(scope: Scope, receive: Receive, kind: type[Body], *, bytes_max
             raise TooLarge(f"more than {bytes_max // 1024} KiB were sent", mend="Send less at once.")
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:  # a ValidationError is one too
+    except msgspec.ValidationError as error:
         raise BadRequest(f"this can't be read: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"this can't be read as JSON: {error}") from error
 
 
 def number_of(parameters: Mapping[str, str], name: str, *, most: int) -> int | None:

@@ -104,7 +104,8 @@ def _recorded(asset: Asset, context: Context, published: Published, *, warnings:
         and last.inputs == dict(context.inputs)
         and last.fingerprint == context.fingerprint
     ):
-        note = f"generation {generation.number} holds as of {generation.as_of:%Y-%m-%d %H:%M %Z} too"
+        if context.mode != "full":
+            note = f"generation {generation.number} holds as of {generation.as_of:%Y-%m-%d %H:%M %Z} too"
         return Built(asset=asset.name, snapshot=None, counts=counts, note=note, warnings=warnings)
     commit = context.begin(asset)
     commit.detail(generation=generation.number, as_of=generation.as_of.isoformat(), covers=context.snapshot)
