@@ -28,13 +28,13 @@ def test_everybody_known_by_then_gets_one_score(served):
     assert built.counts == Counts(rows_in=121, rows_out=121)
     assert built.note == "by returns@1 as of 1997-09-01 00:00 UTC"
     assert [customer for customer, *_ in rows] == [*range(1, 121), 501]  # 500 first bought on a day that is not over
-    assert {(as_of, version, shadow) for _, as_of, _, version, _, shadow in rows} == {
+    assert {(as_of, version, shadow) for _, as_of, _, version, _, shadow, _ in rows} == {
         (AT, "returns@1", "returns_gbm@1")
     }
     monthly = [chance for customer, _, chance, *_ in rows if customer % 2 and customer < 121]
     once = [chance for customer, _, chance, *_ in rows if not customer % 2]
     assert min(monthly) > max(once)
-    assert all(0 <= shadow <= 1 for *_, shadow, _ in rows)
+    assert all(0 <= shadow <= 1 for *_, shadow, _, _ in rows)
 
 
 def test_same_snapshot_and_day_give_the_same_scores_and_change_nothing(served):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pumphouse.declare.asset import Common, Declaration, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, Time, place_of_caller
 
 _UNITS_S = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 WAITING_MAX = 256
@@ -203,6 +203,8 @@ def worth(unit: str, *, gain: float, cost: float, act_above: float) -> Worth:
 def scores(rollout: str, *, every: str | None = None) -> Declaration:
     """A table with one prediction for each entity, made with the versions that are live.
 
+    A feature may read it as it reads any table, and so another model, or an online store.
+
     For example:
 
         returns_scores = ph.scores("returns_live", every="day at 02:00")
@@ -210,7 +212,7 @@ def scores(rollout: str, *, every: str | None = None) -> Declaration:
     return Declaration(
         kind="scores",
         spec=Scores(rollout=rollout),
-        common=Common(every=every),
+        common=Common(every=every, time=Time(event="as_of")),
         place=place_of_caller(),
         inputs=(rollout,),
     )

@@ -10,6 +10,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import literal
 from pumphouse.engines.parquet import ParquetFiles
 from pumphouse.features.moments import AS_OF
+from pumphouse.features.times import KNOWN_AT
 from pumphouse.features.values import World, refuse_without_request
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
@@ -41,7 +42,10 @@ def build(asset: Asset, context: Context) -> Built:
     schema = prediction_schema(live)
     entity = tuple(live.entity)
     columns = [*entity, AS_OF, *SCORE_COLUMNS]
-    outputs = {"scores": pa.schema([schema.field(name) for name in columns]), "predictions": schema}
+    scored = pa.schema([*(schema.field(name) for name in columns), pa.field(KNOWN_AT, schema.field(AS_OF).type)])
+    outputs = {"scores": scored, "predictions": schema}
+    # What a score is derived from is what was known at its moment, and the versions that said it.
+    known_at = max([as_of, *(arm.version.at for arm in asked.arms.answering)])
     prefix = f"{asset.name}/{as_of.isoformat()}/"
     rows = failed = 0
 
@@ -57,7 +61,8 @@ def build(asset: Asset, context: Context) -> Built:
         }
         for batch in stack.enter_context(closing(answered(asked, as_of=as_of, then=predictions))):
             files["predictions"].write(batch)
-            files["scores"].write(batch.select(columns))
+            known = pa.repeat(pa.scalar(known_at, scored.field(KNOWN_AT).type), batch.num_rows)
+            files["scores"].write(batch.select(columns).append_column(KNOWN_AT, known))
             rows += batch.num_rows
             failed += batch.num_rows - batch["fallback"].null_count
             context.progress(rows)
