@@ -22,6 +22,7 @@ from tests.models.conftest import Shop, declare_all
 from pumphouse.declare.rollouts import guardrails, rollout, serving
 from pumphouse.errors import BuildError, ConfigError, Late, Overloaded, RequestRefused
 from pumphouse.features.frames import frame_of
+from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
 from pumphouse.models import training
 from pumphouse.models.answers import flush_predictions, stream_of
@@ -114,6 +115,20 @@ def test_an_id_that_is_sent_again_is_given_what_was_said_and_nobody_elses(served
     assert again == first
     with pytest.raises(RequestRefused, match="given for another entity"):
         asking.predict({"customer_id": 8}, now=NOW, id="mine")
+
+
+def test_who_is_hidden_is_given_nothing_that_was_said_of_them_before(served):
+    asking = predictor(served, serving=serving(budget_ms=3000, fallback="cached"))
+    asking.predict({"customer_id": 7}, now=NOW, id="mine")
+    hide(served.lake, entity="customer_id", value=7, why="asked", run="run-2", actor="ada")
+    with pytest.raises(RequestRefused, match="somebody who is hidden"):
+        asking.predict({"customer_id": 7}, now=NOW, id="mine")
+    asking._patience_s = 0.2
+    slow = Slow(asking)
+    with pytest.raises(Late):
+        asking.predict({"customer_id": 7}, now=NOW)
+    slow.let.set()
+    asking.close()
 
 
 class Slow:

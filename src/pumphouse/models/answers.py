@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -69,11 +69,36 @@ def log_answers(
     if not chosen:
         return [tuple(answers) for answers in timed]
     kept = {id: decode(body) for id, body in lake.state.bodies(stream, chosen).items()}
-    return [_repeated(rollout, answers, kept) for answers in timed]
+    hidden = kept.keys() - without_hidden(lake, kept).keys()
+    return [_repeated(rollout, answers, kept, hidden) for answers in timed]
 
 
-def _repeated(rollout: str, answers: Sequence[Prediction], kept: Mapping[str, Prediction]) -> Outcome:
+def without_hidden(lake: Lake, predictions: Mapping[str, Prediction]) -> dict[str, Prediction]:
+    """Those of the predictions, by id, that are not about somebody who is hidden."""
+    import pyarrow as pa
+
+    if not predictions:
+        return {}
+    names = dict.fromkeys(name for each in predictions.values() for name in each.entity)
+    columns: dict[str, pa.Array] = {"prediction_id": pa.array(predictions)}
+    for name in names:
+        values = [each.entity.get(name) for each in predictions.values()]
+        is_text = any(isinstance(value, str) for value in values)
+        columns[name] = pa.array([str(value) for value in values] if is_text else values)
+    shown = lake.without_hidden(pa.table(columns))
+    return {key: predictions[key] for key in shown["prediction_id"].to_pylist()}
+
+
+def _repeated(
+    rollout: str, answers: Sequence[Prediction], kept: Mapping[str, Prediction], hidden: Collection[str]
+) -> Outcome:
     for answer in answers:
+        if answer.id in hidden:
+            return RequestRefused(
+                f"the prediction '{answer.id}' is about somebody who is hidden",
+                asset=rollout,
+                mend="Ask without an id: who is hidden is answered as one whom nobody knows.",
+            )
         if kept.get(answer.id, answer).entity != answer.entity:
             return RequestRefused(
                 f"the prediction_id '{answer.id}' was given for another entity",

@@ -11,7 +11,9 @@ from typing import Literal
 from msgspec.structs import replace as replaced
 
 from pumphouse.features.online.store import Key
+from pumphouse.lake.lake import Lake
 from pumphouse.models.answering import Question, answers_of, entity_of
+from pumphouse.models.answers import without_hidden
 from pumphouse.models.predictions import Prediction
 from pumphouse.models.rollouts import Arms
 from pumphouse.models.standing import CACHED, Standing
@@ -23,8 +25,9 @@ CACHED_MAX = 100_000
 class Fallback:
     """The declared fallback of a rollout, with the predictions that it repeats. Threads share it."""
 
-    def __init__(self, declared: float | str | None) -> None:
+    def __init__(self, declared: float | str | None, *, lake: Lake) -> None:
         self._declared = declared
+        self._lake = lake
         self._last: OrderedDict[Key, Prediction] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,7 +67,8 @@ class Fallback:
                 for question, answer in zip(asked, last, strict=True)
                 if answer is not None
             ]
-            if len(found) < len(asked):
+            # Who was hidden since is not answered with what was known of them.
+            if len(without_hidden(self._lake, {one.id: one for one in found})) < len(asked):
                 raise error
             return found
         if not isinstance(self._declared, int | float):

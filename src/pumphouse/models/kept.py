@@ -13,12 +13,12 @@ from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import literal
 from pumphouse.features.moments import AS_OF
 from pumphouse.lake.lake import Lake
-from pumphouse.models.answers import stream_of
+from pumphouse.models.answers import stream_of, without_hidden
 from pumphouse.models.predictions import Prediction, decode, predictions_of
 from pumphouse.models.registry import parse_version, version
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 IDS_PER_QUERY = 1_000
 
@@ -29,7 +29,7 @@ def kept(lake: Lake, rollout: Asset, ids: Sequence[str]) -> dict[str, Prediction
     One that was made for everybody has no `features`: they were not stored with it.
     """
     logged = {key: decode(body) for key, body in lake.state.bodies(stream_of(rollout.name), ids).items()}
-    found = _without_hidden(lake, logged)
+    found = without_hidden(lake, logged)
     missing = iter(dict.fromkeys(key for key in ids if key not in logged))
     table = predictions_of(rollout.name)
     if lake.has(table):
@@ -40,21 +40,6 @@ def kept(lake: Lake, rollout: Asset, ids: Sequence[str]) -> dict[str, Prediction
             for row in lake.engine.fork().read(Query(text=text, inputs={"predictions": scan})).read_all().to_pylist():
                 found[row["prediction_id"]] = _prediction(lake, row)
     return found
-
-
-def _without_hidden(lake: Lake, predictions: Mapping[str, Prediction]) -> dict[str, Prediction]:
-    import pyarrow as pa
-
-    if not predictions:
-        return {}
-    names = dict.fromkeys(name for each in predictions.values() for name in each.entity)
-    columns: dict[str, pa.Array] = {"prediction_id": pa.array(predictions)}
-    for name in names:
-        values = [each.entity.get(name) for each in predictions.values()]
-        is_text = any(isinstance(value, str) for value in values)
-        columns[name] = pa.array([str(value) for value in values] if is_text else values)
-    shown = lake.without_hidden(pa.table(columns))
-    return {key: predictions[key] for key in shown["prediction_id"].to_pylist()}
 
 
 def _prediction(lake: Lake, row: Mapping[str, Any]) -> Prediction:

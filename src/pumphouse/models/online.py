@@ -76,7 +76,7 @@ class Predictor:
         self._followed_at = float("-inf")
         self._follower: threading.Thread | None = None
         self._standing: Standing | None = None
-        self._fallback = Fallback(self._serving.fallback)
+        self._fallback = Fallback(self._serving.fallback, lake=lake)
         self._shadowing = Shadowing(lake, rollout.name)
         self._warned: set[str] = set()  # pins of arms that fail
         self._threads: list[threading.Thread] = []

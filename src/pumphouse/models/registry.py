@@ -145,4 +145,11 @@ def _version(artefact: Artefact) -> Version:
             f"version '{artefact.name}' was stored by a newer Pumphouse", asset=artefact.asset, mend="Update Pumphouse."
         )
     values: dict[str, Any] = artefact.detail["version"]
-    return msgspec.convert({**values, "sha": artefact.sha}, Version)
+    try:
+        return msgspec.convert({**values, "sha": artefact.sha}, Version)
+    except msgspec.ValidationError as error:
+        raise BuildError(
+            f"version '{artefact.name}' was stored by an earlier Pumphouse, in another form: {error}",
+            asset=artefact.asset,
+            mend="Begin its lake anew, and train it again.",
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,6 +32,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:  # Any: Starlette hands in its application
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS_MAX
+        threading.Thread(target=predictions.warm, name="warm rollouts", daemon=True).start()
         yield
         shared.check.close()
 

@@ -15,6 +15,7 @@ import msgspec
 from starlette.datastructures import QueryParams
 from starlette.types import Receive, Scope, Send
 
+from pumphouse.errors import PumphouseError
 from pumphouse.server.replies import JSON, json_of, number_of
 from pumphouse.server.served import Prediction, Predictor
 from pumphouse.server.shared import Shared
@@ -64,6 +65,13 @@ class Predictions:
         self._shared = shared
         self._ready: dict[str, Predictor] = {}
         self._bell = _Bell()
+
+    def warm(self) -> None:
+        """Make every rollout ready that has a version, so that nobody waits for it: it takes seconds, in a thread."""
+        for asset in self._shared.project.assets.values():
+            if asset.kind == "rollout":
+                with suppress(PumphouseError):  # whoever asks is told
+                    self._predictor(asset.name)
 
     def takes(self, scope: Scope) -> bool:
         """Whether a request is one for a prediction."""
