@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.models.conftest import Shop
 
 from pumphouse.declare.rollouts import rollout, worth
