@@ -286,6 +286,7 @@ class Commit:
         self._registered.clear()
         engine.execute("BEGIN")
         try:
+            self._lake.load_schema(engine)
             for change in self._changes:
                 change(engine, outcome)
             if not outcome.changed and self._same_cursor():

@@ -93,6 +93,8 @@ class Lake:
         self._tombstoned: dict[str, int] = {}
         """Entity columns with a tombstone, in lower case, each with the snapshot of its newest."""
         self._schemas: dict[tuple[str, int], pa.Schema] = {}
+        self._loaded: set[int] = set()
+        """Snapshots whose schema DuckLake has in its cache."""
         if writable:
             self._make()
         elif not (self.folder / "lake.json").exists():
@@ -212,6 +214,7 @@ class Lake:
         if owner is not self:
             return owner.scan(table, snapshot=owner.pinned, files=files)
         at = self.snapshot() if snapshot is None else snapshot
+        self._load_schema(table, at)
         stored = self.stored_schema(table, snapshot=at)
         columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
         self._catch_up()
@@ -307,6 +310,27 @@ class Lake:
         self.engine.close()
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def load_schema(self, engine: DuckDB) -> None:
+        """Have DuckLake load the newest schema in the transaction that an engine has begun, one at a time.
+
+        Two connections that load a new schema at once each put it into DuckLake's cache, and the one whose schema is
+        replaced there crashes at its COMMIT (DuckLake of DuckDB 1.5.3 and later; decision 15).
+        """
+        tables = self.tables()
+        if tables:
+            with self._lock:
+                engine.execute(f"SELECT 1 FROM {self.name_of(tables[0])} LIMIT 0")
+
+    def _load_schema(self, table: str, at: int) -> None:
+        """Have DuckLake load the schema of a snapshot, once, before queries do it side by side."""
+        with self._lock:
+            if at not in self._loaded:
+                if len(self._loaded) >= REMEMBERED_MAX:
+                    self._loaded.clear()
+                cursor = self.engine.connection.cursor()
+                cursor.execute(f"SELECT 1 FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0")
+                self._loaded.add(at)
 
     def _owner(self, table: str, snapshot: int | None) -> Lake | None:
         if table in self.tables(snapshot=snapshot):
