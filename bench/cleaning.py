@@ -9,13 +9,13 @@ The peer parses and formats each cell with the same library, and does none of th
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from random import Random
 
 import phonenumbers
 import pyarrow as pa
 
 from pumphouse.cleaning import e164
+from pumphouse.cleaning.step import Resources
 
 ROWS, NUMBERS, ROWS_ONE_BY_ONE, BATCH_ROWS = 1_000_000, 20_000, 20_000, 50_000
 
@@ -33,7 +33,7 @@ def main() -> None:
     one_by_one = ROWS_ONE_BY_ONE / (time.perf_counter() - started)
 
     column = pa.chunked_array([pa.array(cells[place : place + BATCH_ROWS]) for place in range(0, ROWS, BATCH_ROWS)])
-    cleaner = e164(default="US").load(Path())
+    cleaner = e164(default="US").load(Resources())
     started = time.perf_counter()
     cleaned = [cleaner(batch, {}) for batch in column.chunks]
     as_a_column = ROWS / (time.perf_counter() - started)

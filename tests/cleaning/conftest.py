@@ -13,8 +13,7 @@ import pytest
 from pumphouse.cleaning import clean
 from pumphouse.cleaning.build import build
 from pumphouse.cleaning.columns import ColumnSteps
-from pumphouse.cleaning.dropping import Drop
-from pumphouse.cleaning.duplicates import Dedupe
+from pumphouse.cleaning.table_step import TableStep
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.sources import DatabaseTable
 from pumphouse.engines.duckdb import DuckDB
@@ -54,7 +53,7 @@ class Works:
 
     def build(
         self,
-        *steps: ColumnSteps | Drop | Dedupe,
+        *steps: ColumnSteps | TableStep,
         settings: dict[str, Any] | None = None,
         sample: int | None = None,
         **options: Any,

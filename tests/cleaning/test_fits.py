@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import col, drop, e164, fill
-from pumphouse.cleaning.queries import fill_query
+from pumphouse.cleaning.table_steps.queries import fill_query
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
 from pumphouse.errors import BuildError, SchemaChange
@@ -165,7 +165,11 @@ def test_medians_and_modes_are_those_of_the_standard_library(
     expectations = {"median": statistics.median_low, "mode": lambda values: min(statistics.multimode(values))}
     for how, expected in expectations.items():
         step = fill(how, by="job")  # type: ignore[arg-type]
-        found = engine.read(Query(text=fill_query(step, "income", pa.int64()), tables={"staged": staged})).read_all()
+        found = engine.read(
+            Query(
+                text=fill_query(how=step.how, by=step.by, column="income", kind=pa.int64()), tables={"staged": staged}
+            )
+        ).read_all()
         assert {row["group_0"]: row["value"] for row in found.to_pylist()} == {
             job: expected(values) for job, values in known.items() if values
         }

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import col, e164, expand, ip_country, parse_date, sql_functions
-from pumphouse.cleaning.step import Step, one
+from pumphouse.cleaning.step import Resources, Step, one
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
 
@@ -54,10 +54,12 @@ def test_sql_gives_what_the_steps_give(engine: DuckDB, folder: Path, column: lis
         "expand(cell, 'shorthand.csv')": expand("shorthand.csv"),
     }
     for call, step in steps.items():
-        cleaner = step.load(folder)(pa.array(column, pa.string()), {})
+        cleaner = step.load(Resources(folder=folder))(pa.array(column, pa.string()), {})
         assert run(engine, folder, call, cell=column) == cleaner.values.to_pylist()
         if len(column) == 1:
-            assert run(engine, folder, call, cell=column) == [one(step, column[0], {}, folder=folder).value]
+            assert run(engine, folder, call, cell=column) == [
+                one(step, column[0], {}, resources=Resources(folder=folder)).value
+            ]
 
 
 def test_the_region_may_be_a_column_as_for_the_step(engine: DuckDB, folder: Path) -> None:

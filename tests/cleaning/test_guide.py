@@ -1,32 +1,42 @@
+"""The guides about cleaning: every example gives what it says, and every name that users import is told of."""
+
 from __future__ import annotations
 
 import doctest
 import re
 from pathlib import Path
 
+import pytest
+
 import pumphouse.cleaning
-from pumphouse.cleaning.trying import STEPS
+from pumphouse.cleaning.named import STEPS
 from pumphouse.declare.asset import Declaration
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "cleaning.md"
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "guides"
+GUIDES = {
+    # page: examples on it
+    "cleaning.md": 10,
+}
 
 
-def test_every_example_of_the_guide_gives_what_it_says() -> None:
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_example_of_a_guide_gives_what_it_says(page: str) -> None:
     # To a doctest, the fence that closes an example would be part of its output.
-    examples = GUIDE.read_text(encoding="utf-8").replace("\n```", "\n\n```")
-    test = doctest.DocTestParser().get_doctest(examples, {}, "cleaning.md", str(GUIDE), 0)
-    assert len(test.examples) == 10
+    examples = (FOLDER / page).read_text(encoding="utf-8").replace("\n```", "\n\n```")
+    test = doctest.DocTestParser().get_doctest(examples, {}, page, str(FOLDER / page), 0)
+    assert len(test.examples) == GUIDES[page]
     assert doctest.DocTestRunner().run(test).failed == 0
 
 
-def test_the_guides_declaration_declares() -> None:
-    code = re.findall(r"```python\n(from .*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)[0]
-    names: dict[str, object] = {}
-    exec(compile(code, str(GUIDE), "exec"), names)
-    assert isinstance(names["customers"], Declaration)
+@pytest.mark.parametrize("page", GUIDES)
+def test_the_declarations_of_a_guide_declare(page: str) -> None:
+    for code in re.findall(r"```python\n(from .*?)```", (FOLDER / page).read_text(encoding="utf-8"), re.DOTALL):
+        names: dict[str, object] = {}
+        exec(compile(code, str(FOLDER / page), "exec"), names)
+        assert any(isinstance(value, Declaration) for value in names.values())
 
 
-def test_every_name_that_users_import_is_in_the_guide() -> None:
-    guide = GUIDE.read_text(encoding="utf-8")
+def test_every_name_that_users_import_is_in_a_guide() -> None:
+    guides = "".join((FOLDER / page).read_text(encoding="utf-8") for page in GUIDES)
     public = set(pumphouse.cleaning.__all__) - {"sql_functions"}
-    assert [name for name in sorted(public | set(STEPS)) if name not in guide] == []
+    assert [name for name in sorted(public | set(STEPS)) if name not in guides] == []

@@ -6,9 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from pumphouse.cleaning import col, e164, expand, ip_country, parse_date
+from pumphouse.cleaning.batch import CleanColumn
 from pumphouse.cleaning.columns import ColumnSteps
-from pumphouse.cleaning.rows import CleanColumn, DropColumns, FillGaps, RowByRow
-from pumphouse.cleaning.step import Step
+from pumphouse.cleaning.rows import RowByRow
+from pumphouse.cleaning.step import Resources, Step
+from pumphouse.cleaning.table_steps.dropping import DropColumns
+from pumphouse.cleaning.table_steps.filling import FillGaps
 from pumphouse.cleaning.work import Told
 
 COLUMNS = {
@@ -50,7 +53,7 @@ def loaded(declared: ColumnSteps, folder: Path) -> CleanColumn:
         reads=step.reads,
         step=step.name,
         version=step.version,
-        function=step.load(folder),
+        function=step.load(Resources(folder=folder)),
     )
 
 

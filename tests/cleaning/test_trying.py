@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pumphouse.cleaning.shorthand import Expand
-from pumphouse.cleaning.step import Cell
-from pumphouse.cleaning.trying import STEPS, step_by_name, step_options, try_step
+from pumphouse.cleaning.columns import Column
+from pumphouse.cleaning.named import STEPS, class_of, options_of
+from pumphouse.cleaning.step import TYPES, Cell, Resources
+from pumphouse.cleaning.steps.shorthand import Expand
+from pumphouse.cleaning.trying import try_step
 from pumphouse.errors import ConfigError, UnknownName
 
 
@@ -30,17 +32,26 @@ def test_a_step_is_tried_on_one_value(
     tmp_path: Path, name: str, value: str, options: dict[str, str], cell: Cell
 ) -> None:
     (tmp_path / "shorthand.csv").write_text("shorthand,expansion\npls,please\n", encoding="utf-8")
-    assert try_step(name, value, options, tmp_path) == cell
+    assert try_step(name, value, options, Resources(folder=tmp_path)) == cell
 
 
-def test_every_step_says_which_options_it_takes() -> None:
-    assert {name: step_options(name) for name in STEPS} == {
-        "e164": ("region", "default"),
-        "expand": ("dictionary",),
-        "ip_country": (),
-        "parse_date": ("format",),
-    }
-    assert step_by_name("expand") is Expand
+def test_a_step_says_which_options_it_takes_as_its_maker_does() -> None:
+    options = {option.name: option for option in options_of("e164")}
+    assert list(options) == ["region", "default"]
+    assert (options["region"].kind, options["default"].kind) == (Column, str)
+    (formats,) = options_of("parse_date")
+    assert formats.takes_several
+    assert [option.is_needed for option in options_of("expand")] == [True]
+    assert options_of("ip_country") == ()  # `into` names a column, and one value has none
+    assert class_of("expand") is Expand
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_step_is_made_by_its_name_and_says_what_it_gives(name: str) -> None:
+    made = class_of(name)
+    assert made.name == name
+    assert {made.gives, *made.extras.values()} <= set(TYPES)
+    assert all(option.kind in (Column, str, bool, int, float) for option in options_of(name))
 
 
 @pytest.mark.parametrize(
@@ -58,4 +69,4 @@ def test_what_is_not_there_is_named_with_what_is(
     name: str, options: dict[str, str], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        try_step(name, "x", options, Path())
+        try_step(name, "x", options, Resources())

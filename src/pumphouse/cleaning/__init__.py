@@ -5,16 +5,16 @@ Importing it loads neither an engine nor a library behind a step; those come whe
 
 from typing import TYPE_CHECKING
 
-from pumphouse.cleaning.addresses import ip_country
 from pumphouse.cleaning.clean import clean
 from pumphouse.cleaning.columns import col
-from pumphouse.cleaning.dates import parse_date
-from pumphouse.cleaning.dropping import drop
-from pumphouse.cleaning.duplicates import dedupe
-from pumphouse.cleaning.filling import fill
-from pumphouse.cleaning.phones import e164
-from pumphouse.cleaning.shorthand import expand
 from pumphouse.cleaning.step import Cell
+from pumphouse.cleaning.steps.dates import parse_date
+from pumphouse.cleaning.steps.ip_addresses import ip_country
+from pumphouse.cleaning.steps.phones import e164
+from pumphouse.cleaning.steps.shorthand import expand
+from pumphouse.cleaning.table_steps.dropping import drop
+from pumphouse.cleaning.table_steps.duplicates import dedupe
+from pumphouse.cleaning.table_steps.filling import fill
 
 if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions

@@ -36,10 +36,13 @@ def _build(asset: Asset, context: Context) -> Built:
         fits = work.learn(Fits() if refit else stored)
         cleaned = work.clean(fits)
         rows, quarantine = (_kept(written, folder=Path(folder)) for written in (cleaned.rows, cleaned.quarantine))
+        tables = {suffix: _kept(written, folder=Path(folder)) for suffix, written in cleaned.tables.items()}
     # Whoever asks for new fits asks for other columns to be dropped.
     commit = replace(context, accept_schema=context.accept_schema or refit).begin(asset)
     commit.replace(asset.name, rows, key=asset.common.key)
     commit.replace_quarantine(asset.name, quarantine)
+    for suffix, written in tables.items():
+        commit.replace(f"{asset.name}__{suffix}", written)
     if fits != stored:
         batch = fit_batch(fits)
         commit.replace(fit_of(asset.name), context.lake.stage([batch], batch.schema, stem=f"{Path(folder).name}_fit"))

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pumphouse.cleaning.columns import ColumnSteps
-from pumphouse.cleaning.dropping import Drop
-from pumphouse.cleaning.duplicates import Dedupe
-from pumphouse.cleaning.filling import Fill
 from pumphouse.cleaning.step import Step
+from pumphouse.cleaning.table_step import TableStep
 from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
 
 
@@ -18,12 +16,12 @@ class Clean:
     """Spec of kind "clean"."""
 
     input: str
-    steps: tuple[ColumnSteps | Drop | Dedupe, ...]
+    steps: tuple[ColumnSteps | TableStep, ...]
 
 
 def clean(
     input: str,
-    *steps: ColumnSteps | Drop | Dedupe,
+    *steps: ColumnSteps | TableStep,
     key: str | tuple[str, ...] | list[str] | None = None,
     required: str | tuple[str, ...] | list[str] | None = None,
     time: Mapping[str, str] | None = None,
@@ -47,19 +45,28 @@ def clean(
     if not isinstance(input, str):
         raise TypeError(f"clean takes the name of a table, as in clean('crm_customers'), not a {type(input).__name__}")
     for step in steps:
-        if isinstance(step, (Step, Fill)):
+        if isinstance(step, Step) or (isinstance(step, TableStep) and step.on_column):
             raise TypeError(f"{step.name} works on a column: write col.<column> >> {step.name}(...)")
-        if not isinstance(step, (ColumnSteps, Drop, Dedupe)):
+        if not isinstance(step, (ColumnSteps, TableStep)):
             raise TypeError(f"a step is col.<column> >> step(...), drop(...) or dedupe(...), not {step!r}")
-    inner = [one for step in steps if isinstance(step, ColumnSteps) for one in step.steps]
-    for one in inner:
-        if not isinstance(one, (Step, Fill)):
-            raise TypeError(f"a column goes through steps like e164(...), not {one!r}")
+    inner: list[Step | TableStep] = []
+    for step in steps:
+        if isinstance(step, TableStep):
+            inner.append(step)
+            continue
+        for one in step.steps:
+            if not _works_on_a_column(one):
+                raise TypeError(f"a column goes through steps like e164(...), not {one!r}")
+            inner.append(one)
     return Declaration(
         kind="clean",
         spec=Clean(input=input, steps=steps),
         common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {}))),
         place=place_of_caller(),
         inputs=(input,),
-        files=tuple(dict.fromkeys(file for one in inner if isinstance(one, Step) for file in one.files)),
+        files=tuple(dict.fromkeys(file for one in inner for file in one.files)),
     )
+
+
+def _works_on_a_column(step: object) -> bool:
+    return isinstance(step, Step) or (isinstance(step, TableStep) and step.on_column)

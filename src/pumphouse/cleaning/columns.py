@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pumphouse.cleaning.filling import Fill
     from pumphouse.cleaning.step import Step
+    from pumphouse.cleaning.table_step import TableStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Column:
 
     name: str
 
-    def __rshift__(self, step: Step | Fill) -> ColumnSteps:
+    def __rshift__(self, step: Step | TableStep) -> ColumnSteps:
         return ColumnSteps(column=self.name, steps=(step,))
 
 
@@ -25,9 +25,9 @@ class ColumnSteps:
     """A column and the steps that it goes through, left to right."""
 
     column: str
-    steps: tuple[Step | Fill, ...]
+    steps: tuple[Step | TableStep, ...]
 
-    def __rshift__(self, step: Step | Fill) -> ColumnSteps:
+    def __rshift__(self, step: Step | TableStep) -> ColumnSteps:
         return ColumnSteps(column=self.column, steps=(*self.steps, step))
 
 

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pumphouse.errors import BuildError
+from pumphouse.lake.secrets import secret
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+VALUES_MAX = 100_000
+"""Answers that a step remembers, some 500 bytes each: a table has the same values from batch to batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,17 @@ ArrayFunction = Callable[["pa.Array", Mapping[str, "pa.Array"]], Cleaned]
 """From a column, and the columns that the step reads besides by name, to the cleaned column. Pickles."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What a step may read when it is loaded: files of the project in `folder`, and the project's secrets."""
+
+    folder: Path = field(default_factory=Path)
+
+    def secret(self, name: str, *, wanted_by: str) -> str:
+        """The secret of that name. Raises ConfigError naming every place that was looked at."""
+        return secret(name, folder=self.folder, wanted_by=wanted_by)
+
+
 @runtime_checkable
 class Step(Protocol):
     """A step over one column. Its fields, `version` among them, decide its result and are its fingerprint."""
@@ -50,7 +66,11 @@ class Step(Protocol):
     __slots__ = ()
 
     name: ClassVar[str]
-    """In Python, in SQL and on the command line."""
+    """In Python, in SQL and on the command line: also the name of the function that makes it."""
+    gives: ClassVar[str]
+    """The SQL type of its values, one of `TYPES`."""
+    extras: ClassVar[Mapping[str, str]] = {}
+    """What comes out besides: by suffix, the SQL type."""
 
     @property
     def version(self) -> str:
@@ -71,8 +91,8 @@ class Step(Protocol):
         """Name of the column that its values go to."""
         return column
 
-    def load(self, folder: Path) -> ArrayFunction:
-        """The function that works on arrays, with all that it needs read from the project's `folder`."""
+    def load(self, resources: Resources) -> ArrayFunction:
+        """The function that works on arrays, with all that it needs read."""
         ...
 
     def one(self, value: Any, /, **others: Any) -> Cell:  # any type a column may hold
@@ -80,18 +100,91 @@ class Step(Protocol):
 
         Files are looked for from the working directory. `e164(default="DE").one("030 901820").value == "+4930901820"`
         """
-        return one(self, value, others, folder=Path())
+        return one(self, value, others, resources=Resources())
 
 
-def one(step: Step, value: Any, others: Mapping[str, Any], *, folder: Path) -> Cell:  # any type a column may hold
+def one(step: Step, value: Any, others: Mapping[str, Any], *, resources: Resources) -> Cell:
     """What `step` makes of one value. The same function as for a table's column, over one row."""
     import pyarrow as pa
 
     if unknown := set(others) - set(step.reads):
         raise TypeError(f"{step.name} looks at {list(step.reads) or 'no other column'}, not at {sorted(unknown)}")
-    cleaned = step.load(folder)(pa.array([value]), {name: pa.array([others.get(name)]) for name in step.reads})
+    cleaned = step.load(resources)(pa.array([value]), {name: pa.array([others.get(name)]) for name in step.reads})
     extra = {suffix: column[0].as_py() for suffix, column in cleaned.extra.items() if column[0].is_valid}
     return Cell(value=cleaned.values[0].as_py(), extra=extra, reason=cleaned.reasons[0].as_py())
+
+
+TYPES = (
+    "VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "DOUBLE", "BIGINT", "BOOLEAN", "DECIMAL(18,4)",
+    "VARCHAR[]",
+)  # fmt: skip
+"""Types that a step may give, as SQL names them. A moment is in microseconds; with time zone it is in UTC."""
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """The Arrow type of one of `TYPES`."""
+    import pyarrow as pa
+
+    kinds = {
+        "VARCHAR": pa.string(),
+        "DATE": pa.date32(),
+        "TIME": pa.time64("us"),
+        "TIMESTAMP": pa.timestamp("us"),
+        "TIMESTAMP WITH TIME ZONE": pa.timestamp("us", "UTC"),
+        "DOUBLE": pa.float64(),
+        "BIGINT": pa.int64(),
+        "BOOLEAN": pa.bool_(),
+        "DECIMAL(18,4)": pa.decimal128(18, 4),
+        "VARCHAR[]": pa.list_(pa.string()),
+    }
+    return kinds[name]
+
+
+class EachValue:
+    """An ArrayFunction that asks `answer` once for each different value of a column, as text.
+
+    `answer(text)` gives (value, one for each of the step's extras, reason). Blank text is a gap, and is not asked about
+    but where `blank_is_text`. A step with a column beside its own (`reads`) is asked `answer(text, other, ...)`, with
+    None where the other is null. The last VALUES_MAX answers are remembered. It pickles if `answer` does.
+    """
+
+    def __init__(self, step: Step, answer: Callable[..., Sequence[Any]], *, blank_is_text: bool = False) -> None:
+        self.step = step
+        self.answer = answer
+        self.blank_is_text = blank_is_text
+        self.remembered = lru_cache(maxsize=VALUES_MAX)(self.asked)
+
+    def asked(self, written: str, *others: str | None) -> Sequence[Any]:  # Any: as `answer` gives
+        """The answer, with nothing of a gap."""
+        if not self.blank_is_text and not written.strip():
+            return (None,) * (len(self.step.extras) + 2)
+        return self.answer(written, *others)
+
+    def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
+        """Values, extras and reasons, each as long as the column."""
+        kinds = [arrow_type(kind) for kind in (self.step.gives, *self.step.extras.values(), "VARCHAR")]
+        if column.type == kinds[0] and self.step.gives != "VARCHAR" and not self.step.extras:
+            return Cleaned(values=column, reasons=_no_reasons(len(column)))  # what it gives, it leaves as it is
+        written = text(column, step=self.step.name)
+        if self.step.reads:
+            beside = [text(others[name], step=self.step.name) for name in self.step.reads]
+            values, *extras, reasons = each_row([written, *beside], self.remembered, *kinds)
+        else:
+            values, *extras, reasons = each_value(written, self.remembered, *kinds)
+        return Cleaned(values=values, reasons=reasons, extra=dict(zip(self.step.extras, extras, strict=True)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_each_value, (self.step, self.answer, self.blank_is_text))
+
+
+def _each_value(step: Step, answer: Callable[..., Sequence[Any]], is_text: bool) -> EachValue:  # noqa: FBT001  # pickle
+    return EachValue(step, answer, blank_is_text=is_text)
+
+
+def _no_reasons(length: int) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.nulls(length, pa.string())
 
 
 def text(column: pa.Array, *, step: str) -> pa.Array:
@@ -123,8 +216,21 @@ def _has_text(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
     return any(
-        is_kind(kind) for is_kind in (types.is_large_string, types.is_string_view, types.is_integer, types.is_null)
-    )
+        is_kind(kind)
+        for is_kind in (
+            types.is_large_string, types.is_string_view, types.is_integer, types.is_null, types.is_boolean,
+            types.is_date, types.is_timestamp, types.is_time,
+        )
+    )  # fmt: skip
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """A column of any flat type as text that can be cast back to it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    flat = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    return pc.cast(flat, pa.string())
 
 
 def each_value(
@@ -142,16 +248,26 @@ def each_value(
     return tuple(pa.array(values, kind).take(encoded.indices) for values, kind in zip(columns, types, strict=True))
 
 
-def each_pair(
-    left: pa.Array, right: pa.Array, function: Callable[[Any, Any], Sequence[Any]], *types: pa.DataType
+def each_row(
+    columns: Sequence[pa.Array], function: Callable[..., Sequence[Any]], *types: pa.DataType
 ) -> tuple[pa.Array, ...]:  # Any: as above
-    """As `each_value`, over pairs of cells. Null on the left stays null; null on the right is handed in as None."""
+    """As `each_value`, over rows of several columns. Null in the first stays null; the others are handed in as None."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    lefts, rights = left.dictionary_encode(), right.dictionary_encode()
-    left_values, right_values = lefts.dictionary.to_pylist(), [*rights.dictionary.to_pylist(), None]
-    width = len(right_values)
-    right_codes = pc.fill_null(pc.cast(rights.indices, pa.int64()), width - 1)
-    codes = pc.add(pc.multiply(pc.cast(lefts.indices, pa.int64()), width), right_codes)
-    return each_value(codes, lambda code: function(left_values[code // width], right_values[code % width]), *types)
+    first, *others = (column.dictionary_encode() for column in columns)
+    codes, values = pc.cast(first.indices, pa.int64()), [first.dictionary.to_pylist()]
+    for other in others:  # a number for each different row: those before, times how many this one has, plus this one
+        listed = [*other.dictionary.to_pylist(), None]
+        places = pc.fill_null(pc.cast(other.indices, pa.int64()), len(listed) - 1)
+        codes = pc.add(pc.multiply_checked(codes, len(listed)), places)
+        values.append(listed)
+
+    def ask(code: int) -> Sequence[Any]:
+        row = []
+        for listed in reversed(values):
+            code, place = divmod(code, len(listed))
+            row.append(listed[place])
+        return function(*reversed(row))
+
+    return each_value(codes, ask, *types)

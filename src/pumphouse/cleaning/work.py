@@ -6,44 +6,54 @@ what came out. Everything between is Parquet in the build's own folder, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pumphouse.cleaning.batch import CleanColumn, Operation
 from pumphouse.cleaning.clean import Clean
-from pumphouse.cleaning.dropping import Drop
-from pumphouse.cleaning.duplicates import Dedupe
-from pumphouse.cleaning.filling import Fill
-from pumphouse.cleaning.fits import Fits, learn_drop, learn_fill
-from pumphouse.cleaning.queries import dedupe_query
-from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, CleanColumn, DropColumns, FillGaps, Operation, RowByRow
-from pumphouse.cleaning.step import ArrayFunction, Step
+from pumphouse.cleaning.columns import ColumnSteps
+from pumphouse.cleaning.fits import Fits
+from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, RowByRow
+from pumphouse.cleaning.staged import Staged
+from pumphouse.cleaning.step import ArrayFunction, Resources, Step
+from pumphouse.cleaning.table_step import LOADED_AT, RowStep, TableStep, WholeStep
+from pumphouse.cleaning.table_steps.dropping import Drop
 from pumphouse.declare.asset import Asset
 from pumphouse.engines import storage
 from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
-from pumphouse.errors import BuildError, UnknownName, did_you_mean
 from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-KNOWN_AT, LOADED_AT = "_known_at", "_loaded_at"
+KNOWN_AT = "_known_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnStep:
-    """One step of one column."""
+class Placed:
+    """One step where it stands: of a column, or with '' of the table."""
 
     column: str
-    step: Step | Fill
+    step: Step | TableStep
 
     @property
     def target(self) -> str:
-        """The column whose values it sets."""
+        """The column whose values it sets; '' for a step of the table."""
         return self.step.target(self.column) if isinstance(self.step, Step) else self.column
+
+    @property
+    def fit_name(self) -> str | None:
+        """What its fit is stored under; None for a step that learns nothing."""
+        return self.step.fit_name(self.column) if isinstance(self.step, TableStep) else None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it needs all rows at once."""
+        return isinstance(self.step, WholeStep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,8 @@ class Outcome:
     rows_in: int
     withheld: int
     merged: int
+    tables: Mapping[str, Written] = field(default_factory=dict)
+    """Tables that steps made besides, by suffix."""
 
 
 class Work:
@@ -69,28 +81,24 @@ class Work:
         self.source = source.sample(context.sample) if context.sample else source
         self.steps = tuple(_one_by_one(spec))
         gathered = context.assets.get(spec.input)
-        self._cursor: str | None = getattr(gathered.spec if gathered else None, "cursor", None)
+        self.newest_by: str = getattr(gathered.spec if gathered else None, "cursor", None) or LOADED_AT
         self._loaded: dict[int, ArrayFunction] = {}
         self._stems = (f"part{number}" for number in count())
 
     def learn(self, fits: Fits) -> Fits:
         """These fits, and those of steps that have none yet, each learnt from the rows that reach its step."""
-        staged, done = self.source, 0
+        staged, done, rows = self.source, 0, 0
         for place, step in enumerate(self.steps):
-            name = _fit_name(step)
+            name = step.fit_name
             if name is None or fits.has(name):
                 continue
             if place > done:
-                staged, done = self._scan(self._run(staged, fits, start=done, stop=place).rows), place
-            if isinstance(step, Drop):
-                rows = learn_drop(self.context.engine, staged, step, named=self._named(staged))
-            else:
-                assert isinstance(step, ColumnStep)
-                assert isinstance(step.step, Fill)
-                _require([step.column, *step.step.by], staged.schema.names)
-                rows = learn_fill(self.context.engine, staged, step.step, step.column)
-            fits = fits.with_rows(name, rows)
-        return fits.keep(name for step in self.steps if (name := _fit_name(step)))
+                written = self._run(staged, fits, start=done, stop=place).rows
+                staged, done, rows = self._scan(written), place, written.rows
+            assert isinstance(step.step, TableStep)
+            learnt = step.step.learn(self._staged(staged, rows=rows, place=place), step.column)
+            fits = fits.with_rows(name, learnt)
+        return fits.keep(step.fit_name for step in self.steps if step.fit_name)
 
     def clean(self, fits: Fits) -> Outcome:
         """Every step, from the first to the last."""
@@ -98,8 +106,8 @@ class Work:
 
     def dropped(self, fits: Fits) -> dict[str, str]:
         """The columns that were dropped, and why."""
-        steps = [step for step in self.steps if isinstance(step, Drop)]
-        return {column: why for step in steps for column, why in fits.dropped(step.fit_name).items()}
+        chosen = [fits.of(step.fit_name) for step in self.steps if isinstance(step.step, Drop)]
+        return {row.column: row.value or "" for rows in chosen for row in rows if row.column is not None}
 
     # -- passes over the rows -----------------------------------------------------------------------------------------
 
@@ -107,20 +115,26 @@ class Work:
         """The steps from `start` up to, without, `stop`."""
         cells: list[Written] = []
         withheld: list[Written] = []
+        tables: dict[str, Written] = {}
         merged, place = 0, start
         while True:
-            merging = next((at for at in range(place, stop) if isinstance(self.steps[at], Dedupe)), stop)
-            outputs = self._map(scan, fits, start=place, stop=merging)
+            whole = next((at for at in range(place, stop) if self.steps[at].is_whole), stop)
+            outputs = self._map(scan, fits, start=place, stop=whole)
             rows = outputs[ROWS]
             cells.append(outputs[CELLS])
             withheld.append(outputs[WITHHELD])
             if place == start:
                 rows_in = rows.rows + outputs[WITHHELD].rows
-            if merging < stop:
-                kept = self._merge(self._scan(rows), place=merging)
-                merged += rows.rows - kept.rows
-                rows = kept
-            place = merging + 1
+            if whole < stop:
+                step = self.steps[whole]
+                assert isinstance(step.step, WholeStep)
+                staged = self._staged(self._scan(rows), rows=rows.rows, place=whole)
+                applied = step.step.apply(staged, step.column, fits.of(step.fit_name))
+                rows = applied.rows
+                merged += applied.merged
+                tables |= applied.tables
+                cells += [applied.cells] if applied.cells else []
+            place = whole + 1
             if place >= stop:
                 break
             scan = self._scan(rows)
@@ -130,12 +144,13 @@ class Work:
             rows_in=rows_in,
             withheld=sum(written.rows for written in withheld),
             merged=merged,
+            tables=tables,
         )
 
     def _map(self, scan: Scan, fits: Fits, *, start: int, stop: int) -> dict[str, Written]:
         """Steps that look at one row after the other, in one pass. Rows that lack something stay behind."""
-        is_end = stop == len(self.steps) or isinstance(self.steps[stop], Dedupe)
-        changed_later = {step.target for step in self.steps[stop:] if isinstance(step, ColumnStep)}
+        is_end = stop == len(self.steps) or self.steps[stop].is_whole
+        changed_later = {step.target for step in self.steps[stop:]}
         needed = dict.fromkeys([*self.asset.common.key, *self.asset.common.required])
         function = RowByRow(
             operations=tuple(self._operations(fits, start=start, stop=stop)),
@@ -150,40 +165,37 @@ class Work:
         told = Told(function, self.context.progress)
         return dict(self.context.engine.map(query, told, outputs=outputs, folder=self.folder, stem=next(self._stems)))
 
-    def _merge(self, scan: Scan, *, place: int) -> Written:
-        """The rows that `dedupe` keeps."""
-        step = self.steps[place]
-        assert isinstance(step, Dedupe)
-        names, by = scan.schema.names, self._by(step)
-        if by == LOADED_AT and LOADED_AT not in names:
-            raise BuildError(
-                f"dedupe can't tell which row is the {step.keep}: the input does not say when rows were loaded",
-                mend=f"Name a column to go by: dedupe(..., by='updated_at'){self._or_clean_gathered()}.",
-            )
-        key = self.asset.common.key
-        _require([*step.on, by, *key], names)
-        text = dedupe_query(step, by=by, columns=names, kept=self._columns(scan, place=place + 1), key=key)
-        query = Query(text=text, inputs={"staged": scan})
-        return self.context.engine.write(query, folder=self.folder, stem=next(self._stems))
+    def _staged(self, scan: Scan, *, rows: int, place: int) -> Staged:
+        """The rows that reach the step at `place`, as it sees them."""
+        return Staged(
+            engine=self.context.engine,
+            rows=scan,
+            count=rows,
+            folder=self.folder,
+            stem=next(self._stems),
+            key=self.asset.common.key,
+            newest_by=self.newest_by,
+            named=frozenset(self._named(scan)),
+            kept=tuple(self._columns(scan, place=place + 1)),
+            refusal=self._or_clean_gathered(),
+        )
 
     def _operations(self, fits: Fits, *, start: int, stop: int) -> Iterator[Operation]:
         for place, step in enumerate(self.steps[start:stop], start=start):
-            if isinstance(step, Drop):
-                yield DropColumns(columns=tuple(fits.dropped(step.fit_name)))
-            elif isinstance(step, ColumnStep) and isinstance(step.step, Fill):
-                yield FillGaps(column=step.column, by=step.step.by, values=_values(step.step, step.column, fits))
-            elif isinstance(step, ColumnStep):
-                assert isinstance(step.step, Step)
-                if place not in self._loaded:  # a pass to learn and the pass to clean share what it has read
-                    self._loaded[place] = step.step.load(self.context.folder)
-                yield CleanColumn(
-                    column=step.column,
-                    target=step.target,
-                    reads=step.step.reads,
-                    step=step.step.name,
-                    version=step.step.version,
-                    function=self._loaded[place],
-                )
+            if isinstance(step.step, RowStep):
+                yield step.step.operation(step.column, fits.of(step.fit_name))
+                continue
+            assert isinstance(step.step, Step)
+            if place not in self._loaded:  # a pass to learn and the pass to clean share what it has read
+                self._loaded[place] = step.step.load(Resources(folder=self.context.folder))
+            yield CleanColumn(
+                column=step.column,
+                target=step.target,
+                reads=step.step.reads,
+                step=step.step.name,
+                version=step.step.version,
+                function=self._loaded[place],
+            )
 
     def _scan(self, written: Written) -> Scan:
         """Staged files as the input of what follows."""
@@ -199,13 +211,13 @@ class Work:
     def _columns(self, scan: Scan, *, place: int) -> list[str]:
         """The columns that go on from step `place`: the table's own, when a row was known, and when it was loaded if
         a step will ask."""
-        asked = any(isinstance(step, Dedupe) and self._by(step) == LOADED_AT for step in self.steps[place:])
+        asked = any(LOADED_AT in self._asked(step) for step in self.steps[place:])
         hidden = {KNOWN_AT, LOADED_AT} if asked else {KNOWN_AT}
         return [name for name in scan.schema.names if name not in HIDDEN_COLUMNS or name in hidden]
 
-    def _by(self, step: Dedupe) -> str:
-        """The column that says which row is newer: as declared, or the cursor of the source, or when it was loaded."""
-        return step.by or self._cursor or LOADED_AT
+    def _asked(self, step: Placed) -> tuple[str, ...]:
+        """The columns that the step looks at."""
+        return step.step.asks(self.newest_by) if isinstance(step.step, WholeStep) else step.step.reads
 
     def _or_clean_gathered(self) -> str:
         """The rest of a sentence: the gathered tables that the input is made from know when rows were loaded."""
@@ -219,10 +231,7 @@ class Work:
         common = self.asset.common
         named = {*common.key, *common.required, *filter(None, (common.time.event, common.time.known))}
         for step in self.steps:
-            if isinstance(step, Dedupe):
-                named |= {*step.on, self._by(step)}
-            elif isinstance(step, ColumnStep):
-                named |= {step.column, *step.step.reads}
+            named |= {step.column, *self._asked(step)}
         return named | (set(staged.columns) - set(self.source.columns))
 
 
@@ -250,33 +259,12 @@ def _itself(function: RowByRow) -> RowByRow:
     return function
 
 
-def _one_by_one(spec: Clean) -> Iterator[ColumnStep | Drop | Dedupe]:
+def _one_by_one(spec: Clean) -> Iterator[Placed]:
     for step in spec.steps:
-        if isinstance(step, (Drop, Dedupe)):
-            yield step
+        if isinstance(step, ColumnSteps):
+            yield from (Placed(column=step.column, step=one) for one in step.steps)
         else:
-            yield from (ColumnStep(column=step.column, step=one) for one in step.steps)
-
-
-def _fit_name(step: ColumnStep | Drop | Dedupe) -> str | None:
-    """What the step's fit is stored under; None for a step that learns nothing."""
-    if isinstance(step, Drop):
-        return step.fit_name
-    if isinstance(step, ColumnStep) and isinstance(step.step, Fill) and step.step.has_fit:
-        return step.step.fit_name(step.column)
-    return None
-
-
-def _values(fill: Fill, column: str, fits: Fits) -> dict[tuple[str | None, ...], str | None]:
-    return fits.fill_values(fill.fit_name(column)) if fill.has_fit else {(): str(fill.value)}
-
-
-def _require(names: list[str], known: list[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise UnknownName(
-                f"there is no column '{name}'", mend=did_you_mean(name, known) or f"There are {', '.join(known)}."
-            )
+            yield Placed(column="", step=step)
 
 
 def _selected(column: pa.Field) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pumphouse.cleaning.trying import FORMATS_APART, try_step
+from pumphouse.cleaning.named import APART
+from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.trying import try_step
 from pumphouse.cli.call import Call
 from pumphouse.cli.output import print_json, print_text
 
@@ -23,7 +25,8 @@ def try_value(step: str, value: str, /, *, json: bool = False, call: Call, **opt
         json: Print the outcome as JSON.
         options: Options of the step, as it takes them in Python; one that takes several is given several times.
     """
-    cell = try_step(step, value, {name: FORMATS_APART.join(given) for name, given in options.items()}, call.folder)
+    given = {name: APART.join(values) for name, values in options.items()}
+    cell = try_step(step, value, given, Resources(folder=call.folder))
     if json:
         print_json({"value": cell.value, "extra": cell.extra, "reason": cell.reason})
     elif cell.reason is not None:

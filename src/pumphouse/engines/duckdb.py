@@ -273,6 +273,12 @@ def _on_arrays(function: SqlFunction) -> Any:
 def _type_name(kind: pa.DataType) -> str:
     if pa.types.is_timestamp(kind):
         return "TIMESTAMP WITH TIME ZONE" if kind.tz else "TIMESTAMP"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    if pa.types.is_list(kind):
+        return f"{_type_name(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        return f"STRUCT({', '.join(f'{quoted(field.name)} {_type_name(field.type)}' for field in kind)})"
     names = {
         pa.string(): "VARCHAR",
         pa.int64(): "BIGINT",
@@ -280,6 +286,7 @@ def _type_name(kind: pa.DataType) -> str:
         pa.float64(): "DOUBLE",
         pa.bool_(): "BOOLEAN",
         pa.date32(): "DATE",
+        pa.time64("us"): "TIME",
     }
     return names[kind]
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pumphouse.errors import ConfigError, Place
+from pumphouse.errors import ConfigError
 from pumphouse.lake.context import Connection
-
-PREFIX = "secret:"
-FILE = "secrets.toml"
+from pumphouse.lake.secrets import PREFIX, secret
 
 
 class Connections(Mapping[str, Connection]):
@@ -51,30 +46,4 @@ def resolved(value: Any, *, folder: Path, wanted_by: str) -> Any:
         return [resolved(inner, folder=folder, wanted_by=wanted_by) for inner in value]
     if not isinstance(value, str) or not value.startswith(PREFIX):
         return value
-    name = value.removeprefix(PREFIX)
-    if name in os.environ:
-        return os.environ[name]
-    kept = _kept(folder / FILE)
-    if name in kept:
-        if not isinstance(kept[name], str):
-            raise ConfigError(f"the secret '{name}' in {FILE} has to be text", mend=f'Write {name} = "...".')
-        return kept[name]
-    raise ConfigError(
-        f"the secret '{name}', which {wanted_by} needs, was not found",
-        mend=f"Looked at the environment variable {name} and at {FILE} in the project's folder; set it in one of them.",
-    )
-
-
-def _kept(path: Path) -> dict[str, Any]:  # values as TOML has them
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        # Its text is not shown: it may hold what must not be seen.
-        line = re.search(r"line (\d+)", str(error)) if isinstance(error, tomllib.TOMLDecodeError) else None
-        raise ConfigError(
-            f"{FILE} can't be read ({type(error).__name__})",
-            place=Place(file=FILE, line=int(line[1])) if line else None,
-            mend="It has to be TOML that you may read.",
-        ) from None
+    return secret(value.removeprefix(PREFIX), folder=folder, wanted_by=wanted_by)

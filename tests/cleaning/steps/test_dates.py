@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, parse_date
-from pumphouse.cleaning.dates import DateParser
+from pumphouse.cleaning.step import Resources
 from pumphouse.engines.duckdb import DuckDB
 
 DAYS = st.dates(min_value=date(1000, 1, 1))
@@ -75,7 +75,7 @@ def test_without_a_format_nothing_is_declared() -> None:
 
 def test_dates_stay_dates() -> None:
     column = pa.array([date(1962, 4, 3), None])
-    assert DateParser(formats=("%d/%m/%Y",))(column, {}).values.equals(column)
+    assert parse_date("%d/%m/%Y").load(Resources())(column, {}).values.equals(column)
 
 
 @settings(deadline=None)
@@ -87,7 +87,7 @@ def test_a_printed_date_is_read_back(day: date, format: str) -> None:
 @settings(deadline=None)
 @given(st.lists(st.one_of(DAYS.map(str), st.text("0123456789-/ ", max_size=10), st.none()), max_size=20))
 def test_what_is_accepted_is_what_duckdb_accepts(engine: DuckDB, column: list[str | None]) -> None:
-    ours = DateParser(formats=("%Y-%m-%d",))(pa.array(column, pa.string()), {}).values.to_pylist()
+    ours = parse_date("%Y-%m-%d").load(Resources())(pa.array(column, pa.string()), {}).values.to_pylist()
     query = "SELECT try_strptime(unnest($1::VARCHAR[]), '%Y-%m-%d')::DATE"
     theirs = [row[0] for row in engine.execute(query, [column])]
     for written, our, their in zip(column, ours, theirs, strict=True):
@@ -99,5 +99,5 @@ def test_what_is_accepted_is_what_duckdb_accepts(engine: DuckDB, column: list[st
 
 def test_every_day_of_a_leap_year_is_read() -> None:
     days = [date(2000, 1, 1) + timedelta(days=number) for number in range(366)]
-    cleaned = DateParser(formats=("%d %B %Y",))(pa.array([day.strftime("%d %B %Y").upper() for day in days]), {})
+    cleaned = parse_date("%d %B %Y").load(Resources())(pa.array([day.strftime("%d %B %Y").upper() for day in days]), {})
     assert cleaned.values.to_pylist() == days

@@ -13,8 +13,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pumphouse.cleaning.dictionary import Dictionary, Entry
-from pumphouse.cleaning.words import SPACE, folded, normalised, spaced, tokens
+from pumphouse.cleaning.dictionaries.dictionary import Dictionary, Entry
+from pumphouse.cleaning.dictionaries.words import SPACE, folded, normalised, spaced, tokens
 from pumphouse.errors import ConfigError, Place
 
 ENTRIES_MAX = 50_000

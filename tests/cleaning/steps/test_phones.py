@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, e164
-from pumphouse.cleaning.phones import E164Cleaner
+from pumphouse.cleaning.step import Resources
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 EXAMPLES = {
@@ -115,7 +115,7 @@ def test_any_column_that_can_hold_a_number_is_read(kind: pa.DataType) -> None:
     )
     if pa.types.is_dictionary(kind):
         column = column.dictionary_encode()
-    cleaned = E164Cleaner(region=None, default="US")(column, {})
+    cleaned = e164(default="US").load(Resources())(column, {})
     assert cleaned.values.to_pylist() == ["+12125550123", None, "+12125550123"]
 
 
@@ -148,7 +148,7 @@ def test_a_cleaned_number_cleaned_again_is_itself(written: str, default: str | N
 )
 def test_a_column_is_cleaned_as_its_cells_are(rows: list[tuple[str | None, str | None]]) -> None:
     step = e164(region=col.country, default="GB")
-    cleaned = step.load(None)(  # type: ignore[arg-type]  # it reads no file
+    cleaned = step.load(Resources())(
         pa.array([phone for phone, _ in rows], pa.string()),
         {"country": pa.array([country for _, country in rows], pa.string())},
     )

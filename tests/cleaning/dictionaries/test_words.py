@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning.words import tokens
+from pumphouse.cleaning.dictionaries.words import tokens
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pumphouse.cleaning.duplicates import Dedupe
-from pumphouse.cleaning.filling import Fill
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError
 
@@ -14,17 +12,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def fill_query(fill: Fill, column: str, kind: pa.DataType) -> str:
+def fill_query(*, how: str, by: Sequence[str], column: str, kind: pa.DataType) -> str:
     """SQL over the input `staged`: one row for each group, with the group's columns and the value it is filled with."""
     import pyarrow.types as types
 
     cell = quoted(column)
-    groups = [f"group_{place}" for place in range(len(fill.by))]
+    groups = [f"group_{place}" for place in range(len(by))]
     listed = "".join(f"{group}, " for group in groups)
-    named = "".join(f"{quoted(name)} AS {group}, " for name, group in zip(fill.by, groups, strict=True))
+    named = "".join(f"{quoted(name)} AS {group}, " for name, group in zip(by, groups, strict=True))
     partition = f"PARTITION BY {', '.join(groups)}" if groups else ""
     values = f"SELECT {named}{cell} AS value FROM staged WHERE {cell} IS NOT NULL"
-    if fill.how == "mode":
+    if how == "mode":
         values = f"SELECT {listed}value, count(*) AS times FROM ({values}) AS v GROUP BY {listed}value"
         order, wanted = "times DESC, value", "place = 1"
     elif types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind) or types.is_temporal(kind):
@@ -51,13 +49,15 @@ def profile_query(columns: Sequence[tuple[str, pa.DataType]]) -> str:
     return f"SELECT {', '.join(parts)} FROM staged"
 
 
-def dedupe_query(dedupe: Dedupe, *, by: str, columns: Sequence[str], kept: Sequence[str], key: Sequence[str]) -> str:
+def dedupe_query(
+    *, on: Sequence[str], keep: str, by: str, columns: Sequence[str], kept: Sequence[str], key: Sequence[str]
+) -> str:
     """SQL over the input `staged`, whose columns are `columns`: the rows that stay, with the columns `kept`."""
     # Every column decides in the end, so that the same rows give the same one.
     deciding = list(dict.fromkeys([by, *key, *columns]))
-    order = ", ".join(f"{quoted(name)} {'DESC' if dedupe.keep == 'newest' else 'ASC'} NULLS LAST" for name in deciding)
+    order = ", ".join(f"{quoted(name)} {'DESC' if keep == 'newest' else 'ASC'} NULLS LAST" for name in deciding)
     listed = ", ".join(map(quoted, columns))
-    partition = ", ".join(map(quoted, dedupe.on))
+    partition = ", ".join(map(quoted, on))
     placed = f"SELECT {listed}, row_number() OVER (PARTITION BY {partition} ORDER BY {order}) AS _place FROM staged"
-    unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in dedupe.on)
+    unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in on)
     return f"SELECT {', '.join(map(quoted, kept))} FROM ({placed}) AS placed WHERE _place = 1 OR {unknown}"

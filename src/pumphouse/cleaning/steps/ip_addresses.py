@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pumphouse.cleaning.step import Cleaned, Step, text
+from pumphouse.cleaning.step import Cleaned, Resources, Step, text
 from pumphouse.errors import ConfigError, MissingExtra
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-DATA = Path(__file__).parent / "data" / "ip_country.npz"
+DATA = Path(__file__).parents[1] / "data" / "ip_country.npz"
 DATA_VERSION = DATA.with_suffix(".version")
 
 RESERVED = (
@@ -64,6 +64,7 @@ class IpCountry(Step):
     """The step that `ip_country` makes."""
 
     name: ClassVar[str] = "ip_country"
+    gives: ClassVar[str] = "VARCHAR"
     into: str | None = None
     version: str = field(default_factory=_data_version, init=False)
 
@@ -71,7 +72,7 @@ class IpCountry(Step):
         """The address itself stays; the country gets a column of its own."""
         return self.into or f"{column}__country"
 
-    def load(self, folder: Path) -> CountryFinder:
+    def load(self, resources: Resources) -> CountryFinder:
         """The function over arrays, with the ranges read."""
         return CountryFinder()
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from pumphouse.cleaning.dictionary import Dictionary
-from pumphouse.cleaning.dictionary_files import read_dictionary
-from pumphouse.cleaning.step import Cleaned, Step, each_value, text
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from pumphouse.cleaning.dictionaries.dictionary import Dictionary
+from pumphouse.cleaning.dictionaries.files import read_dictionary
+from pumphouse.cleaning.step import EachValue, Resources, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +15,7 @@ class Expand(Step):
     """The step that `expand` makes."""
 
     name: ClassVar[str] = "expand"
+    gives: ClassVar[str] = "VARCHAR"
     dictionary: str
     version: str = field(default="1", init=False)
 
@@ -28,9 +24,9 @@ class Expand(Step):
         """The dictionary."""
         return (self.dictionary,)
 
-    def load(self, folder: Path) -> Expander:
+    def load(self, resources: Resources) -> EachValue:
         """The function over arrays, with the dictionary read and checked."""
-        return Expander(read_dictionary(folder / self.dictionary))
+        return EachValue(self, Expander(read_dictionary(resources.folder / self.dictionary)).expand, blank_is_text=True)
 
 
 def expand(dictionary: str) -> Expand:
@@ -46,14 +42,11 @@ def expand(dictionary: str) -> Expand:
 
 
 class Expander:
-    """What `Expand.load` hands out."""
+    """A dictionary, ready to write text out."""
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
 
-    def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
-        """Text, and no reasons."""
-        import pyarrow as pa
-
-        (values,) = each_value(text(column, step="expand"), lambda value: (self.dictionary.expand(value),), pa.string())
-        return Cleaned(values=values, reasons=pa.nulls(len(column), pa.string()))
+    def expand(self, written: str) -> tuple[str, None]:
+        """The text, and no reason."""
+        return self.dictionary.expand(written), None

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pumphouse.cleaning.step import Cleaned
+from pumphouse.cleaning.step import Cleaned, as_text
+from pumphouse.cleaning.table_step import FitRow, RowStep
+from pumphouse.cleaning.table_steps.queries import fill_query
 from pumphouse.declare.asset import names
 from pumphouse.errors import BuildError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pumphouse.cleaning.batch import Batch
+    from pumphouse.cleaning.staged import Staged
+
 How = Literal["median", "mode", "constant"]
+GROUPS_MAX = 1_000_000
+"""Groups of one fit, all of which a build holds in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(RowStep):
     """The step that `fill` makes."""
 
     name: ClassVar[str] = "fill"
+    on_column: ClassVar[bool] = True
     how: How
     value: Any = None  # any type that a column may hold
     by: tuple[str, ...] = ()
@@ -31,15 +40,37 @@ class Fill:
         """The columns that make the groups."""
         return self.by
 
-    @property
-    def has_fit(self) -> bool:
-        """Whether what it fills with comes from the data."""
-        return self.how != "constant"
-
-    def fit_name(self, column: str) -> str:
-        """What its fit is stored under; another one where anything that decides the fit changes."""
+    def fit_name(self, column: str) -> str | None:
+        """A constant is no fit: it is in the declaration."""
+        if self.how == "constant":
+            return None
         groups = f" by {', '.join(self.by)}" if self.by else ""
         return f"fill {column} with its {self.how}{groups}, version {self.version}"
+
+    def learn(self, staged: Staged, column: str) -> list[FitRow]:
+        """A value for each group that has one. Raises BuildError for more than GROUPS_MAX groups."""
+        staged.require(column, *self.by)
+        name = self.fit_name(column)
+        assert name is not None
+        text = fill_query(how=self.how, by=self.by, column=column, kind=staged.rows.schema.field(column).type)
+        rows: list[FitRow] = []
+        for batch in staged.engine.read(staged.query(text)):
+            groups = zip(*(as_text(batch.column(place)).to_pylist() for place in range(len(self.by))), strict=True)
+            values = as_text(batch.column(len(self.by))).to_pylist()
+            for group, value in zip(groups if self.by else [()] * len(values), values, strict=True):
+                listed = json.dumps(group, ensure_ascii=False)
+                rows.append(FitRow(step=name, column=column, group=listed, value=value))
+            if len(rows) > GROUPS_MAX:
+                raise BuildError(
+                    f"filling '{column}' by {', '.join(self.by)} has more than {GROUPS_MAX:,} groups",
+                    mend="Group by columns with fewer values.",
+                )
+        return rows
+
+    def operation(self, column: str, fit: Sequence[FitRow]) -> FillGaps:
+        """Gaps filled by the group that a row is in."""
+        learnt = {tuple(json.loads(row.group)): row.value for row in fit if row.group is not None}
+        return FillGaps(column=column, by=self.by, values={(): str(self.value)} if self.how == "constant" else learnt)
 
 
 def fill(
@@ -93,10 +124,16 @@ def filled(column: pa.Array, groups: list[pa.Array], values: Mapping[tuple[str |
     )
 
 
-def as_text(column: pa.Array) -> pa.Array:
-    """A column of any flat type as text that can be cast back to it."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillGaps:
+    """`fill` with what it fills gaps with: values as text, by the groups' columns as text."""
 
-    flat = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-    return pc.cast(flat, pa.string())
+    column: str
+    by: tuple[str, ...]
+    values: Mapping[tuple[str | None, ...], str | None]
+
+    def __call__(self, batch: Batch) -> None:
+        """Set the column, and add which of its cells were filled."""
+        cleaned = filled(batch.column(self.column), [batch.column(name) for name in self.by], self.values)
+        batch.put(self.column, cleaned.values, after=self.column)
+        batch.put_new(f"{self.column}__filled", cleaned.extra["filled"], after=self.column)

@@ -9,9 +9,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, expand
-from pumphouse.cleaning.dictionary import Dictionary
-from pumphouse.cleaning.dictionary_files import parse_dictionary
-from pumphouse.cleaning.shorthand import Expander
+from pumphouse.cleaning.dictionaries.dictionary import Dictionary
+from pumphouse.cleaning.dictionaries.files import parse_dictionary
+from pumphouse.cleaning.step import EachValue, Resources
+from pumphouse.cleaning.steps.shorthand import Expander
 from pumphouse.errors import ConfigError
 
 DICTIONARY = """shorthand,expansion,note
@@ -73,7 +74,7 @@ def test_the_step_reads_its_dictionary_from_the_projects_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "shorthand.csv").write_text(DICTIONARY, encoding="utf-8-sig")
-    cleaned = expand("shorthand.csv").load(tmp_path)(pa.array(["pls", None, ""]), {})
+    cleaned = expand("shorthand.csv").load(Resources(folder=tmp_path))(pa.array(["pls", None, ""]), {})
     assert cleaned.values.to_pylist() == ["please", None, ""]
     assert cleaned.reasons.null_count == 3
     monkeypatch.chdir(tmp_path)
@@ -132,10 +133,10 @@ def test_the_same_line_twice_is_one_entry() -> None:
 
 def test_a_missing_or_unreadable_dictionary_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.csv is not there"):
-        expand("nowhere.csv").load(tmp_path)
+        expand("nowhere.csv").load(Resources(folder=tmp_path))
     (tmp_path / "latin.csv").write_bytes("shorthand,expansion\nmfg,mit freundlichen Grüßen\n".encode("latin-1"))
     with pytest.raises(ConfigError, match="not UTF-8") as raised:
-        expand("latin.csv").load(tmp_path)
+        expand("latin.csv").load(Resources(folder=tmp_path))
     assert raised.value.place is not None
     assert raised.value.place.line == 2
 
@@ -179,7 +180,7 @@ def test_it_does_what_a_plain_regular_expression_does(entries: dict[str, str], w
 @settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.sampled_from(["pls", "u r late", "x"]))))
 def test_a_column_is_expanded_as_its_cells_are(column: list[str | None]) -> None:
-    cleaned = Expander(SHORTHAND)(pa.array(column, pa.string()), {})
+    cleaned = EachValue(expand("x"), Expander(SHORTHAND).expand, blank_is_text=True)(pa.array(column, pa.string()), {})
     assert cleaned.values.to_pylist() == [cell if cell is None else SHORTHAND.expand(cell) for cell in column]
 
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from pumphouse.cleaning.step import Cleaned, Step, each_value, text
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from pumphouse.cleaning.step import EachValue, Resources, Step
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -40,15 +35,16 @@ class ParseDate(Step):
     """The step that `parse_date` makes."""
 
     name: ClassVar[str] = "parse_date"
+    gives: ClassVar[str] = "DATE"
     formats: tuple[str, ...]
     version: str = field(default="1", init=False)
 
-    def load(self, folder: Path) -> DateParser:
-        """The function over arrays."""
-        return DateParser(formats=self.formats)
+    def load(self, resources: Resources) -> EachValue:
+        """The function over arrays. A column of dates stays as it is."""
+        return EachValue(self, DateParser(formats=self.formats).parse)
 
 
-def parse_date(*formats: str) -> ParseDate:
+def parse_date(*format: str) -> ParseDate:
     """A step that reads text as dates by one or more formats: `parse_date("%d/%m/%Y", "%Y-%m-%d")`.
 
     Formats are made of %d, %m, %Y (four digits), %b (Apr), %B (April), in English and in any case. A date that two
@@ -57,11 +53,11 @@ def parse_date(*formats: str) -> ParseDate:
 
     `parse_date("%d/%m/%Y").one("03/04/1962").value == date(1962, 4, 3)`
     """
-    if not 0 < len(formats) <= FORMATS_MAX:
-        raise ValueError(f"parse_date takes 1 to {FORMATS_MAX} formats, and was given {len(formats)}")
-    for format in formats:
-        compiled(format)
-    return ParseDate(formats=formats)
+    if not 0 < len(format) <= FORMATS_MAX:
+        raise ValueError(f"parse_date takes 1 to {FORMATS_MAX} formats, and was given {len(format)}")
+    for one in format:
+        compiled(one)
+    return ParseDate(formats=format)
 
 
 def compiled(format: str) -> re.Pattern[str]:
@@ -83,26 +79,15 @@ def compiled(format: str) -> re.Pattern[str]:
 
 
 class DateParser:
-    """What `ParseDate.load` hands out."""
+    """Formats, ready to read text by."""
 
     def __init__(self, *, formats: tuple[str, ...]) -> None:
         self.formats = tuple(dict.fromkeys(formats))
         self.patterns = tuple(compiled(format) for format in self.formats)
 
-    def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
-        """Dates, and reasons. A column of dates stays as it is."""
-        import pyarrow as pa
-
-        if pa.types.is_date32(column.type):
-            return Cleaned(values=column, reasons=pa.nulls(len(column), pa.string()))
-        values, reasons = each_value(text(column, step="parse_date"), self.parse, pa.date32(), pa.string())
-        return Cleaned(values=values, reasons=reasons)
-
     def parse(self, written: str) -> tuple[date | None, str | None]:
-        """One date: (date, reason). Blank text is a gap: both are None."""
+        """One date: (date, reason)."""
         stripped = written.strip()
-        if not stripped:
-            return None, None
         impossible = None
         readings: dict[date, str] = {}
         for format, pattern in zip(self.formats, self.patterns, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, ip_country
-from pumphouse.cleaning.addresses import CountryFinder
+from pumphouse.cleaning.steps.ip_addresses import CountryFinder
 
 FINDER = CountryFinder()
 

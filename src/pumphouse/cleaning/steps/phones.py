@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pumphouse.cleaning.columns import Column
-from pumphouse.cleaning.step import Cleaned, Step, each_pair, text
+from pumphouse.cleaning.step import EachValue, Resources, Step
 from pumphouse.errors import MissingExtra
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from phonenumbers import PhoneNumber
-
-NUMBERS_MAX = 100_000
-"""Numbers that are remembered, some 500 bytes each: libphonenumber takes 70 microseconds for one."""
 
 FLOAT = re.compile(r"(\+?\d{7,})[.,]0{1,2}")
 """2125550123.0: a number that went through a float on its way."""
@@ -42,6 +36,8 @@ class E164(Step):
     """The step that `e164` makes."""
 
     name: ClassVar[str] = "e164"
+    gives: ClassVar[str] = "VARCHAR"
+    extras: ClassVar[Mapping[str, str]] = {"extension": "VARCHAR"}
     region: Column | None = None
     default: str | None = None
     version: str = field(default_factory=_library_version, init=False)
@@ -51,9 +47,9 @@ class E164(Step):
         """The column that holds a row's region."""
         return (self.region.name,) if self.region else ()
 
-    def load(self, folder: Path) -> E164Cleaner:
+    def load(self, resources: Resources) -> EachValue:
         """The function over arrays."""
-        return E164Cleaner(region=self.region.name if self.region else None, default=self.default)
+        return EachValue(self, E164Cleaner(default=self.default).number)
 
 
 def e164(*, region: Column | None = None, default: str | None = None) -> E164:
@@ -73,36 +69,19 @@ def e164(*, region: Column | None = None, default: str | None = None) -> E164:
 
 
 class E164Cleaner:
-    """What `E164.load` hands out. It remembers the last NUMBERS_MAX numbers, since a table has the same ones again."""
+    """Reads one number after the other, by the rules of libphonenumber."""
 
-    def __init__(self, *, region: str | None, default: str | None) -> None:
-        self.region = region
+    def __init__(self, *, default: str | None) -> None:
         self.default = default
-        self.remembered = lru_cache(maxsize=NUMBERS_MAX)(self.number)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return (_cleaner, (self.region, self.default))
-
-    def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
-        """Numbers as text, extensions as text, reasons."""
-        import pyarrow as pa
-
-        phones = text(column, step="e164")
-        regions = text(others[self.region], step="e164") if self.region else pa.nulls(len(phones), pa.string())
-        text_type = pa.string()
-        values, extensions, reasons = each_pair(phones, regions, self.remembered, text_type, text_type, text_type)
-        return Cleaned(values=values, reasons=reasons, extra={"extension": extensions})
-
-    def number(self, phone: str, region: str | None) -> tuple[str | None, str | None, str | None]:
-        """One number: (E.164, extension, reason). Blank text is a gap: all three are None."""
+    def number(self, phone: str, region: str | None = None) -> tuple[str | None, str | None, str | None]:
+        """One number: (E.164, extension, reason)."""
         try:
             import phonenumbers
         except ImportError:
             raise MissingExtra("phonenumbers", extra="cleaning", purpose="e164") from None
 
         written = phone.strip()
-        if not written:
-            return None, None, None
         if exponent := EXPONENT.fullmatch(written):
             first, rest, power = exponent[1], exponent[2] or "", int(exponent[3])
             if len(rest) < power:
@@ -124,10 +103,6 @@ class E164Cleaner:
         if reason:
             return None, None, reason
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), number.extension, None
-
-
-def _cleaner(region: str | None, default: str | None) -> E164Cleaner:
-    return E164Cleaner(region=region, default=default)
 
 
 def _why_unreadable(error: Exception, region: str | None) -> str:

@@ -4,23 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pumphouse.cleaning.table_step import FitRow, RowStep
+from pumphouse.cleaning.table_steps.queries import profile_query
+
+if TYPE_CHECKING:
+    from pumphouse.cleaning.batch import Batch
+    from pumphouse.cleaning.staged import Staged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drop:
+class Drop(RowStep):
     """The step that `drop` makes."""
 
     name: ClassVar[str] = "drop"
+    on_column: ClassVar[bool] = False
     mostly_null: float | None = None
     constant: bool = False
     version: str = field(default="1", init=False)
 
-    @property
-    def fit_name(self) -> str:
-        """What its fit is stored under; another one where anything that decides it changes."""
+    def fit_name(self, column: str) -> str:
+        """Its rules."""
         rules = [f"mostly_null={self.mostly_null}"] if self.mostly_null is not None else []
         return f"drop {', '.join([*rules, *(['constant'] if self.constant else [])])}, version {self.version}"
+
+    def learn(self, staged: Staged, column: str) -> list[FitRow]:
+        """The columns that say nothing, of those that nobody named. Of no rows it learns nothing."""
+        columns = [
+            (name, staged.rows.schema.field(name).type) for name in staged.rows.columns if name not in staged.named
+        ]
+        profile = staged.engine.read(staged.query(profile_query(columns))).read_all().to_pylist()[0]
+        if not profile["row_count"]:
+            return []
+        name = self.fit_name(column)
+        found = chosen(self, [name for name, _ in columns], profile)
+        return [FitRow(step=name, column=dropped, value=why) for dropped, why in found] or [FitRow(step=name)]
+
+    def operation(self, column: str, fit: Sequence[FitRow]) -> DropColumns:
+        """The chosen columns left out."""
+        return DropColumns(columns=tuple(row.column for row in fit if row.column is not None))
 
 
 def drop(*, mostly_null: float | None = None, constant: bool = False) -> Drop:
@@ -51,3 +74,15 @@ def chosen(
         elif drop.constant and (cells == 0 or (cells == rows and profile[f"same_{place}"])):
             found.append((name, f"the same in all {rows} rows"))
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropColumns:
+    """`drop` with what it chose."""
+
+    columns: tuple[str, ...]
+
+    def __call__(self, batch: Batch) -> None:
+        """Leave the columns out."""
+        for name in self.columns:
+            batch.columns.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pumphouse.cleaning.words import folded, is_mark, normalised, spaced, tokens
+from pumphouse.cleaning.dictionaries.words import folded, is_mark, normalised, spaced, tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,47 @@
+"""The rows that reach a table step, and what it may ask about the table that is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pumphouse.engines.engine import HIDDEN_COLUMNS, Engine, Query, Scan
+from pumphouse.errors import UnknownName, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """The rows that reach a step, and what it may ask about the table that is made."""
+
+    engine: Engine
+    rows: Scan
+    """Also the name of the input in its queries: `staged`."""
+    count: int
+    """How many rows there are; 0 while it is being learnt from the source itself."""
+    folder: Path
+    """The build's own: what it writes goes here."""
+    stem: str
+    """What names of its files begin with."""
+    key: tuple[str, ...]
+    newest_by: str
+    """The column that says which of two rows is newer, if the step names none: the source's cursor or LOADED_AT."""
+    named: frozenset[str]
+    """Columns that the declaration names or that steps made."""
+    kept: tuple[str, ...]
+    """The columns that go on: its own, and of the lake's those that a later step will ask for."""
+    refusal: str = ""
+    """How to mend a lack of LOADED_AT, in words that go on after 'Name a column to go by'."""
+
+    def query(self, text: str) -> Query:
+        """SQL over `staged`."""
+        return Query(text=text, inputs={"staged": self.rows})
+
+    def require(self, *names: str) -> None:
+        """Raises UnknownName with the nearest there is for a column that is not among the rows."""
+        known = self.rows.schema.names
+        for name in names:
+            if name not in known:
+                shown = ", ".join(column for column in known if column not in HIDDEN_COLUMNS)
+                raise UnknownName(
+                    f"there is no column '{name}'", mend=did_you_mean(name, known) or f"There are {shown}."
+                )

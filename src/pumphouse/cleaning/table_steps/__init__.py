@@ -1,0 +1,1 @@
+"""Steps that learn from the table or look at more than one row: filling, dropping, merging."""

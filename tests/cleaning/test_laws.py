@@ -1,0 +1,184 @@
+"""What holds of every column step that the registry names. A new one is covered when it stands in EXAMPLES."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.columns import Column
+from pumphouse.cleaning.named import STEPS, make, options_of
+from pumphouse.cleaning.step import Cleaned, Resources, Step, arrow_type, one
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import Query
+from pumphouse.engines.parameters import literal
+from pumphouse.engines.spark import Spark
+
+FILES = {"shorthand.csv": "shorthand,expansion\npls,please\nu,you\n東京,Tokyo\n"}
+
+EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    # options (a column that it reads by a value), and cells that it should meet
+    "e164": ({"default": "DE", "region": "US"}, ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS"]),
+    "expand": ({"dictionary": "shorthand.csv"}, ["pls call u", "Pls.", "東京都", "İstanbul u.s."]),
+    "ip_country": ({}, ["8.8.8.8", "10.0.0.1", "::1", "::ffff:8.8.8.8", "1.1"]),
+    "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
+}
+CELLS = [
+    "", " ", "\ufeff", "\u00a0", "x", "N/A", "-", "0", "-1", "1e400", "NaN", "a" * 300, "\x00", "🙈", "٣", "<b>", "%s",
+    "' OR 1",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def resources(tmp_path_factory: pytest.TempPathFactory) -> Resources:
+    folder = tmp_path_factory.mktemp("project")
+    for name, content in FILES.items():
+        (folder / name).write_text(content, encoding="utf-8")
+    return Resources(folder=folder)
+
+
+def columns_of(name: str) -> dict[str, str]:
+    options = EXAMPLES[name][0]
+    return {one.name: options[one.name] for one in options_of(name) if one.kind is Column and one.name in options}
+
+
+def applied(step: Step, resources: Resources, cells: list[str | None], beside: dict[str, str]) -> Cleaned:
+    column = pa.array(cells, pa.string())
+    others = {name: pa.array([beside.get(name)] * len(cells), pa.string()) for name in step.reads}
+    return step.load(resources)(column, others)
+
+
+def listed(cleaned: Cleaned) -> list[tuple[object, ...]]:
+    arrays = (cleaned.values, cleaned.reasons, *cleaned.extra.values())
+    return list(zip(*(array.to_pylist() for array in arrays), strict=True))
+
+
+def test_every_step_has_an_example() -> None:
+    assert set(EXAMPLES) == set(STEPS)
+
+
+@pytest.mark.parametrize("name", STEPS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_step_throws_and_none_depends_on_rows_around(name: str, resources: Resources, data: st.DataObject) -> None:
+    options, cells = EXAMPLES[name]
+    strange = st.one_of(st.sampled_from([*cells, *CELLS]), st.text(max_size=40), st.none())
+    column = data.draw(st.lists(strange, max_size=12))
+    step, beside = make(name, options), columns_of(name)
+    together = applied(step, resources, column, beside)
+    rows = listed(together)
+    assert (together.values.type, together.reasons.type) == (arrow_type(step.gives), pa.string())
+    assert list(together.extra) == list(step.extras)
+    assert len(rows) == len(column)
+    # One by one, and in any other order, each cell becomes the same.
+    assert [listed(applied(step, resources, [cell], beside))[0] for cell in column] == rows
+    order = data.draw(st.permutations(range(len(column))))
+    assert listed(applied(step, resources, [column[place] for place in order], beside)) == [rows[i] for i in order]
+    # Each cell is clean, or null with a reason, or was a gap.
+    for cell, (value, reason, *_) in zip(column, rows, strict=True):
+        assert value is None or reason is None
+        assert reason is None or (reason.strip() and cell is not None)
+        assert cell is not None or value is None
+
+
+@pytest.mark.parametrize("name", STEPS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_step_is_idempotent(name: str, resources: Resources, data: st.DataObject) -> None:
+    options, cells = EXAMPLES[name]
+    step, beside = make(name, options), columns_of(name)
+    if step.target("cell") != "cell":
+        pytest.skip("its values go to another column: the one it reads stays as it is")
+    cell = data.draw(st.one_of(st.sampled_from([*cells, *CELLS]), st.text(max_size=40)))
+    first = applied(step, resources, [cell], beside)
+    others = {other: pa.array([beside.get(other)], pa.string()) for other in step.reads}
+    again = step.load(resources)(first.values, others)
+    assert again.values.to_pylist() == first.values.to_pylist()
+    assert again.reasons.null_count == 1
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_three_ways_give_the_same(name: str, resources: Resources, engine: DuckDB) -> None:
+    options, cells = EXAMPLES[name]
+    step, beside = make(name, options), columns_of(name)
+    column: list[str | None] = [*cells, *(cell for cell in CELLS if "\x00" not in cell), None]
+    whole = applied(step, resources, column, beside)
+    single = [one(step, cell, beside, resources=resources) for cell in column]
+    assert [(cell.value, cell.reason) for cell in single] == [row[:2] for row in listed(whole)]
+    given = ", ".join(
+        literal(options[option.name]) if option.name in options else "NULL" for option in options_of(name)
+    )
+    call = f"(cell{', ' if given else ''}{given})"
+    query = Query(
+        text=f"SELECT {name}{call} AS value, {name}_cell{call} AS cell FROM cells",
+        tables={"cells": pa.table({"cell": pa.array(column, pa.string())})},
+        functions=sql_functions(resources.folder),
+    )
+    found = engine.read(query).read_all()
+    assert found.column("value").to_pylist() == whole.values.to_pylist()
+    extras = [cleaned.to_pylist() for cleaned in whole.extra.values()]
+    expected = zip(whole.values.to_pylist(), *extras, whole.reasons.to_pylist(), strict=True)
+    assert [tuple(cell.values()) for cell in found.column("cell").to_pylist()] == list(expected)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Spark]:
+    spark = Spark()
+    yield spark
+    spark.close()
+
+
+@pytest.mark.timeout(300)  # it holds every step
+def test_spark_gives_what_duckdb_gives(resources: Resources, engine: DuckDB, spark: Spark) -> None:
+    calls = []
+    for name, (options, _) in EXAMPLES.items():
+        given = ", ".join(["cell", *(literal(options.get(option.name)) for option in options_of(name))])
+        calls += [f"{name}({given}) AS {name}", f"{name}_cell({given}) AS {name}_cell"]
+    cells = sorted({cell for _, cells in EXAMPLES.values() for cell in [*cells, *CELLS] if "\x00" not in cell})
+    query = Query(
+        text=f"SELECT cell, {', '.join(calls)} FROM cells ORDER BY cell",
+        tables={"cells": pa.table({"cell": pa.array([*cells, None], pa.string())})},
+        functions=sql_functions(resources.folder),
+    )
+    here, there = (one.read(query).read_all() for one in (engine, spark))
+    for column in here.column_names:
+        assert there.column(column).to_pylist() == here.column(column).to_pylist(), column
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("kind", [pa.string(), pa.null()])
+def test_columns_without_a_row_or_a_value_are_cleaned(name: str, kind: pa.DataType, resources: Resources) -> None:
+    step = make(name, EXAMPLES[name][0])
+    for length in (0, 1, 3):
+        nothing = pa.nulls(length, kind)
+        cleaned = step.load(resources)(nothing, {other: pa.nulls(length, pa.string()) for other in step.reads})
+        assert cleaned.values.equals(pa.nulls(length, arrow_type(step.gives)))
+        assert cleaned.reasons.null_count == length
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_loaded_step_pickles_for_workers(name: str, resources: Resources) -> None:
+    options, cells = EXAMPLES[name]
+    step = make(name, options)
+    others = {other: pa.nulls(len(cells), pa.string()) for other in step.reads}
+    function = step.load(resources)
+    column = pa.array(cells, pa.string())
+    assert listed(pickle.loads(pickle.dumps(function))(column, others)) == listed(function(column, others))
+
+
+def test_a_cell_can_be_taken_apart_in_sql(resources: Resources, engine: DuckDB) -> None:
+    query = Query(
+        text="SELECT (e164_cell(phone, 'US')).extension AS extension, (e164_cell(phone)).reason AS reason FROM cells",
+        tables={"cells": pa.table({"phone": ["(212) 555-0123 ext. 9"]})},
+        functions=sql_functions(Path()),
+    )
+    assert engine.read(query).read_all().to_pylist() == [
+        {"extension": "9", "reason": "no country code, and no region to read it by"}
+    ]
