@@ -21,14 +21,19 @@ from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import literal
 from pumphouse.engines.spark import Spark
 
-FILES = {"shorthand.csv": "shorthand,expansion\npls,please\nu,you\n東京,Tokyo\n"}
+FILES = {
+    "shorthand.csv": "shorthand,expansion\npls,please\nu,you\n東京,Tokyo\n",
+    "secrets.toml": 'PSEUDONYM_KEY = "a key that only tests know"\n',
+}
 
 EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     # options (a column that it reads by a value), and cells that it should meet
     "e164": ({"default": "DE", "region": "US"}, ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS"]),
     "expand": ({"dictionary": "shorthand.csv"}, ["pls call u", "Pls.", "東京都", "İstanbul u.s."]),
     "ip_country": ({}, ["8.8.8.8", "10.0.0.1", "::1", "::ffff:8.8.8.8", "1.1"]),
+    "mask": ({"keep": 3}, ["4111 1111 1111 1111", "***1111", "ab", " x ", "東京都"]),
     "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
+    "pseudonym": ({"length": 20}, ["max@example.com", "MAX@example.com", "a" * 20, "4111111111111111"]),
 }
 CELLS = [
     "", " ", "\ufeff", "\u00a0", "x", "N/A", "-", "0", "-1", "1e400", "NaN", "a" * 300, "\x00", "🙈", "٣", "<b>", "%s",

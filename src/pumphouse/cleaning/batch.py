@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pumphouse.cleaning.hidden import Hidden, shown, shown_reasons
 from pumphouse.cleaning.step import ArrayFunction, Cleaned, as_text
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.engines.python_values import python_values
@@ -25,6 +26,7 @@ class Batch:
     run: str
     columns: dict[str, pa.Array]
     cells: list[pa.RecordBatch] = field(default_factory=list)
+    hidden: Hidden = field(default_factory=dict)
 
     def column(self, name: str) -> pa.Array:
         """A column as it is by now. Raises UnknownName with the nearest there is."""
@@ -51,17 +53,21 @@ class Batch:
         self.put(name, values, after=after)
 
     def quarantine(self, column: str, cleaned: Cleaned, *, step: str, version: str) -> None:
-        """Keep what the declined cells held when they came in."""
+        """Keep what the declined cells held when they came in; of a column that a step masks, masked."""
         import pyarrow.compute as pc
 
         places = pc.indices_nonzero(pc.is_valid(cleaned.reasons))
         if len(places):
             originals = self.source.column(column) if column in self.source.schema.names else self.columns[column]
+            originals, reasons = written(originals.take(places)), cleaned.reasons.take(places)
+            if column in self.hidden:
+                reasons = shown_reasons(reasons, originals)
+                originals = shown(originals, self.hidden[column])
             self.cells.append(
                 quarantined(
                     row_id=self.row_ids.take(places),
-                    original=written(originals.take(places)),
-                    reason=cleaned.reasons.take(places),
+                    original=originals,
+                    reason=reasons,
                     column=column,
                     step=step,
                     step_version=version,

@@ -12,7 +12,9 @@ from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.steps.dates import parse_date
 from pumphouse.cleaning.steps.ip_addresses import ip_country
+from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.phones import e164
+from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.shorthand import expand
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
@@ -20,7 +22,9 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     e164,
     expand,
     ip_country,
+    mask,
     parse_date,
+    pseudonym,
 )
 STEPS: Mapping[str, Callable[..., Step]] = {maker.__name__: maker for maker in MAKERS}
 """The functions that make steps. The other steps look at a table."""

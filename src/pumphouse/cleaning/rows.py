@@ -6,10 +6,11 @@ An engine maps this over a table: it pickles, keeps nothing between batches, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.batch import Batch, Operation, as_json, quarantined, together, written
+from pumphouse.cleaning.hidden import Hidden, shown, shown_rows
 from pumphouse.engines.python_values import python_rows
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class RowByRow:
     needed: tuple[str, ...]
     """Columns that withhold a row where they are null."""
     run: str
+    hidden: Hidden = field(default_factory=dict)
 
     def __call__(self, source: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
         """The outputs ROWS, CELLS and WITHHELD."""
@@ -35,8 +37,9 @@ class RowByRow:
 
         batch = Batch(
             source=source,
-            row_ids=row_ids(source, self.key),
+            row_ids=row_ids(source, self.key, self.hidden),
             run=self.run,
+            hidden=self.hidden,
             columns=dict(zip(source.schema.names, source.columns, strict=True)),
         )
         for operation in self.operations:
@@ -58,9 +61,10 @@ class RowByRow:
             return rows, together([])
         lacked = [[name for name, gaps in missing.items() if gaps[place.as_py()].as_py()] for place in places]
         reasons = [f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} null" for names in lacked]
+        kept = shown_rows(batch.source.take(places), self.hidden)
         withheld = quarantined(
             row_id=batch.row_ids.take(places),
-            original=pa.array([as_json(row) for row in python_rows(batch.source.take(places))], pa.string()),
+            original=pa.array([as_json(row) for row in python_rows(kept)], pa.string()),
             reason=pa.array(reasons, pa.string()),
             column="*",
             step="required",
@@ -70,14 +74,16 @@ class RowByRow:
         return rows.filter(pc.invert(lacking)), withheld
 
 
-def row_ids(source: pa.RecordBatch, key: Sequence[str]) -> pa.Array:
-    """The key of each row as text, as `lake.builds.row_id` writes it. Null where there is none."""
+def row_ids(source: pa.RecordBatch, key: Sequence[str], hidden: Hidden) -> pa.Array:
+    """The key of each row as text, as `lake.builds.row_id` writes it. Null where there is none; masked where it is."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if not key or any(name not in source.schema.names for name in key):
         return pa.nulls(source.num_rows, pa.string())
-    parts = [written(source.column(name)) for name in key]
+    parts = [
+        shown(source.column(name), hidden[name]) if name in hidden else written(source.column(name)) for name in key
+    ]
     if len(parts) == 1:
         return parts[0]
     return pc.binary_join_element_wise(*parts, "|", null_handling="replace", null_replacement="")

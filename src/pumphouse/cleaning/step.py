@@ -71,6 +71,8 @@ class Step(Protocol):
     """The SQL type of its values, one of `TYPES`."""
     extras: ClassVar[Mapping[str, str]] = {}
     """What comes out besides: by suffix, the SQL type."""
+    hides: ClassVar[bool] = False
+    """Whether it masks what must not be seen. Then a quarantine keeps of the column's cells what it makes of them."""
 
     @property
     def version(self) -> str:

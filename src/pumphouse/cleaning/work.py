@@ -16,6 +16,7 @@ from pumphouse.cleaning.batch import CleanColumn, Operation
 from pumphouse.cleaning.clean import Clean
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.fits import Fits
+from pumphouse.cleaning.hidden import Hidden, HideCells
 from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, RowByRow
 from pumphouse.cleaning.staged import Staged
 from pumphouse.cleaning.step import ArrayFunction, Resources, Step
@@ -25,6 +26,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines import storage
 from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
+from pumphouse.lake.builds import QUARANTINE_SCHEMA
 from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
@@ -133,7 +135,7 @@ class Work:
                 rows = applied.rows
                 merged += applied.merged
                 tables |= applied.tables
-                cells += [applied.cells] if applied.cells else []
+                cells += [self._hide(applied.cells)] if applied.cells else []
             place = whole + 1
             if place >= stop:
                 break
@@ -157,6 +159,7 @@ class Work:
             key=self.asset.common.key,
             needed=tuple(name for name in needed if is_end and name not in changed_later),
             run=self.context.run,
+            hidden=self._hidden(),
         )
         listed = ", ".join(_selected(scan.schema.field(name)) for name in self._columns(scan, place=start))
         query = Query(text=f"SELECT {listed} FROM staged", inputs={"staged": scan})
@@ -186,16 +189,37 @@ class Work:
                 yield step.step.operation(step.column, fits.of(step.fit_name))
                 continue
             assert isinstance(step.step, Step)
-            if place not in self._loaded:  # a pass to learn and the pass to clean share what it has read
-                self._loaded[place] = step.step.load(Resources(folder=self.context.folder))
             yield CleanColumn(
                 column=step.column,
                 target=step.target,
                 reads=step.step.reads,
                 step=step.step.name,
                 version=step.step.version,
-                function=self._loaded[place],
+                function=self._load(place, step.step),
             )
+
+    def _load(self, place: int, step: Step) -> ArrayFunction:
+        if place not in self._loaded:  # a pass to learn and the pass to clean share what it has read
+            self._loaded[place] = step.load(Resources(folder=self.context.folder))
+        return self._loaded[place]
+
+    def _hidden(self) -> Hidden:
+        """The columns that steps mask, and those steps, before this pass or after it."""
+        hidden: dict[str, tuple[ArrayFunction, ...]] = {}
+        for place, step in enumerate(self.steps):
+            if isinstance(step.step, Step) and step.step.hides:
+                hidden[step.column] = (*hidden.get(step.column, ()), self._load(place, step.step))
+        return hidden
+
+    def _hide(self, cells: Written) -> Written:
+        """Cells that a step over the whole table declined, masked where their column is."""
+        if not (hidden := self._hidden()):
+            return cells
+        query = Query(text="SELECT * FROM staged", inputs={"staged": self._scan(cells)})
+        function = HideCells(hidden=hidden, output=CELLS)
+        outputs = {CELLS: QUARANTINE_SCHEMA}
+        mapped = self.context.engine.map(query, function, outputs=outputs, folder=self.folder, stem=next(self._stems))
+        return mapped[CELLS]
 
     def _scan(self, written: Written) -> Scan:
         """Staged files as the input of what follows."""
