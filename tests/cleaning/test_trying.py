@@ -58,7 +58,7 @@ def test_every_step_is_made_by_its_name_and_says_what_it_gives(name: str) -> Non
     ("name", "options", "error", "said"),
     [
         ("e146", {}, UnknownName, r"Did you mean 'e164'\?"),
-        ("median", {}, UnknownName, "There are e164, expand, ip_country, parse_date"),
+        ("median", {}, UnknownName, f"There are {', '.join(STEPS)}"),
         ("e164", {"defualt": "DE"}, UnknownName, r"Did you mean 'default'\?"),
         ("ip_country", {"into": "x"}, UnknownName, r"no option 'into'\. It has none"),
         ("expand", {}, ConfigError, "expand needs the option 'dictionary'"),

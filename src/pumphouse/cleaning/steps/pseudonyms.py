@@ -55,7 +55,7 @@ def pseudonym(*, key: str = "secret:PSEUDONYM_KEY", length: int = 24) -> Pseudon
     white space around them or in Unicode form alone are the same; clean a column before to make more of them the same.
     Whoever has the key can find out whose a pseudonym is by trying all people. A quarantine has pseudonyms too.
 
-    `col.email >> email() >> pseudonym(key="secret:PSEUDONYM_KEY")`
+    `col.email >> pseudonym(key="secret:PSEUDONYM_KEY")`
     """
     if not key.startswith(f"{PREFIX}{KEYS}"):
         raise ValueError(f"pseudonym's key is the name of a secret, as in key='{PREFIX}{KEYS}_KEY'")
