@@ -17,6 +17,7 @@ GUIDES = {
     # page: examples on it
     "cleaning.md": 10,
     "personal-data.md": 2,
+    "text-and-codes.md": 10,
 }
 
 

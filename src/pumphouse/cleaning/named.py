@@ -10,10 +10,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.step import Step
+from pumphouse.cleaning.steps.booleans import parse_boolean
 from pumphouse.cleaning.steps.dates import parse_date
+from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.phones import e164
+from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.shorthand import expand
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
@@ -25,6 +28,9 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     mask,
     parse_date,
     pseudonym,
+    null_if,
+    parse_boolean,
+    plain_text,
 )
 STEPS: Mapping[str, Callable[..., Step]] = {maker.__name__: maker for maker in MAKERS}
 """The functions that make steps. The other steps look at a table."""
