@@ -76,3 +76,14 @@ def test_sql_functions_give_on_spark_what_they_give_on_duckdb(works: Works, spar
     engine = works.lake.engine
     assert engine.schema(query).names == ["id", "phone", "abroad", "note", "ip_from", "born"]
     assert spark.read(query).read_all().to_pylist() == engine.read(query).read_all().to_pylist()
+
+
+def test_forward_fills_are_the_same_on_spark(works: Works, spark: Spark) -> None:
+    works.gather([{**row, "id": number} for number, row in enumerate(CUSTOMERS)])
+    steps = [col.income >> fill("forward", by="country", over="since", within="2 days")]
+    works.build(*steps, key="id")
+    local = works.table()
+    works.engine, works.name = spark, f"{works.name}_on_spark"
+    works.build(*steps, key="id")
+    assert works.table() == local
+    assert {row["income__filled"] for row in local} == {True, False}

@@ -18,6 +18,7 @@ GUIDES = {
     "cleaning.md": 10,
     "personal-data.md": 2,
     "text-and-codes.md": 10,
+    "gaps-and-outliers.md": 0,
 }
 
 

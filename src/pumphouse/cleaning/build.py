@@ -53,8 +53,7 @@ def _build(asset: Asset, context: Context) -> Built:
         withheld=cleaned.withheld,
         merged=cleaned.merged,
     )
-    note = ", ".join(f"dropped the column {name}: {why}" for name, why in work.dropped(fits).items())
-    return Built.of(asset.name, commit.publish(counts), counts=counts, note=note)
+    return Built.of(asset.name, commit.publish(counts), counts=counts, note=", ".join(work.told(fits)))
 
 
 def _stored_fits(asset: Asset, context: Context) -> Fits:

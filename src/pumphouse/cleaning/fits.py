@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.table_step import FitRow
 from pumphouse.engines.engine import Engine, Query, Scan
+from pumphouse.engines.parameters import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+FIT_COLUMNS = ("step", "column", "group", "value", "evidence")
+"""The columns of `<table>__fit`, all of them text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,9 @@ def fit_of(table: str) -> str:
 
 def read_fits(engine: Engine, scan: Scan) -> Fits:
     """The fits stored in `<table>__fit`."""
-    text = 'SELECT step, "column", "group", value FROM fits ORDER BY step, "column", "group"'
+    # A fit of earlier builds may have no evidence; a step's own rows keep the order of their columns and groups.
+    names = [name for name in FIT_COLUMNS if name in scan.schema.names]
+    text = f'SELECT {", ".join(map(quoted, names))} FROM fits ORDER BY step, "column", "group"'
     rows: dict[str, list[FitRow]] = {}
     for batch in engine.read(Query(text=text, inputs={"fits": scan})):
         for row in batch.to_pylist():
@@ -56,10 +62,6 @@ def fit_batch(fits: Fits) -> pa.RecordBatch:
     """The fits as rows of `<table>__fit`."""
     import pyarrow as pa
 
-    schema = pa.schema([(name, pa.string()) for name in ("step", "column", "group", "value")])
-    rows = [
-        {"step": row.step, "column": row.column, "group": row.group, "value": row.value}
-        for learnt in fits.rows.values()
-        for row in learnt
-    ]
+    schema = pa.schema([(name, pa.string()) for name in FIT_COLUMNS])
+    rows = [{name: getattr(row, name) for name in FIT_COLUMNS} for learnt in fits.rows.values() for row in learnt]
     return pa.RecordBatch.from_pylist(rows, schema=schema)

@@ -28,6 +28,8 @@ class FitRow:
     """The values of the group's columns as text, a JSON list."""
     value: str | None = None
     """What gaps are filled with, as text; of a dropped column, why; a step's own form where it has one."""
+    evidence: str | None = None
+    """What speaks for it, in words: of how many rows, how far off on rows that it was not learnt from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,10 @@ class TableStep(Protocol):
 
     def learn(self, staged: Staged, column: str) -> list[FitRow]:
         """What it learns of the rows that reach it. No rows are no fit: the next build tries again."""
+        return []
+
+    def told(self, fit: Sequence[FitRow]) -> list[str]:
+        """What a person should hear of what it learnt, for the note of each build."""
         return []
 
 

@@ -21,7 +21,6 @@ from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, RowByRow
 from pumphouse.cleaning.staged import Staged
 from pumphouse.cleaning.step import ArrayFunction, Resources, Step
 from pumphouse.cleaning.table_step import LOADED_AT, RowStep, TableStep, WholeStep
-from pumphouse.cleaning.table_steps.dropping import Drop
 from pumphouse.declare.asset import Asset
 from pumphouse.engines import storage
 from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Query, Scan, Written
@@ -106,10 +105,14 @@ class Work:
         """Every step, from the first to the last."""
         return self._run(self.source, fits, start=0, stop=len(self.steps))
 
-    def dropped(self, fits: Fits) -> dict[str, str]:
-        """The columns that were dropped, and why."""
-        chosen = [fits.of(step.fit_name) for step in self.steps if isinstance(step.step, Drop)]
-        return {row.column: row.value or "" for rows in chosen for row in rows if row.column is not None}
+    def told(self, fits: Fits) -> list[str]:
+        """What the steps have to say of what they learnt, as which columns were dropped, and why."""
+        return [
+            said
+            for placed in self.steps
+            if isinstance(placed.step, TableStep)
+            for said in placed.step.told(fits.of(placed.fit_name))
+        ]
 
     # -- passes over the rows -----------------------------------------------------------------------------------------
 

@@ -41,6 +41,10 @@ class Drop(RowStep):
         found = chosen(self, [name for name, _ in columns], profile)
         return [FitRow(step=name, column=dropped, value=why) for dropped, why in found] or [FitRow(step=name)]
 
+    def told(self, fit: Sequence[FitRow]) -> list[str]:
+        """Which columns it drops, and why."""
+        return [f"dropped the column {row.column}: {row.value}" for row in fit if row.column is not None]
+
     def operation(self, column: str, fit: Sequence[FitRow]) -> DropColumns:
         """The chosen columns left out."""
         return DropColumns(columns=tuple(row.column for row in fit if row.column is not None))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pumphouse.cleaning.step import Cleaned, as_text
 from pumphouse.cleaning.table_step import FitRow, RowStep
+from pumphouse.cleaning.table_steps.forward import FillForward, seconds
 from pumphouse.cleaning.table_steps.queries import fill_query
 from pumphouse.declare.asset import names
 from pumphouse.errors import BuildError, did_you_mean
@@ -74,8 +75,13 @@ class Fill(RowStep):
 
 
 def fill(
-    how: Literal["median", "mode"] | None = None, *, value: Any = None, by: list[str] | tuple[str, ...] | str = ()
-) -> Fill:  # Any: as in Fill
+    how: Literal["median", "mode", "forward"] | None = None,
+    *,
+    value: Any = None,  # Any: as in Fill
+    by: list[str] | tuple[str, ...] | str = (),
+    over: str | None = None,
+    within: str | None = None,
+) -> Fill | FillForward:
     """A step that fills gaps (null) and says in `<column>__filled` which cells it filled.
 
     With the "median" (of an even count the lower of the two in the middle, so that it is a value of the column), the
@@ -83,15 +89,27 @@ def fill(
     is stored as `<table>__fit` and used again until `--refit`. A group that had no value when it was computed keeps its
     gaps.
 
-    `col.income >> fill("median", by=["job", "region"])`, `col.orders >> fill(value=0)`
+    "forward" takes the last value before in the order of the column `over`, of the same group, and no older than
+    `within`. Rows of one moment are in the order of the key, then of the other columns.
+
+    `col.income >> fill("median", by=["job", "region"])`, `col.orders >> fill(value=0)`,
+    `col.weight >> fill("forward", by="patient", over="visited_at", within="90 days")`
     """
-    if how is not None and how not in ("median", "mode"):
-        near = did_you_mean(str(how), ("median", "mode"))
+    if how is not None and how not in ("median", "mode", "forward"):
+        near = did_you_mean(str(how), ("median", "mode", "forward"))
         raise ValueError(
-            f"fill has no '{how}'. {near or 'There are median and mode'}; a constant is fill(value={how!r})"
+            f"fill has no '{how}'. {near or 'There are median, mode and forward'}; a constant is fill(value={how!r})"
         )
     if (how is None) == (value is None):
         raise ValueError("fill takes either how, as in fill('median'), or a constant, as in fill(value=0)")
+    if how == "forward":
+        if over is None:
+            raise ValueError("fill('forward') needs the column that says what was before: over='visited_at'")
+        if within is not None:
+            seconds(within)
+        return FillForward(by=names(by), over=over, within=within)
+    if over is not None or within is not None:
+        raise ValueError("'over' and 'within' go with fill('forward')")
     if how is None and by:
         raise ValueError("fill with a constant has no groups: leave out 'by'")
     return Fill(how=how or "constant", value=value, by=names(by))

@@ -36,6 +36,45 @@ def fill_query(*, how: str, by: Sequence[str], column: str, kind: pa.DataType) -
     return f"SELECT {listed}value FROM ({placed}) AS p WHERE {wanted}"
 
 
+def forward_query(
+    *,
+    column: str,
+    by: Sequence[str],
+    over: str,
+    within_s: int | None,
+    columns: Sequence[str],
+    kept: Sequence[str],
+    key: Sequence[str],
+) -> str:
+    """SQL over the input `staged`: its rows with the columns `kept`, the gaps of one filled by the last value before.
+
+    A row without a time, or with null in a column of its group, is left as it is, and fills no other.
+    """
+    cell, moment = quoted(column), quoted(over)
+    groups = ", ".join(map(quoted, by))
+    # Every column decides in the end, so that the same rows give the same one.
+    order = ", ".join(f"{quoted(name)} ASC NULLS LAST" for name in dict.fromkeys([over, *key, *columns]))
+    listed = ", ".join(map(quoted, columns))
+    partition = f"PARTITION BY {groups}" if groups else ""
+    # Each value begins a stretch of rows that goes up to the next one: its first row holds what fills the others.
+    before = f"{partition} ORDER BY {order} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW"
+    stretches = f"SELECT {listed}, {moment} AS _moment, count({cell}) OVER ({before}) AS _stretch FROM staged"
+    within = f"PARTITION BY {f'{groups}, ' if groups else ''}_stretch ORDER BY {order}"
+    lasts = (
+        f"SELECT *, first_value({cell}) OVER ({within}) AS _last, first_value(_moment) OVER ({within}) AS _since"
+        f" FROM ({stretches}) AS stretches"
+    )
+    known = [f"{quoted(name)} IS NOT NULL" for name in (*by, over)]
+    near = [f"_moment <= _since + INTERVAL {within_s} SECOND"] if within_s else []
+    fills = " AND ".join([f"{cell} IS NULL", "_last IS NOT NULL", *known, *near])
+    parts = []
+    for name in kept:
+        parts.append(f"CASE WHEN {fills} THEN _last ELSE {cell} END AS {cell}" if name == column else quoted(name))
+        if name == column:
+            parts.append(f"coalesce({fills}, FALSE) AS {quoted(f'{column}__filled')}")
+    return f"SELECT {', '.join(parts)} FROM ({lasts}) AS lasts"
+
+
 def profile_query(columns: Sequence[tuple[str, pa.DataType]]) -> str:
     """SQL over the input `staged`: one row with the count, and of each column how many cells, and if all are equal."""
     import pyarrow.types as types
