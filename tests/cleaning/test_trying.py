@@ -39,7 +39,7 @@ def test_a_step_says_which_options_it_takes_as_its_maker_does() -> None:
     options = {option.name: option for option in options_of("e164")}
     assert list(options) == ["region", "default"]
     assert (options["region"].kind, options["default"].kind) == (Column, str)
-    (formats,) = options_of("parse_date")
+    formats, *_ = options_of("parse_date")
     assert formats.takes_several
     assert [option.is_needed for option in options_of("expand")] == [True]
     assert options_of("ip_country") == ()  # `into` names a column, and one value has none

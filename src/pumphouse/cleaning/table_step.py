@@ -25,7 +25,7 @@ class FitRow:
     step: str
     column: str | None = None
     group: str | None = None
-    """The values of the group's columns as text, a JSON list."""
+    """The values of the group's columns as text, a JSON list; of a step that chose among forms, one of them."""
     value: str | None = None
     """What gaps are filled with, as text; of a dropped column, why; a step's own form where it has one."""
     evidence: str | None = None

@@ -16,6 +16,7 @@ from pumphouse.cleaning.batch import CleanColumn, Operation
 from pumphouse.cleaning.clean import Clean
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.fits import Fits
+from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.hidden import Hidden, HideCells
 from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, RowByRow
 from pumphouse.cleaning.staged import Staged
@@ -49,7 +50,7 @@ class Placed:
     @property
     def fit_name(self) -> str | None:
         """What its fit is stored under; None for a step that learns nothing."""
-        return self.step.fit_name(self.column) if isinstance(self.step, TableStep) else None
+        return self.step.fit_name(self.column) if isinstance(self.step, (TableStep, FittedStep)) else None
 
     @property
     def is_whole(self) -> bool:
@@ -96,7 +97,7 @@ class Work:
             if place > done:
                 written = self._run(staged, fits, start=done, stop=place).rows
                 staged, done, rows = self._scan(written), place, written.rows
-            assert isinstance(step.step, TableStep)
+            assert isinstance(step.step, (TableStep, FittedStep))
             learnt = step.step.learn(self._staged(staged, rows=rows, place=place), step.column)
             fits = fits.with_rows(name, learnt)
         return fits.keep(step.fit_name for step in self.steps if step.fit_name)
@@ -192,13 +193,15 @@ class Work:
                 yield step.step.operation(step.column, fits.of(step.fit_name))
                 continue
             assert isinstance(step.step, Step)
+            fit = fits.of(step.fit_name)
+            fitted = step.step.fitted(fit) if isinstance(step.step, FittedStep) and fit else step.step
             yield CleanColumn(
                 column=step.column,
                 target=step.target,
                 reads=step.step.reads,
                 step=step.step.name,
                 version=step.step.version,
-                function=self._load(place, step.step),
+                function=self._load(place, fitted),
             )
 
     def _load(self, place: int, step: Step) -> ArrayFunction:

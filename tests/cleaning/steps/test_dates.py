@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning import Cell, parse_date
+from pumphouse.cleaning import Cell, col, parse_date
 from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.steps.dates import parsed
 from pumphouse.engines.duckdb import DuckDB
 
+if TYPE_CHECKING:
+    from conftest import Works
+
+BORN = pa.schema({"id": pa.int64(), "born": pa.string()})
 DAYS = st.dates(min_value=date(1000, 1, 1))
 FORMATS = ["%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d", "%d %b %Y", "%B %d, %Y", "%Y%m%d", "100%% %d.%m.%Y"]
 
@@ -41,7 +48,7 @@ def test_a_date_with_one_reading_is_taken_though_two_formats_could_differ(writte
         ("1/1/62", "does not fit %d/%m/%Y"),
         ("1962", "does not fit %d/%m/%Y"),
         ("01/01/1962 10:00", "does not fit %d/%m/%Y"),
-        ("٠١/٠١/١٩٦٢", "does not fit %d/%m/%Y"),
+        ("٠١/٠١/١٩٦٢", "digits of another script, and with them maybe of another calendar"),
     ],
 )
 def test_what_is_no_date_is_declined_with_a_reason(written: str, reason: str) -> None:
@@ -68,9 +75,149 @@ def test_a_format_that_leaves_something_open_is_refused_when_declared(format: st
         parse_date(format)
 
 
-def test_without_a_format_nothing_is_declared() -> None:
-    with pytest.raises(ValueError, match="1 to 20 formats"):
-        parse_date()
+def test_more_formats_than_anybody_reads_are_refused() -> None:
+    with pytest.raises(ValueError, match="up to 20 formats"):
+        parse_date(*["%Y-%m-%d"] * 21)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1962-04-03", "1962/4/3", "1962.04.03", "19620403", "\ufeff1962-04-03\u00a0", "1962-04-03T00:00:00",
+        "3 April 1962", "3. April 1962", "3rd of april, 1962", "03-APR-1962", "April 3, 1962", "Apr. 3rd 1962",
+        "1962 Apr 3",
+    ],
+)  # fmt: skip
+def test_without_a_format_what_has_one_reading_is_read(written: str) -> None:
+    assert parse_date().one(written) == Cell(value=date(1962, 4, 3))
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("03/04/1962", "03/04/1962 is 3 April 1962 (%d/%m/%Y) or 4 March 1962 (%m/%d/%Y)"),
+        ("2024-13-01", "there is no month 13"),
+        ("10", "not a date in a form that is known"),
+        ("3/4/62", "the century is missing"),
+        ("31/02/1962", "February 1962 has no day 31"),
+        ("45123", "a number: days as Excel counts them have to be declared"),
+        ("1962-04-03 10:00", "a time of day beside the date"),
+        ("1962-04-03T00:00:00Z", "a time of day beside the date"),
+        ("3 Avril 1962", "not a date in a form that is known"),
+    ],
+)
+def test_without_a_format_what_is_unsure_is_declined(written: str, reason: str) -> None:
+    assert parse_date().one(written) == Cell(value=None, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("system", "serial", "day"),
+    [
+        ("1900", "1", date(1900, 1, 1)),
+        ("1900", "59", date(1900, 2, 28)),
+        ("1900", "61", date(1900, 3, 1)),
+        ("1900", "36526.0", date(2000, 1, 1)),
+        ("1900", "2958465", date(9999, 12, 31)),
+        ("1904", "1", date(1904, 1, 2)),
+        ("1904", "60", date(1904, 3, 1)),
+        ("1904", "35064", date(2000, 1, 1)),
+    ],
+)
+def test_days_as_excel_counts_them(system: Literal["1900", "1904"], serial: str, day: date) -> None:
+    assert parse_date(excel=system).one(serial) == Cell(value=day)
+    assert parse_date("%d/%m/%Y", excel=system).one(serial) == Cell(value=day)
+
+
+def test_days_that_excel_counts_and_no_calendar_has_are_declined() -> None:
+    step = parse_date(excel="1900")
+    assert step.one("60").reason == "60 is 29 February 1900 in Excel, a day that never was"
+    assert step.one("0").reason == "0 is no day that somebody chose in Excel"
+    assert step.one("-1").reason == "-1 is no day in Excel"
+    assert step.one("2958466").reason == "a number beyond Excel's last day"
+    assert step.one("36526.5").value is None  # a time of day
+    column = pa.array([36526.0, 60.0, None])
+    assert step.load(Resources())(column, {}).values.to_pylist() == [date(2000, 1, 1), None, None]
+
+
+def test_two_digits_are_a_year_where_a_pivot_is_declared() -> None:
+    step = parse_date("%d/%m/%y", pivot=30)
+    assert (step.one("3/4/29").value, step.one("3/4/30").value) == (date(2029, 4, 3), date(1930, 4, 3))
+    assert parse_date(pivot=30).one("25/12/99").value == date(1999, 12, 25)
+    assert parse_date(pivot=30).one("3/4/05").value is None
+
+
+def test_months_are_read_in_a_declared_language() -> None:
+    assert parse_date(language="de").one("3. März 1962") == Cell(value=date(1962, 3, 3))
+    assert parse_date("%d %B %Y", language="fr").one("14 juillet 1789") == Cell(value=date(1789, 7, 14))
+    assert parse_date(language="de").one("3 March 1962") == Cell(value=date(1962, 3, 3))
+    with pytest.raises(ValueError, match="no names of months in the language 'xx'"):
+        parse_date(language="xx")
+
+
+def born(works: Works, column: list[str | None], **settings: Any) -> list[date | None]:
+    works.gather([{"id": number, "born": written} for number, written in enumerate(column)], schema=BORN)
+    works.build(col.born >> parse_date(), key="id", settings=settings)
+    return [row["born"] for row in works.table(order="id")]
+
+
+def test_one_day_above_twelve_proves_the_order_of_the_column(works: Works) -> None:
+    column = ["03/04/1962", "25/12/1970", None, "03.04.1962", "3 May 1962"]
+    # What is proved of one mark says nothing about another.
+    assert born(works, column) == [date(1962, 4, 3), date(1970, 12, 25), None, None, date(1962, 5, 3)]
+    assert [(row["original"], row["reason"]) for row in works.table("__quarantine")] == [
+        ("03.04.1962", "day and month can't be told apart in this column")
+    ]
+    evidence = {row["group"]: json.loads(row["value"]) for row in works.table("__fit")}
+    assert evidence == {
+        "%d %B %Y": {"read": True, "values": 1, "against": 0},
+        "%d.%m.%Y": {"read": True, "values": 1, "against": 0},
+        "%m.%d.%Y": {"read": True, "values": 1, "against": 0},
+        "%d/%m/%Y": {"read": True, "values": 2, "against": 0},
+        "%m/%d/%Y": {"read": False, "values": 1, "against": 1},
+    }
+    assert {row["step"] for row in works.table("__fit")} == {"parse_date born, version 2"}
+
+
+def test_what_a_column_proved_holds_until_refit(works: Works) -> None:
+    assert born(works, ["03/04/1962", "25/12/1970"]) == [date(1962, 4, 3), date(1970, 12, 25)]
+    american = ["03/04/1962", "12/25/1970"]
+    assert born(works, american) == [date(1962, 4, 3), None]
+    assert [row["reason"] for row in works.table("__quarantine")] == ["there is no month 25"]
+    assert born(works, american, refit=True) == [date(1962, 3, 4), date(1970, 12, 25)]
+
+
+def test_a_column_that_proves_both_orders_proves_none(works: Works) -> None:
+    column = ["03/04/1962", "25/12/1970", "12/25/1970", "05/05/1955"]
+    assert born(works, column) == [None, date(1970, 12, 25), date(1970, 12, 25), date(1955, 5, 5)]
+
+
+def test_a_column_without_a_date_proves_nothing_yet(works: Works) -> None:
+    assert born(works, [None, "x"]) == [None, None]
+    assert not works.lake.has(f"{works.name}__fit")
+    assert born(works, ["03/04/1962", "25/12/1970"]) == [date(1962, 4, 3), date(1970, 12, 25)]
+
+
+ANY_DATE = st.builds(
+    lambda a, b, c, marks: f"{a}{marks[0]}{b}{marks[1]}{c}",
+    st.integers(0, 32), st.integers(0, 32), st.one_of(st.integers(0, 32), st.integers(0, 2100)),
+    st.sampled_from(["//", "--", "..", "  ", "/-"]),
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(ANY_DATE, ANY_DATE.map(lambda text: f"\ufeff{text} ")), max_size=20), st.data())
+def test_a_whole_column_becomes_what_each_value_becomes(column: list[str], data: st.DataObject) -> None:
+    formats = data.draw(st.lists(st.sampled_from([*FORMATS[:4], "%d.%m.%Y", "%y/%m/%d"]), max_size=3))
+    step = parse_date(*formats, pivot=data.draw(st.sampled_from([30, 100])))
+    cleaned = step.load(Resources())(pa.array(column, pa.string()), {})
+    each = [parsed(written, reader=step.reader(), is_fitted=False) for written in column]
+    assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+def test_every_day_of_four_centuries_has_its_number() -> None:
+    days = [date(1599, 12, 31) + timedelta(days=number) for number in range(146_200)]
+    cleaned = parse_date("%Y-%m-%d").load(Resources())(pa.array([day.isoformat() for day in days]), {})
+    assert cleaned.values.equals(pa.array(days))
 
 
 def test_dates_stay_dates() -> None:

@@ -1,125 +1,172 @@
-"""Dates from text, by a list of formats. What fits none, or two differently, or no calendar is declined."""
+"""Dates from text, by formats that are declared or that the column's values prove. What is unsure is declined."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pumphouse.cleaning.step import EachValue, Resources, Step
+from pumphouse.cleaning.dates.columns import agreed, each_format
+from pumphouse.cleaning.dates.formats import AROUND, FORMATS_MAX, checked, compiled, month_names
+from pumphouse.cleaning.dates.proof import learn, rejected
+from pumphouse.cleaning.dates.reader import DateReader, told
+from pumphouse.cleaning.fitted_step import FittedStep
+from pumphouse.cleaning.step import Cleaned, EachValue, Resources, text
 
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-NUMBER_OF_MONTH = {name.lower(): number for number, name in enumerate(MONTHS, start=1)}
-NUMBER_OF_ABBREVIATION = {name[:3]: number for name, number in NUMBER_OF_MONTH.items()}
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-# [0-9] and English names: \d, %b and %B of the standard library go by script and by the machine's locale.
-PATTERNS = {
-    "%d": "(?P<d>[0-9]{1,2})",
-    "%m": "(?P<m>[0-9]{1,2})",
-    "%Y": "(?P<Y>[0-9]{4})",
-    "%b": f"(?P<b>{'|'.join(name[:3] for name in MONTHS)})",
-    "%B": f"(?P<B>{'|'.join(MONTHS)})",
-    "%%": "%",
-}
-DIRECTIVE = re.compile("%.?", re.DOTALL)
-SPLIT = re.compile("(%.)", re.DOTALL)
-FORMATS_MAX = 20
+    from pumphouse.cleaning.staged import Staged
+    from pumphouse.cleaning.table_step import FitRow
+
+HAS_OTHER_DIGITS = re.compile(r"(?![0-9])\d")
+SHORT = re.compile(r"[0-9]{1,2}([-/. ])[0-9]{1,2}\1[0-9]{1,2}")
+WHOLE_NUMBER = re.compile(r"[0-9]{5}(?:\.[0-9]+)?")
+WITH_TIME = re.compile(r".*[0-9][t ,]+[0-9]{1,2}:[0-9]{2}.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParseDate(Step):
+class ParseDate(FittedStep):
     """The step that `parse_date` makes."""
 
     name: ClassVar[str] = "parse_date"
     gives: ClassVar[str] = "DATE"
-    formats: tuple[str, ...]
-    version: str = field(default="1", init=False)
+    formats: tuple[str, ...] = ()
+    excel: str | None = None
+    pivot: int | None = None
+    language: str | None = None
+    rejected: frozenset[str] = frozenset()
+    """Formats that are read without being declared, and that the column disproved."""
+    is_fitted: bool = False
+    version: str = field(default="2", init=False)
 
-    def load(self, resources: Resources) -> EachValue:
+    def fit_name(self, column: str) -> str | None:
+        """What is read besides the order of day and month. With formats nothing is open."""
+        if self.formats:
+            return None
+        options = [f"{name} {value}" for name, value in self._options().items() if value is not None]
+        return f"parse_date {', '.join([column, *options])}, version {self.version}"
+
+    def learn(self, staged: Staged, column: str) -> list[FitRow]:
+        """How many different values fit each known format, and which are read."""
+        name = self.fit_name(column)
+        assert name is not None
+        return learn(staged, column, reader=self.reader(), step=name)
+
+    def fitted(self, fit: Sequence[FitRow]) -> ParseDate:
+        """The step without the formats that the column disproved."""
+        return replace(self, rejected=rejected(fit), is_fitted=True)
+
+    def load(self, resources: Resources) -> DateColumn:
         """The function over arrays. A column of dates stays as it is."""
-        return EachValue(self, DateParser(formats=self.formats).parse)
+        return DateColumn(self)
+
+    def reader(self) -> DateReader:
+        """Its formats, ready to read text by."""
+        return DateReader(
+            self.formats,
+            names=month_names(self.language),
+            pivot=self.pivot,
+            excel=self.excel,
+            rejected=self.rejected,
+        )
+
+    def _options(self) -> dict[str, object]:
+        return {"excel": self.excel, "pivot": self.pivot, "language": self.language}
 
 
-def parse_date(*format: str) -> ParseDate:
+def parse_date(
+    *format: str,
+    excel: Literal["1900", "1904"] | None = None,
+    pivot: int | None = None,
+    language: str | None = None,
+) -> ParseDate:
     """A step that reads text as dates by one or more formats: `parse_date("%d/%m/%Y", "%Y-%m-%d")`.
 
-    Formats are made of %d, %m, %Y (four digits), %b (Apr), %B (April), in English and in any case. A date that two
-    formats read differently is declined, as 03/04/1962 by %d/%m/%Y and %m/%d/%Y; so is one that no calendar has.
-    Raises ValueError for a format that leaves something open, as %y does the century.
+    Formats are made of %d, %m, %Y (four digits), %b (Apr), %B (April), in English and, with `language="de"`, in another
+    one. A date that two formats read differently is declined, as 03/04/1962 by %d/%m/%Y and %m/%d/%Y; so is one that no
+    calendar has. %y, a year of two digits, needs a `pivot`: with 30, 29 is 2029 and 30 is 1930. `excel="1900"` or
+    "1904" says that numbers are days as Excel counts them.
+
+    Without a format all common ones are read, and the order of day and month is learnt from all values of the column:
+    one with a day above 12 proves it, if none is against it. What was learnt is stored in `<table>__fit`, with its
+    evidence, until `--refit`. Raises ValueError for a format that leaves something open.
 
     `parse_date("%d/%m/%Y").one("03/04/1962").value == date(1962, 4, 3)`
     """
-    if not 0 < len(format) <= FORMATS_MAX:
-        raise ValueError(f"parse_date takes 1 to {FORMATS_MAX} formats, and was given {len(format)}")
+    if len(format) > FORMATS_MAX:
+        raise ValueError(f"parse_date takes up to {FORMATS_MAX} formats, and was given {len(format)}")
+    if excel is not None and excel not in ("1900", "1904"):
+        raise ValueError(f"parse_date's excel is '1900' or '1904', the year from which days are counted, not {excel!r}")
+    if pivot is not None and not 0 <= pivot <= 100:
+        raise ValueError(f"parse_date's pivot is a year of two digits, 0 to 100, not {pivot}")
+    names = month_names(language)
     for one in format:
-        compiled(one)
-    return ParseDate(formats=format)
+        checked(one, step="parse_date", has_pivot=pivot is not None)
+        compiled(one, names)
+    return ParseDate(formats=format, excel=excel, pivot=pivot, language=language)
 
 
-def compiled(format: str) -> re.Pattern[str]:
-    """The regular expression of a format. Raises ValueError with what is missing or unknown in it."""
-    directives = DIRECTIVE.findall(format)
-    for directive in directives:
-        if directive == "%y":
-            raise ValueError(f"the date format '{format}' leaves the century open with %y: years are read with %Y")
-        if directive not in PATTERNS:
-            known = ", ".join(PATTERNS)
-            raise ValueError(f"the date format '{format}' has {directive}, which is none of {known}")
-    months = sum(directives.count(directive) for directive in ("%m", "%b", "%B"))
-    if (directives.count("%d"), months, directives.count("%Y")) != (1, 1, 1):
-        raise ValueError(f"the date format '{format}' must have one day (%d), month (%m, %b or %B) and year (%Y)")
-    # Where nothing stands between two numbers both have all their digits: 1121962 is 1 December or 11 February.
-    tight = re.search("%[dmY]%[dmY]", format) is not None
-    parts = [PATTERNS[part] if part in PATTERNS else re.escape(part) for part in SPLIT.split(format)]
-    return re.compile("".join(parts).replace("{1,2}", "{2}" if tight else "{1,2}"), re.IGNORECASE | re.ASCII)
+class DateColumn:
+    """What `ParseDate.load` hands out: dates of three numbers all at once, and what is left value by value."""
+
+    def __init__(self, step: ParseDate) -> None:
+        self.step = step
+        self.reader = step.reader()
+        self.each = EachValue(step, partial(parsed, reader=self.reader, is_fitted=step.is_fitted))
+
+    def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
+        """Dates, and reasons."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_date32(column.type) or not self.reader.triples:
+            return self.each(column, others)
+        written = text(column, step=self.step.name)
+        where, days = agreed(each_format(written, self.reader), len(written))
+        values = pa.array(days, pa.int32(), mask=~where).cast(pa.date32())
+        left = pc.and_(pa.array(~where), pc.is_valid(written))
+        if not pc.any(left, min_count=0).as_py():
+            return Cleaned(values=values, reasons=pa.nulls(len(column), pa.string()))
+        rest = self.each(written.filter(left), others)
+        reasons = pa.nulls(len(column), pa.string())
+        return Cleaned(
+            values=pc.replace_with_mask(values, left, rest.values),
+            reasons=pc.replace_with_mask(reasons, left, rest.reasons),
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (DateColumn, (self.step,))
 
 
-class DateParser:
-    """Formats, ready to read text by."""
-
-    def __init__(self, *, formats: tuple[str, ...]) -> None:
-        self.formats = tuple(dict.fromkeys(formats))
-        self.patterns = tuple(compiled(format) for format in self.formats)
-
-    def parse(self, written: str) -> tuple[date | None, str | None]:
-        """One date: (date, reason)."""
-        stripped = written.strip()
-        impossible = None
-        readings: dict[date, str] = {}
-        for format, pattern in zip(self.formats, self.patterns, strict=True):
-            if not (found := pattern.fullmatch(stripped)):
-                continue
-            year, month, day = _numbers(found.groupdict())
-            try:
-                readings.setdefault(date(year, month, day), format)
-            except ValueError:
-                impossible = impossible or _why_impossible(year, month, day)
-        if len(readings) == 1:
-            return next(iter(readings)), None
-        if readings:
-            return None, f"{stripped} is " + " or ".join(
-                f"{day.day} {MONTHS[day.month - 1]} {day.year} ({format})" for day, format in readings.items()
-            )
-        return None, impossible or f"does not fit {' or '.join(self.formats)}"
+def parsed(written: str, *, reader: DateReader, is_fitted: bool) -> tuple[date | None, str | None]:
+    """One date: (date, reason)."""
+    bare = written.strip(AROUND)
+    if not bare:
+        return None, None
+    found, impossible = reader.dates(bare)
+    if len(found) == 1:
+        return next(iter(found)), None
+    if found and is_fitted:
+        return None, "day and month can't be told apart in this column"
+    if found:
+        return None, f"{bare} is {' or '.join(f'{told(day)} ({format})' for day, format in found.items())}"
+    return None, impossible or why_unread(bare, reader)
 
 
-def _numbers(groups: dict[str, str]) -> tuple[int, int, int]:
-    if "b" in groups:
-        month = NUMBER_OF_ABBREVIATION[groups["b"].lower()]
-    elif "B" in groups:
-        month = NUMBER_OF_MONTH[groups["B"].lower()]
-    else:
-        month = int(groups["m"])
-    return int(groups["Y"]), month, int(groups["d"])
-
-
-def _why_impossible(year: int, month: int, day: int) -> str:
-    if not 1 <= month <= 12:
-        return f"there is no month {month}"
-    if year == 0:
-        return "there is no year 0"
-    return f"{MONTHS[month - 1]} {year} has no day {day}"
+def why_unread(bare: str, reader: DateReader) -> str:
+    """Why a text is no date, as nearly as can be said."""
+    if HAS_OTHER_DIGITS.search(bare):
+        return "digits of another script, and with them maybe of another calendar"
+    if not reader.is_known:
+        return f"does not fit {' or '.join(reader.formats)}"
+    if SHORT.fullmatch(bare) and reader.pivot is None:
+        return "the century is missing"
+    if WITH_TIME.fullmatch(bare.lower()):
+        return "a time of day beside the date"
+    if WHOLE_NUMBER.fullmatch(bare) and reader.excel is None:
+        return "a number: days as Excel counts them have to be declared"
+    return "not a date in a form that is known"

@@ -1,0 +1,1 @@
+"""Reading dates from text: forms, the order of day and month, what a column of them proves."""
