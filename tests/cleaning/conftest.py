@@ -59,8 +59,12 @@ class Works:
         **options: Any,
     ) -> Built:
         """One build of the cleaned table."""
+        asset = self.declare(*steps, **options)
+        return build(asset, self.context(settings=settings, sample=sample))
+
+    def declare(self, *steps: ColumnSteps | TableStep, **options: Any) -> Asset:
+        """The declaration of the cleaned table, in place of the one before."""
         declared = clean(self.raw, *steps, **options)
-        self.runs += 1
         asset = Asset(
             name=self.name,
             kind="clean",
@@ -80,7 +84,12 @@ class Works:
         if self.assets.get(self.raw, source).is_gathered:
             self.assets[self.raw] = source
         self.assets[self.name] = asset
-        context = Context(
+        return asset
+
+    def context(self, *, settings: dict[str, Any] | None = None, sample: int | None = None) -> Context:
+        """What a build of the table is given now."""
+        self.runs += 1
+        return Context(
             lake=self.lake,
             engine=self.engine.fork(),
             folder=self.folder,
@@ -94,7 +103,6 @@ class Works:
             sample=sample,
             progress=self.progress.append,
         )
-        return build(asset, context)
 
     def table(self, suffix: str = "", *, order: str = "ALL") -> list[dict[str, Any]]:
         """Rows of the cleaned table as it is now, or with a suffix of `<table>__quarantine` and `<table>__fit`."""

@@ -19,6 +19,7 @@ GUIDES = {
     "personal-data.md": 2,
     "text-and-codes.md": 10,
     "gaps-and-outliers.md": 0,
+    "quarantine.md": 0,
 }
 
 

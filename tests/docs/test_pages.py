@@ -29,6 +29,7 @@ TESTED_BY = {
     "docs/guides/models.md": "tests/models/test_guide.py",
     "docs/guides/monitoring.md": "tests/models/test_monitoring_guide.py",
     "docs/guides/predictions.md": "tests/server/test_guide.py",
+    "docs/guides/quarantine.md": "tests/cleaning/test_guide.py",
     "docs/guides/reports.md": "tests/reports/test_guide.py",
     "docs/guides/rollouts.md": "tests/models/test_rollouts_guide.py",
     "docs/guides/text-and-codes.md": "tests/cleaning/test_guide.py",

@@ -30,7 +30,7 @@ def build(asset: Asset, context: Context) -> Built:
 
 def _build(asset: Asset, context: Context) -> Built:
     refit = bool(context.settings.get("refit"))
-    stored = _stored_fits(asset, context)
+    stored = stored_fits(asset, context)
     with tempfile.TemporaryDirectory(dir=context.lake.staging(), prefix=f"{asset.name}_") as folder:
         work = Work(asset=asset, context=context, folder=Path(folder))
         fits = work.learn(Fits() if refit else stored)
@@ -56,7 +56,7 @@ def _build(asset: Asset, context: Context) -> Built:
     return Built.of(asset.name, commit.publish(counts), counts=counts, note=", ".join(work.told(fits)))
 
 
-def _stored_fits(asset: Asset, context: Context) -> Fits:
+def stored_fits(asset: Asset, context: Context) -> Fits:
     """What earlier builds learnt. Only this table's own build writes it, so it is read as it stands."""
     name = fit_of(asset.name)
     if not context.lake.has(name, snapshot=context.snapshot):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pumphouse.cleaning import watching
 from pumphouse.cleaning.batch import Batch, Operation, as_json, quarantined, together, written
 from pumphouse.cleaning.hidden import Hidden, shown, shown_rows
 from pumphouse.engines.python_values import python_rows
@@ -16,8 +17,8 @@ from pumphouse.engines.python_values import python_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ROWS, CELLS, WITHHELD = "rows", "cells", "withheld"
-"""Names of the outputs. The last two have the columns of a quarantine."""
+ROWS, CELLS, WITHHELD, HAPPENED = "rows", "cells", "withheld", "happened"
+"""Names of the outputs. CELLS and WITHHELD have the columns of a quarantine, HAPPENED those of `watching.schema`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +31,13 @@ class RowByRow:
     """Columns that withhold a row where they are null."""
     run: str
     hidden: Hidden = field(default_factory=dict)
+    first: int = 0
+    """The place of the first operation among all steps."""
+    is_watched: bool = False
+    """Whether it also says what each operation did."""
 
     def __call__(self, source: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
-        """The outputs ROWS, CELLS and WITHHELD."""
+        """The outputs ROWS, CELLS and WITHHELD; HAPPENED where it is watched."""
         import pyarrow as pa
 
         batch = Batch(
@@ -42,11 +47,16 @@ class RowByRow:
             hidden=self.hidden,
             columns=dict(zip(source.schema.names, source.columns, strict=True)),
         )
-        for operation in self.operations:
-            operation(batch)
+        happened: list[pa.RecordBatch] = []
+        for place, operation in enumerate(self.operations, start=self.first):
+            if self.is_watched:
+                happened += watching.watched(batch, operation, place=place)
+            else:
+                operation(batch)
         rows = pa.RecordBatch.from_arrays(list(batch.columns.values()), names=list(batch.columns))
         rows, withheld = self._withhold(batch, rows)
-        return {ROWS: rows, CELLS: together(batch.cells), WITHHELD: withheld}
+        outputs = {ROWS: rows, CELLS: together(batch.cells), WITHHELD: withheld}
+        return {**outputs, HAPPENED: watching.together(happened)} if self.is_watched else outputs
 
     def _withhold(self, batch: Batch, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, pa.RecordBatch]:
         import pyarrow as pa

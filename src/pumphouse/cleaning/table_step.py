@@ -57,6 +57,11 @@ class TableStep(Protocol):
     """Whether it is written `col.<column> >> step(...)`; else it stands for itself, and its column is ''."""
 
     @property
+    def version(self) -> str:
+        """Changes where the same step would give another result."""
+        ...
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Names of the columns that it looks at besides its own."""
         return ()

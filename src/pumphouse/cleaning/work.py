@@ -18,7 +18,7 @@ from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.fits import Fits
 from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.hidden import Hidden, HideCells
-from pumphouse.cleaning.rows import CELLS, ROWS, WITHHELD, RowByRow
+from pumphouse.cleaning.rows import CELLS, HAPPENED, ROWS, WITHHELD, RowByRow
 from pumphouse.cleaning.staged import Staged
 from pumphouse.cleaning.step import ArrayFunction, Resources, Step
 from pumphouse.cleaning.table_step import LOADED_AT, RowStep, TableStep, WholeStep
@@ -59,6 +59,20 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """One pass: of steps that look at one row after the other, or of one that needs all rows."""
+
+    start: int
+    """Place of its first step."""
+    rows_in: int
+    rows_out: int
+    happened: Written | None = None
+    """Where it is watched: what each of its steps did (`watching.schema`)."""
+    cells: Written | None = None
+    """What a step that needs all rows declined."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came out: files in the build's own folder, and what became of the rows."""
 
@@ -69,16 +83,19 @@ class Outcome:
     merged: int
     tables: Mapping[str, Written] = field(default_factory=dict)
     """Tables that steps made besides, by suffix."""
+    passes: tuple[Pass, ...] = ()
+    """What came of each pass over the rows, in order; of use to who watches."""
 
 
 class Work:
     """One build's steps over its input, at the run's snapshot."""
 
-    def __init__(self, *, asset: Asset, context: Context, folder: Path) -> None:
+    def __init__(self, *, asset: Asset, context: Context, folder: Path, is_watched: bool = False) -> None:
         spec: Clean = asset.spec
         self.asset = asset
         self.context = context
         self.folder = folder
+        self.is_watched = is_watched
         source = context.scan(spec.input)
         self.source = source.sample(context.sample) if context.sample else source
         self.steps = tuple(_one_by_one(spec))
@@ -108,12 +125,11 @@ class Work:
 
     def told(self, fits: Fits) -> list[str]:
         """What the steps have to say of what they learnt, as which columns were dropped, and why."""
-        return [
-            said
-            for placed in self.steps
-            if isinstance(placed.step, TableStep)
-            for said in placed.step.told(fits.of(placed.fit_name))
-        ]
+        return [said for placed in self.steps for said in self.told_by(placed, fits)]
+
+    def told_by(self, placed: Placed, fits: Fits) -> tuple[str, ...]:
+        """What one step has to say of what it learnt."""
+        return tuple(placed.step.told(fits.of(placed.fit_name))) if isinstance(placed.step, TableStep) else ()
 
     # -- passes over the rows -----------------------------------------------------------------------------------------
 
@@ -122,6 +138,7 @@ class Work:
         cells: list[Written] = []
         withheld: list[Written] = []
         tables: dict[str, Written] = {}
+        passes: list[Pass] = []
         merged, place = 0, start
         while True:
             whole = next((at for at in range(place, stop) if self.steps[at].is_whole), stop)
@@ -129,13 +146,16 @@ class Work:
             rows = outputs[ROWS]
             cells.append(outputs[CELLS])
             withheld.append(outputs[WITHHELD])
+            came = rows.rows + outputs[WITHHELD].rows
+            passes.append(Pass(start=place, rows_in=came, rows_out=rows.rows, happened=outputs.get(HAPPENED)))
             if place == start:
-                rows_in = rows.rows + outputs[WITHHELD].rows
+                rows_in = came
             if whole < stop:
                 step = self.steps[whole]
                 assert isinstance(step.step, WholeStep)
                 staged = self._staged(self._scan(rows), rows=rows.rows, place=whole)
                 applied = step.step.apply(staged, step.column, fits.of(step.fit_name))
+                passes.append(Pass(start=whole, rows_in=rows.rows, rows_out=applied.rows.rows, cells=applied.cells))
                 rows = applied.rows
                 merged += applied.merged
                 tables |= applied.tables
@@ -151,6 +171,7 @@ class Work:
             withheld=sum(written.rows for written in withheld),
             merged=merged,
             tables=tables,
+            passes=tuple(passes),
         )
 
     def _map(self, scan: Scan, fits: Fits, *, start: int, stop: int) -> dict[str, Written]:
@@ -164,6 +185,8 @@ class Work:
             needed=tuple(name for name in needed if is_end and name not in changed_later),
             run=self.context.run,
             hidden=self._hidden(),
+            first=start,
+            is_watched=self.is_watched,
         )
         listed = ", ".join(_selected(scan.schema.field(name)) for name in self._columns(scan, place=start))
         query = Query(text=f"SELECT {listed} FROM staged", inputs={"staged": scan})

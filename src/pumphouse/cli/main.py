@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "log": "looking:log",
         "adoption": "looking:adoption",
         "try": "trying:try_value",
+        "diff": "rehearsing:diff",
         "trace": "tracing:trace",
         "model": {
             "show": "models:show",

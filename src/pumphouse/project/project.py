@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.fits import fit_of
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_mean
@@ -51,6 +52,7 @@ from pumphouse.project.online import OnlineReader, hide_online, online_reader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.overview import overview
 from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.run_requests import command_line, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.secrets import Connections
@@ -179,6 +181,12 @@ class Project:
     def sql(self, text: str, *, snapshot: int | None = None) -> Rows:
         """A query over the lake's tables, all at one snapshot."""
         return self.reader().sql(text, snapshot=snapshot)
+
+    def diff(self, table: str, *, sample: int | None = None) -> Diff:
+        """What the cleaning of a table would do now, step by step, over about `sample` rows or all. Builds nothing."""
+        found = rehearse(self, table, sample=sample)
+        self.reader().record((found.input,), found.snapshot, found.rows_in, detail=f"diff {table}")
+        return found
 
     # -- running ----------------------------------------------------------------------------------------------------
 
@@ -458,13 +466,8 @@ class Project:
     def performance(self, rollout: str) -> Performance:
         """How a rollout does: quality over time and for whom, drift, skew, latency, callers, worth; at one snapshot."""
         asset = self.asset(rollout, kind="rollout")
-        told = performance(
-            self.lake,
-            self.graph.assets,
-            asset,
-            now=datetime.now(UTC),
-            functions=sql_functions(self.config.folder),
-        )
+        functions = sql_functions(self.config.folder)
+        told = performance(self.lake, self.graph.assets, asset, now=datetime.now(UTC), functions=functions)
         self.reader().record((rollout,), told.snapshot, told.judged, detail="performance")
         return told
 
@@ -566,13 +569,8 @@ class Project:
 
     def _due(self, now: datetime) -> tuple[dict[str, str], tuple[str, ...]]:
         """What is due, each with the reason, and what an earlier run should have built after its inputs."""
-        behind = left_behind(
-            self.graph,
-            self.lake,
-            versions=current_versions(self.graph, self.lake),
-            settings=self.settings(now),
-            now=now,
-        )
+        versions = current_versions(self.graph, self.lake)
+        behind = left_behind(self.graph, self.lake, versions=versions, settings=self.settings(now), now=now)
         behind = tuple(name for name in behind if not is_held_back(self.graph.assets[name], self.config))
         return ripe(self._due_by_clock(now), self.lake, now=now), behind
 

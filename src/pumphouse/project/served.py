@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.diff import Diff
 from pumphouse.declare.asset import Asset
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import Found, search
@@ -18,6 +19,7 @@ from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.performance import Performance, performance
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project.project import Project
+from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
 
 
@@ -65,6 +67,10 @@ class Served:
         functions = sql_functions(self.folder)
         now = datetime.now(UTC)
         return [performance(self.lake, self.assets, one, now=now, functions=functions) for one in rollouts]
+
+    def diff(self, name: str, *, sample: int) -> Diff:
+        """What the cleaning of a table would do now to about `sample` rows. Raises ConfigError for another kind."""
+        return rehearse(self._project, name, sample=sample)
 
     def trace(self, prediction_id: str) -> Trace:
         """What a prediction stands on. Raises UnknownName where there is none of this id."""

@@ -12,7 +12,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
-from pumphouse.server import api, models, monitoring, online, openapi, pages, reports, surveys
+from pumphouse.server import api, models, monitoring, online, openapi, pages, rehearsing, reports, surveys
 from pumphouse.server.access import Gate
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.drawing import Drawing
@@ -41,6 +41,7 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/predict/{name}", predictions, methods=["POST"]),
         Route("/", pages.home),
         Route("/assets/{name}", pages.asset),
+        Route("/assets/{name}/diff", rehearsing.diff),
         Route("/runs", pages.runs),
         Route("/reports/{name}", reports.page),
         Route("/reports/{name}/{file}", reports.rows),

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pumphouse.cleaning.diff import Diff
 from pumphouse.declare.asset import Asset
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
@@ -183,6 +184,10 @@ class ServedProject(Protocol):
 
     def performance(self, name: str) -> Sequence[Performance]:
         """How the rollout `name` does, or each rollout of the model `name`."""
+        ...
+
+    def diff(self, name: str, *, sample: int) -> Diff:
+        """What the cleaning of a table would do now to about `sample` rows of its input."""
         ...
 
     def trace(self, prediction_id: str) -> Trace:

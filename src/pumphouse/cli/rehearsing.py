@@ -1,0 +1,41 @@
+"""`diff`: what cleaning does to a table, step by step, before anything is built."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter, validators
+
+from pumphouse.cli.call import Call
+from pumphouse.cli.opening import open_project
+from pumphouse.cli.output import print_json, print_text
+
+
+def diff(
+    asset: str,
+    /,
+    *,
+    sample: Annotated[int | None, Parameter(metavar="ROWS", validator=validators.Number(gte=1))] = None,
+    json: bool = False,
+    call: Call,
+) -> None:
+    """Say what each cleaning step does to a table: cells changed, before and after, what is declined and why.
+
+    The steps as they are written now run over the input as it is now; nothing is built.
+
+    For example:
+
+        pumphouse diff customers
+        pumphouse diff customers --sample 10000
+
+    Args:
+        asset: Name of a table that clean(...) makes.
+        sample: Look at about so many rows of the input instead of all.
+        json: Print it as JSON.
+    """
+    with open_project(call) as project:
+        found = project.diff(asset, sample=sample)
+    if json:
+        print_json(found.to_dict())
+    else:
+        print_text(found.to_text())

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.server.conftest import TOKEN, running
+
+from pumphouse.project.project import open_project
+from pumphouse.project.served import Served
+
+CLEAN = """
+import pumphouse as ph
+from pumphouse.cleaning import clean, col, dedupe, e164
+
+raw_customers = ph.files("customers.csv", key="id")
+customers = clean("raw_customers", col.phone >> e164(default="DE"), dedupe(on="phone", by="id"), key="id")
+"""
+CUSTOMERS = "id,phone,name\n1,030 901820,Ann\n2,030/901820,Bob\n3,12,<b>Cleo</b>\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "crm"
+    folder.mkdir()
+    (folder / "pumphouse.toml").write_text("")
+    (folder / "customers.csv").write_text(CUSTOMERS)
+    (folder / "clean.py").write_text(CLEAN)
+    return folder
+
+
+def test_diff_tells_step_by_step_what_cleaning_does_before_it_was_ever_run(pumphouse: Any, folder: Path) -> None:
+    assert pumphouse("run", "raw_customers", cwd=folder).code == 0
+    done = pumphouse("diff", "customers", cwd=folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "customers: 3 rows of raw_customers at snapshot 1; 2 come out, 1 merged",
+        "",
+        "col.phone >> e164",
+        "    phone: 3 cells, 2 changed, 1 declined",
+        "        030 901820 -> +4930901820",
+        "        030/901820 -> +4930901820",
+        "        12 -> the area code is missing",
+        "",
+        "dedupe  1 row merged",
+    ]
+    assert pumphouse("query", "FROM customers", cwd=folder).code != 0  # nothing was built
+    found = pumphouse("diff", "customers", "--sample", "2", "--json", cwd=folder).json
+    assert (found["is_sample"], found["rows_in"], found["steps"][0]["columns"][0]["changed"]) == (True, 2, 2)
+    with open_project(folder) as project:
+        (read, *_) = project.lake.state.accesses(asset="raw_customers")
+        assert read.detail == "diff customers"
+
+
+def test_diff_of_what_is_not_cleaned_says_so(pumphouse: Any, folder: Path) -> None:
+    done = pumphouse("diff", "raw_customers", cwd=folder)
+    assert done.code != 0
+    assert "'raw_customers' is not made by cleaning" in done.err
+    assert "Did you mean 'customers'" in pumphouse("diff", "custmers", cwd=folder).err
+
+
+def test_the_page_shows_the_same_with_strangers_text_escaped(pumphouse: Any, folder: Path) -> None:
+    (folder / "customers.csv").write_text(CUSTOMERS.replace("030/901820", "<script>x</script>"))
+    assert pumphouse("run", cwd=folder).code == 0
+    with open_project(folder) as project:
+        serving, thread = running(Served(project))
+        headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "text/html"}
+        with httpx.Client(base_url=serving.url, headers=headers, timeout=20) as owner:
+            page = owner.get("/assets/customers/diff")
+            assert page.status_code == 200, page.text
+            assert "+4930901820" in page.text
+            assert "declined: " in page.text
+            assert "<script>x" not in page.text
+            assert "&lt;script&gt;x" in page.text
+            assert 'href="/assets/customers/diff"' in owner.get("/assets/customers").text
+            assert owner.get("/assets/raw_customers/diff").status_code == 404
+        serving.stop()
+        thread.join(20)
+        assert "diff customers" in [one.detail for one in project.lake.state.accesses(asset="raw_customers")]
