@@ -16,6 +16,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "guides"
 GUIDES = {
     # page: examples on it
     "cleaning.md": 10,
+    "contacts.md": 12,
     "personal-data.md": 2,
     "text-and-codes.md": 10,
     "gaps-and-outliers.md": 0,

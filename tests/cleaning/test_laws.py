@@ -28,8 +28,14 @@ FILES = {
 
 EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     # options (a column that it reads by a value), and cells that it should meet
+    "domain": ({}, ["https://www.x.co.uk/a", "max@mail.BÜCHER.de", "co.uk", "1.1", "[::1]:80", "x.github.io", "a.con"]),
     "e164": ({"default": "DE", "region": "US"}, ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS"]),
+    "email": (
+        {},
+        ["Max <max+a@X.de>", "mailto:max@BÜCHER.de", "max@gmail.con", "a@b@c.de", '"a b"@x.de', "a@[1.2.3.4]"],
+    ),
     "expand": ({"dictionary": "shorthand.csv"}, ["pls call u", "Pls.", "東京都", "İstanbul u.s."]),
+    "identifier": ({"kind": "iban"}, ["DE89 3704 0044 0532 0130 00", "DE88370400440532013000", "0123"]),
     "ip_country": ({}, ["8.8.8.8", "10.0.0.1", "::1", "::ffff:8.8.8.8", "1.1"]),
     "mask": ({"keep": 3}, ["4111 1111 1111 1111", "***1111", "ab", " x ", "東京都"]),
     "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
@@ -57,6 +63,20 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "&#x3c;i&#62;",
             "\x1b\x1b[1m[1m",
             "x<y>z",
+        ],
+    ),
+    "url": (
+        {"scheme": "https"},
+        [
+            "HTTP://Example.com:80/%7ea/../b?q=%c3#ü",
+            "javascript:alert(1)",
+            "https://u:p@x.de",
+            "x.de:8080",
+            "http://1.1",
+            "http://[::FFFF:8.8.8.8]/%2e%2E/%",
+            "http://008.008.008.008",
+            "http:x",
+            "//x.de/%%341",
         ],
     ),
 }

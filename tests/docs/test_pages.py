@@ -19,6 +19,7 @@ TESTED_BY = {
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
     "docs/guides/catalog.md": "tests/catalog/test_guide.py",
     "docs/guides/cleaning.md": "tests/cleaning/test_guide.py",
+    "docs/guides/contacts.md": "tests/cleaning/test_guide.py",
     "docs/guides/personal-data.md": "tests/cleaning/test_guide.py",
     "docs/guides/gaps-and-outliers.md": "tests/cleaning/test_guide.py",
     "docs/guides/deliver.md": "tests/deliveries/test_guide.py",

@@ -10,13 +10,17 @@ from pumphouse.cleaning.columns import col
 from pumphouse.cleaning.step import Cell
 from pumphouse.cleaning.steps.booleans import parse_boolean
 from pumphouse.cleaning.steps.dates import parse_date
+from pumphouse.cleaning.steps.domains import domain
+from pumphouse.cleaning.steps.emails import email
 from pumphouse.cleaning.steps.gaps import null_if
+from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.shorthand import expand
+from pumphouse.cleaning.steps.urls import url
 from pumphouse.cleaning.table_steps.dropping import drop
 from pumphouse.cleaning.table_steps.duplicates import dedupe
 from pumphouse.cleaning.table_steps.filling import fill
@@ -25,8 +29,8 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell", "clean", "col", "dedupe", "drop", "e164", "expand", "fill", "ip_country", "mask", "null_if",
-    "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions",
+    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
+    "mask", "null_if", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
 ]  # fmt: skip
 
 

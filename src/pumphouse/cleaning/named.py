@@ -12,18 +12,25 @@ from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.steps.booleans import parse_boolean
 from pumphouse.cleaning.steps.dates import parse_date
+from pumphouse.cleaning.steps.domains import domain
+from pumphouse.cleaning.steps.emails import email
 from pumphouse.cleaning.steps.gaps import null_if
+from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.shorthand import expand
+from pumphouse.cleaning.steps.urls import url
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
 MAKERS: tuple[Callable[..., Step], ...] = (
+    domain,
     e164,
+    email,
     expand,
+    identifier,
     ip_country,
     mask,
     parse_date,
@@ -31,6 +38,7 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     null_if,
     parse_boolean,
     plain_text,
+    url,
 )
 STEPS: Mapping[str, Callable[..., Step]] = {maker.__name__: maker for maker in MAKERS}
 """The functions that make steps. The other steps look at a table."""
