@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pumphouse.cleaning.dictionaries.dictionary import Dictionary
-from pumphouse.cleaning.dictionaries.files import read_dictionary
+from pumphouse.cleaning.dictionaries.dictionary import AGAIN, Dictionary
+from pumphouse.cleaning.dictionaries.files import read_dictionaries
 from pumphouse.cleaning.step import EachValue, Resources, Step
 
 
@@ -16,29 +16,33 @@ class Expand(Step):
 
     name: ClassVar[str] = "expand"
     gives: ClassVar[str] = "VARCHAR"
-    dictionary: str
-    version: str = field(default="1", init=False)
+    dictionaries: tuple[str, ...]
+    version: str = field(default="2", init=False)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The dictionary."""
-        return (self.dictionary,)
+        """The dictionaries."""
+        return self.dictionaries
 
     def load(self, resources: Resources) -> EachValue:
-        """The function over arrays, with the dictionary read and checked."""
-        return EachValue(self, Expander(read_dictionary(resources.folder / self.dictionary)).expand, blank_is_text=True)
+        """The function over arrays, with the dictionaries read and checked."""
+        dictionary = read_dictionaries(resources.folder, self.dictionaries)
+        return EachValue(self, Expander(dictionary).expand, blank_is_text=True)
 
 
-def expand(dictionary: str) -> Expand:
-    """A step that writes out shorthand by a CSV file of the project, `shorthand,expansion,note`.
+def expand(*dictionary: str) -> Expand:
+    """A step that writes out shorthand by CSV files of the project, `shorthand,expansion,note`.
 
     Only whole words match, the longest entry first. Shorthand in small letters matches in any case, and `Pls` becomes
-    `Please`; shorthand with a capital matches as it is written (US, not us). Addresses of mail and pages stay as they
-    are. A dictionary in which one entry would be expanded by another is refused. It never declines a cell.
+    `Please`; shorthand with a capital matches as it is written (US, not us). Addresses, tags and `&amp;` stay as they
+    are. Of several dictionaries, a later one's entries stand for those that an earlier one has of the same shorthand.
+    A dictionary in which one entry would be expanded by another is refused.
 
     `expand("shorthand.csv").one("pls call asap").value == "please call as soon as possible"`
     """
-    return Expand(dictionary=dictionary)
+    if not dictionary:
+        raise TypeError('expand needs a dictionary, as in expand("shorthand.csv")')
+    return Expand(dictionaries=dictionary)
 
 
 class Expander:
@@ -47,6 +51,7 @@ class Expander:
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
 
-    def expand(self, written: str) -> tuple[str, None]:
-        """The text, and no reason."""
-        return self.dictionary.expand(written), None
+    def expand(self, written: str) -> tuple[str | None, str | None]:
+        """The text, or why there is none."""
+        expanded = self.dictionary.expand(written)
+        return expanded, AGAIN if expanded is None else None
