@@ -100,6 +100,7 @@ class Works:
             run=f"run-{self.runs}",
             actor="tester",
             snapshot=self.lake.snapshot(),
+            inputs={self.raw: self.lake.version(self.raw)} if self.lake.has(self.raw) else {},
             sample=sample,
             progress=self.progress.append,
         )

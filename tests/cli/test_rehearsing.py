@@ -78,3 +78,24 @@ def test_the_page_shows_the_same_with_strangers_text_escaped(pumphouse: Any, fol
         serving.stop()
         thread.join(20)
         assert "diff customers" in [one.detail for one in project.lake.state.accesses(asset="raw_customers")]
+
+
+def test_a_mended_rule_is_applied_to_what_was_set_aside(pumphouse: Any, folder: Path) -> None:
+    declared = CLEAN.replace(', dedupe(on="phone", by="id")', "")
+    (folder / "clean.py").write_text(declared.replace('default="DE"', ""))
+    assert pumphouse("run", cwd=folder).code == 0
+    aside = pumphouse("query", "FROM customers__quarantine", "--format", "json", cwd=folder).json
+    assert len([cell for cell in aside if cell["reason"].startswith("no country code")]) == 3
+    (folder / "clean.py").write_text(declared)
+    done = pumphouse("run", "customers", "--replay", cwd=folder)
+    assert done.code == 0, done.err
+    assert "cleaned the 3 rows that were set aside again" in done.out
+    first = "SELECT phone FROM customers ORDER BY id LIMIT 2"
+    assert pumphouse("query", first, "--format", "json", cwd=folder).json == [
+        {"phone": "+4930901820"},
+        {"phone": "+4930901820"},
+    ]
+    assert '"run customers --replay"' in pumphouse("log", "--limit", "1", "--json", cwd=folder).out
+    assert pumphouse("plan", "--json", cwd=folder).json["builds"] == []  # the table is fresh: nothing is left to do
+    assert "Name them: --replay TABLE" in pumphouse("run", "--replay", cwd=folder).err
+    assert "not made by cleaning" in pumphouse("run", "raw_customers", "--replay", cwd=folder).err

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from pumphouse.cleaning.fits import Fits, fit_batch, fit_of, read_fits
-from pumphouse.cleaning.work import Work
+from pumphouse.cleaning.fits import Fits, fit_batch, fit_of, stored_fits
+from pumphouse.cleaning.replay import replay
+from pumphouse.cleaning.work import Work, kept
 from pumphouse.declare.asset import Asset
-from pumphouse.engines.engine import Written
 from pumphouse.errors import PumphouseError
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
@@ -22,7 +21,7 @@ def build(asset: Asset, context: Context) -> Built:
     Raises UnknownName for a column that is not there, KeyConflict where two rows have one key after the last step.
     """
     try:
-        return _build(asset, context)
+        return replay(asset, context) if context.settings.get("replay") else _build(asset, context)
     except PumphouseError as error:
         error.asset, error.place = error.asset or asset.name, error.place or asset.place
         raise
@@ -35,8 +34,8 @@ def _build(asset: Asset, context: Context) -> Built:
         work = Work(asset=asset, context=context, folder=Path(folder))
         fits = work.learn(Fits() if refit else stored)
         cleaned = work.clean(fits)
-        rows, quarantine = (_kept(written, folder=Path(folder)) for written in (cleaned.rows, cleaned.quarantine))
-        tables = {suffix: _kept(written, folder=Path(folder)) for suffix, written in cleaned.tables.items()}
+        rows, quarantine = (kept(written, folder=Path(folder)) for written in (cleaned.rows, cleaned.quarantine))
+        tables = {suffix: kept(written, folder=Path(folder)) for suffix, written in cleaned.tables.items()}
     # Whoever asks for new fits asks for other columns to be dropped.
     commit = replace(context, accept_schema=context.accept_schema or refit).begin(asset)
     commit.replace(asset.name, rows, key=asset.common.key)
@@ -54,21 +53,3 @@ def _build(asset: Asset, context: Context) -> Built:
         merged=cleaned.merged,
     )
     return Built.of(asset.name, commit.publish(counts), counts=counts, note=", ".join(work.told(fits)))
-
-
-def stored_fits(asset: Asset, context: Context) -> Fits:
-    """What earlier builds learnt. Only this table's own build writes it, so it is read as it stands."""
-    name = fit_of(asset.name)
-    if not context.lake.has(name, snapshot=context.snapshot):
-        return Fits()
-    return read_fits(context.engine, context.scan(name))
-
-
-def _kept(written: Written, *, folder: Path) -> Written:
-    """The same files, moved from the build's own folder to the lake's staging, from which a commit registers them."""
-    moved = []
-    for number, file in enumerate(written.files):
-        target = folder.parent / f"{folder.name}_{file.stem}_{number}.parquet"
-        shutil.move(file, target)
-        moved.append(target)
-    return replace(written, files=tuple(moved))

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.cleaning import watching
-from pumphouse.cleaning.build import stored_fits
 from pumphouse.cleaning.clean import Clean
+from pumphouse.cleaning.fits import stored_fits
 from pumphouse.cleaning.work import Outcome, Work
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query, Written

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.table_step import FitRow
+from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import quoted
+from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -65,3 +67,11 @@ def fit_batch(fits: Fits) -> pa.RecordBatch:
     schema = pa.schema([(name, pa.string()) for name in FIT_COLUMNS])
     rows = [{name: getattr(row, name) for name in FIT_COLUMNS} for learnt in fits.rows.values() for row in learnt]
     return pa.RecordBatch.from_pylist(rows, schema=schema)
+
+
+def stored_fits(asset: Asset, context: Context) -> Fits:
+    """What earlier builds learnt. Only this table's own build writes it, so it is read as it stands."""
+    name = fit_of(asset.name)
+    if not context.lake.has(name, snapshot=context.snapshot):
+        return Fits()
+    return read_fits(context.engine, context.scan(name))

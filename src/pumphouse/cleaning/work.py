@@ -6,8 +6,9 @@ what came out. Everything between is Parquet in the build's own folder, so that 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,15 +114,15 @@ class Work:
                 continue
             if place > done:
                 written = self._run(staged, fits, start=done, stop=place).rows
-                staged, done, rows = self._scan(written), place, written.rows
+                staged, done, rows = self.scan_of(written), place, written.rows
             assert isinstance(step.step, (TableStep, FittedStep))
             learnt = step.step.learn(self._staged(staged, rows=rows, place=place), step.column)
             fits = fits.with_rows(name, learnt)
         return fits.keep(step.fit_name for step in self.steps if step.fit_name)
 
-    def clean(self, fits: Fits) -> Outcome:
-        """Every step, from the first to the last."""
-        return self._run(self.source, fits, start=0, stop=len(self.steps))
+    def clean(self, fits: Fits, *, source: Scan | None = None) -> Outcome:
+        """Every step, from the first to the last, over the input or rows picked from it."""
+        return self._run(source or self.source, fits, start=0, stop=len(self.steps))
 
     def told(self, fits: Fits) -> list[str]:
         """What the steps have to say of what they learnt, as which columns were dropped, and why."""
@@ -153,7 +154,7 @@ class Work:
             if whole < stop:
                 step = self.steps[whole]
                 assert isinstance(step.step, WholeStep)
-                staged = self._staged(self._scan(rows), rows=rows.rows, place=whole)
+                staged = self._staged(self.scan_of(rows), rows=rows.rows, place=whole)
                 applied = step.step.apply(staged, step.column, fits.of(step.fit_name))
                 passes.append(Pass(start=whole, rows_in=rows.rows, rows_out=applied.rows.rows, cells=applied.cells))
                 rows = applied.rows
@@ -163,7 +164,7 @@ class Work:
             place = whole + 1
             if place >= stop:
                 break
-            scan = self._scan(rows)
+            scan = self.scan_of(rows)
         return Outcome(
             rows=rows,
             quarantine=_together([*cells, *withheld]),
@@ -244,13 +245,13 @@ class Work:
         """Cells that a step over the whole table declined, masked where their column is."""
         if not (hidden := self._hidden()):
             return cells
-        query = Query(text="SELECT * FROM staged", inputs={"staged": self._scan(cells)})
+        query = Query(text="SELECT * FROM staged", inputs={"staged": self.scan_of(cells)})
         function = HideCells(hidden=hidden, output=CELLS)
         outputs = {CELLS: QUARANTINE_SCHEMA}
         mapped = self.context.engine.map(query, function, outputs=outputs, folder=self.folder, stem=next(self._stems))
         return mapped[CELLS]
 
-    def _scan(self, written: Written) -> Scan:
+    def scan_of(self, written: Written) -> Scan:
         """Staged files as the input of what follows."""
         files = ", ".join(literal(str(file)) for file in written.files)
         return Scan(
@@ -325,6 +326,16 @@ def _selected(column: pa.Field) -> str:
 
     # Files hold an interval as its parts, and so do we on the way.
     return storage.stored(column.name, "INTERVAL") if pa.types.is_interval(column.type) else quoted(column.name)
+
+
+def kept(written: Written, *, folder: Path) -> Written:
+    """The same files, moved from the build's own folder to the lake's staging, from which a commit registers them."""
+    moved = []
+    for number, file in enumerate(written.files):
+        target = folder.parent / f"{folder.name}_{file.stem}_{number}.parquet"
+        shutil.move(file, target)
+        moved.append(target)
+    return replace(written, files=tuple(moved))
 
 
 def _together(parts: list[Written]) -> Written:

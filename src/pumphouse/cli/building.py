@@ -85,6 +85,7 @@ def run(
     snapshot: Annotated[int | None, Parameter(metavar="N")] = None,
     accept_schema: bool = False,
     refit: bool = False,
+    replay: bool = False,
     wait: Annotated[float, Parameter(metavar="SECONDS")] = 0.0,
     quiet: bool = False,
     json: bool = False,
@@ -113,6 +114,7 @@ def run(
         snapshot: Read inputs as they were at this snapshot; for named targets, with --only.
         accept_schema: Take columns that were narrowed, renamed or dropped as they are now.
         refit: Choose anew what cleaning steps have chosen: columns to drop, values to fill in.
+        replay: After a rule was mended, clean again only the rows that are in quarantine; of named tables.
         wait: How long to wait for another run.
         quiet: Print only what failed.
         json: Print what came of each asset as JSON.
@@ -132,6 +134,7 @@ def run(
             snapshot=snapshot,
             accept_schema=accept_schema,
             refit=refit,
+            replay=replay,
             wait_s=wait,
             watcher=watcher,
         )

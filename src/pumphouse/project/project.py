@@ -53,7 +53,7 @@ from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.overview import overview
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.rehearsing import rehearse
-from pumphouse.project.run_requests import command_line, refuse_unsliced
+from pumphouse.project.run_requests import command_line, refuse_uncleaned, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
@@ -223,6 +223,7 @@ class Project:
         sample: int | None = None,
         accept_schema: bool = False,
         refit: bool = False,
+        replay: bool = False,
         snapshot: int | None = None,
         wait_s: float = 0.0,
         now: datetime | None = None,
@@ -231,14 +232,13 @@ class Project:
         """Build what is stale or due, or the targets and what they need; what came of each is in the report.
 
         `full` builds again from stored raw bytes, `refetch` asks the world again, `refit` chooses anew what cleaning
-        has chosen. `window` redoes slices of the targets; `sample` builds in a lake apart from about so many rows;
-        `snapshot`, for the targets alone, reads inputs as they were then. Raises LakeBusy where another run holds the
-        lake longer than `wait_s`, ConfigError for a window of what has no slices.
+        has chosen, `replay` cleans only what was set aside. `window` redoes slices of the targets; `sample` builds in
+        a lake apart from about so many rows; `snapshot`, for the targets alone, reads inputs as they were then. Raises
+        LakeBusy where another run holds the lake longer than `wait_s`, ConfigError for what a target has no parts of.
         """
         moment = now or datetime.now(UTC)
-        unknown = [name for name in targets if name not in self.graph.assets]
-        if unknown:
-            self.graph.asset(unknown[0])  # raises, with the nearest name
+        for name in targets:
+            self.graph.asset(name)  # raises, with the nearest name
         if sample is not None and sample < 1:
             raise ConfigError(f"there is no sample of {sample} rows", mend="A sample has at least 1 row.")
         if snapshot is not None and not (targets and only):
@@ -247,10 +247,12 @@ class Project:
             )
         if window is not None:
             refuse_unsliced(self.graph, targets)
+        if replay:
+            refuse_uncleaned(self.graph, targets)
         flags = {
             "only": only, "due": due, "full": full, "refetch": refetch, "from": window and window[0],
             "to": window and window[1], "sample": sample, "snapshot": snapshot, "accept-schema": accept_schema,
-            "refit": refit,
+            "refit": refit, "replay": replay,
         }  # fmt: skip
         command = command_line(targets, flags)
         if sample is not None:
@@ -258,7 +260,7 @@ class Project:
 
         def planned() -> Plan:
             rebuild: Iterable[str] = ()
-            if full or refetch or (targets and (refit or window is not None or snapshot is not None)):
+            if full or refetch or (targets and (refit or replay or window is not None or snapshot is not None)):
                 rebuild = targets or self.graph.assets
             elif refit:
                 rebuild = [name for name in self.graph.assets if self.lake.has(fit_of(name))]
@@ -280,6 +282,7 @@ class Project:
                 window=window,
                 accept_schema=accept_schema,
                 refit=refit,
+                replay=replay,
                 snapshot=snapshot,
                 wait_s=wait_s,
                 command=command,
@@ -465,8 +468,7 @@ class Project:
 
     def performance(self, rollout: str) -> Performance:
         """How a rollout does: quality over time and for whom, drift, skew, latency, callers, worth; at one snapshot."""
-        asset = self.asset(rollout, kind="rollout")
-        functions = sql_functions(self.config.folder)
+        asset, functions = self.asset(rollout, kind="rollout"), sql_functions(self.config.folder)
         told = performance(self.lake, self.graph.assets, asset, now=datetime.now(UTC), functions=functions)
         self.reader().record((rollout,), told.snapshot, told.judged, detail="performance")
         return told

@@ -26,6 +26,21 @@ def refuse_unsliced(graph: Graph, targets: tuple[str, ...]) -> None:
             )
 
 
+def refuse_uncleaned(graph: Graph, targets: tuple[str, ...]) -> None:
+    """Raise ConfigError where rows that were set aside should be cleaned again of all, or of what is not cleaned."""
+    if not targets:
+        raise ConfigError("what was set aside is cleaned again of named tables", mend="Name them: --replay TABLE.")
+    for name in targets:
+        asset = graph.asset(name)
+        if asset.kind != "clean":
+            raise ConfigError(
+                f"'{name}' is not made by cleaning, so no rows of it were set aside by a rule",
+                asset=name,
+                place=asset.place,
+                mend="Name a table that clean(...) makes.",
+            )
+
+
 def command_line(targets: tuple[str, ...], flags: Mapping[str, object]) -> str:
     """The command line that would do the same, for the run log."""
     words = ["run", *targets]

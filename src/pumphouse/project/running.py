@@ -114,11 +114,18 @@ class Options:
     accept_schema: bool = False
     refit: bool = False
     """Choose anew what cleaning steps have chosen and stored."""
+    replay: bool = False
+    """Clean again only the rows that were set aside."""
     snapshot: int | None = None
     """Read inputs as they were at this snapshot instead of the newest."""
     wait_s: float = 0.0
     """How long to wait for another run of the same lake."""
     command: str = "run"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a build that was asked for is told besides the project's settings."""
+        return {name: True for name in ("refit", "replay") if getattr(self, name)}
 
 
 def run_id(now: datetime) -> str:
@@ -324,7 +331,7 @@ class _Running:
         job = Job(
             config=self.config, asset=asset.name, run=self.run, actor=self.actor, now=self.now, snapshot=snapshot,
             fingerprint=fingerprint, inputs=inputs, mode=mode,
-            settings={**self.settings, "refit": True} if self.options.refit and asked else self.settings,
+            settings={**self.settings, **self.options.settings} if asked else self.settings,
             window=self.options.window if asked else None, sample=self.options.sample,
             accept_schema=self.accepts_schema(asset.name), pins=self.lake.pins, code=self.code,
         )  # fmt: skip
