@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pumphouse.cleaning import col, dedupe, drop, e164, expand, fill, ip_country, parse_date, sql_functions
+from pumphouse.cleaning import col, dedupe, drop, e164, expand, fill, ip_country, outliers, parse_date, sql_functions
 from pumphouse.engines.engine import Query
 from pumphouse.engines.spark import Spark
 
@@ -80,12 +80,23 @@ def test_sql_functions_give_on_spark_what_they_give_on_duckdb(works: Works, spar
     assert spark.read(query).read_all().to_pylist() == engine.read(query).read_all().to_pylist()
 
 
-def test_forward_fills_are_the_same_on_spark(works: Works, spark: Spark) -> None:
-    works.gather([{**row, "id": number} for number, row in enumerate(CUSTOMERS)])
-    steps = [col.income >> fill("forward", by="country", over="since", within="2 days")]
-    works.build(*steps, key="id")
-    local = works.table()
+def test_steps_of_the_whole_table_are_the_same_on_spark(works: Works, spark: Spark) -> None:
+    works.gather(
+        [
+            {**row, "id": n, "twin": row["job"], "code": f"c{n}", "late": (n % 5 == 0) or None}
+            for n, row in enumerate(CUSTOMERS)
+        ]
+    )
+    steps = [
+        drop(duplicate=True, identifier=True, leaking="income"),
+        col.income >> fill("forward", by="country", over="since", within="2 days"),
+        col.income >> outliers("mad", by="country"),
+    ]
+    here = works.build(*steps, key="id")
+    local = [works.table(), works.table("__fit")]
     works.engine, works.name = spark, f"{works.name}_on_spark"
-    works.build(*steps, key="id")
-    assert works.table() == local
-    assert {row["income__filled"] for row in local} == {True, False}
+    there = works.build(*steps, key="id")
+    assert [works.table(), works.table("__fit")] == local
+    assert there.note == here.note
+    assert {row["income__filled"] for row in local[0]} == {True, False}
+    assert {row["column"] for row in local[1]} == {"code", "twin", "income"}

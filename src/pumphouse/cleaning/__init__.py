@@ -24,6 +24,7 @@ from pumphouse.cleaning.steps.urls import url
 from pumphouse.cleaning.table_steps.dropping import drop
 from pumphouse.cleaning.table_steps.duplicates import dedupe
 from pumphouse.cleaning.table_steps.filling import fill
+from pumphouse.cleaning.table_steps.outlying import outliers
 
 if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
     "mask", "null_if", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
+    "Cell", "clean", "col", "dedupe", "drop", "e164", "expand", "fill", "ip_country", "mask", "null_if", "outliers",
+    "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions",
 ]  # fmt: skip
 
 
