@@ -31,9 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
-    "mask", "null_if", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
-    "Cell", "clean", "col", "dedupe", "drop", "e164", "expand", "fill", "ip_country", "mask", "null_if", "outliers",
-    "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions",
+    "mask", "null_if", "outliers", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
 ]  # fmt: skip
 
 
