@@ -85,7 +85,7 @@ def test_what_is_no_step_is_refused_with_the_form_to_write(declare: object, said
         (drop, "drop needs a rule"),
         (lambda: drop(mostly_null=95), "a share of the rows"),
         (lambda: dedupe(on=[]), "needs the columns"),
-        (lambda: dedupe(on="a", keep="oldest"), "'newest' or 'first', not 'oldest'"),
+        (lambda: dedupe(on="a", keep="oldest"), "'newest', 'first' or 'most complete', not 'oldest'"),
     ],
 )
 def test_a_step_that_means_nothing_is_refused_when_declared(declare: object, said: str) -> None:

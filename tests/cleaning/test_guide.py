@@ -21,6 +21,7 @@ GUIDES = {
     "text-and-codes.md": 10,
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,
+    "duplicates.md": 0,
 }
 
 

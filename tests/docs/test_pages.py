@@ -18,6 +18,7 @@ TESTED_BY = {
     "README.md": "tests/docs/test_readme.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
     "docs/guides/catalog.md": "tests/catalog/test_guide.py",
+    "docs/guides/duplicates.md": "tests/cleaning/test_guide.py",
     "docs/guides/cleaning.md": "tests/cleaning/test_guide.py",
     "docs/guides/contacts.md": "tests/cleaning/test_guide.py",
     "docs/guides/personal-data.md": "tests/cleaning/test_guide.py",

@@ -135,6 +135,24 @@ def test_a_hidden_person_leaves_the_quarantine_of_their_tables_too(desk: Desk) -
     assert rows == [("040 90",), ("not; json",), ("x",), ('{"customer_id": 9}',)]
 
 
+def test_a_hidden_person_leaves_the_crosswalk_and_the_pairs_of_their_tables_too(desk: Desk) -> None:
+    desk.replaced("SELECT unnest([1, 2, 3, 4, 5, 6]) AS id, unnest([7, 8, 9, 7, 9, 9]) AS person", table="raw_people")
+    commit = desk.commit("people", inputs={"raw_people": desk.lake.version("raw_people")})
+    commit.replace("people", desk.written("SELECT unnest([4, 5]) AS id, unnest([7, 9]) AS person"), key=("id",))
+    went = "VALUES ('1', '4'), ('2', '4'), ('1', '5'), ('3', '5'), ('6', '5')"
+    commit.replace("people__crosswalk", desk.written(f"SELECT * FROM ({went}) t(row_id, survivor_id)"))
+    commit.replace("people__pairs", desk.written("SELECT * FROM (VALUES ('5', '1'), ('5', '6')) t(row_id, other_id)"))
+    commit.publish()
+    hide(desk.lake, entity="person", value=7, why="asked for it", run="r", actor="me")
+    rows = desk.rows("SELECT row_id FROM people__crosswalk ORDER BY ALL", "people__crosswalk")
+    assert rows == [("3",), ("6",)]  # 1 was merged: only what the table was made from knows whose it was
+    assert desk.rows("SELECT other_id FROM people__pairs", "people__pairs") == [("6",)]
+    hide(desk.lake, entity="id", value="6", why="asked for it", run="r", actor="me")
+    assert desk.rows("SELECT row_id FROM people__crosswalk", "people__crosswalk") == [("3",)]
+    scan = desk.lake.scan("people__crosswalk", files=True)  # as Spark reads it
+    assert scan.hidden == (("row_id", ("1", "4", "6")), ("survivor_id", ("1", "4", "6")))
+
+
 def test_a_lake_of_a_newer_version_is_refused(desk: Desk, tmp_path: Path) -> None:
     desk.replaced("SELECT 1 AS id")
     (tmp_path / "lake" / "lake.json").write_text(json.dumps({"format": 99}))

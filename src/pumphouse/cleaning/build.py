@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from pumphouse.cleaning.fits import Fits, fit_batch, fit_of, stored_fits
 from pumphouse.cleaning.replay import replay
+from pumphouse.cleaning.table_step import CROSSWALK, PAIRS
 from pumphouse.cleaning.work import Work, kept
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import Written
 from pumphouse.errors import PumphouseError
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
@@ -42,6 +45,10 @@ def _build(asset: Asset, context: Context) -> Built:
     commit.replace_quarantine(asset.name, quarantine)
     for suffix, written in tables.items():
         commit.replace(f"{asset.name}__{suffix}", written)
+    for table in _left_over(asset, context, tables):
+        commit.replace(
+            table, context.lake.stage([], context.lake.stored_schema(table), stem=f"{Path(folder).name}_none")
+        )
     if fits != stored:
         batch = fit_batch(fits)
         commit.replace(fit_of(asset.name), context.lake.stage([batch], batch.schema, stem=f"{Path(folder).name}_fit"))
@@ -53,3 +60,10 @@ def _build(asset: Asset, context: Context) -> Built:
         merged=cleaned.merged,
     )
     return Built.of(asset.name, commit.publish(counts), counts=counts, note=", ".join(work.told(fits)))
+
+
+def _left_over(asset: Asset, context: Context, tables: Mapping[str, Written]) -> list[str]:
+    """Tables of a step that is no longer declared: they say nothing any more."""
+    names = [f"{asset.name}__{suffix}" for suffix in (CROSSWALK, PAIRS) if suffix not in tables]
+    own = context.lake.tables()
+    return [name for name in names if name in own and name not in context.assets]

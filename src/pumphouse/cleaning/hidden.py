@@ -78,3 +78,16 @@ class HideCells:
             table["reason"] = pc.if_else(is_hidden, quiet, table["reason"])
             table["original"] = pc.if_else(is_hidden, shown(inside, functions), table["original"])
         return {self.output: pa.RecordBatch.from_arrays(list(table.values()), schema=cells.schema)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HideIds:
+    """Masks what names rows whose key is masked. An engine maps it; it pickles."""
+
+    columns: tuple[str, ...]
+    functions: tuple[ArrayFunction, ...]
+    output: str
+
+    def __call__(self, rows: pa.RecordBatch) -> dict[str, pa.RecordBatch]:
+        """The same rows, each named as its masked key is."""
+        return {self.output: shown_rows(rows, dict.fromkeys(self.columns, self.functions))}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Engine, Query, Scan
 from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.lake.builds import row_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +33,14 @@ class Staged:
     refusal: str = ""
     """How to mend a lack of LOADED_AT, in words that go on after 'Name a column to go by'."""
 
-    def query(self, text: str) -> Query:
-        """SQL over `staged`."""
-        return Query(text=text, inputs={"staged": self.rows})
+    @property
+    def row_id(self) -> str:
+        """SQL of how a row is named, as in a quarantine; null without a key."""
+        return row_id(self.key) if self.key else "CAST(NULL AS VARCHAR)"
+
+    def query(self, text: str, **inputs: Scan) -> Query:
+        """SQL over `staged`, and over other inputs."""
+        return Query(text=text, inputs={"staged": self.rows, **inputs})
 
     def require(self, *names: str) -> None:
         """Raises UnknownName with the nearest there is for a column that is not among the rows."""

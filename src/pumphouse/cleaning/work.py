@@ -18,11 +18,12 @@ from pumphouse.cleaning.clean import Clean
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.fits import Fits
 from pumphouse.cleaning.fitted_step import FittedStep
-from pumphouse.cleaning.hidden import Hidden, HideCells
+from pumphouse.cleaning.hidden import Hidden, HideCells, HideIds
 from pumphouse.cleaning.rows import CELLS, HAPPENED, ROWS, WITHHELD, RowByRow
 from pumphouse.cleaning.staged import Staged
 from pumphouse.cleaning.step import ArrayFunction, Resources, Step
-from pumphouse.cleaning.table_step import LOADED_AT, RowStep, TableStep, WholeStep
+from pumphouse.cleaning.table_step import CROSSWALK, KNOWN_AT, LOADED_AT, ROW_IDS, RowStep, TableStep, WholeStep
+from pumphouse.cleaning.table_steps.queries import chain_query
 from pumphouse.declare.asset import Asset
 from pumphouse.engines import storage
 from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Query, Scan, Written
@@ -32,8 +33,6 @@ from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-KNOWN_AT = "_known_at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +137,8 @@ class Work:
         """The steps from `start` up to, without, `stop`."""
         cells: list[Written] = []
         withheld: list[Written] = []
-        tables: dict[str, Written] = {}
         passes: list[Pass] = []
+        tables: dict[str, list[Written]] = {}
         merged, place = 0, start
         while True:
             whole = next((at for at in range(place, stop) if self.steps[at].is_whole), stop)
@@ -159,7 +158,8 @@ class Work:
                 passes.append(Pass(start=whole, rows_in=rows.rows, rows_out=applied.rows.rows, cells=applied.cells))
                 rows = applied.rows
                 merged += applied.merged
-                tables |= applied.tables
+                for suffix, written in self._hide_ids(applied.tables, place=whole).items():
+                    tables.setdefault(suffix, []).append(written)
                 cells += [self._hide(applied.cells)] if applied.cells else []
             place = whole + 1
             if place >= stop:
@@ -171,9 +171,17 @@ class Work:
             rows_in=rows_in,
             withheld=sum(written.rows for written in withheld),
             merged=merged,
-            tables=tables,
             passes=tuple(passes),
+            tables={suffix: self._as_one(suffix, parts) for suffix, parts in tables.items()},
         )
+
+    def _as_one(self, suffix: str, parts: list[Written]) -> Written:
+        """What several steps say of one thing. A row that went to one that went on itself went where that one went."""
+        if suffix != CROSSWALK or len(parts) == 1:
+            return _together(parts)
+        inputs = {f"step_{place}": self.scan_of(part) for place, part in enumerate(parts)}
+        query = Query(text=chain_query(len(parts)), inputs=inputs)
+        return self.context.engine.write(query, folder=self.folder, stem=next(self._stems))
 
     def _map(self, scan: Scan, fits: Fits, *, start: int, stop: int) -> dict[str, Written]:
         """Steps that look at one row after the other, in one pass. Rows that lack something stay behind."""
@@ -233,11 +241,11 @@ class Work:
             self._loaded[place] = step.load(Resources(folder=self.context.folder))
         return self._loaded[place]
 
-    def _hidden(self) -> Hidden:
+    def _hidden(self, *, start: int = 0) -> Hidden:
         """The columns that steps mask, and those steps, before this pass or after it."""
         hidden: dict[str, tuple[ArrayFunction, ...]] = {}
         for place, step in enumerate(self.steps):
-            if isinstance(step.step, Step) and step.step.hides:
+            if place >= start and isinstance(step.step, Step) and step.step.hides:
                 hidden[step.column] = (*hidden.get(step.column, ()), self._load(place, step.step))
         return hidden
 
@@ -250,6 +258,23 @@ class Work:
         outputs = {CELLS: QUARANTINE_SCHEMA}
         mapped = self.context.engine.map(query, function, outputs=outputs, folder=self.folder, stem=next(self._stems))
         return mapped[CELLS]
+
+    def _hide_ids(self, tables: Mapping[str, Written], *, place: int) -> Mapping[str, Written]:
+        """Tables that name rows by their key, masked where a later step masks it: none where that is part of a key."""
+        key, hidden = self.asset.common.key, self._hidden(start=place)
+        if not hidden.keys() & set(key):
+            return tables
+        if len(key) > 1:
+            return {}
+        shown = {}
+        for suffix, written in tables.items():
+            ids = tuple(name for name in written.schema.names if name in ROW_IDS)
+            function = HideIds(columns=ids, functions=hidden[key[0]], output=suffix)
+            query = Query(text="SELECT * FROM staged", inputs={"staged": self.scan_of(written)})
+            outputs, stem = {suffix: written.schema}, next(self._stems)
+            mapped = self.context.engine.map(query, function, outputs=outputs, folder=self.folder, stem=stem)
+            shown[suffix] = mapped[suffix]
+        return shown
 
     def scan_of(self, written: Written) -> Scan:
         """Staged files as the input of what follows."""

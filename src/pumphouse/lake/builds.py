@@ -17,6 +17,8 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 """`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
 _QUARANTINE = "__quarantine"
+_MATCHED = {"crosswalk": ("row_id", "survivor_id"), "pairs": ("row_id", "other_id")}
+"""`<table>__crosswalk` says which row became which, `<table>__pairs` which two may be one: each by the rows' keys."""
 LAKE_ABOVE = 10**12
 """Added to a version of a table for each lake that it is above: a table's snapshots in two lakes count apart."""
 
@@ -29,6 +31,12 @@ def quarantine_of(table: str) -> str:
 def quarantined_from(table: str) -> str | None:
     """The table whose quarantine this is; None where it is none."""
     return table.removesuffix(_QUARANTINE) if table.endswith(_QUARANTINE) else None
+
+
+def matched_in(table: str) -> tuple[str, tuple[str, str]] | None:
+    """The table that a crosswalk or a list of pairs tells of, and the columns in it that name rows; None for others."""
+    of, _, suffix = table.rpartition("__")
+    return (of, _MATCHED[suffix]) if of and suffix in _MATCHED else None
 
 
 def row_id(key: Sequence[str]) -> str:

@@ -29,11 +29,11 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
-from pumphouse.lake.builds import LAKE_ABOVE, Artefact, Build, decode, quarantined_from
+from pumphouse.lake.builds import LAKE_ABOVE, Artefact, Build, decode, matched_in, quarantined_from
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
-from pumphouse.lake.tombstones import columns_of, quarantine_conditions, values
+from pumphouse.lake.tombstones import columns_of, quarantine_conditions, rows_of, values
 from pumphouse.lake.tombstones import conditions as not_hidden
 
 FORMAT = 1
@@ -223,6 +223,13 @@ class Lake:
         conditions = list(not_hidden(stored, people, tombstones=self._tombstones))
         if entities and (whose := quarantined_from(table)) is not None:
             conditions += self._not_quarantined_from(whose, at, entities)
+        hidden = [(column, self._hidden(entity, stored.field(column).type)) for column, entity in people]
+        if entities and (matched := matched_in(table)) is not None:
+            of, named = matched
+            rows = self._hidden_rows(of, at, entities)
+            ids = [name for name in named if rows and name in stored.names]
+            conditions += [f"coalesce({quoted(name)} NOT IN ({', '.join(map(literal, rows))}), true)" for name in ids]
+            hidden += [(name, rows) for name in ids]
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         return Scan(
             table=table,
@@ -230,7 +237,7 @@ class Lake:
             schema=self.schema(table, snapshot=at),
             relation=f"SELECT {columns} FROM {self.name_of(table)} AT (VERSION => {at}){where}",
             files=self._files(table, at) if files else None,
-            hidden=tuple((column, self._hidden(entity, stored.field(column).type)) for column, entity in people),
+            hidden=tuple(hidden),
         )
 
     def without_hidden(self, rows: pa.Table) -> pa.Table:
@@ -393,6 +400,21 @@ class Lake:
             entities=entities,
             tombstones=self._tombstones,
         )
+
+    def _hidden_rows(self, table: str, at: int, entities: Sequence[str]) -> tuple[str, ...]:
+        """Ids of the rows of hidden people in a table, and in what it was made from: what was merged is there alone."""
+        builds = (one for one in reversed(self.history(table)) if one.key and one.snapshot <= at)
+        build = next(builds, Build(id="", asset=table))
+        there = self.tables(snapshot=at)
+        found: set[str] = set()
+        for name in (one for one in (table, *build.inputs) if one in there):
+            stored = self.stored_schema(name, snapshot=at)
+            people = columns_of(stored, entities) if set(build.key) <= set(stored.names) else {}
+            place = f"{self.name_of(name)} AT (VERSION => {at})"
+            queries = rows_of(stored, people, table=place, key=build.key, tombstones=self._tombstones)
+            for query in queries:
+                found |= {row[0] for row in self.engine.fork().execute(query)}
+        return tuple(sorted(found))
 
     def _hidden(self, entity: str, kind: pa.DataType) -> tuple[str, ...]:
         rows = self.engine.fork().execute(f"{values(entity, kind, tombstones=self._tombstones)} ORDER BY value")

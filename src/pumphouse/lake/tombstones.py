@@ -6,7 +6,7 @@ spelled, and for every way to write the same number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
@@ -38,6 +38,17 @@ def conditions(schema: pa.Schema, columns: Iterable[tuple[str, str]], *, tombsto
     for column, entity in columns:
         hidden = values(entity, schema.field(column).type, tombstones=tombstones)
         yield f"({quoted(column)} IS NULL OR CAST({quoted(column)} AS VARCHAR) NOT IN ({hidden}))"
+
+
+def rows_of(
+    whose: pa.Schema, columns: Mapping[str, str], *, table: str, key: tuple[str, ...], tombstones: str
+) -> Iterator[str]:
+    """Queries of the row ids of a table's hidden people; `columns` are those of `columns_of`, `table` is SQL of it."""
+    for column, entity in columns.items():
+        hidden = values(entity, whose.field(column).type, tombstones=tombstones)
+        yield f"SELECT {row_id(key)} AS value FROM {table} WHERE CAST({quoted(column)} AS VARCHAR) IN ({hidden})"
+        if key == (column,):  # a row that is gone from the table has its key still
+            yield hidden
 
 
 def quarantine_conditions(

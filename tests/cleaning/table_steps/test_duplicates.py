@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning import col, dedupe, drop, e164, fill
+from pumphouse.cleaning import col, dedupe, drop, e164, fill, mask
+from pumphouse.engines.engine import Query
 from pumphouse.errors import BuildError
 from pumphouse.lake.builds import Counts
 
@@ -59,6 +60,96 @@ def test_where_the_key_does_not_tell_the_same_rows_still_give_the_same_one(works
     works.gather([{"id": 1, "x": 1, "at": 1, "y": number} for number in (2, 9, 4)])
     works.build(dedupe(on="x", by="at"), key="id")
     assert [row["y"] for row in works.table()] == [9]
+
+
+PEOPLE = [
+    {"id": 1, "mail": "a@x", "name": None, "phone": "+4930901820", "phone__extension": "9", "at": 1},
+    {"id": 2, "mail": "a@x", "name": None, "phone": "+4940123456", "phone__extension": None, "at": 2},
+    {"id": 3, "mail": "a@x", "name": "Ann", "phone": "+4940123456", "phone__extension": None, "at": 0},
+    {"id": 4, "mail": "a@x", "name": None, "phone": None, "phone__extension": None, "at": 3},
+    {"id": 5, "mail": "b@x", "name": None, "phone": None, "phone__extension": None, "at": 3},
+    {"id": 6, "mail": None, "name": None, "phone": "+49301", "phone__extension": None, "at": 9},
+]
+
+
+def test_the_most_complete_row_can_stay_and_of_several_the_newest(works: Works) -> None:
+    works.gather(PEOPLE)
+    built = works.build(dedupe(on="mail", keep="most complete", by="at"), key="id")
+    assert ids(works) == [1, 5, 6]  # 1 and 3 have as many cells
+    works.build(dedupe(on="mail", keep="most complete"), key="id")
+    assert ids(works) == [3, 5, 6]  # 3 was loaded later
+    assert built.counts == Counts(rows_in=6, rows_out=3, merged=3)
+
+
+def test_the_row_that_stays_takes_what_it_lacks_from_the_best_that_has_it_where_that_is_declared(works: Works) -> None:
+    works.gather(PEOPLE)
+    works.build(dedupe(on="mail", by="at"), key="id")
+    assert works.table(order="id")[0] == PEOPLE[3]
+    works.build(dedupe(on="mail", by="at", gaps="fill"), key="id")
+    # The extension belongs to another number: it does not come with this one.
+    filled = {**PEOPLE[3], "name": "Ann", "phone": "+4940123456"}
+    assert works.table(order="id") == [filled, PEOPLE[4], PEOPLE[5]]
+    gave = [(row["row_id"], row["survivor_id"], row["gave"]) for row in works.table("__crosswalk", order="row_id")]
+    assert gave == [("1", "4", None), ("2", "4", "phone"), ("3", "4", "name")]
+    works.build(dedupe(on="mail", by="at", gaps=["name"]), key="id")
+    assert works.table(order="id")[0] == {**PEOPLE[3], "name": "Ann"}
+
+
+@pytest.mark.parametrize(("gaps", "second"), [((), 0), ("name", 2), ("phone", 0)])
+def test_a_row_that_took_from_others_is_known_when_the_last_of_them_was(works: Works, gaps: Any, second: int) -> None:
+    works.gather([{**PEOPLE[0], "id": number, "name": name} for number, name in enumerate([None, None, "Ann"])])
+    works.build(dedupe(on="mail", keep="first", gaps=gaps), key="id")
+    known = Query(text="SELECT second(_known_at) AS s FROM found", inputs={"found": works.lake.scan(works.name)})
+    assert works.lake.engine.read(known).read_all().to_pylist() == [{"s": second}]
+
+
+def test_a_crosswalk_says_which_row_became_which_and_by_what_rule(works: Works) -> None:
+    works.gather(ROWS)
+    built = works.build(col.phone >> e164(default="DE"), dedupe(on=["phone", "mail"]), key="id")
+    went = {"row_id": "1", "survivor_id": "2", "rule": "equal phone, mail", "probability": 1.0, "gave": None}
+    assert works.table("__crosswalk") == [went]
+    assert built.counts.merged == 1
+
+
+def test_a_row_that_went_to_one_that_went_on_leads_to_the_one_that_stays(works: Works) -> None:
+    rows = [{"id": 1, "x": 1, "y": 1}, {"id": 2, "x": 1, "y": 2}, {"id": 3, "x": 3, "y": 2}, {"id": 4, "x": 4, "y": 9}]
+    works.gather(rows)
+    works.build(dedupe(on="x"), dedupe(on="y"), dedupe(on="id"), key="id")
+    went = [(row["row_id"], row["survivor_id"], row["rule"]) for row in works.table("__crosswalk", order="row_id")]
+    assert went == [("1", "3", "equal x"), ("2", "3", "equal y")]
+
+
+def test_without_a_key_rows_are_merged_and_there_is_no_crosswalk(works: Works) -> None:
+    works.gather(ROWS)
+    assert works.build(dedupe(on="mail")).counts.merged == 3
+    assert not works.lake.has(f"{works.name}__crosswalk")
+
+
+def test_a_crosswalk_names_rows_by_their_masked_key_where_a_later_step_masks_it(works: Works) -> None:
+    rows = [{"id": "4111 1111 1111 1111", "x": 1}, {"id": "4012 8888 8888 1881", "x": 1}]
+    works.gather(rows)
+    works.build(dedupe(on="x", keep="first"), col.id >> mask(), key="id")
+    went = [(row["row_id"], row["survivor_id"]) for row in works.table("__crosswalk")]
+    masked = [mask().one(row["id"]).value for row in rows]
+    assert went == [(masked[1], masked[0])]
+    works.build(dedupe(on="x", keep="first"), col.id >> mask(), key=["id", "x"])
+    assert works.table("__crosswalk") == []  # what is a part of an id can't be told from the rest
+
+
+def test_a_crosswalk_says_nothing_once_no_step_merges(works: Works) -> None:
+    works.gather(ROWS)
+    works.build(dedupe(on="mail"), key="id")
+    assert len(works.table("__crosswalk")) == 3
+    works.build(key="id")
+    assert works.table("__crosswalk") == []
+
+
+@pytest.mark.parametrize("rows", [[], [{"id": 1, "x": None}], [{"id": 1, "x": None}, {"id": 2, "x": None}]])
+def test_tables_with_nothing_to_merge_stay_as_they_are(works: Works, rows: list[dict[str, Any]]) -> None:
+    works.gather(rows, schema=pa.schema({"id": pa.int64(), "x": pa.string()}))
+    works.build(dedupe(on="x", gaps="fill", keep="most complete"), key="id")
+    assert works.table(order="id") == rows
+    assert works.table("__crosswalk") == []
 
 
 def test_a_row_without_its_key_does_not_take_the_place_of_one_that_has_it(works: Works) -> None:

@@ -88,15 +88,18 @@ def profile_query(columns: Sequence[tuple[str, pa.DataType]]) -> str:
     return f"SELECT {', '.join(parts)} FROM staged"
 
 
-def dedupe_query(
-    *, on: Sequence[str], keep: str, by: str, columns: Sequence[str], kept: Sequence[str], key: Sequence[str]
-) -> str:
-    """SQL over the input `staged`, whose columns are `columns`: the rows that stay, with the columns `kept`."""
-    # Every column decides in the end, so that the same rows give the same one.
-    deciding = list(dict.fromkeys([by, *key, *columns]))
-    order = ", ".join(f"{quoted(name)} {'DESC' if keep == 'newest' else 'ASC'} NULLS LAST" for name in deciding)
-    listed = ", ".join(map(quoted, columns))
-    partition = ", ".join(map(quoted, on))
-    placed = f"SELECT {listed}, row_number() OVER (PARTITION BY {partition} ORDER BY {order}) AS _place FROM staged"
-    unknown = " OR ".join(f"{quoted(name)} IS NULL" for name in on)
-    return f"SELECT {', '.join(map(quoted, kept))} FROM ({placed}) AS placed WHERE _place = 1 OR {unknown}"
+def chain_query(steps: int) -> str:
+    """SQL over the crosswalks `step_0`, `step_1`, ...: one, where each row leads to the one that stays."""
+    parts = []
+    for first in range(steps):
+        survivor, joins = "c.survivor_id", ""
+        for later in range(first + 1, steps):
+            # A key that several rows had may lead to itself, or, of rows that went apart, to the smallest.
+            onward = f"FROM step_{later} WHERE row_id <> survivor_id GROUP BY row_id"
+            onward = f"SELECT row_id, min(survivor_id) AS survivor_id {onward}"
+            joins += f" LEFT JOIN ({onward}) AS s{later} ON s{later}.row_id = {survivor}"
+            survivor = f"coalesce(s{later}.survivor_id, {survivor})"
+        parts.append(
+            f"SELECT c.row_id, {survivor} AS survivor_id, c.rule, c.probability, c.gave FROM step_{first} AS c{joins}"
+        )
+    return " UNION ALL ".join(parts)
