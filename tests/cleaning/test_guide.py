@@ -17,7 +17,7 @@ GUIDES = {
     # page: examples on it
     "cleaning.md": 10,
     "contacts.md": 12,
-    "personal-data.md": 2,
+    "personal-data.md": 6,
     "text-and-codes.md": 10,
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,

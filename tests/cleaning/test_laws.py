@@ -38,6 +38,17 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "identifier": ({"kind": "iban"}, ["DE89 3704 0044 0532 0130 00", "DE88370400440532013000", "0123"]),
     "ip_country": ({}, ["8.8.8.8", "10.0.0.1", "::1", "::ffff:8.8.8.8", "1.1"]),
     "mask": ({"keep": 3}, ["4111 1111 1111 1111", "***1111", "ab", " x ", "東京都"]),
+    "mask_cards": ({}, ["4242 4242 4242 4242 4242 4242 4242", "**4111-1111-1111-1111**", "DE89370400440532013000"]),
+    "mask_personal": (
+        {"kind": "email|phone|ip|card|iban|id|secret|de.idnr"},
+        [
+            "max@x.de +4930901820 1.1.1.1 ::1",
+            "4242 4242 4242 4242 4242 4242 4242",
+            "36574261809 536-90-4399",
+            "a@b.c@d.e",
+        ],
+    ),
+    "mask_secrets": ({}, ["password=hunter2 pwd: 'a b c'", "https://u:p@ss@x.de", "token=eyJhbGciOi.eyJzdWIiOi.x"]),
     "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
     "pseudonym": ({"length": 20}, ["max@example.com", "MAX@example.com", "a" * 20, "4111111111111111"]),
     "null_if": ({}, ["N/A", "n/a", "NA", "None", "none", "-", " \ufeffnull ", "#N/A", "Null"]),

@@ -16,6 +16,7 @@ from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
+from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
     "mask", "null_if", "outliers", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
+    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "parse_boolean", "parse_date", "plain_text",
+    "pseudonym", "sql_functions", "url",
 ]  # fmt: skip
 
 

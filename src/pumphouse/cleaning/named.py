@@ -18,6 +18,7 @@ from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
+from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
@@ -33,6 +34,9 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     identifier,
     ip_country,
     mask,
+    mask_cards,
+    mask_personal,
+    mask_secrets,
     parse_date,
     pseudonym,
     null_if,
