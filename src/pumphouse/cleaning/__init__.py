@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
-    "mask", "null_if", "outliers", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
-    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "parse_boolean", "parse_date", "plain_text",
-    "pseudonym", "sql_functions", "url",
+    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "outliers", "parse_boolean", "parse_date",
+    "plain_text", "pseudonym", "sql_functions", "url",
 ]  # fmt: skip
 
 
