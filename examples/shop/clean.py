@@ -4,7 +4,7 @@ from pumphouse.cleaning import clean, col, dedupe, drop, e164, expand, fill, ip_
 
 customers = clean(
     "crm_customers",
-    col.phone >> e164(region=col.country, default="US"),  # adds phone__extension
+    col.phone >> e164(region=col.country, default="US"),  # adds phone__extension, __kind and __country
     col.note >> expand("shorthand.csv"),  # "pls call asap" -> "please call as soon as possible"
     col.signup_ip >> ip_country(into="signup_country"),
     col.born >> parse_date("%d/%m/%Y", "%Y-%m-%d"),

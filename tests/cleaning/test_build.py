@@ -44,10 +44,12 @@ def test_columns_are_cleaned_and_what_was_declined_is_kept_with_its_reason(works
     assert built.snapshot == works.lake.snapshot()
     first, second, third = works.table(order="id")
     assert first == {
-        "id": 1, "phone": "+4930901820", "phone__extension": "5", "country": "DE", "note": "please call",
-        "ip": "193.99.144.80", "ip_from": "DE", "born": date(1962, 4, 3),
+        "id": 1, "phone": "+4930901820", "phone__extension": "5", "phone__kind": "fixed line", "phone__country": "DE",
+        "country": "DE", "note": "please call", "ip": "193.99.144.80", "ip_from": "DE", "born": date(1962, 4, 3),
     }  # fmt: skip
-    assert list(first) == ["id", "phone", "phone__extension", "country", "note", "ip", "ip_from", "born"]
+    assert list(first) == [
+        "id", "phone", "phone__extension", "phone__kind", "phone__country", "country", "note", "ip", "ip_from", "born"
+    ]  # fmt: skip
     assert (second["phone"], second["note"], second["ip"], second["ip_from"], second["born"]) == (
         None,
         "you",
@@ -148,6 +150,8 @@ def test_no_steps_and_no_rows_are_a_table_too(works: Works) -> None:
         "id",
         "phone",
         "phone__extension",
+        "phone__kind",
+        "phone__country",
         "income",
         "income__filled",
         "_known_at",

@@ -194,7 +194,9 @@ def test_columns_that_say_nothing_are_dropped_and_named(works: Works) -> None:
     works.gather(WIDE, schema=WIDE_SCHEMA)
     built = works.build(col.note >> e164(), drop(mostly_null=0.95, constant=True), key="id")
     # What a step is about stays, and so does what it made.
-    assert list(works.table()[0]) == ["id", "half", "note", "note__extension", "name"]
+    assert list(works.table()[0]) == [
+        "id", "half", "note", "note__extension", "note__kind", "note__country", "name"
+    ]  # fmt: skip
     assert built.note == (
         "dropped the column fax: null in 39 of 40 rows, dropped the column lang: the same in all 40 rows,"
         " dropped the column void: null in 40 of 40 rows"

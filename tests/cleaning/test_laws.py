@@ -29,7 +29,10 @@ FILES = {
 EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     # options (a column that it reads by a value), and cells that it should meet
     "domain": ({}, ["https://www.x.co.uk/a", "max@mail.BÜCHER.de", "co.uk", "1.1", "[::1]:80", "x.github.io", "a.con"]),
-    "e164": ({"default": "DE", "region": "US"}, ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS"]),
+    "e164": (
+        {"default": "DE", "region": "US"},
+        ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS", "4.155552671E9", "+1 (415) 555-2671 / 72"],
+    ),
     "email": (
         {},
         ["Max <max+a@X.de>", "mailto:max@BÜCHER.de", "max@gmail.con", "a@b@c.de", '"a b"@x.de', "a@[1.2.3.4]"],

@@ -60,7 +60,8 @@ def loaded(declared: ColumnSteps, folder: Path) -> CleanColumn:
 def test_rows_cells_and_withheld_rows_come_out_apart(tmp_path: Path) -> None:
     outputs = row_by_row(tmp_path)(pa.RecordBatch.from_pydict(COLUMNS))
     assert outputs["rows"].schema.names == [
-        "id", "phone", "phone__extension", "note", "ip__country", "born", "job", "job__filled"
+        "id", "phone", "phone__extension", "phone__kind", "phone__country", "note", "ip__country",
+        "born", "job", "job__filled"
     ]  # fmt: skip
     assert outputs["rows"].column("job").to_pylist() == ["miner", "nurse"]
     assert outputs["rows"].column("job__filled").to_pylist() == [True, False]

@@ -16,12 +16,17 @@ from pumphouse.errors import ConfigError, UnknownName
 @pytest.mark.parametrize(
     ("name", "value", "options", "cell"),
     [
-        ("e164", "030 901820", {"default": "DE"}, Cell(value="+4930901820")),
+        (
+            "e164",
+            "030 901820",
+            {"default": "DE"},
+            Cell(value="+4930901820", extra={"kind": "fixed line", "country": "DE"}),
+        ),
         (
             "e164",
             "030 901820 x1",
             {"region": "DE", "default": "US"},
-            Cell(value="+4930901820", extra={"extension": "1"}),
+            Cell(value="+4930901820", extra={"extension": "1", "kind": "fixed line", "country": "DE"}),
         ),
         ("ip_country", "10.0.0.1", {}, Cell(value=None, reason="a private network")),
         ("parse_date", "1962-04-03", {"format": "%d/%m/%Y|%Y-%m-%d"}, Cell(value=date(1962, 4, 3))),

@@ -6,12 +6,13 @@ from typing import Any
 
 def test_a_step_cleans_a_value_outside_any_project(pumphouse: Any) -> None:
     done = pumphouse("try", "e164", "030 901820", "--default", "DE")
-    assert (done.code, done.out, done.err) == (0, "+4930901820\n", "")
+    assert (done.code, done.out, done.err) == (0, "+4930901820\nkind: fixed line\ncountry: DE\n", "")
 
 
 def test_what_came_out_besides_is_printed_too(pumphouse: Any) -> None:
     done = pumphouse("try", "e164", "+49 30 901820 ext. 12", "--json")
-    assert done.json == {"value": "+4930901820", "extra": {"extension": "12"}, "reason": None}
+    extra = {"extension": "12", "kind": "fixed line", "country": "DE"}
+    assert done.json == {"value": "+4930901820", "extra": extra, "reason": None}
     assert "extension: 12" in pumphouse("try", "e164", "+49 30 901820 ext. 12").out
 
 

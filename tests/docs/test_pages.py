@@ -35,6 +35,7 @@ TESTED_BY = {
     "docs/guides/reports.md": "tests/reports/test_guide.py",
     "docs/guides/rollouts.md": "tests/models/test_rollouts_guide.py",
     "docs/guides/text-and-codes.md": "tests/cleaning/test_guide.py",
+    "docs/guides/phones-and-ips.md": "tests/cleaning/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",

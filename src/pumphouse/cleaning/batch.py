@@ -101,8 +101,10 @@ class CleanColumn:
             batch.put(self.column, cleaned.values, after=self.column)
         else:
             batch.put_new(self.target, cleaned.values, after=self.column)
+        before = self.target
         for suffix, values in cleaned.extra.items():
-            batch.put_new(f"{self.target}__{suffix}", values, after=self.target)
+            batch.put_new(name := f"{self.target}__{suffix}", values, after=before)
+            before = name
 
 
 def written(column: pa.Array) -> pa.Array:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pumphouse.errors import BuildError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VALUES_MAX = 100_000
-"""Answers that a step remembers, some 500 bytes each: a table has the same values from batch to batch."""
+"""Answers that a step remembers, some 300 bytes each: a table has the same values from batch to batch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,14 +147,18 @@ class EachValue:
 
     `answer(text)` gives (value, one for each of the step's extras, reason). Blank text is a gap, and is not asked about
     but where `blank_is_text`. A step with a column beside its own (`reads`) is asked `answer(text, other, ...)`, with
-    None where the other is null. The last VALUES_MAX answers are remembered. It pickles if `answer` does.
+    None where the other is null. Up to VALUES_MAX answers are remembered, then all forgotten. It pickles if `answer`
+    does.
     """
 
     def __init__(self, step: Step, answer: Callable[..., Sequence[Any]], *, blank_is_text: bool = False) -> None:
         self.step = step
         self.answer = answer
         self.blank_is_text = blank_is_text
-        self.remembered = lru_cache(maxsize=VALUES_MAX)(self.asked)
+        self.places: dict[str, int] = {}
+        """Where in `answers` a value's answer stands, or that of a row of values."""
+        self.answers: tuple[pa.Array, ...] = ()
+        self.lock = Lock()
 
     def asked(self, written: str, *others: str | None) -> Sequence[Any]:  # Any: as `answer` gives
         """The answer, with nothing of a gap."""
@@ -167,13 +171,33 @@ class EachValue:
         kinds = [arrow_type(kind) for kind in (self.step.gives, *self.step.extras.values(), "VARCHAR")]
         if column.type == kinds[0] and self.step.gives != "VARCHAR" and not self.step.extras:
             return Cleaned(values=column, reasons=_no_reasons(len(column)))  # what it gives, it leaves as it is
-        written = text(column, step=self.step.name)
-        if self.step.reads:
-            beside = [text(others[name], step=self.step.name) for name in self.step.reads]
-            values, *extras, reasons = each_row([written, *beside], self.remembered, *kinds)
-        else:
-            values, *extras, reasons = each_value(written, self.remembered, *kinds)
+        columns = [text(each, step=self.step.name) for each in (column, *(others[name] for name in self.step.reads))]
+        asked, codes = different(columns)
+        with self.lock:
+            values, *extras, reasons = self._answered(asked, codes, kinds)
         return Cleaned(values=values, reasons=reasons, extra=dict(zip(self.step.extras, extras, strict=True)))
+
+    def _answered(self, asked: list[str], codes: pa.Array, kinds: Sequence[pa.DataType]) -> list[pa.Array]:
+        """Values, extras and reasons for each code, which is a place in `asked`."""
+        import pyarrow as pa
+
+        if not asked:
+            return [pa.nulls(len(codes), kind) for kind in kinds]
+        places = list(map(self.places.get, asked))
+        new = [each for each, place in zip(asked, places, strict=True) if place is None] if None in places else []
+        if new:
+            if len(self.places) + len(new) > VALUES_MAX:
+                self.places, self.answers, new = {}, (), asked
+            answers = [self.asked(*row_of(each, len(self.step.reads))) for each in new]
+            made = [pa.array(listed, kind) for listed, kind in zip(zip(*answers, strict=True), kinds, strict=True)]
+            if self.places:
+                made = [pa.concat_arrays([old, more]) for old, more in zip(self.answers, made, strict=True)]
+            start = len(self.places)
+            self.answers = tuple(made)
+            self.places.update(zip(new, range(start, start + len(new)), strict=True))
+            places = list(map(self.places.get, asked))
+        rows = pa.array(places, pa.int32()).take(codes)
+        return [answers.take(rows) for answers in self.answers]
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_each_value, (self.step, self.answer, self.blank_is_text))
@@ -255,21 +279,46 @@ def each_row(
 ) -> tuple[pa.Array, ...]:  # Any: as above
     """As `each_value`, over rows of several columns. Null in the first stays null; the others are handed in as None."""
     import pyarrow as pa
+
+    rows, codes = different(columns)
+    answers = (
+        zip(*(function(*row_of(row, len(columns) - 1)) for row in rows), strict=True) if rows else ((),) * len(types)
+    )
+    return tuple(pa.array(values, kind).take(codes) for values, kind in zip(answers, types, strict=True))
+
+
+def different(columns: Sequence[pa.Array]) -> tuple[list[str], pa.Array]:
+    """(the different values of a text column, for each row the place of its own); of several columns, rows as one text.
+
+    Null in the first column has no place: its code is null. `row_of` takes a row apart again.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    first, *others = (column.dictionary_encode() for column in columns)
-    codes, values = pc.cast(first.indices, pa.int64()), [first.dictionary.to_pylist()]
-    for other in others:  # a number for each different row: those before, times how many this one has, plus this one
-        listed = [*other.dictionary.to_pylist(), None]
-        places = pc.fill_null(pc.cast(other.indices, pa.int64()), len(listed) - 1)
-        codes = pc.add(pc.multiply_checked(codes, len(listed)), places)
-        values.append(listed)
+    first, *others = columns
+    if others:
+        marked = []
+        for other in others:
+            encoded = other.dictionary_encode()
+            known = pa.array([value.translate(ESCAPES) for value in encoded.dictionary.to_pylist()], pa.string())
+            marked.append(pc.fill_null(known.take(encoded.indices), NULL))
+        first = pc.binary_join_element_wise(*marked, first, BETWEEN)
+    encoded = first.dictionary_encode()
+    return encoded.dictionary.to_pylist(), encoded.indices
 
-    def ask(code: int) -> Sequence[Any]:
-        row = []
-        for listed in reversed(values):
-            code, place = divmod(code, len(listed))
-            row.append(listed[place])
-        return function(*reversed(row))
 
-    return each_value(codes, ask, *types)
+BETWEEN, ESCAPE = "\x1f", "\x1e"
+NULL = ESCAPE + "2"
+ESCAPES = str.maketrans({ESCAPE: ESCAPE + "0", BETWEEN: ESCAPE + "1"})
+
+
+def row_of(key: str, others: int) -> tuple[Any, ...]:  # Any: text, and text or None
+    """The row that one text of `different` stands for: the first column's value, and those of so many others."""
+    if not others:
+        return (key,)
+    *beside, first = key.split(BETWEEN, others)
+    return (first, *(None if part == NULL else _unescaped(part) for part in beside))
+
+
+def _unescaped(part: str) -> str:
+    return part.replace(ESCAPE + "1", BETWEEN).replace(ESCAPE + "0", ESCAPE)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, e164
 from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.steps.phones import FLOAT, PhoneReader
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 EXAMPLES = {
@@ -24,7 +25,9 @@ FORMATS = [
 
 
 def test_a_national_number_is_read_in_the_default_region() -> None:
-    assert e164(default="DE").one("030 901820") == Cell(value="+4930901820", extra={}, reason=None)
+    assert e164(default="DE").one("030 901820") == Cell(
+        value="+4930901820", extra={"kind": "fixed line", "country": "DE"}, reason=None
+    )
 
 
 def test_the_rows_region_comes_before_the_default() -> None:
@@ -51,7 +54,8 @@ def test_a_region_that_is_none_does_not_fall_back_to_the_default() -> None:
     ],
 )
 def test_the_extension_is_kept_beside_the_number(written: str) -> None:
-    assert e164(default="US").one(written) == Cell(value="+12125550123", extra={"extension": "12"})
+    cell = e164(default="US").one(written)
+    assert (cell.value, cell.extra["extension"], cell.extra["country"]) == ("+12125550123", "12", "US")
 
 
 @pytest.mark.parametrize(
@@ -67,12 +71,20 @@ def test_a_number_that_was_a_float_is_the_number_again(written: object) -> None:
         ("2.12555E+09", "rounded by a spreadsheet: its last digits are gone"),
         ("ask Max", "not a phone number"),
         ("555 0123", "the area code is missing"),
-        ("911", "too short for a number under +1"),
+        ("911", "an emergency number"),
+        ("112", "an emergency number"),
+        ("211", "a short number of one country"),
+        ("12", "too short for a number under +1"),
         ("212 555 0123 44", "too long for a number under +1"),
         ("012 555 0123", "no such number under +1"),
-        ("1-800-FLOWERS", "letters among the digits"),
+        ("1-800-flowers", "letters among the digits"),
+        ("1-212-FLOWERS", "letters among the digits"),
+        ("1-800-356 93 Max", "letters among the digits"),
         ("212 555 0123 (home)", "letters among the digits"),
         ("2125550123 / 3105550123", "too long"),
+        ("2125550123;3105550123", "two numbers in one cell"),
+        ("+1 (415) 555-2671 / 72", "two numbers in one cell"),
+        ("+49 30 901820 / 21", "two numbers in one cell"),
         ("2125550123, 3105550123", "not a phone number"),
         ("+999 12345678", "no such country code"),
         ("999 555 0123", "no such number under +1"),
@@ -127,13 +139,131 @@ def test_every_countrys_example_is_read_as_it_is_printed_there(region: str, styl
     assert e164(default=region).one(phonenumbers.format_number(number, style)).value == expected
 
 
+@pytest.mark.parametrize(
+    ("written", "default", "expected"),
+    [
+        ("4155552671.0", "US", "+14155552671"),
+        ("4.155552671E9", "US", "+14155552671"),
+        ("1-800-FLOWERS", "US", "+18003569377"),
+        ("1-800-GOT-JUNK", "US", "+18004685865"),
+        ("0800 FLOWERS", "DE", "+498003569377"),
+        ("４１５５５５２６７１", "US", "+14155552671"),
+        ("٤١٥٥٥٥٢٦٧١", "US", "+14155552671"),
+        ("tel:+1-415-555-2671", "DE", "+14155552671"),
+        ("tel:555-2671;phone-context=+1415", None, "+14155552671"),
+        ("030/901820", "DE", "+4930901820"),
+        ("+49 (0)30 901820", None, "+4930901820"),
+        ("0049 30 901820", "DE", "+4930901820"),
+        ("011 49 30 901820", "US", "+4930901820"),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(written: str, default: str | None, expected: str) -> None:
+    assert e164(default=default).one(written).value == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "country"),
+    [
+        ("+49 1512 3456789", "mobile", "DE"),
+        ("+49 30 901820", "fixed line", "DE"),
+        ("+1 415 555 2671", "fixed line or mobile", "US"),
+        ("+1 416 555 2671", "fixed line or mobile", "CA"),
+        ("+1 800 356 9377", "toll free", "US"),
+        ("+44 7781 123456", "mobile", "GG"),
+        ("+7 701 1234567", "mobile", "KZ"),
+        ("+800 1234 5678", "toll free", None),
+    ],
+)
+def test_the_kind_of_a_number_and_its_country_stand_beside_it(written: str, kind: str, country: str | None) -> None:
+    assert e164().one(written).extra == {"kind": kind} | ({"country": country} if country else {})
+
+
+def test_the_same_digits_are_another_number_in_another_region() -> None:
+    assert e164(default="DE").one("030 901820").value == "+4930901820"
+    assert e164(default="US").one("030 901820").reason == "too short for a number under +1"
+    step = e164(region=col.country, default="DE")
+    assert step.one("030 901820", country=" ").value == "+4930901820"
+
+
+ON_PURPOSE = {
+    "letters among the digits",
+    "two numbers in one cell",
+    "rounded by a spreadsheet: its last digits are gone",
+}
+"""What is declined where the library guesses."""
+
+
+def by_the_library(written: str, region: str | None) -> tuple[str | None, str | None, str | None]:
+    """(E.164, kind, country) as the library has them."""
+    try:
+        number = phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        return None, None, None
+    if not phonenumbers.is_valid_number(number):
+        return None, None, None
+    kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(number)).lower().replace("_", " ")
+    country = phonenumbers.region_code_for_number(number)
+    value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return value, {"personal number": "personal", "uan": "company"}.get(kind, kind), country
+
+
+DIGITS = st.text(alphabet="0123456789", min_size=0, max_size=9)
+MARKS = st.sampled_from(["", " ", "-", "/", " (0)", ".", "\u00a0", " - "])
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> tuple[str, str | None]:
+    """A number as somebody may write it, in a region that is mostly its own."""
+    region = draw(st.sampled_from(REGIONS))
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    kind = draw(st.sampled_from(phonenumbers.PhoneNumberType.values()[:10]))
+    example = phonenumbers.example_number_for_type(region, kind) or EXAMPLES[region]
+    national = phonenumbers.national_significant_number(example)
+    end = draw(DIGITS)
+    national = national[: max(0, len(national) - draw(st.integers(len(end) - 1, len(end) + 1)))] + end
+    place = draw(st.integers(0, len(national)))
+    national = national[:place] + draw(MARKS) + national[place:]
+    code = example.country_code
+    before = draw(
+        st.sampled_from(
+            [f"+{code}", f"+{code} ", f"00{code}", f"{code}", "", "", metadata.national_prefix or "", "0", "1"]
+        )
+    )
+    after = draw(st.sampled_from(["", "", "", " x12", " ext. 9", ";ext=3", "#", " ", "A"]))
+    asked = draw(st.one_of(st.just(region), st.sampled_from(REGIONS), st.none()))
+    return before + draw(MARKS) + national + after, asked
+
+
+@settings(deadline=None, max_examples=1500)
+@given(numbers())
+def test_numbers_of_every_region_are_what_the_library_says(written: tuple[str, str | None]) -> None:
+    phone, region = written
+    cell = e164(region=col.region).one(phone, region=region)
+    if cell.reason in ON_PURPOSE or FLOAT.fullmatch(phone.strip()):
+        return
+    value, kind, country = by_the_library(phone, region)
+    assert cell.value == value, (phone, region, cell)
+    if value:
+        assert (cell.extra["kind"], cell.extra.get("country", "001")) == (kind, country)
+
+
+@settings(deadline=None, max_examples=300)
+@given(numbers())
+def test_plain_digits_are_read_as_by_the_way_that_takes_any_text(written: tuple[str, str | None]) -> None:
+    reader = PhoneReader(default=None)
+    answer = reader.number(*written)
+    assert reader.plans is not None
+    assert answer == reader._any(reader.plans, written[0].strip(), written[1])
+
+
 @settings(deadline=None)
 @given(st.text(alphabet="0123456789+-()/. xX#eE,;abc٣", max_size=24), st.sampled_from(["US", "DE", "IT", "AR", None]))
 def test_a_cleaned_number_cleaned_again_is_itself(written: str, default: str | None) -> None:
     cell = e164(default=default).one(written)
     if cell.value is not None:
-        assert e164(default=default).one(cell.value) == Cell(value=cell.value)
-        assert e164().one(cell.value) == Cell(value=cell.value)
+        again = Cell(value=cell.value, extra={name: cell.extra[name] for name in cell.extra if name != "extension"})
+        assert e164(default=default).one(cell.value) == again
+        assert e164().one(cell.value) == again
     else:
         assert cell.reason or not written.strip()
 

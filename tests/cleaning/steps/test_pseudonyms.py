@@ -78,5 +78,5 @@ def test_nothing_shows_the_key(folder: Path) -> None:
     step = pseudonym()
     function = step.load(Resources(folder=folder))
     assert KEY not in f"{step!r}{asdict(step)}{function!r}{function.answer.__self__!r}"
-    assert KEY not in f"{function.remembered!r}"
+    assert KEY not in f"{function.places!r}{function.answers!r}"
     assert pickle.loads(pickle.dumps(function)).answer("Max") == function.answer("Max")

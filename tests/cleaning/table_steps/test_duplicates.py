@@ -171,7 +171,9 @@ def test_steps_go_on_after_rows_were_merged(works: Works) -> None:
     steps = [dedupe(on="phone"), col.phone >> e164(default="DE"), dedupe(on=["phone", "mail"]), drop(constant=True)]
     assert works.build(*steps, key="id").counts == Counts(rows_in=6, rows_out=4, merged=2, quarantined=2)
     assert ids(works) == [1, 4, 5, 6]
-    assert list(works.table()[0]) == ["id", "phone", "phone__extension", "mail", "seen"]
+    assert list(works.table()[0]) == [
+        "id", "phone", "phone__extension", "phone__kind", "phone__country", "mail", "seen"
+    ]  # fmt: skip
 
 
 def test_an_input_that_does_not_say_when_rows_were_loaded_needs_a_column_to_go_by(works: Works) -> None:

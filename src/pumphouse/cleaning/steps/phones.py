@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.step import EachValue, Resources, Step
+from pumphouse.cleaning.steps.numbering_plans import NO_COUNTRY, NumberingPlans
 from pumphouse.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -19,16 +20,31 @@ FLOAT = re.compile(r"(\+?\d{7,})[.,]0{1,2}")
 EXPONENT = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 """2.125550123E+09: and through a spreadsheet."""
 REGION = re.compile("[A-Z]{2}")
+REGION_SHOWN_MAX = 20
 LETTER_AFTER_DIGIT = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
+VANITY = re.compile(r"\+?[\d\s().-]+(?:[A-Z][\s.-]*){4,}")
+"""1-800-FLOWERS: a word that ends a number. Its capitals are the digits beside them on a telephone's keys."""
+TWO_NUMBERS = re.compile(r"\d(?:\D*\d){5,}\D*/\D*\d(?:\D*\d){0,3}\D*$")
+"""030 901820 / 21: instead of its last digits, some other ones. Digits of an area code, as 030/901820, come first."""
+TEL = re.compile("tel:", re.IGNORECASE)
+NO_REGION = "no country code, and no region to read it by"
+
+MARKS = dict.fromkeys(map(ord, " -()./[]\u00a0\u2010\u2011\u2012\u2013\u2014\u2015\u2212"))
+"""What stands between digits and says nothing, to libphonenumber as well. What does (x, ;, #, ~, *) is not here."""
+EXTENSION = re.compile(r"([^A-Za-z,;:#~*]*?) *(?:x|ext\.?) *([0-9]{1,6})")
+PLAIN_DIGITS_MIN, PLAIN_DIGITS_MAX, PLAIN_LENGTH_MAX = 4, 20, 60
+SHORT_DIGITS_MAX = 6
+"""Of a number that is dialled within a country only, as 112 or 116117. Longer extensions are numbers of their own."""
+Answer = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
 def _library_version() -> str:
     from importlib import metadata
 
     try:
-        return f"1, phonenumbers {metadata.version('phonenumbers')}"
+        return f"2, phonenumbers {metadata.version('phonenumbers')}"
     except metadata.PackageNotFoundError:
-        return "1"
+        return "2"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +53,7 @@ class E164(Step):
 
     name: ClassVar[str] = "e164"
     gives: ClassVar[str] = "VARCHAR"
-    extras: ClassVar[Mapping[str, str]] = {"extension": "VARCHAR"}
+    extras: ClassVar[Mapping[str, str]] = {"extension": "VARCHAR", "kind": "VARCHAR", "country": "VARCHAR"}
     region: Column | None = None
     default: str | None = None
     version: str = field(default_factory=_library_version, init=False)
@@ -49,15 +65,19 @@ class E164(Step):
 
     def load(self, resources: Resources) -> EachValue:
         """The function over arrays."""
-        return EachValue(self, E164Cleaner(default=self.default).number)
+        return EachValue(self, PhoneReader(default=self.default).number)
 
 
 def e164(*, region: Column | None = None, default: str | None = None) -> E164:
     """A step that writes phone numbers in E.164, and keeps an extension in `<column>__extension`.
 
+    Beside it stand what kind of number it is (`mobile`, `fixed line`, `fixed line or mobile`, `toll free`, ...) in
+    `<column>__kind`, and in `<column>__country` the country whose network it belongs to, as ISO 3166 code.
+
     A number without a country code is read as one of the row's `region`, a column of ISO 3166 codes ("US", "DE"), and
     where that is null, of the `default` region. Without either it is declined. So is what could be read in two ways:
-    letters among the digits, two numbers in one cell, digits that a spreadsheet rounded.
+    letters among the digits, two numbers in one cell, digits that a spreadsheet rounded. A toll-free number may end in
+    a word, as 1-800-FLOWERS.
 
     `e164(default="DE").one("030 901820").value == "+4930901820"`
     """
@@ -68,41 +88,102 @@ def e164(*, region: Column | None = None, default: str | None = None) -> E164:
     return E164(region=region, default=default)
 
 
-class E164Cleaner:
-    """Reads one number after the other, by the rules of libphonenumber."""
+class PhoneReader:
+    """Reads one number after the other, by the rules of libphonenumber.
+
+    Plain digits are read by the compiled plans, all else by the library itself; both give the same.
+    """
 
     def __init__(self, *, default: str | None) -> None:
         self.default = default
+        self.plans: NumberingPlans | None = None
 
-    def number(self, phone: str, region: str | None = None) -> tuple[str | None, str | None, str | None]:
-        """One number: (E.164, extension, reason)."""
-        try:
-            import phonenumbers
-        except ImportError:
-            raise MissingExtra("phonenumbers", extra="cleaning", purpose="e164") from None
-
+    def number(self, phone: str, region: str | None = None) -> Answer:
+        """One number: (E.164, extension, kind, country, reason)."""
+        plans = self.plans
+        if plans is None:
+            plans = self.plans = _plans()
         written = phone.strip()
+        where = region or self.default
+        if where not in plans.regions:
+            where = ((region or "").strip() or self.default or "").upper() or None
+        return self._plain(plans, written, where) or self._any(plans, written, where)
+
+    def _plain(self, plans: NumberingPlans, written: str, region: str | None) -> Answer | None:
+        """The answer for digits with usual marks between them, or None where it takes the library."""
+        if len(written) > PLAIN_LENGTH_MAX:
+            return None
+        extension = None
+        body = written
+        if "x" in written and (marked := EXTENSION.fullmatch(written)):
+            body, extension = marked.groups()
+        elif written.startswith("tel:+"):
+            body = written[4:]
+        bare = body.translate(MARKS)
+        is_international = bare.startswith("+")
+        digits = bare[1:] if is_international else bare
+        if not (PLAIN_DIGITS_MIN <= len(digits) <= PLAIN_DIGITS_MAX and digits.isascii() and digits.isdecimal()):
+            return None
+        if ("." in body and FLOAT.fullmatch(body)) or ("/" in body and TWO_NUMBERS.search(body)):
+            return None
+        if is_international:
+            found = plans.international(digits)
+        elif region is None:
+            return _declined(NO_REGION)
+        elif region in plans.regions:
+            found = plans.national(digits, region)
+        else:
+            return _declined(_no_such_region(region))
+        if found is None:
+            return None
+        code, number = found
+        kind, country = plans.kind_and_region(code, number)
+        if kind is None:
+            return _declined(_why_invalid(plans, code, number)) if len(digits) > SHORT_DIGITS_MAX else None
+        return f"+{code}{number}", extension, kind, None if country == NO_COUNTRY else country, None
+
+    def _any(self, plans: NumberingPlans, written: str, region: str | None) -> Answer:
+        import phonenumbers
+
         if exponent := EXPONENT.fullmatch(written):
             first, rest, power = exponent[1], exponent[2] or "", int(exponent[3])
             if len(rest) < power:
-                return None, None, "rounded by a spreadsheet: its last digits are gone"
+                return _declined("rounded by a spreadsheet: its last digits are gone")
             written = first + rest[:power]
         elif whole := FLOAT.fullmatch(written):
             written = whole[1]
-
-        where = (region or self.default or "").strip().upper() or None
-        if where and where not in phonenumbers.SUPPORTED_REGIONS:
+        if region and region not in plans.regions:
             if not written.startswith(("+", "＋")):
-                return None, None, f"no region '{where}': an ISO 3166 code like US or DE is needed"
-            where = None
+                return _declined(_no_such_region(region))
+            region = None
         try:
-            number = phonenumbers.parse(written, where)
+            number = phonenumbers.parse(written, region)
         except phonenumbers.NumberParseException as error:
-            return None, None, _why_unreadable(error, where)
-        reason = _why_unsure(number, written)
-        if reason:
-            return None, None, reason
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), number.extension, None
+            return _declined(_why_unreadable(error, region))
+        code, national = str(number.country_code), phonenumbers.national_significant_number(number)
+        kind, country = plans.kind_and_region(code, national)
+        if reason := _why_unsure(number, written, kind):
+            return _declined(reason)
+        if kind is None:
+            return _declined(_why_short(written, region) or _why_invalid(plans, code, national))
+        extension = number.extension and phonenumbers.normalize_digits_only(number.extension)
+        return f"+{code}{national}", extension, kind, None if country == NO_COUNTRY else country, None
+
+
+def _plans() -> NumberingPlans:
+    try:
+        return NumberingPlans()
+    except ImportError:
+        raise MissingExtra("phonenumbers", extra="cleaning", purpose="e164") from None
+
+
+def _declined(reason: str) -> Answer:
+    return None, None, None, None, reason
+
+
+def _no_such_region(region: str) -> str:
+    shown = region if len(region) <= REGION_SHOWN_MAX else region[:REGION_SHOWN_MAX] + "…"
+    return f"no region '{shown}': an ISO 3166 code like US or DE is needed"
 
 
 def _why_unreadable(error: Exception, region: str | None) -> str:
@@ -110,29 +191,48 @@ def _why_unreadable(error: Exception, region: str | None) -> str:
 
     kind = getattr(error, "error_type", None)
     if kind == NumberParseException.INVALID_COUNTRY_CODE:
-        return "no such country code" if region else "no country code, and no region to read it by"
+        return "no such country code" if region else NO_REGION
     return "too long" if kind == NumberParseException.TOO_LONG else "not a phone number"
 
 
-def _why_unsure(number: PhoneNumber, written: str) -> str | None:
-    import phonenumbers
-    from phonenumbers import ValidationResult
-
+def _why_unsure(number: PhoneNumber, written: str, kind: str | None) -> str | None:
+    """Why what the library read is a guess, or None. `kind` is None where there is no such number."""
     body = written
-    if number.extension:
-        body = written[: written.rindex(number.extension)] if number.extension in written else written
+    if number.extension and number.extension in written:
+        place = written.rindex(number.extension)
         # What marks an extension ("ext.", "x") is no letter among the digits.
-        body = re.sub(r"\D*$", "", body)
-    if LETTER_AFTER_DIGIT.search(body):
+        body = re.sub(r"\D*$", "", written[:place])
+        mark = written[len(body) : place].strip()
+        if len(number.extension) > SHORT_DIGITS_MAX and not any(letter.isalpha() for letter in mark):
+            return "two numbers in one cell"
+    if TEL.match(body):
+        body = body.partition(";")[0]
+    if LETTER_AFTER_DIGIT.search(body) and not (kind == "toll free" and VANITY.fullmatch(body)):
         return "letters among the digits"
-    if phonenumbers.is_valid_number(number):
+    return "two numbers in one cell" if TWO_NUMBERS.search(body) else None
+
+
+def _why_short(written: str, region: str | None) -> str | None:
+    """What a short number is that is dialled within a country only, or None."""
+    import phonenumbers
+
+    if not (written.isascii() and written.isdecimal() and region and len(written) <= SHORT_DIGITS_MAX):
         return None
-    code = number.country_code
-    lengths = {
-        ValidationResult.TOO_SHORT: f"too short for a number under +{code}",
-        ValidationResult.TOO_LONG: f"too long for a number under +{code}",
-        ValidationResult.INVALID_LENGTH: f"too short or too long for a number under +{code}",
-        ValidationResult.IS_POSSIBLE_LOCAL_ONLY: "the area code is missing",
-        ValidationResult.INVALID_COUNTRY_CODE: "no such country code",
-    }
-    return lengths.get(phonenumbers.is_possible_number_with_reason(number), f"no such number under +{code}")
+    if phonenumbers.is_emergency_number(written, region):
+        return "an emergency number"
+    short = phonenumbers.parse(written, region)
+    return "a short number of one country" if phonenumbers.is_valid_short_number_for_region(short, region) else None
+
+
+def _why_invalid(plans: NumberingPlans, code: str, number: str) -> str:
+    plan = plans.of_code(code)[0]
+    length = len(number)
+    if length in plan.local_lengths:
+        return "the area code is missing"
+    if length in plan.lengths:
+        return f"no such number under +{code}"
+    if length < plan.lengths[0]:
+        return f"too short for a number under +{code}"
+    if length > plan.lengths[-1]:
+        return f"too long for a number under +{code}"
+    return f"too short or too long for a number under +{code}"
