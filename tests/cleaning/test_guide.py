@@ -15,10 +15,11 @@ from pumphouse.declare.asset import Declaration
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "guides"
 GUIDES = {
     # page: examples on it
-    "cleaning.md": 5,
+    "cleaning.md": 3,
     "contacts.md": 12,
     "personal-data.md": 6,
     "phones-and-ips.md": 15,
+    "dates-and-numbers.md": 15,
     "text-and-codes.md": 10,
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,

@@ -52,6 +52,14 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "mask_secrets": ({}, ["password=hunter2 pwd: 'a b c'", "https://u:p@ss@x.de", "token=eyJhbGciOi.eyJzdWIiOi.x"]),
+    "money": (
+        {"currency": "USD", "decimal": "."},
+        ["-5 USD", "1.234,56", "free", "$1k", "(5)", "€ 5,-", "R$ 12", "5 kr", "1e5", "0.00001", "12%"],
+    ),
+    "number": (
+        {},
+        ["1.234,56", "1,234.56", "1.234", "(5)", "5-", "007", "-0", "1.5M", "12 %", "inf", "9007199254740993", "1e400"],
+    ),
     "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
     "pseudonym": ({"length": 20}, ["max@example.com", "MAX@example.com", "a" * 20, "4111111111111111"]),
     "null_if": ({}, ["N/A", "n/a", "NA", "None", "none", "-", " \ufeffnull ", "#N/A", "Null"]),

@@ -23,6 +23,7 @@ TESTED_BY = {
     "docs/guides/contacts.md": "tests/cleaning/test_guide.py",
     "docs/guides/personal-data.md": "tests/cleaning/test_guide.py",
     "docs/guides/gaps-and-outliers.md": "tests/cleaning/test_guide.py",
+    "docs/guides/dates-and-numbers.md": "tests/cleaning/test_guide.py",
     "docs/guides/deliver.md": "tests/deliveries/test_guide.py",
     "docs/guides/online.md": "tests/features/online/test_guide.py",
     "docs/guides/experiments.md": "tests/experiments/test_guide.py",

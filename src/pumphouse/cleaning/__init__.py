@@ -17,6 +17,8 @@ from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
+from pumphouse.cleaning.steps.money import money
+from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
@@ -31,9 +33,32 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
-    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "outliers", "parse_boolean", "parse_date",
-    "plain_text", "pseudonym", "sql_functions", "url",
+    "Cell",
+    "clean",
+    "col",
+    "dedupe",
+    "domain",
+    "drop",
+    "e164",
+    "email",
+    "expand",
+    "fill",
+    "identifier",
+    "ip_country",
+    "mask",
+    "mask_cards",
+    "mask_personal",
+    "mask_secrets",
+    "money",
+    "null_if",
+    "number",
+    "outliers",
+    "parse_boolean",
+    "parse_date",
+    "plain_text",
+    "pseudonym",
+    "sql_functions",
+    "url",
 ]  # fmt: skip
 
 

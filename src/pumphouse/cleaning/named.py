@@ -19,6 +19,8 @@ from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
+from pumphouse.cleaning.steps.money import money
+from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
@@ -39,10 +41,14 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     mask_secrets,
     parse_date,
     pseudonym,
+    money,
     null_if,
+    number,
     parse_boolean,
+    parse_date,
     plain_text,
     url,
+    pseudonym,
 )
 STEPS: Mapping[str, Callable[..., Step]] = {maker.__name__: maker for maker in MAKERS}
 """The functions that make steps. The other steps look at a table."""
