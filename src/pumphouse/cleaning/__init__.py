@@ -28,37 +28,15 @@ from pumphouse.cleaning.table_steps.dropping import drop
 from pumphouse.cleaning.table_steps.duplicates import dedupe
 from pumphouse.cleaning.table_steps.filling import fill
 from pumphouse.cleaning.table_steps.outlying import outliers
+from pumphouse.cleaning.table_steps.repairing import repair
 
 if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell",
-    "clean",
-    "col",
-    "dedupe",
-    "domain",
-    "drop",
-    "e164",
-    "email",
-    "expand",
-    "fill",
-    "identifier",
-    "ip_country",
-    "mask",
-    "mask_cards",
-    "mask_personal",
-    "mask_secrets",
-    "money",
-    "null_if",
-    "number",
-    "outliers",
-    "parse_boolean",
-    "parse_date",
-    "plain_text",
-    "pseudonym",
-    "sql_functions",
-    "url",
+    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
+    "mask", "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
+    "parse_date", "plain_text", "pseudonym", "repair", "sql_functions", "url",
 ]  # fmt: skip
 
 

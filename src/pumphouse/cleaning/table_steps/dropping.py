@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pumphouse.cleaning.table_step import FitRow, RowStep
 from pumphouse.cleaning.table_steps.queries import profile_query
-from pumphouse.cleaning.table_steps.samples import sample
+from pumphouse.cleaning.table_steps.samples import is_flat, sample
 from pumphouse.cleaning.table_steps.telling import tells
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError
@@ -128,7 +128,7 @@ def _repeated(staged: Staged, columns: Sequence[pa.Field], droppable: set[str]) 
 
     Only those of one type, one count and one range are compared row by row.
     """
-    comparable = sorted((one for one in columns if _is_flat(one.type)), key=lambda one: one.name in droppable)
+    comparable = sorted((one for one in columns if is_flat(one.type)), key=lambda one: one.name in droppable)
     parts = [
         f"count({quoted(one.name)}) AS cells_{place}, min({quoted(one.name)}) AS least_{place},"
         f" max({quoted(one.name)}) AS most_{place}"
@@ -195,18 +195,12 @@ def _identifiers(staged: Staged, columns: Sequence[pa.Field], profile: dict[str,
 
 
 def _leaking(staged: Staged, columns: Sequence[pa.Field], label: str) -> Iterator[tuple[str, str]]:
-    names = [one.name for one in columns if _is_flat(one.type) and one.name != label]
+    names = [one.name for one in columns if is_flat(one.type) and one.name != label]
     rows = sample(staged, [*names, label], rows_max=LEAK_ROWS_MAX)
     for name in names:
         how = tells(rows[name], rows[label])
         if how is not None:
             yield name, f"leaks {label}: {how}"
-
-
-def _is_flat(kind: pa.DataType) -> bool:
-    import pyarrow.types as types
-
-    return not (types.is_nested(kind) or types.is_binary(kind) or types.is_interval(kind))
 
 
 def _only_row(staged: Staged, text: str) -> dict[str, Any]:  # Any: counts, flags, values

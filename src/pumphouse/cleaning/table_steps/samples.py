@@ -43,6 +43,13 @@ def codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
     return np.asarray(numbers), len(encoded.dictionary)
 
 
+def is_flat(kind: pa.DataType) -> bool:
+    """Whether cells of this type can be compared and written as text."""
+    import pyarrow.types as types
+
+    return not (types.is_nested(kind) or types.is_binary(kind) or types.is_interval(kind))
+
+
 def numpy(purpose: str) -> Any:  # the module
     """numpy. Raises MissingExtra where it is not installed."""
     try:
