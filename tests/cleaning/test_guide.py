@@ -21,9 +21,11 @@ GUIDES = {
     "phones-and-ips.md": 15,
     "dates-and-numbers.md": 15,
     "text-and-codes.md": 10,
+    "personal-data.md": 2,
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,
     "duplicates.md": 0,
+    "text-and-codes.md": 15,
 }
 
 

@@ -62,6 +62,22 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
     "pseudonym": ({"length": 20}, ["max@example.com", "MAX@example.com", "a" * 20, "4111111111111111"]),
+    "json_path": (
+        {"path": "$.a[0]"},
+        [
+            '{"a": [1.50]}',
+            '{"a": [{"c": 1e400, "b": "\\ud800"}]}',
+            '{"a": []}',
+            '{"a": NaN}',
+            '{"a":1,"a":2}',
+            "[" * 5000,
+            "1" * 5000,
+        ],
+    ),
+    "language": (
+        {},
+        ["Wo ist bitte der nächste Bahnhof?", "ok", "12345", "できるだけ早くお電話ください。", "asdf qwer " * 9],
+    ),
     "null_if": ({}, ["N/A", "n/a", "NA", "None", "none", "-", " \ufeffnull ", "#N/A", "Null"]),
     "parse_boolean": ({"languages": "de|fr"}, ["Ja", "nein", "OUI", "1.0", "0", "yes", "j", "ｙｅｓ", "on"]),
     "plain_text": (

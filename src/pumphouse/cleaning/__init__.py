@@ -15,6 +15,8 @@ from pumphouse.cleaning.steps.emails import email
 from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
+from pumphouse.cleaning.steps.json_values import json_path
+from pumphouse.cleaning.steps.languages import language
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
 from pumphouse.cleaning.steps.money import money
@@ -37,6 +39,38 @@ __all__ = [
     "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
     "mask", "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
     "parse_date", "plain_text", "pseudonym", "repair", "sql_functions", "url",
+    "Cell",
+    "clean",
+    "col",
+    "dedupe",
+    "domain",
+    "drop",
+    "e164",
+    "email",
+    "expand",
+    "fill",
+    "identifier",
+    "ip_country",
+    "mask",
+    "mask_cards",
+    "mask_personal",
+    "mask_secrets",
+    "money",
+    "null_if",
+    "number",
+    "outliers",
+    "parse_boolean",
+    "parse_date",
+    "plain_text",
+    "pseudonym",
+    "sql_functions",
+    "url",
+    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
+    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "outliers", "parse_boolean", "parse_date",
+    "plain_text", "pseudonym", "sql_functions", "url",
+    "mask", "null_if", "outliers", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
+    "Cell", "clean", "col", "dedupe", "drop", "e164", "expand", "fill", "ip_country", "json_path", "language",
+    "mask", "null_if", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions",
 ]  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from pumphouse.cleaning.steps.emails import email
 from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
+from pumphouse.cleaning.steps.json_values import json_path
+from pumphouse.cleaning.steps.languages import language
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
 from pumphouse.cleaning.steps.money import money
@@ -35,6 +37,8 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     expand,
     identifier,
     ip_country,
+    json_path,
+    language,
     mask,
     mask_cards,
     mask_personal,
