@@ -20,12 +20,10 @@ GUIDES = {
     "personal-data.md": 6,
     "phones-and-ips.md": 15,
     "dates-and-numbers.md": 15,
-    "text-and-codes.md": 10,
-    "personal-data.md": 2,
+    "text-and-codes.md": 22,
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,
     "duplicates.md": 0,
-    "text-and-codes.md": 15,
 }
 
 

@@ -33,6 +33,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"default": "DE", "region": "US"},
         ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS", "4.155552671E9", "+1 (415) 555-2671 / 72"],
     ),
+    "country_code": ({}, ["NA", "na", "Deutschland", "U.S.", "Congo", "276", "🇩🇪", "İtalya", "中国", "no", "N/A"]),
     "email": (
         {},
         ["Max <max+a@X.de>", "mailto:max@BÜCHER.de", "max@gmail.con", "a@b@c.de", '"a b"@x.de', "a@[1.2.3.4]"],
@@ -78,6 +79,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {},
         ["Wo ist bitte der nächste Bahnhof?", "ok", "12345", "できるだけ早くお電話ください。", "asdf qwer " * 9],
     ),
+    "language_code": ({}, ["Deutsch", "ger", "en-GB", "na", "Bokmål", "zh_Hant", "日本語", "Norwegisch", "N/A"]),
     "null_if": ({}, ["N/A", "n/a", "NA", "None", "none", "-", " \ufeffnull ", "#N/A", "Null"]),
     "parse_boolean": ({"languages": "de|fr"}, ["Ja", "nein", "OUI", "1.0", "0", "yes", "j", "ｙｅｓ", "on"]),
     "plain_text": (
@@ -116,6 +118,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "http:x",
             "//x.de/%%341",
         ],
+    ),
+    "region_code": (
+        {"country": "Germany", "default": "US"},
+        ["Bavaria", "BY", "DE-BY", "US-CA", "Georgia", "N/A", "Ürümqi"],
     ),
 }
 CELLS = [

@@ -9,6 +9,7 @@ from pumphouse.cleaning.clean import clean
 from pumphouse.cleaning.columns import col
 from pumphouse.cleaning.step import Cell
 from pumphouse.cleaning.steps.booleans import parse_boolean
+from pumphouse.cleaning.steps.countries import country_code
 from pumphouse.cleaning.steps.dates import parse_date
 from pumphouse.cleaning.steps.domains import domain
 from pumphouse.cleaning.steps.emails import email
@@ -16,6 +17,7 @@ from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.json_values import json_path
+from pumphouse.cleaning.steps.language_codes import language_code
 from pumphouse.cleaning.steps.languages import language
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
@@ -24,6 +26,7 @@ from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
+from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.cleaning.table_steps.dropping import drop
@@ -36,41 +39,10 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
-    "mask", "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
-    "parse_date", "plain_text", "pseudonym", "repair", "sql_functions", "url",
-    "Cell",
-    "clean",
-    "col",
-    "dedupe",
-    "domain",
-    "drop",
-    "e164",
-    "email",
-    "expand",
-    "fill",
-    "identifier",
-    "ip_country",
-    "mask",
-    "mask_cards",
-    "mask_personal",
-    "mask_secrets",
-    "money",
-    "null_if",
-    "number",
-    "outliers",
-    "parse_boolean",
-    "parse_date",
-    "plain_text",
-    "pseudonym",
-    "sql_functions",
-    "url",
-    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
-    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "outliers", "parse_boolean", "parse_date",
-    "plain_text", "pseudonym", "sql_functions", "url",
-    "mask", "null_if", "outliers", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions", "url",
-    "Cell", "clean", "col", "dedupe", "drop", "e164", "expand", "fill", "ip_country", "json_path", "language",
-    "mask", "null_if", "parse_boolean", "parse_date", "plain_text", "pseudonym", "sql_functions",
+    "Cell", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand", "fill",
+    "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards", "mask_personal",
+    "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date", "plain_text",
+    "pseudonym", "region_code", "repair", "sql_functions", "url",
 ]  # fmt: skip
 
 

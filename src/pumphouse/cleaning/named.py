@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.steps.booleans import parse_boolean
+from pumphouse.cleaning.steps.countries import country_code
 from pumphouse.cleaning.steps.dates import parse_date
 from pumphouse.cleaning.steps.domains import domain
 from pumphouse.cleaning.steps.emails import email
@@ -18,6 +19,7 @@ from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
 from pumphouse.cleaning.steps.ip_addresses import ip_country
 from pumphouse.cleaning.steps.json_values import json_path
+from pumphouse.cleaning.steps.language_codes import language_code
 from pumphouse.cleaning.steps.languages import language
 from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
@@ -26,11 +28,13 @@ from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
+from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
 MAKERS: tuple[Callable[..., Step], ...] = (
+    country_code,
     domain,
     e164,
     email,
@@ -39,20 +43,20 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     ip_country,
     json_path,
     language,
+    language_code,
     mask,
     mask_cards,
     mask_personal,
     mask_secrets,
-    parse_date,
-    pseudonym,
     money,
     null_if,
     number,
     parse_boolean,
     parse_date,
     plain_text,
-    url,
     pseudonym,
+    region_code,
+    url,
 )
 STEPS: Mapping[str, Callable[..., Step]] = {maker.__name__: maker for maker in MAKERS}
 """The functions that make steps. The other steps look at a table."""

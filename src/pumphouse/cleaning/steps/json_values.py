@@ -120,15 +120,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:  # Any: what JSON h
     return found if len(found) == len(pairs) else _decline("a name stands twice in one object")
 
 
-def _followed(value: Any, parts: tuple[str | int, ...]) -> Any:  # Any: what JSON holds
+def _followed(value: Any, parts: tuple[Any, ...]) -> Any:  # Any: what JSON holds; names and places
     for place, part in enumerate(parts, start=1):
         if value is None:
             return None
-        wanted, kind = (dict, "an object") if isinstance(part, str) else (list, "a list")
+        wanted = dict if isinstance(part, str) else list
         if not isinstance(value, wanted):
-            return _decline(f"part {place} of the path needs {kind}")
-        is_there = part in value if isinstance(part, str) else -len(value) <= part < len(value)
-        value = value[part] if is_there else None
+            raise _Declined(f"part {place} of the path needs {'an object' if isinstance(part, str) else 'a list'}")
+        try:
+            value = value[part]
+        except LookupError:
+            return None
     return value
 
 
@@ -159,7 +161,7 @@ def _number(written: str) -> str:
     assert found
     sign, whole, part, power = found[1], found[2], found[3] or "", (found[4] or "0").lstrip("+")
     if len(power.lstrip("-").lstrip("0")) > EXPONENT_DIGITS_MAX:
-        return _decline("a number too large to write")
+        raise _Declined("a number too large to write")
     digits = (whole + part).lstrip("0")
     if not digits:
         return "0"
