@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pumphouse
-from pumphouse import cleaning, errors
+from pumphouse import checks, cleaning, errors
 from pumphouse.errors import PumphouseError
 from pumphouse.experiments.verdicts import Verdict
 from pumphouse.graph.headers import KEYS
@@ -196,6 +196,7 @@ def pages() -> dict[str, str]:
         "python.md": _page("import pumphouse as ph", _python_page()),
         "project.md": _page("A project that is open", _project_page()),
         "cleaning.md": _page("from pumphouse.cleaning import ...", _cleaning_page()),
+        "checks.md": _page("from pumphouse.checks import ...", _checks_page()),
         "headers.md": _page("Headers of .sql and .md files", _headers_page()),
         "settings.md": _page("pumphouse.toml", [SETTINGS]),
         "errors.md": _page("Errors", _errors_page()),
@@ -244,6 +245,12 @@ def _cleaning_page() -> Iterator[str]:
         else:
             yield f"## `{name}`"
             yield _text(type(value))
+
+
+def _checks_page() -> Iterator[str]:
+    yield ('Rules that a check may have in place of a condition in SQL: `ph.check("orders", unique("order_id"))`.')
+    for name in checks.__all__:
+        yield from _function(getattr(checks, name), name=name)
 
 
 def _headers_page() -> Iterator[str]:

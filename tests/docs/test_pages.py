@@ -40,6 +40,7 @@ TESTED_BY = {
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",
+    "docs/reference/checks.md": "tests/docs/test_reference.py",
     "docs/reference/cleaning.md": "tests/docs/test_reference.py",
     "docs/reference/cli.md": "tests/cli/test_help.py",
     "docs/reference/errors.md": "tests/docs/test_reference.py",

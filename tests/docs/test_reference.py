@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.docs.markdown import REPOSITORY
 
 import pumphouse
-from pumphouse import cleaning, errors
+from pumphouse import checks, cleaning, errors
 from pumphouse.graph.headers import KEYS, declared, read_page_header, read_sql_header
 from pumphouse.project import config
 
@@ -28,6 +28,7 @@ make = SimpleNamespace(**runpy.run_path(str(REFERENCE / "make.py")))
 PAGES: dict[str, str] = make.pages()
 FUNCTIONS = {
     **{f"ph.{name}": getattr(pumphouse, name) for name in pumphouse.__all__},
+    **{name: getattr(checks, name) for name in checks.__all__},
     **{name: getattr(cleaning, name) for name in cleaning.__all__ if name != "sql_functions"},  # for rooms, not users
 }
 FUNCTIONS = {name: function for name, function in FUNCTIONS.items() if inspect.isfunction(function)}
@@ -40,13 +41,14 @@ def test_page_is_what_the_code_says(file: str) -> None:
 
 
 def test_every_page_is_made() -> None:
-    pages = {"cleaning.md", "errors.md", "headers.md", "project.md", "python.md", "settings.md"}
+    pages = {"checks.md", "cleaning.md", "errors.md", "headers.md", "project.md", "python.md", "settings.md"}
     assert set(PAGES) == pages
     assert {path.name for path in REFERENCE.glob("*.md")} == pages | {"cli.md"}  # which the command line makes
 
 
 def test_every_public_name_is_in_it() -> None:
     assert sorted(name for names in make.NAMES.values() for name in names) == sorted(pumphouse.__all__)
+    assert [name for name in checks.__all__ if f"## `{name}`" not in PAGES["checks.md"]] == []
     assert [name for name in cleaning.__all__ if f"## `{name}`" not in PAGES["cleaning.md"]] == []
 
 
@@ -124,6 +126,7 @@ def test_docstring_has_an_example_that_runs(name: str, tmp_path: Path, monkeypat
     (shop / "orders.sql").write_text("SELECT 1 AS order_id")
     names: dict[str, Any] = {
         "ph": pumphouse, "pl": pl, "date": date, "LogisticRegression": LogisticRegression,
+        **{one: getattr(checks, one) for one in checks.__all__},
         **{one: getattr(cleaning, one) for one in cleaning.__all__},
     }  # fmt: skip
     for example in examples_of(inspect.getdoc(FUNCTIONS[name]) or ""):

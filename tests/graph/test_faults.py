@@ -142,7 +142,7 @@ PYTHON_FAULTS = [
         "c = ph.check('orders', 'a IN (SELECT a FROM others)')",
         4,
         "it reads 'others'",
-        "Make a table",
+        'query("SELECT',
         id="check reads",
     ),
     pytest.param(

@@ -13,6 +13,7 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Written
 from pumphouse.errors import CheckFailed, KeyConflict, LakeError, SchemaChange
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Counts
+from pumphouse.lake.checks import CheckOfTable
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake, Location
 
@@ -164,21 +165,22 @@ def test_a_check_of_severity_error_keeps_the_version_before_and_the_rows(desk: D
     before = desk.replaced("SELECT 1 AS amount")
     commit = desk.commit()
     commit.replace("orders", desk.written("SELECT unnest([5, -1, NULL]) AS amount"))
-    commit.check("amount >= 0", table="orders", name="no_negative", severity="error")
+    commit.check(CheckOfTable(name="no_negative", table="orders", condition="amount >= 0", severity="error"))
     with pytest.raises(CheckFailed, match="check 'no_negative' found 1 row"):
         commit.publish()
     assert desk.rows("SELECT amount FROM orders", "orders") == [(1,)]
     assert desk.lake.version("orders") == before
-    assert desk.rows("SELECT amount FROM orders__failed", "orders__failed") == [(-1,)]
+    assert desk.rows("FROM orders__failed", "orders__failed") == [("no_negative", -1)]
 
 
 def test_a_check_of_severity_warn_reports(desk: Desk) -> None:
     commit = desk.commit()
     commit.replace("orders", desk.written("SELECT -1 AS amount"))
-    commit.check("amount >= 0", table="orders", name="no_negative", severity="warn")
+    commit.check(CheckOfTable(name="no_negative", table="orders", condition="amount >= 0", severity="warn"))
     build = commit.publish()
     assert build is not None
     assert "no_negative" in build.detail["warnings"][0]
+    assert desk.rows("FROM orders__failed", "orders__failed") == [("no_negative", -1)]
 
 
 def test_a_cursor_alone_is_a_snapshot_and_again_is_nothing(desk: Desk) -> None:

@@ -63,7 +63,7 @@ def test_a_failed_check_and_a_narrowed_column_leave_the_version_before(folder: F
     report = folder.run("copied", full=True)
     assert isinstance(error(report, "copied"), CheckFailed)
     assert "check 'small' found 1 row of 'copied' where not (n < 20)" in failure(report, "copied")
-    assert folder.open()["copied__failed"].rows == [{"id": 2, "n": 20}]
+    assert folder.open()["copied__failed"].rows == [{"_check": "small", "id": 2, "n": 20}]
 
     folder.write({"facts.py": "import pumphouse as ph\n", "copied.sql": "SELECT id, n::INTEGER AS number FROM raw"})
     report = folder.run()

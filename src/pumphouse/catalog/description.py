@@ -12,6 +12,7 @@ from typing import Any
 from pumphouse.catalog.lineage import made_from
 from pumphouse.catalog.words import ago, plain
 from pumphouse.declare.asset import Asset, Kind
+from pumphouse.declare.checks import code_of
 from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import Place, UnknownName, did_you_mean
@@ -213,7 +214,7 @@ def _column_line(column: Column, columns: tuple[Column, ...]) -> str:
 
 
 def _check_line(check: Asset) -> str:
-    return f"{check.name}: {check.spec.condition} ({check.spec.severity})"
+    return f"{check.name}: {code_of(check.spec.condition)} ({check.spec.severity})"
 
 
 def _build_line(build: OneBuild, *, now: datetime) -> str:

@@ -17,6 +17,7 @@ from pumphouse.declare.asset import (
     place_of_function,
     with_brackets,
 )
+from pumphouse.declare.checks import Condition, FailingRows, Fresh, RowCount, Steady, others_read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Spec of kind "check": a condition that must be true of each row of a table."""
+    """Spec of kind "check": what must be true of a table."""
 
     asset: str
-    condition: str
+    condition: Condition
     severity: Literal["error", "warn"]
+    where: str | None = None
+    """Only rows that meet this are looked at."""
+    mostly: float = 1.0
+    """The share of the rows looked at that has to pass."""
 
 
 def slice_of(text: str, *, lookback: int = 0) -> Slice:
@@ -98,22 +103,38 @@ def table(
     return declare
 
 
-def check(asset: str, condition: str, *, severity: Literal["error", "warn"] = "error", doc: str = "") -> Declaration:
-    """A condition in SQL that must be true of each row of a table; unknown (null) counts as true.
+def check(
+    asset: str,
+    condition: Condition,
+    *,
+    severity: Literal["error", "warn"] = "error",
+    where: str | None = None,
+    mostly: float = 1.0,
+    doc: str = "",
+) -> Declaration:
+    """What must be true of a table: a condition in SQL on each row, where null passes, or a rule of `pumphouse.checks`.
 
-    It runs inside the commit: "error" leaves the version before standing and keeps the rows that failed; "warn"
-    reports.
+    It runs inside the commit: "error" leaves the version before standing, "warn" reports; both keep the rows that
+    failed in `<table>__failed`. Only rows that meet `where` are looked at, and at least the share `mostly` of them has
+    to pass.
 
     For example:
 
         no_negative = ph.check("orders", "amount_usd >= 0", severity="warn")
+        one_each = ph.check("orders", unique("order_id"))
     """
     if severity not in ("error", "warn"):
         raise ValueError(f"severity is 'error' or 'warn', not '{severity}'")
+    if not 0 < mostly <= 1:
+        raise ValueError(f"mostly is a share of the rows, above 0 and up to 1, not {mostly}")
+    if where is not None and isinstance(condition, FailingRows):
+        raise ValueError("a query says itself which rows it looks at; leave where out")
+    if mostly < 1 and isinstance(condition, FailingRows | Fresh | RowCount | Steady):
+        raise ValueError("mostly is about rules that look at each row")
     return Declaration(
         kind="check",
-        spec=Check(asset=asset, condition=condition, severity=severity),
+        spec=Check(asset=asset, condition=condition, severity=severity, where=where, mostly=mostly),
         common=Common(doc=doc),
         place=place_of_caller(),
-        inputs=(asset,),
+        inputs=tuple(dict.fromkeys((asset, *others_read(condition)))),
     )

@@ -107,6 +107,10 @@ class DuckDB:
         with _explained():
             return fork.connection.execute(fork._prepare(query)).to_arrow_reader(BATCH_ROWS)
 
+    def rows(self, query: Query) -> pa.Table:
+        """All rows of a query, on this very connection: it sees what its transaction has not committed."""
+        return self.connection.execute(self._prepare(query)).to_arrow_table()
+
     def relation(self, query: Query) -> duckdb.DuckDBPyRelation:
         """The query as a lazy relation of DuckDB. Those of one connection can be joined, and are read one at a time."""
         with _explained():

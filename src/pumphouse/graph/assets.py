@@ -11,6 +11,7 @@ from typing import TypeVar
 from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.errors import ConfigError, Fault, Place, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.graph.cache import Cache
+from pumphouse.graph.checks import column_faults, waits_of_checks
 from pumphouse.graph.closure import Code
 from pumphouse.graph.declarations import Modules, draft_modules
 from pumphouse.graph.drafts import Draft, draft_page, draft_sql
@@ -43,6 +44,8 @@ class Graph:
     assets: Mapping[str, Asset]
     """By name, sorted; a plain dict, for it is sent to worker processes. Places are relative to the folder."""
     loading: Loading
+    waits: Mapping[str, tuple[str, ...]]
+    """What the checks of a table compare it with, and a run builds before it (see `graph.checks`)."""
     _order: tuple[str, ...]
     _readers: Mapping[str, tuple[str, ...]]
     _declarations: Mapping[str, Declaration]
@@ -71,7 +74,8 @@ class Graph:
     def checks_of(self, name: str) -> tuple[str, ...]:
         """Names of the checks that point at the asset."""
         self.asset(name)
-        return tuple(one for one in self._readers.get(name, ()) if self.assets[one].kind == "check")
+        found = (self.assets[one] for one in self._readers.get(name, ()))
+        return tuple(one.name for one in found if one.kind == "check" and one.spec.asset == name)
 
     def declaration(self, name: str) -> Declaration:
         """The declaration of an asset in Python, with its function. Raises UnknownName for one that is a file."""
@@ -137,6 +141,7 @@ def load(folder: Path, *, cache: Path | None = None, ignore: Collection[str] = (
     edges, wrong = find_edges(named, unreadable=lost)
     faults += wrong
     faults += find_loops(named, edges)
+    faults += column_faults(named)
     if faults:
         raise ProjectFaults(list(dict.fromkeys(faults)))
     loading = Loading(files=len(facts) + len(documents) + len(pages), read=kept.read, parsed=kept.parsed)
@@ -151,7 +156,8 @@ def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[
                 readers.setdefault(one, []).append(name)
     assets = {}
     for name, draft in drafts.items():
-        checks = [drafts[one].content for one in readers.get(name, ()) if drafts[one].kind == "check"]
+        about = (drafts[one] for one in readers.get(name, ()))
+        checks = [one.content for one in about if one.kind == "check" and one.spec.asset == name]
         assets[name] = Asset(
             name=name,
             kind=draft.kind,
@@ -167,11 +173,14 @@ def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[
             module=draft.module,
             variable=draft.variable,
         )
+    waits = waits_of_checks(drafts, edges)
+    ordered = {name: (*inputs, *waits.get(name, ())) for name, inputs in edges.items()}
     return Graph(
         folder=folder,
         assets=assets,
         loading=loading,
-        _order=sort_by_edges(edges, allowed_self=assets),
+        waits=waits,
+        _order=sort_by_edges(ordered, allowed_self=assets),
         _readers={name: tuple(names) for name, names in readers.items()},
         _declarations={name: draft.declaration for name, draft in drafts.items() if draft.declaration},
     )

@@ -85,10 +85,14 @@ class Cache:
 
     def condition(self, text: str) -> QueryFacts:
         """Facts of a condition in SQL that Python code holds."""
+        return self.query(f"SELECT (\n{text}\n)")
+
+    def query(self, text: str) -> QueryFacts:
+        """Facts of a query that Python code holds."""
         key = hashlib.sha256(text.encode()).hexdigest()
         facts = self._old.conditions.get(key) or self._new.conditions.get(key)
         if facts is None:
-            facts = read_query(f"SELECT (\n{text}\n)")
+            facts = read_query(text)
             self._changed = True
         self._new.conditions[key] = facts
         return facts

@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from pumphouse.declare.asset import Common, Declaration
+from pumphouse.declare.checks import FailingRows
+from pumphouse.declare.tables import Check
 from pumphouse.errors import Fault, Place
 from pumphouse.graph.cache import Cache
 from pumphouse.graph.closure import Code
@@ -62,7 +64,7 @@ def draft_modules(modules: Modules) -> tuple[list[Draft], list[Fault]]:
         parameters = _parameters(held, modules)
         faults += [finding.at(held.place.file, asset=variable) for finding in parameters.faults]
         if declaration.kind == "check":
-            parameters, wrong = _condition(held, modules.cache)
+            parameters, wrong = _of_check(held, modules.cache)
             faults += wrong
         for name, spec, common in _parts(held):
             draft, wrong = _draft(held, name, spec, common, parameters, modules)
@@ -148,20 +150,40 @@ def _parameters(held: _Held, modules: Modules) -> Parameters:
     return read_parameters(function, kind=held.declaration.kind, imports=known.imports, lines=lines)
 
 
-def _condition(held: _Held, cache: Cache) -> tuple[Parameters, list[Fault]]:
-    """The settings that a check's condition reads, and what is wrong with it."""
-    facts = cache.condition(held.declaration.spec.condition)
-    found = [(finding.what, finding.mend) for finding in facts.faults]
-    if facts.unparsed:
-        found.append((facts.unparsed.what, "Write a condition on the columns of one row, such as amount_usd >= 0."))
-    for read in facts.names:
-        what = f"it reads '{read.name}', but a check sees one row of its own table"
-        found.append((what, "Make a table of what should not be, and check that."))
-    faults = [
-        Fault(what=f"the condition of '{held.variable}': {what}", place=held.place, mend=mend, asset=held.variable)
+def _of_check(held: _Held, cache: Cache) -> tuple[Parameters, list[Fault]]:
+    """The tables and settings that a check's SQL reads, and what is wrong with it."""
+    spec: Check = held.declaration.spec
+    settings: dict[str, None] = {}
+    faults: list[Fault] = []
+    for text in (spec.condition, spec.where):
+        if isinstance(text, str):
+            facts = cache.condition(text)
+            found = [(finding.what, finding.mend) for finding in facts.faults]
+            if facts.unparsed:
+                mend = "Write a condition on the columns of one row, such as amount_usd >= 0."
+                found.append((facts.unparsed.what, mend))
+            for read in facts.names:
+                what = f"it reads '{read.name}', but a condition sees one row of its own table"
+                found.append((what, 'Write it as query("SELECT ..."), which gives the rows that should not be.'))
+            faults += _in_check(held, "condition", found)
+            settings |= dict.fromkeys(facts.settings)
+    inputs: dict[str, int] = {}
+    if isinstance(spec.condition, FailingRows):
+        facts = cache.query(spec.condition.text)
+        found = [(finding.what, finding.mend) for finding in facts.faults]
+        if facts.unparsed:
+            found.append((facts.unparsed.what, "Write one SELECT that gives the rows that should not be."))
+        faults += _in_check(held, "query", found)
+        settings |= dict.fromkeys(facts.settings)
+        inputs = {read.name: held.place.line for read in facts.names}
+    return Parameters(settings=tuple(settings), inputs=inputs), faults
+
+
+def _in_check(held: _Held, part: str, found: Iterable[tuple[str, str]]) -> list[Fault]:
+    return [
+        Fault(what=f"the {part} of '{held.variable}': {what}", place=held.place, mend=mend, asset=held.variable)
         for what, mend in found
     ]
-    return Parameters(settings=facts.settings), faults
 
 
 def _missing_files(held: _Held, folder: Path) -> Iterator[Fault]:

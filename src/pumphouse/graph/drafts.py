@@ -40,6 +40,8 @@ class Draft:
     module: str | None = None
     variable: str | None = None
     declaration: Declaration | None = None
+    columns: tuple[str, ...] | None = None
+    """Of a table, where its SQL alone says them."""
 
 
 def draft_sql(file: SourceFile, document: SqlDocument, *, files: NamedFiles) -> tuple[Draft, list[Fault]]:
@@ -79,6 +81,7 @@ def draft_sql(file: SourceFile, document: SqlDocument, *, files: NamedFiles) -> 
         ),
         settings=query.settings,
         files=tuple(named),
+        columns=query.columns,
     )
     return draft, [finding.at(file.path, asset=draft.name) for finding in found]
 

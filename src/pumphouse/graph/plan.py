@@ -46,6 +46,8 @@ class PlannedBuild:
     after: tuple[str, ...] = ()
     inputs: tuple[tuple[str, int | None], ...] = ()
     """Each table it reads, with its rows where they are known."""
+    before_checks: tuple[str, ...] = ()
+    """Planned builds that come before it only because a check compares it with them: where they fail, it is built."""
     certain: bool = True
     """False where only a planned build of an input is the reason: if that changes nothing, neither does this."""
 
@@ -118,6 +120,7 @@ def plan(
         elif name in forced or (name in targets and has_own_clock(asset)):
             reasons.append("asked for")
         after = tuple(one for one in _waits_for(graph, name) if one in planned)
+        compared = tuple(one for one in graph.waits.get(name, ()) if one in planned and one not in after)
         certain = bool(reasons)
         if not has_own_clock(asset) and name in committed:
             rebuilt = [one for one in reads(graph, name) if one in planned]
@@ -130,6 +133,7 @@ def plan(
                 kind=asset.kind,
                 reasons=tuple(reasons),
                 after=after,
+                before_checks=compared,
                 inputs=tuple((one, sizes.get(one)) for one in reads(graph, name) if graph.assets[one].makes_table),
                 certain=certain,
             )

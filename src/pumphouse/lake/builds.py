@@ -16,7 +16,7 @@ QUARANTINE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("row_id", "column", "original", "step", "step_version", "reason", "run")]
 )
 """`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
-_QUARANTINE = "__quarantine"
+_QUARANTINE, _FAILED = "__quarantine", "__failed"
 _MATCHED = {"crosswalk": ("row_id", "survivor_id"), "pairs": ("row_id", "other_id")}
 """`<table>__crosswalk` says which row became which, `<table>__pairs` which two may be one: each by the rows' keys."""
 LAKE_ABOVE = 10**12
@@ -37,6 +37,16 @@ def matched_in(table: str) -> tuple[str, tuple[str, str]] | None:
     """The table that a crosswalk or a list of pairs tells of, and the columns in it that name rows; None for others."""
     of, _, suffix = table.rpartition("__")
     return (of, _MATCHED[suffix]) if of and suffix in _MATCHED else None
+
+
+def failed_of(table: str) -> str:
+    """The name of the table of rows that failed a table's checks, each with the check's name in `_check`."""
+    return f"{table}{_FAILED}"
+
+
+def failed_from(table: str) -> str | None:
+    """The table whose failed rows these are; None where it is none."""
+    return table.removesuffix(_FAILED) if table.endswith(_FAILED) else None
 
 
 def row_id(key: Sequence[str]) -> str:

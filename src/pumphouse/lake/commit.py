@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -25,7 +25,9 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable
 from pumphouse.errors import CheckFailed, KeyConflict, LakeBusy, LakeError
-from pumphouse.lake.builds import Build, Counts, encode, quarantine_of
+from pumphouse.lake.builds import Build, Counts, encode, failed_of, quarantine_of
+from pumphouse.lake.checking import Judged, judge, log_found
+from pumphouse.lake.checks import CheckOfTable, Found, View
 from pumphouse.lake.lake import SCHEMA, Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.schemas import refuse_narrowing, widens
@@ -34,7 +36,6 @@ COMMIT_TRIES_MAX = 8
 COMMIT_WAIT_S = 120.0
 """How long a commit waits for another one."""
 BACKOFF_S = 0.05
-FAILING_ROWS_MAX = 10_000
 
 _OWN_TABLES = {
     "artefacts": (
@@ -43,16 +44,6 @@ _OWN_TABLES = {
     "cursors": "asset VARCHAR, moved_at TIMESTAMPTZ",
     "tombstones": "entity VARCHAR, value VARCHAR, hidden_at TIMESTAMPTZ, actor VARCHAR, why VARCHAR",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckOfRows:
-    """A condition on each row of a table, run inside the commit."""
-
-    name: str
-    table: str
-    condition: str
-    severity: Literal["error", "warn"]
 
 
 @dataclass(slots=True)
@@ -77,13 +68,17 @@ class Commit:
         fingerprint: str = "",
         inputs: Mapping[str, int] | None = None,
         accept_schema: bool = False,
+        view: View | None = None,
     ) -> None:
         if not lake.writable:
             raise LakeError("this lake is open for reading only", mend="Open it in an environment of its own.")
         self._lake = lake
         self._accept_schema = accept_schema
         self._changes: list[Callable[[DuckDB, _Outcome], None]] = []
-        self._checks: list[CheckOfRows] = []
+        self._checks: list[CheckOfTable] = []
+        self._view = view
+        self._found: list[Found] = []
+        """What the checks of the last try found."""
         self._files: list[Path] = []
         """All that were handed over; those that the commit did not register are removed after it."""
         self._registered: set[Path] = set()
@@ -97,14 +92,11 @@ class Commit:
         written = self._settled(table, written, key)
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
-            name = self._lake.name_of(table)
             old = self._old_schema(engine, table)
             if old is not None and not self._accept_schema:
                 refuse_narrowing(table, old=old, new=storable(written.schema))
-            engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_rows_of(written)} LIMIT 0")
-            self._register(engine, table, written)
+            self._replace_now(engine, outcome, table, written)
             self._guard_key(engine, table, _rows_of(written), key)
-            outcome.changed.add(table)
 
         self._changes.append(change)
 
@@ -223,27 +215,27 @@ class Commit:
 
         self._changes.append(change)
 
-    def check(self, condition: str, *, table: str, name: str, severity: Literal["error", "warn"]) -> None:
-        """A condition that must hold of each row of a table as this build leaves it; unknown (null) counts as true."""
-        self._checks.append(CheckOfRows(name=name, table=table, condition=condition, severity=severity))
+    def check(self, *checks: CheckOfTable) -> None:
+        """What must hold of tables as this build leaves them."""
+        self._checks += checks
 
     def publish(self, counts: Counts | None = None) -> Build | None:
         """Commit it all as one snapshot; the build as it was committed, or None where nothing would change.
 
-        Raises SchemaChange, KeyConflict, CheckFailed (its rows are kept in `<table>__failed`), or LakeBusy after
-        COMMIT_TRIES_MAX tries. After any of them the lake is as it was.
+        Rows that failed checks are in `<table>__failed`. Raises SchemaChange, KeyConflict, CheckFailed, or LakeBusy
+        after COMMIT_TRIES_MAX tries. After any of them the lake is as it was, but for the rows that failed.
         """
         self._build = replace(self._build, counts=counts or Counts())
         build = None
         try:
             build = self._publish()
+            self._log_checks(build)
         except _Failing as failing:
-            self._keep(failing)
-            raise CheckFailed(
-                str(failing),
-                asset=failing.table,
-                mend=f"The version before stands. Look at them: pumphouse query 'FROM {failing.table}__failed'",
-            ) from None
+            self._log_checks(None)
+            self._keep(failing.judged)
+            look = f" Look at them: pumphouse query 'FROM {failed_of(failing.judged.table)}'"
+            mend = f"The version before stands.{look if failing.judged.rows.num_rows else ''}"
+            raise CheckFailed(str(failing), asset=failing.judged.table, mend=mend) from None
         finally:
             self._remove_unused(build)
         return build
@@ -284,6 +276,7 @@ class Commit:
         engine = self._lake.engine.fork()
         outcome = _Outcome()
         self._registered.clear()
+        self._found.clear()
         engine.execute("BEGIN")
         try:
             self._lake.load_schema(engine)
@@ -292,8 +285,7 @@ class Commit:
             if not outcome.changed and self._same_cursor():
                 engine.execute("ROLLBACK")
                 return None
-            for check in self._checks:
-                self._run_check(engine, check, outcome)
+            self._run_checks(engine, outcome)
             self._stamp(engine, outcome)
             engine.execute("COMMIT")
         except BaseException:
@@ -302,6 +294,12 @@ class Commit:
         finally:
             engine.close()
         return next(build for build in reversed(self._lake.history(self._build.asset)) if build.id == self._build.id)
+
+    def _replace_now(self, engine: DuckDB, outcome: _Outcome, table: str, written: Written) -> None:
+        name = self._lake.name_of(table)
+        engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_rows_of(written)} LIMIT 0")
+        self._register(engine, table, written)
+        outcome.changed.add(table)
 
     def _stamp(self, engine: DuckDB, outcome: _Outcome) -> None:
         """Write the build into the snapshot that is being made."""
@@ -319,27 +317,41 @@ class Commit:
         last = self._lake.builds().get(self._build.asset)
         return bool(self._build.cursor == (last.cursor if last else None))
 
-    def _run_check(self, engine: DuckDB, check: CheckOfRows, outcome: _Outcome) -> None:
-        failing = f"FROM {self._lake.name_of(check.table)} WHERE NOT ({check.condition})"
-        count = int(engine.execute(f"SELECT count(*) {failing}")[0][0])
-        if not count:
-            return
-        rows_found = f"{count:,} row{'s' if count != 1 else ''}"
-        said = f"check '{check.name}' found {rows_found} of '{check.table}' where not ({check.condition})"
-        if check.severity == "warn":
-            outcome.warnings.append(said)
-            return
-        rows = engine.connection.execute(f"SELECT * {failing} LIMIT {FAILING_ROWS_MAX}").to_arrow_table()
-        raise _Failing(said, check.table, rows)
+    def _run_checks(self, engine: DuckDB, outcome: _Outcome) -> None:
+        view = self._view or View(now=datetime.now(UTC))
+        for table in dict.fromkeys(check.table for check in self._checks):
+            schema = self._old_schema(engine, table)
+            if schema is None:  # no row has ever come, and no column is known
+                continue
+            judged = judge(
+                self._lake,
+                engine,
+                self._lake.uncommitted(table, schema),
+                [check for check in self._checks if check.table == table],
+                view=view,
+                before=self._lake.changes(table),
+            )
+            self._found += judged.found
+            outcome.warnings += judged.warnings
+            if judged.errors:
+                raise _Failing("; ".join(one.said for one in judged.errors), judged)
+            if judged.changes(self._lake):
+                self._replace_now(engine, outcome, failed_of(table), self._staged_failed(judged))
 
-    def _keep(self, failing: _Failing) -> None:
-        """Commit the rows that a check refused, in a build of their own, so that somebody can look at them."""
-        table = f"{failing.table}__failed"
-        stem = f"{table}_{self._build.id}"
-        written = self._lake.stage(failing.rows.to_batches(), failing.rows.schema, stem=stem)
-        keeping = Commit(self._lake, table, run=self._build.run, actor=self._build.actor, accept_schema=True)
-        keeping.replace(table, written)
-        keeping.publish(Counts(rows_in=written.rows, rows_out=written.rows))
+    def _staged_failed(self, judged: Judged) -> Written:
+        table = failed_of(judged.table)
+        stem = f"{table}_{uuid.uuid4().hex}"
+        return self._settled(table, self._lake.stage(judged.rows.to_batches(), judged.rows.schema, stem=stem), ())
+
+    def _keep(self, judged: Judged) -> None:
+        """Commit the rows that checks refused, in a build of their own, so that somebody can look at them."""
+        if judged.changes(self._lake):
+            keep_failed(self._lake, judged, run=self._build.run, actor=self._build.actor)
+
+    def _log_checks(self, build: Build | None) -> None:
+        if self._found:
+            with suppress(LakeError):  # history alone; what was committed stands
+                log_found(self._lake, self._found, run=self._build.run, snapshot=build.snapshot if build else None)
 
     def _keyed(self, table: str, key: tuple[str, ...]) -> None:
         if key and table == self._build.asset:
@@ -516,13 +528,21 @@ class Commit:
         engine.execute(f"CREATE TABLE IF NOT EXISTS {self._lake.alias}.{SCHEMA}.{table} ({columns})")
 
 
+def keep_failed(lake: Lake, judged: Judged, *, run: str, actor: str) -> None:
+    """Make `<table>__failed` the rows that failed the table's checks."""
+    table = failed_of(judged.table)
+    written = lake.stage(judged.rows.to_batches(), judged.rows.schema, stem=f"{table}_{uuid.uuid4().hex}")
+    keeping = Commit(lake, table, run=run, actor=actor, accept_schema=True)
+    keeping.replace(table, written)
+    keeping.publish(Counts(rows_in=written.rows, rows_out=written.rows))
+
+
 class _Failing(Exception):
     """A check of severity "error" found rows; carries them out of the transaction."""
 
-    def __init__(self, said: str, table: str, rows: pa.Table) -> None:
+    def __init__(self, said: str, judged: Judged) -> None:
         super().__init__(said)
-        self.table = table
-        self.rows = rows
+        self.judged = judged
 
 
 def _roll_back(engine: DuckDB) -> None:

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
-from pumphouse.engines.parameters import bind
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.builds import Build, Counts
+from pumphouse.lake.checks import View, check_of
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake
 
@@ -134,11 +134,11 @@ class Context:
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             accept_schema=self.accept_schema,
+            view=View(now=self.now, snapshot=self.snapshot, functions=self.functions),
         )
-        for one in self.assets.values():
-            if isinstance(one.spec, Check) and one.spec.asset == asset.name:
-                condition = bind(one.spec.condition, {**self.settings, "today": self.today})
-                commit.check(condition, table=asset.name, name=one.name, severity=one.spec.severity)
+        settings = {**self.settings, "today": self.today}
+        about = (one for one in self.assets.values() if isinstance(one.spec, Check) and one.spec.asset == asset.name)
+        commit.check(*(check_of(one, settings) for one in about))
         return commit
 
     def connection(self, name: str) -> Connection:

@@ -29,7 +29,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
-from pumphouse.lake.builds import LAKE_ABOVE, Artefact, Build, decode, matched_in, quarantined_from
+from pumphouse.lake.builds import LAKE_ABOVE, Artefact, Build, decode, failed_from, matched_in, quarantined_from, row_id
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
@@ -179,12 +179,7 @@ class Lake:
 
     def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as queries see them, the lake's own among them."""
-        stored = self.stored_schema(table, snapshot=snapshot)
-        restored = [
-            pa.field(field.name, pa.month_day_nano_interval()) if storage.is_interval(field.type) else field
-            for field in stored
-        ]
-        return pa.schema(restored)
+        return _as_queried(self.stored_schema(table, snapshot=snapshot))
 
     def stored_schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as files hold them."""
@@ -216,11 +211,8 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         self._load_schema(table, at)
         stored = self.stored_schema(table, snapshot=at)
-        columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
-        self._catch_up()
+        people, conditions = self._in_sight(stored)
         entities = list(self._tombstoned)
-        people = sorted(columns_of(stored, entities).items())
-        conditions = list(not_hidden(stored, people, tombstones=self._tombstones))
         if entities and (whose := quarantined_from(table)) is not None:
             conditions += self._not_quarantined_from(whose, at, entities)
         hidden = [(column, self._hidden(entity, stored.field(column).type)) for column, entity in people]
@@ -230,15 +222,33 @@ class Lake:
             ids = [name for name in named if rows and name in stored.names]
             conditions += [f"coalesce({quoted(name)} NOT IN ({', '.join(map(literal, rows))}), true)" for name in ids]
             hidden += [(name, rows) for name in ids]
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        own: tuple[str, ...] = ()
+        if entities and (whose := failed_from(table)) is not None:
+            own = self._not_failed_from(whose, stored, at, entities)
         return Scan(
             table=table,
             snapshot=at,
             schema=self.schema(table, snapshot=at),
-            relation=f"SELECT {columns} FROM {self.name_of(table)} AT (VERSION => {at}){where}",
+            relation=_selected(stored, f"{self.name_of(table)} AT (VERSION => {at})", [*conditions, *own]),
             files=self._files(table, at) if files else None,
             hidden=tuple(hidden),
+            conditions=own,
         )
+
+    def uncommitted(self, table: str, stored: pa.Schema) -> Scan:
+        """A table as the transaction of a commit leaves it, for that transaction's connection; nobody hidden in it."""
+        _, conditions = self._in_sight(stored)
+        return Scan(
+            table=table,
+            snapshot=self._builds_through,
+            schema=_as_queried(stored),
+            relation=_selected(stored, self.name_of(table), conditions),
+        )
+
+    def changes(self, table: str) -> tuple[int, ...]:
+        """The snapshots in which builds of this lake changed a table, oldest first."""
+        self._catch_up()
+        return tuple(self._changes.get(table, ()))
 
     def without_hidden(self, rows: pa.Table) -> pa.Table:
         """Rows that are not in the lake, without those whose columns say that they are a hidden person's."""
@@ -389,6 +399,18 @@ class Lake:
     def _tombstones(self) -> str:
         return f"{self.alias}.{SCHEMA}.tombstones"
 
+    def _in_sight(self, stored: pa.Schema) -> tuple[list[tuple[str, str]], list[str]]:
+        """The columns by which people are hidden with the tombstones' entities, and what holds of all other rows."""
+        self._catch_up()
+        people = sorted(columns_of(stored, list(self._tombstoned)).items())
+        return people, list(not_hidden(stored, people, tombstones=self._tombstones))
+
+    def _not_failed_from(self, table: str, failed: pa.Schema, at: int, entities: Sequence[str]) -> tuple[str, ...]:
+        """A row that failed by a query may have the table's key and not the column by which somebody is hidden."""
+        key = next((one.key for one in reversed(self.history(table)) if one.key and one.snapshot <= at), ())
+        rows = self._hidden_rows(table, at, entities) if key and set(key) <= set(failed.names) else ()
+        return (f"coalesce(({row_id(key)}) NOT IN ({', '.join(map(literal, rows))}), true)",) if rows else ()
+
     def _not_quarantined_from(self, table: str, at: int, entities: Sequence[str]) -> Iterator[str]:
         is_there = table in self.tables(snapshot=at)
         stored = self.stored_schema(table, snapshot=at) if is_there else pa.schema([])
@@ -530,6 +552,18 @@ class Lake:
                     ) from error
                 time.sleep(0.05 * 2**attempt)
         raise LakeBusy("the lake's catalogue stayed locked", mend="Another program holds it; try again.")
+
+
+def _as_queried(stored: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        pa.field(field.name, pa.month_day_nano_interval()) if storage.is_interval(field.type) else field
+        for field in stored
+    )
+
+
+def _selected(stored: pa.Schema, table: str, conditions: Sequence[str]) -> str:
+    columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
+    return f"SELECT {columns} FROM {table}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
 
 def _keep(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:

@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS events (
     seq {number}, stream TEXT NOT NULL, key TEXT NOT NULL, at TEXT NOT NULL,
     body TEXT NOT NULL, UNIQUE (stream, key));
 CREATE INDEX IF NOT EXISTS events_by_stream ON events (stream, seq);
+CREATE TABLE IF NOT EXISTS checks (
+    number {number}, name TEXT NOT NULL, asset TEXT NOT NULL, at TEXT NOT NULL, run TEXT NOT NULL, snapshot BIGINT,
+    status TEXT NOT NULL, severity TEXT NOT NULL, failing BIGINT NOT NULL, said TEXT NOT NULL DEFAULT '');
+CREATE INDEX IF NOT EXISTS checks_by_asset ON checks (asset, name, number);
 CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS tokens (
     hash TEXT PRIMARY KEY, who TEXT NOT NULL, scope TEXT NOT NULL, made TEXT NOT NULL, revoked TEXT);
@@ -117,6 +121,24 @@ class BuildRecord:
     seconds: float | None
     snapshot: int | None
     note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRecord:
+    """What a check found once. `status` is passed, failed or undecided; `failing` counts rows.
+
+    `snapshot` is that of the version it looked at; None where the check refused it.
+    """
+
+    name: str
+    asset: str
+    at: datetime
+    run: str
+    snapshot: int | None
+    status: str
+    severity: str
+    failing: int
+    said: str
 
 
 class State:
@@ -281,6 +303,32 @@ class State:
                     record.note,
                 ],
             )
+
+    def checks_logged(self, *records: CheckRecord) -> None:
+        """Write what checks found."""
+        with self._database.transaction() as db:
+            db.insert(
+                "checks (name, asset, at, run, snapshot, status, severity, failing, said)",
+                [
+                    (r.name, r.asset, _text(r.at), r.run, r.snapshot, r.status, r.severity, r.failing, r.said)
+                    for r in records
+                ],
+            )
+
+    def last_checks(self, asset: str) -> dict[str, CheckRecord]:
+        """What each check of an asset found last, by its name."""
+        rows = self._database.rows(
+            "SELECT name, asset, at, run, snapshot, status, severity, failing, said FROM checks WHERE number IN"
+            " (SELECT max(number) FROM checks WHERE asset = ? GROUP BY name) ORDER BY name",
+            [asset],
+        )
+        return {
+            name: CheckRecord(
+                name=name, asset=of, at=_moment(at), run=run, snapshot=snapshot, status=status, severity=severity,
+                failing=failing, said=said,
+            )
+            for name, of, at, run, snapshot, status, severity, failing, said in rows
+        }  # fmt: skip
 
     def runs(self, *, limit: int = 50) -> tuple[RunRecord, ...]:
         """The newest runs, newest first."""

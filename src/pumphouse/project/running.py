@@ -224,7 +224,8 @@ class _Running:
             try:
                 while waiting or under_way:
                     for name in list(waiting):
-                        before = [one for one in waiting[name].after if one in waiting or one in under_way.values()]
+                        awaited = (*waiting[name].after, *waiting[name].before_checks)
+                        before = [one for one in awaited if one in waiting or one in under_way.values()]
                         if before:
                             continue
                         build = waiting.pop(name)
