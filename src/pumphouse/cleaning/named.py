@@ -30,6 +30,7 @@ from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand
+from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
@@ -53,6 +54,7 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     number,
     parse_boolean,
     parse_date,
+    parse_timestamp,
     plain_text,
     pseudonym,
     region_code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.dates.columns import each_format
@@ -65,13 +65,19 @@ class Proof:
         return not self.against[format] or all(self.against[other] for other in form)
 
 
-def learn(staged: Staged, column: str, *, reader: DateReader, step: str) -> list[FitRow]:
-    """What the different values of a column prove. They are counted batch by batch."""
+def learn(
+    staged: Staged, column: str, *, reader: DateReader, step: str, part: Callable[[str], str] | None = None
+) -> list[FitRow]:
+    """What the different values of a column prove, or the `part` of each that is a date. They are counted batch by
+    batch."""
+    import pyarrow as pa
+
     staged.require(column)
     proof = Proof(reader)
     query = staged.query(f"SELECT DISTINCT {quoted(column)} FROM staged WHERE {quoted(column)} IS NOT NULL")
     for batch in staged.engine.read(query):
-        proof.add(text(batch.column(0), step=step))
+        written = text(batch.column(0), step=step)
+        proof.add(pa.array([part(value) for value in written.to_pylist()], pa.string()) if part else written)
     return proof.rows(step, column)
 
 
