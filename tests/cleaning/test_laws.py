@@ -22,7 +22,8 @@ from pumphouse.engines.parameters import literal
 from pumphouse.engines.spark import Spark
 
 FILES = {
-    "shorthand.csv": "shorthand,expansion\npls,please\nu,you\n東京,Tokyo\n",
+    "shorthand.csv": "shorthand,expansion\npls,please\nu,you\n東京,Tokyo\nas far,so far\n",
+    "runs.csv": "shorthand,expansion,inside\nu,thou,\n京都,Kyoto,yes\nas far as,until,\n",
     "secrets.toml": 'PSEUDONYM_KEY = "a key that only tests know"\n',
 }
 
@@ -38,7 +39,19 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {},
         ["Max <max+a@X.de>", "mailto:max@BÜCHER.de", "max@gmail.con", "a@b@c.de", '"a b"@x.de', "a@[1.2.3.4]"],
     ),
-    "expand": ({"dictionary": "shorthand.csv"}, ["pls call u", "Pls.", "東京都", "İstanbul u.s."]),
+    "expand": (
+        {"dictionary": "shorthand.csv|runs.csv"},
+        [
+            "pls call u",
+            "Pls.",
+            "東京都",
+            "İstanbul u.s.",
+            "C++11 <br>u &amp; #u @u",
+            "as  far as\nfar",
+            "a東京都u",
+        ],
+    ),
+    "expansions": ({"dictionary": "shorthand.csv"}, ["pls call u", "as far u", "東京都"]),
     "identifier": ({"kind": "iban"}, ["DE89 3704 0044 0532 0130 00", "DE88370400440532013000", "0123"]),
     "ip_country": ({}, ["8.8.8.8", "10.0.0.1", "::1", "::ffff:8.8.8.8", "1.1"]),
     "mask": ({"keep": 3}, ["4111 1111 1111 1111", "***1111", "ab", " x ", "東京都"]),

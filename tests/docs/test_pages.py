@@ -39,6 +39,7 @@ TESTED_BY = {
     "docs/guides/phones-and-ips.md": "tests/cleaning/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
+    "docs/guides/shorthand.md": "tests/cleaning/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",
     "docs/reference/checks.md": "tests/docs/test_reference.py",
     "docs/reference/cleaning.md": "tests/docs/test_reference.py",

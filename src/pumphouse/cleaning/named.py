@@ -31,6 +31,7 @@ from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand
 from pumphouse.cleaning.steps.timestamps import parse_timestamp
+from pumphouse.cleaning.steps.shorthand import expand, expansions
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
@@ -40,6 +41,7 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     e164,
     email,
     expand,
+    expansions,
     identifier,
     ip_country,
     json_path,

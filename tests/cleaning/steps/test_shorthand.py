@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning import Cell, expand
+from pumphouse.cleaning import Cell, expand, expansions
 from pumphouse.cleaning.dictionaries.dictionary import Dictionary
 from pumphouse.cleaning.dictionaries.files import parse_dictionary, read_dictionaries
-from pumphouse.cleaning.step import EachValue, Resources
-from pumphouse.cleaning.steps.shorthand import Expander
+from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.steps.shorthand import ExpandTexts
 from pumphouse.errors import ConfigError
 
 DICTIONARY = """shorthand,expansion,note
@@ -256,17 +257,49 @@ def test_it_does_what_a_plain_regular_expression_does(entries: dict[str, str], w
     assert dictionary(*entries.items()).expand(written) == plain.sub(replacement, written)
 
 
+SPACED = st.lists(st.sampled_from(["a", "b", "c", "A", ",", " ", " ", "  ", "\n", "<a b>", "東", "&a;"]), max_size=12)
+
+
 @settings(deadline=None)
-@given(st.lists(st.one_of(st.none(), st.sampled_from(["pls", "u r late", "x"]))))
-def test_a_column_is_expanded_as_its_cells_are(column: list[str | None]) -> None:
-    cleaned = EachValue(expand("x"), Expander(SHORTHAND).expand, blank_is_text=True)(pa.array(column, pa.string()), {})
-    assert cleaned.values.to_pylist() == [cell if cell is None else SHORTHAND.expand(cell) for cell in column]
+@given(
+    st.lists(
+        st.tuples(st.one_of(WORDS, PIECES), st.sampled_from(["x", "y z"]), st.sampled_from(["", "yes"])), max_size=5
+    ),
+    st.lists(st.one_of(st.none(), SPACED.map("".join)), max_size=6),
+)
+def test_a_column_is_expanded_as_its_cells_are(entries: list[tuple[str, str, str]], column: list[str | None]) -> None:
+    lines = "".join(f'"{a}","{b}",{c}\n' for a, b, c in entries)
+    try:
+        found = parse_dictionary(f"shorthand,expansion,inside\n{lines}", file="test.csv")
+    except ConfigError:
+        assume(False)
+    cleaned = ExpandTexts(found)(pa.array(column, pa.string()), {})
+    assert cleaned.values.to_pylist() == [cell if cell is None else found.expand(cell) for cell in column]
+
+
+def test_many_texts_that_all_differ_are_expanded_as_each_alone() -> None:
+    random = Random(1)
+    words = ["pls", "u", "as", "far", "as,", "i", "know", "Us", "US", "", "x\ny", "(c)", "é", "<b", "c>", "w/o", "東京"]
+    texts = [f"{' '.join(random.choices(words, k=9))} {number}" for number in range(3_000)]
+    cleaned = ExpandTexts(SHORTHAND)(pa.array(texts), {})
+    assert cleaned.values.to_pylist() == [SHORTHAND.expand(text) for text in texts]
+    assert cleaned.reasons.null_count == 3_000
+
+
+def test_each_replacement_is_traced_to_its_entry(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("shorthand,expansion\nu,you\nas far,so far\nme,me\n")
+    (tmp_path / "b.csv").write_text("shorthand,expansion\nu,thou\n")
+    step = expansions("a.csv", "b.csv", into="entries")
+    assert step.target("note") == "entries"
+    traced = step.load(Resources(folder=tmp_path))(pa.array(["U go as far me", "", None]), {})
+    assert traced.values.to_pylist() == [["b.csv:2 u", "a.csv:3 as far"], [], None]
 
 
 @pytest.mark.realdata
 def test_real_messages_lose_nothing_but_their_shorthand(realdata: Path) -> None:
     messages = (realdata / "sms_messages.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    expanded = [SHORTHAND.expand(message) for message in messages]
+    expanded = ExpandTexts(SHORTHAND)(pa.array(messages), {}).values.to_pylist()
     assert len(messages) == 5_574
+    assert expanded == [SHORTHAND.expand(message) for message in messages]
     assert sum(a != b for a, b in zip(messages, expanded, strict=True)) > 1_000
-    assert [SHORTHAND.expand(message or "") for message in expanded] == expanded
+    assert ExpandTexts(SHORTHAND)(pa.array(expanded), {}).values.to_pylist() == expanded
