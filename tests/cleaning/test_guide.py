@@ -17,6 +17,8 @@ GUIDES = {
     # page: examples on it
     "cleaning.md": 3,
     "contacts.md": 12,
+    "cleaning.md": 10,
+    "contacts.md": 21,
     "personal-data.md": 6,
     "phones-and-ips.md": 15,
     "dates-and-numbers.md": 22,

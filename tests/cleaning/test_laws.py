@@ -86,6 +86,15 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "parse_date": ({"format": "%d/%m/%Y|%Y-%m-%d"}, ["03/04/1962", "1962-04-03", "31/02/1962", "2024-13-01", "10"]),
+    "person_name": (
+        {},
+        ["SMITH, JOHN", "Dr. Max O'BRIEN III", "van der Berg", "東京太郎", "Acme Inc.", "a, b"],
+    ),
+    "postal_address": (
+        {"default": "US"},
+        ["1 Main St Apt 4, Springfield Illinois 62701", "PO Box 1, Boston MA", "x"],
+    ),
+    "postcode": ({"country": "GB", "lost_zeros": True}, ["sw1a1aa", "SW1A-1AA", "BFPO 61", "501", "gir0aa", "1234AB"]),
     "pseudonym": ({"length": 20}, ["max@example.com", "MAX@example.com", "a" * 20, "4111111111111111"]),
     "json_path": (
         {"path": "$.a[0]"},

@@ -23,8 +23,11 @@ from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
 from pumphouse.cleaning.steps.money import money
 from pumphouse.cleaning.steps.numbers import number
+from pumphouse.cleaning.steps.person_names import person_name
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
+from pumphouse.cleaning.steps.postal_addresses import postal_address
+from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand
@@ -78,6 +81,13 @@ __all__ = [
     "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards",
     "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date",
     "plain_text", "pseudonym", "region_code", "repair", "sql_functions", "url",
+    "Cell", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand", "fill",
+    "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards", "mask_personal",
+    "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date", "plain_text",
+    "pseudonym", "region_code", "repair", "sql_functions", "url",
+    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
+    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "outliers", "parse_boolean", "parse_date",
+    "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "sql_functions", "url",
 ]  # fmt: skip
 
 

@@ -25,8 +25,11 @@ from pumphouse.cleaning.steps.masking import mask
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_personal, mask_secrets
 from pumphouse.cleaning.steps.money import money
 from pumphouse.cleaning.steps.numbers import number
+from pumphouse.cleaning.steps.person_names import person_name
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.steps.plain_text import plain_text
+from pumphouse.cleaning.steps.postal_addresses import postal_address
+from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand
@@ -52,6 +55,11 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     mask_personal,
     mask_secrets,
     money,
+    parse_date,
+    person_name,
+    postal_address,
+    postcode,
+    pseudonym,
     null_if,
     number,
     parse_boolean,
