@@ -83,11 +83,9 @@ __all__ = [
     "plain_text", "pseudonym", "region_code", "repair", "sql_functions", "url",
     "Cell", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand", "fill",
     "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards", "mask_personal",
-    "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date", "plain_text",
-    "pseudonym", "region_code", "repair", "sql_functions", "url",
-    "Cell", "clean", "col", "dedupe", "domain", "drop", "e164", "email", "expand", "fill", "identifier", "ip_country",
-    "mask", "mask_cards", "mask_personal", "mask_secrets", "null_if", "outliers", "parse_boolean", "parse_date",
-    "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "sql_functions", "url",
+    "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date", "parse_timestamp",
+    "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "region_code", "repair", "sql_functions",
+    "url",
 ]  # fmt: skip
 
 
