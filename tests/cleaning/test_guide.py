@@ -16,8 +16,6 @@ FOLDER = Path(__file__).resolve().parents[2] / "docs" / "guides"
 GUIDES = {
     # page: examples on it
     "cleaning.md": 3,
-    "contacts.md": 12,
-    "cleaning.md": 10,
     "contacts.md": 21,
     "personal-data.md": 6,
     "phones-and-ips.md": 15,

@@ -30,9 +30,8 @@ from pumphouse.cleaning.steps.postal_addresses import postal_address
 from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.regions import region_code
-from pumphouse.cleaning.steps.shorthand import expand
-from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.shorthand import expand, expansions
+from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.cleaning.table_steps.dropping import drop
 from pumphouse.cleaning.table_steps.duplicates import dedupe
@@ -44,48 +43,11 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell",
-    "clean",
-    "col",
-    "country_code",
-    "dedupe",
-    "domain",
-    "drop",
-    "e164",
-    "email",
-    "expand",
-    "fill",
-    "identifier",
-    "ip_country",
-    "json_path",
-    "language",
-    "language_code",
-    "mask",
-    "mask_cards",
-    "mask_personal",
-    "mask_secrets",
-    "money",
-    "null_if",
-    "number",
-    "outliers",
-    "parse_boolean",
-    "parse_date",
-    "parse_timestamp",
-    "plain_text",
-    "pseudonym",
-    "region_code",
-    "repair",
-    "sql_functions",
-    "url",
     "Cell", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand", "expansions",
     "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards",
     "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date",
-    "plain_text", "pseudonym", "region_code", "repair", "sql_functions", "url",
-    "Cell", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand", "fill",
-    "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards", "mask_personal",
-    "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date", "parse_timestamp",
-    "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "region_code", "repair", "sql_functions",
-    "url",
+    "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "region_code",
+    "repair", "sql_functions", "url",
 ]  # fmt: skip
 
 

@@ -32,9 +32,8 @@ from pumphouse.cleaning.steps.postal_addresses import postal_address
 from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
 from pumphouse.cleaning.steps.regions import region_code
-from pumphouse.cleaning.steps.shorthand import expand
-from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.shorthand import expand, expansions
+from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 

@@ -147,6 +147,8 @@ def form_of(country: str) -> Form | None:
         data = load_validation_data(country.lower())[country]
     except (ValueError, KeyError):
         return None
+    if "name" not in data:  # ZZ, of which the others are made
+        return None
     if "zip" not in data:
         return Form(pattern=None, separators=(), prefixes=(), digits=0)
     examples = data.get("zipex", "").split(",")
