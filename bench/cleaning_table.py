@@ -26,13 +26,16 @@ RAW = """/* pumphouse
 key = "id" */
 WITH numbers AS (SELECT i AS id, (hash(i) % {values})::BIGINT AS n FROM range({rows}) AS numbers(i))
 SELECT id,
-    CASE WHEN n % 50 = 0 THEN 'ask ' || n ELSE '(212) 555-' || lpad((n % 10000)::VARCHAR, 4, '0') || ' x' || n END AS phone,
+    CASE WHEN n % 50 = 0 THEN 'ask ' || n ELSE '(212) 555-' || lpad((n % 10000)::VARCHAR, 4, '0') || ' x' || n END
+        AS phone,
     'pls call ' || n || ' asap, thx' AS note,
-    CASE WHEN n % 50 = 0 THEN '10.0.0.' || (n % 256) ELSE (n % 200 + 11) || '.' || (n % 251) || '.' || (n % 7) || '.9' END AS ip,
+    CASE WHEN n % 50 = 0 THEN '10.0.0.' || (n % 256)
+         ELSE (n % 200 + 11) || '.' || (n % 251) || '.' || (n % 7) || '.9' END AS ip,
     CASE WHEN n % 50 = 0 THEN '31/02/1962' ELSE strftime(DATE '1950-01-01' + n::INTEGER, '%d/%m/%Y') END AS born,
     CASE WHEN n % 50 = 0 THEN 'free' ELSE '$' || n || '.50' END AS price,
     CASE WHEN n % 50 = 0 THEN 'nobody' ELSE 'Max.' || n || '@Example.COM' END AS email,
-    CASE WHEN n % 50 = 0 THEN 'Atlantis' ELSE list_extract(['Germany', 'USA', 'Namibia', 'France'], (n % 4 + 1)::INTEGER) || repeat(' ', (n // 4 % 5000)::INTEGER % 9) END AS country,
+    CASE WHEN n % 50 = 0 THEN 'Atlantis ' || n
+         ELSE list_extract(['Germany', 'USA', 'Namibia', 'France'], (n % 4 + 1)::INTEGER) END AS country,
     'caf\\u00c3\\u00a9 &amp; ' || n AS story
 FROM numbers"""
 NOTHING = """

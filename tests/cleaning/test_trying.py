@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pumphouse.cleaning.columns import Column
-from pumphouse.cleaning.named import STEPS, class_of, options_of
+from pumphouse.cleaning.named import MAKERS, STEPS, class_of, options_of
 from pumphouse.cleaning.step import TYPES, Cell, Resources
 from pumphouse.cleaning.steps.shorthand import Expand
 from pumphouse.cleaning.trying import try_step
@@ -75,3 +75,7 @@ def test_what_is_not_there_is_named_with_what_is(
 ) -> None:
     with pytest.raises(error, match=said):
         try_step(name, "x", options, Resources())
+
+
+def test_steps_are_listed_once_each_in_the_order_of_their_names() -> None:
+    assert [maker.__name__ for maker in MAKERS] == sorted(STEPS)

@@ -34,7 +34,8 @@ def test_diff_tells_step_by_step_what_cleaning_does_before_it_was_ever_run(pumph
     assert pumphouse("run", "raw_customers", cwd=folder).code == 0
     done = pumphouse("diff", "customers", cwd=folder)
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines() == [
+    lines = done.out.splitlines()
+    assert lines[:7] == [
         "customers: 3 rows of raw_customers at snapshot 1; 2 come out, 1 merged",
         "",
         "col.phone >> e164",
@@ -42,9 +43,9 @@ def test_diff_tells_step_by_step_what_cleaning_does_before_it_was_ever_run(pumph
         "        030 901820 -> +4930901820",
         "        030/901820 -> +4930901820",
         "        12 -> the area code is missing",
-        "",
-        "dedupe  1 row merged",
     ]
+    assert "    phone__country: 2 made" in lines
+    assert "dedupe  1 row merged" in lines
     assert pumphouse("query", "FROM customers", cwd=folder).code != 0  # nothing was built
     found = pumphouse("diff", "customers", "--sample", "2", "--json", cwd=folder).json
     assert (found["is_sample"], found["rows_in"], found["steps"][0]["columns"][0]["changed"]) == (True, 2, 2)
@@ -99,3 +100,17 @@ def test_a_mended_rule_is_applied_to_what_was_set_aside(pumphouse: Any, folder: 
     assert pumphouse("plan", "--json", cwd=folder).json["builds"] == []  # the table is fresh: nothing is left to do
     assert "Name them: --replay TABLE" in pumphouse("run", "--replay", cwd=folder).err
     assert "not made by cleaning" in pumphouse("run", "raw_customers", "--replay", cwd=folder).err
+
+
+def test_suggest_proposes_code_and_is_a_read_in_the_log(pumphouse: Any, folder: Path) -> None:
+    rows = [f"{number},(212) 555-01{number:02},Ann" for number in range(60)]
+    (folder / "customers.csv").write_text("\n".join(["id,phone,name", *rows]))
+    assert pumphouse("run", "raw_customers", cwd=folder).code == 0
+    done = pumphouse("suggest", "raw_customers", cwd=folder)
+    assert done.code == 0, done.err
+    assert '    col.phone >> e164(default="US"),' in done.out.splitlines()
+    told = pumphouse("suggest", "raw_customers", "--json", cwd=folder).json
+    assert (told["proposals"][0]["column"], told["proposals"][0]["read"], told["key"]) == ("phone", 1.0, "id")
+    assert "Did you mean 'raw_customers'" in pumphouse("suggest", "raw_customer", cwd=folder).err
+    with open_project(folder) as project:
+        assert [one.detail for one in project.lake.state.accesses(asset="raw_customers")][:1] == ["suggest"]

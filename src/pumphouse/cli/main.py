@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "adoption": "looking:adoption",
         "try": "trying:try_value",
         "diff": "rehearsing:diff",
+        "suggest": "rehearsing:suggest",
         "trace": "tracing:trace",
         "model": {
             "show": "models:show",

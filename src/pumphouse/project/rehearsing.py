@@ -6,10 +6,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.diff import Diff, diff
+from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.suggestions.suggest import Suggestions, suggest
 from pumphouse.project.jobs import Job, context_of
 
 if TYPE_CHECKING:
     from pumphouse.project.project import Project
+
+
+def suggestions(project: Project, table: str, *, who: str | None = None) -> Suggestions:
+    """Steps that would suit a table as it is now. Looking is reading: it is written to the access log."""
+    scan = project.lake.scan(table, snapshot=project.lake.snapshot())
+    found = suggest(table, scan, project.lake.engine.fork(), resources=Resources(folder=project.config.folder))
+    project.reader(who=who).record((table,), found.snapshot, found.rows, detail="suggest")
+    return found
 
 
 def rehearse(project: Project, table: str, *, sample: int | None = None) -> Diff:

@@ -1,0 +1,90 @@
+"""What a table holds, as far as suggestions need it: counts of all rows, and values of a sample, always the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.types as types
+
+from pumphouse.engines.engine import Engine, Query, Scan
+from pumphouse.engines.parameters import quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SAMPLE_ROWS = 20_000
+"""Rows whose values are tried, picked by their hash."""
+LETTERS_MAX = 2_000
+"""Longer cells are left out: no step for a kind of value is meant for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """A column: counts of the whole table, and the different values of the sample with how often each is there."""
+
+    name: str
+    kind: pa.DataType
+    rows: int
+    cells: int
+    """Those that are not null."""
+    different: int
+    values: tuple[tuple[Any, int], ...]
+    """The most frequent first. Of text and numbers only."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it holds text."""
+        return bool(types.is_string(self.kind) or types.is_large_string(self.kind))
+
+    @property
+    def sampled(self) -> int:
+        """How many cells of the sample there are."""
+        return sum(times for _, times in self.values)
+
+
+def sample_columns(engine: Engine, scan: Scan) -> list[Sampled]:
+    """The columns of a table. It is read twice, in memory that does not grow with it."""
+    columns = [scan.schema.field(name) for name in scan.columns]
+    if not columns:
+        return []
+    counts = ", ".join(
+        f"count({quoted(column.name)}), approx_count_distinct({_comparable(column)})" for column in columns
+    )
+    query = Query(text=f"SELECT count(*), {counts} FROM scanned", inputs={"scanned": scan})
+    (row,) = (tuple(column[0].as_py() for column in engine.read(query).read_all().columns),)
+    rows, counted = row[0], row[1:]
+    every = max(1, rows // SAMPLE_ROWS)
+    hashed = f"hash({', '.join(map(_comparable, columns))}) % {every} = 0"
+    listed = ", ".join(quoted(column.name) for column in columns)
+    picked = Query(text=f"SELECT {listed} FROM scanned WHERE {hashed}", inputs={"scanned": scan})
+    sample = engine.read(picked).read_all()
+    return [
+        Sampled(
+            name=column.name,
+            kind=column.type,
+            rows=rows,
+            cells=counted[2 * place],
+            different=counted[2 * place + 1],
+            values=_values(sample.column(column.name)),
+        )
+        for place, column in enumerate(columns)
+    ]
+
+
+def _comparable(column: pa.Field) -> str:
+    nested = types.is_nested(column.type)
+    return f"CAST({quoted(column.name)} AS VARCHAR)" if nested else quoted(column.name)
+
+
+def _values(column: pa.ChunkedArray) -> tuple[tuple[Any, int], ...]:
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if types.is_string(kind):
+        column = column.filter(pc.less_equal(pc.utf8_length(column), LETTERS_MAX))
+    elif not (types.is_integer(kind) or types.is_floating(kind)):
+        return ()
+    counted = pc.value_counts(column.drop_null().combine_chunks())
+    pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+    return tuple(sorted(pairs, key=lambda pair: (-pair[1], str(pair[0]))))
