@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.catalog.lineage import made_from
-from pumphouse.catalog.words import ago, plain
+from pumphouse.catalog.words import ago, counted, plain
 from pumphouse.declare.asset import Asset, Kind
 from pumphouse.declare.checks import code_of
 from pumphouse.declare.tables import Check
@@ -19,6 +19,7 @@ from pumphouse.errors import Place, UnknownName, did_you_mean
 from pumphouse.graph.plan import NOT_BUILT
 from pumphouse.lake.builds import Build, Counts, quarantine_of
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.state import CheckRecord
 
 BUILDS_SHOWN = 5
 
@@ -147,7 +148,7 @@ def describe(
         place=asset.place,
         definition=_definition(asset, folder),
         result=result,
-        checks=tuple(_check_line(one) for _, one in sorted(assets.items()) if _checks(one, name)),
+        checks=_check_lines(lake, assets, name, now=now),
         upstream=asset.inputs,
         downstream=made_from(assets).get(name, ()),
         columns=_columns(lake, name) if is_there else (),
@@ -213,8 +214,21 @@ def _column_line(column: Column, columns: tuple[Column, ...]) -> str:
     return f"{column.name:<{width}}  {column.type}{'  (hidden)' if column.hidden else ''}"
 
 
-def _check_line(check: Asset) -> str:
-    return f"{check.name}: {code_of(check.spec.condition)} ({check.spec.severity})"
+def _check_lines(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetime) -> tuple[str, ...]:
+    """What each check of an asset says, and how it went when it was last run."""
+    about = [one for _, one in sorted(assets.items()) if _checks(one, name)]
+    last = lake.state.last_checks(name) if about and lake.writable else {}
+    return tuple(_check_line(one, last.get(one.name), now=now) for one in about)
+
+
+def _check_line(check: Asset, last: CheckRecord | None, *, now: datetime) -> str:
+    where = f" where {check.spec.where}" if check.spec.where else ""
+    line = f"{check.name}: {code_of(check.spec.condition)}{where} ({check.spec.severity})"
+    if last is None:
+        return line
+    rows = f" by {counted(last.failing, 'row')}" if last.failing else ""
+    went = f"{last.status}{rows} {ago(last.at, now=now)}"
+    return f"{line}; {went}{'' if last.snapshot is not None else ', and refused a build'}"
 
 
 def _build_line(build: OneBuild, *, now: datetime) -> str:
