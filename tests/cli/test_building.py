@@ -31,6 +31,28 @@ def test_validate_lists_every_fault_and_ends_with_2(pumphouse: Any, shop: Path) 
     assert [(fault["place"]["file"], fault["place"]["line"]) for fault in faults] == [("one.sql", 2), ("two.sql", 1)]
 
 
+def test_validate_names_a_feature_of_what_a_fit_filled(pumphouse: Any, shop: Path) -> None:
+    (shop / "clean.py").write_text(
+        'from pumphouse.cleaning import clean, col, fill\n\nfilled = clean("orders", col.amount >> fill("mode"))\n'
+    )
+    header = '/* pumphouse\nkind = "{}"\nentity = "customer_id"{} */\n'
+    (shop / "spend.sql").write_text(
+        header.format("feature", "") + "SELECT m.customer_id, m.as_of, sum(f.amount) AS spend "
+        "FROM moments m LEFT JOIN filled f ON f.customer_id = m.customer_id GROUP BY ALL\n"
+    )
+    (shop / "came.sql").write_text(
+        header.format("label", '\nmatures = "1 day"')
+        + "SELECT customer_id, day AS as_of, big > 1 AS came FROM orders\n"
+    )
+    (shop / "learn.py").write_text(
+        'import pumphouse as ph\n\n\n@ph.model(label="came", features=["spend"])\n'
+        "def coming(train: ph.TrainingSet):\n    return None\n"
+    )
+    done = pumphouse("validate", cwd=shop)
+    assert (done.code, done.out) == (2, "")
+    assert "reads column 'amount' of 'filled', whose gaps fill(\"mode\") filled" in done.err
+
+
 def test_the_project_is_found_upward_or_named_before_or_after_the_command(
     pumphouse: Any, built: Path, tmp_path: Path
 ) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.table_step import TableStep
 from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+
+Mark = TypeVar("Mark")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,37 @@ class Clean:
 
     input: str
     steps: tuple[ColumnSteps | TableStep, ...]
+
+    def carried(
+        self, marks: Mapping[str, frozenset[Mark]], *, filled: Callable[[str, str], Mark]
+    ) -> dict[str, frozenset[Mark]]:
+        """The marks of its columns, given those of its input's, all by names in lower case; "*" is any other column.
+
+        A step hands the marks of all columns that it reads to those that it sets. One that fills gaps with what it
+        learnt from other rows adds `filled(column, step as it is written)`.
+        """
+        found = dict(marks)
+
+        def of(*names: str) -> frozenset[Mark]:
+            return frozenset().union(*(found.get(name.lower(), found.get("*", frozenset())) for name in names))
+
+        for column, step in self.one_by_one():
+            if isinstance(step, Step):
+                together, target = of(column, *step.reads), step.target(column)
+                for name in (target, *(f"{target}__{suffix}" for suffix in step.extras)):
+                    found[name.lower()] = together
+            elif target := step.sets(column):
+                own = frozenset() if step.imputes is None else frozenset({filled(target, step.imputes)})
+                found[target.lower()] = of(target, *step.reads) | own
+        return found
+
+    def one_by_one(self) -> Iterator[tuple[str, Step | TableStep]]:
+        """(column, step) from top to bottom; the column of a step of the table is ''."""
+        for step in self.steps:
+            if isinstance(step, ColumnSteps):
+                yield from ((step.column, one) for one in step.steps)
+            else:
+                yield "", step
 
 
 def clean(

@@ -76,6 +76,16 @@ class TableStep(Protocol):
         """Files of the project that it reads."""
         return ()
 
+    @property
+    def imputes(self) -> str | None:
+        """How it is written, where it fills gaps with what it learnt from other rows: no feature of a model may read
+        those."""
+        return None
+
+    def sets(self, column: str) -> str:
+        """The column whose cells it changes; '' for none."""
+        return column
+
     def fit_name(self, column: str) -> str | None:
         """What its fit is stored under: another one where anything that decides the fit changes. None: it has none."""
         return None

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.batch import CleanColumn, Operation
 from pumphouse.cleaning.clean import Clean
-from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.fits import Fits
 from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.hidden import Hidden, HideCells, HideIds
@@ -45,7 +44,7 @@ class Placed:
     @property
     def target(self) -> str:
         """The column whose values it sets; '' for a step of the table."""
-        return self.step.target(self.column) if isinstance(self.step, Step) else self.column
+        return self.step.target(self.column) if isinstance(self.step, Step) else self.step.sets(self.column)
 
     @property
     def fit_name(self) -> str | None:
@@ -98,7 +97,7 @@ class Work:
         self.is_watched = is_watched
         source = context.scan(spec.input)
         self.source = source.sample(context.sample) if context.sample else source
-        self.steps = tuple(_one_by_one(spec))
+        self.steps = tuple(Placed(column=column, step=step) for column, step in spec.one_by_one())
         gathered = context.assets.get(spec.input)
         self.newest_by: str = getattr(gathered.spec if gathered else None, "cursor", None) or LOADED_AT
         self._loaded: dict[int, ArrayFunction] = {}
@@ -336,14 +335,6 @@ class Told:
 
 def _itself(function: RowByRow) -> RowByRow:
     return function
-
-
-def _one_by_one(spec: Clean) -> Iterator[Placed]:
-    for step in spec.steps:
-        if isinstance(step, ColumnSteps):
-            yield from (Placed(column=step.column, step=one) for one in step.steps)
-        else:
-            yield Placed(column="", step=step)
 
 
 def _selected(column: pa.Field) -> str:

@@ -13,6 +13,7 @@ from pumphouse.cli.output import print_json, print_text
 from pumphouse.cli.progress import watching
 from pumphouse.errors import ConfigError, ProjectFaults
 from pumphouse.project.telling import as_json
+from pumphouse.project.validating import validate as validate_together
 
 SOMETHING_FAILED = 3
 
@@ -32,6 +33,7 @@ def validate(*, json: bool = False, call: Call) -> None:
     project = open_project(call)
     try:
         assets = project.graph.assets
+        validate_together(project.graph)
     except ProjectFaults as error:
         if json:
             print_json({"faults": error.faults, "assets": None})

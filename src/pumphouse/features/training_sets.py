@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
+from pumphouse.features.fitted import refuse_filled
 from pumphouse.features.frames import frame
 from pumphouse.features.moments import AS_OF, entity_texts
 from pumphouse.features.point_in_time import FeatureDefinition
@@ -105,9 +106,10 @@ class TrainingData:
 def training_set(context: Context, asset: Asset) -> TrainingData:
     """The training set of a model at the run's snapshot.
 
-    Raises BuildError where a feature can't be computed point in time, where the label is neither true and false nor a
-    number, and where there is nothing to tell apart.
+    Raises BuildError where a feature can't be computed point in time or reads what a fit filled, where the label is
+    neither true and false nor a number, and where there is nothing to tell apart.
     """
+    refuse_filled(asset, context.assets)
     label = context.assets[asset.spec.label]
     entity: tuple[str, ...] = label.spec.entity
     features = definitions(asset.spec.features, context.assets)

@@ -41,6 +41,12 @@ class Fill(RowStep):
         """The columns that make the groups."""
         return self.by
 
+    @property
+    def imputes(self) -> str | None:
+        """A median or a mode is of other rows."""
+        groups = f", by={list(self.by)}" if self.by else ""
+        return None if self.how == "constant" else f'fill("{self.how}"{groups})'
+
     def fit_name(self, column: str) -> str | None:
         """A constant is no fit: it is in the declaration."""
         if self.how == "constant":

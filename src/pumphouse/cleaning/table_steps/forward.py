@@ -28,9 +28,14 @@ class FillForward(WholeStep):
     within: str | None = None
     version: str = field(default="1", init=False)
 
-    def asks(self, newest_by: str) -> tuple[str, ...]:
+    @property
+    def reads(self) -> tuple[str, ...]:
         """What makes the groups, and what says which of two rows is earlier."""
         return (*self.by, self.over)
+
+    def asks(self, newest_by: str) -> tuple[str, ...]:
+        """What it reads."""
+        return self.reads
 
     def apply(self, staged: Staged, column: str, fit: Sequence[FitRow]) -> Applied:
         """Every row, with the column filled and `<column>__filled` after it."""

@@ -46,6 +46,10 @@ class Outliers(RowStep):
         """The columns that make the groups."""
         return self.by
 
+    def sets(self, column: str) -> str:
+        """It only adds a column."""
+        return ""
+
     def fit_name(self, column: str) -> str:
         """The method, the fence and the groups."""
         groups = f" by {', '.join(self.by)}" if self.by else ""

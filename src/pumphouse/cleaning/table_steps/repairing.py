@@ -54,6 +54,10 @@ class Repair(RowStep):
         """Both sides of the dependency."""
         return (*self.by, self.decides)
 
+    def sets(self, column: str) -> str:
+        """The decided column."""
+        return self.decides
+
     def fit_name(self, column: str) -> str:
         """The dependency, and what is enough to be sure."""
         sure = f"support {self.support}, confidence {self.confidence:g}"
