@@ -46,7 +46,7 @@ def test_a_step_says_which_options_it_takes_as_its_maker_does() -> None:
     assert (options["region"].kind, options["default"].kind) == (Column, str)
     formats, *_ = options_of("parse_date")
     assert formats.takes_several
-    assert [option.is_needed for option in options_of("expand")] == [True]
+    assert [option.is_needed for option in options_of("json_path")] == [True]
     assert options_of("ip_country") == ()  # `into` names a column, and one value has none
     assert class_of("expand") is Expand
 
@@ -66,7 +66,7 @@ def test_every_step_is_made_by_its_name_and_says_what_it_gives(name: str) -> Non
         ("median", {}, UnknownName, f"There are {', '.join(STEPS)}"),
         ("e164", {"defualt": "DE"}, UnknownName, r"Did you mean 'default'\?"),
         ("ip_country", {"into": "x"}, UnknownName, r"no option 'into'\. It has none"),
-        ("expand", {}, ConfigError, "expand needs the option 'dictionary'"),
+        ("expand", {}, ConfigError, "expand needs a dictionary"),
         ("parse_date", {"format": "%d"}, ConfigError, "must have one day"),
     ],
 )
