@@ -114,3 +114,25 @@ def test_suggest_proposes_code_and_is_a_read_in_the_log(pumphouse: Any, folder: 
     assert "Did you mean 'raw_customers'" in pumphouse("suggest", "raw_customer", cwd=folder).err
     with open_project(folder) as project:
         assert [one.detail for one in project.lake.state.accesses(asset="raw_customers")][:1] == ["suggest"]
+
+
+def test_personal_tells_of_columns_and_not_of_people(pumphouse: Any, folder: Path) -> None:
+    (folder / "customers.csv").write_text("id,mail,colour\n1,ann@example.com,red\n2,,blue\n")
+    assert pumphouse("run", "raw_customers", cwd=folder).code == 0
+    done = pumphouse("personal", "raw_customers", cwd=folder)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        "raw_customers: 2 rows at snapshot 1; all of them looked at",
+        "",
+        "column  kind   share  how sure  looks like",
+        "mail    email  100%   sure      xxx@xxxxxxx.xxx",
+        "",
+        "Nothing was found in id, colour.",
+    ]
+    found = pumphouse("personal", "raw_customers", "--json", cwd=folder).json
+    assert [(one["column"], one["kind"], one["cells"]) for one in found["found"]] == [("mail", "email", 1)]
+    with open_project(folder) as project:
+        (read, *_) = project.lake.state.accesses(asset="raw_customers")
+        assert (read.detail, read.rows) == ("personal", 2)
+    assert "Did you mean 'raw_customers'" in pumphouse("personal", "raw_customer", cwd=folder).err
+    assert "ISO 3166" in pumphouse("personal", "raw_customers", "--region", "Germany", cwd=folder).err

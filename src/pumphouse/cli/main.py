@@ -42,6 +42,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "try": "trying:try_value",
         "diff": "rehearsing:diff",
         "suggest": "rehearsing:suggest",
+        "personal": "rehearsing:personal",
         "trace": "tracing:trace",
         "model": {
             "show": "models:show",

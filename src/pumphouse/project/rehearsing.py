@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.diff import Diff, diff
+from pumphouse.cleaning.sensitive.report import PersonalData, personal_data
 from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.steps.phones import REGION
 from pumphouse.cleaning.suggestions.suggest import Suggestions, suggest
+from pumphouse.errors import ConfigError
 from pumphouse.project.jobs import Job, context_of
 
 if TYPE_CHECKING:
@@ -39,3 +42,13 @@ def rehearse(project: Project, table: str, *, sample: int | None = None) -> Diff
         progress=lambda rows: None,
     )
     return diff(asset, context)
+
+
+def personal_data_in(project: Project, table: str, *, region: str | None = None) -> PersonalData:
+    """Which columns of a table hold personal data or secrets. Looking is reading: it is written to the access log."""
+    if region is not None and not REGION.fullmatch(region):
+        raise ConfigError(f"a region is an ISO 3166 code like US or DE, not '{region}'")
+    scan = project.lake.scan(table, snapshot=project.lake.snapshot())
+    found = personal_data(table, scan, project.lake.engine.fork(), region=region)
+    project.reader().record((table,), found.snapshot, found.looked_at, detail="personal")
+    return found

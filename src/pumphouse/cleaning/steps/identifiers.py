@@ -76,7 +76,8 @@ def kinds() -> Mapping[str, str]:
             package = name.removesuffix(".__init__")
             for source, module, alias in ALIAS.findall(file.read_text(encoding="utf-8")):
                 found.setdefault(f"{package}.{alias}", f"{source}.{module}")
-    return {name.replace("_.", "."): module for name, module in found.items()}  # in_ and is_ are no words of Python
+    # in and is are words of Python, and called in_ and is_ there.
+    return {name.replace("_.", ".").removesuffix("_"): module for name, module in found.items()}
 
 
 class IdentifierReader:

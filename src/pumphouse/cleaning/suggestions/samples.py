@@ -54,11 +54,7 @@ def sample_columns(engine: Engine, scan: Scan) -> list[Sampled]:
     query = Query(text=f"SELECT count(*), {counts} FROM scanned", inputs={"scanned": scan})
     (row,) = (tuple(column[0].as_py() for column in engine.read(query).read_all().columns),)
     rows, counted = row[0], row[1:]
-    every = max(1, rows // SAMPLE_ROWS)
-    hashed = f"hash({', '.join(map(_comparable, columns))}) % {every} = 0"
-    listed = ", ".join(quoted(column.name) for column in columns)
-    picked = Query(text=f"SELECT {listed} FROM scanned WHERE {hashed}", inputs={"scanned": scan})
-    sample = engine.read(picked).read_all()
+    sample = sample_rows(engine, scan, rows=rows)
     return [
         Sampled(
             name=column.name,
@@ -70,6 +66,16 @@ def sample_columns(engine: Engine, scan: Scan) -> list[Sampled]:
         )
         for place, column in enumerate(columns)
     ]
+
+
+def sample_rows(engine: Engine, scan: Scan, *, rows: int) -> pa.Table:
+    """About SAMPLE_ROWS of the table's `rows`, or all of fewer: picked by their hash, and so always the same."""
+    columns = [scan.schema.field(name) for name in scan.columns]
+    every = max(1, rows // SAMPLE_ROWS)
+    hashed = f"hash({', '.join(map(_comparable, columns))}) % {every} = 0"
+    listed = ", ".join(quoted(column.name) for column in columns)
+    picked = Query(text=f"SELECT {listed} FROM scanned WHERE {hashed}", inputs={"scanned": scan})
+    return engine.read(picked).read_all()
 
 
 def _comparable(column: pa.Field) -> str:
