@@ -19,6 +19,7 @@ TESTED_BY = {
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
     "docs/guides/catalog.md": "tests/catalog/test_guide.py",
     "docs/guides/duplicates.md": "tests/cleaning/test_guide.py",
+    "docs/guides/checks.md": "tests/checks/test_guide.py",
     "docs/guides/cleaning.md": "tests/cleaning/test_guide.py",
     "docs/guides/contacts.md": "tests/cleaning/test_guide.py",
     "docs/guides/personal-data.md": "tests/cleaning/test_guide.py",

@@ -54,6 +54,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         },
     },
     "Change": {
+        "checks": {"import": "importing_checks:import_"},
         "restore": "changing:restore",
         "hide": "changing:hide",
         "token": {"make": "tokens:make", "list": "tokens:show", "revoke": "tokens:revoke"},
