@@ -24,6 +24,7 @@ from pumphouse.engines.spark import Spark
 FILES = {
     "shorthand.csv": "shorthand,expansion\npls,please\nu,you\n東京,Tokyo\nas far,so far\n",
     "runs.csv": "shorthand,expansion,inside\nu,thou,\n京都,Kyoto,yes\nas far as,until,\n",
+    "cities.csv": "variant,value\nKoeln,Köln\nnew york,New York\n東京,東京都\nBern,Bern\n",
     "secrets.toml": 'PSEUDONYM_KEY = "a key that only tests know"\n',
 }
 
@@ -33,6 +34,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "e164": (
         {"default": "DE", "region": "US"},
         ["030 901820", "+1 212 555 0123 x4", "112", "1-800-FLOWERS", "4.155552671E9", "+1 (415) 555-2671 / 72"],
+    ),
+    "categories": (
+        {"file": "cities.csv"},
+        ["Koeln", " new\u00a0 york", "New York", "New York ", "NEW YORK", "東京", "Ko\u0308ln", "N/A", "Bern"],
     ),
     "country_code": ({}, ["NA", "na", "Deutschland", "U.S.", "Congo", "276", "🇩🇪", "İtalya", "中国", "no", "N/A"]),
     "email": (

@@ -9,6 +9,7 @@ from pumphouse.cleaning.clean import clean
 from pumphouse.cleaning.columns import col
 from pumphouse.cleaning.step import Cell
 from pumphouse.cleaning.steps.booleans import parse_boolean
+from pumphouse.cleaning.steps.categories import categories
 from pumphouse.cleaning.steps.countries import country_code
 from pumphouse.cleaning.steps.dates import parse_date
 from pumphouse.cleaning.steps.domains import domain
@@ -43,11 +44,11 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand", "expansions",
-    "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards",
-    "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date",
-    "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "region_code",
-    "repair", "sql_functions", "url",
+    "Cell", "categories", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand",
+    "expansions", "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask",
+    "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
+    "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym",
+    "region_code", "repair", "sql_functions", "url",
 ]  # fmt: skip
 
 

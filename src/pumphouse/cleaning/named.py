@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.steps.booleans import parse_boolean
+from pumphouse.cleaning.steps.categories import categories
 from pumphouse.cleaning.steps.countries import country_code
 from pumphouse.cleaning.steps.dates import parse_date
 from pumphouse.cleaning.steps.domains import domain
@@ -38,6 +39,7 @@ from pumphouse.cleaning.steps.urls import url
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
 MAKERS: tuple[Callable[..., Step], ...] = (
+    categories,
     country_code,
     domain,
     e164,

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "log": "looking:log",
         "adoption": "looking:adoption",
         "try": "trying:try_value",
+        "categories": "spelling:categories",
         "diff": "rehearsing:diff",
         "suggest": "rehearsing:suggest",
         "personal": "rehearsing:personal",
