@@ -58,6 +58,12 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "checks": {"import": "importing_checks:import_"},
         "restore": "changing:restore",
         "hide": "changing:hide",
+        "terms": {
+            "list": "terms:show",
+            "accept": "terms:accept",
+            "refuse": "terms:refuse",
+            "history": "terms:history",
+        },
         "token": {"make": "tokens:make", "list": "tokens:show", "revoke": "tokens:revoke"},
     },
 }

@@ -99,6 +99,12 @@ def parse_dictionary(text: str, *, file: str) -> Dictionary:
     return parse_dictionaries((Layer(file=file, text=text),))
 
 
+def header_of(text: str) -> list[str]:
+    """The names of the columns in a dictionary's text, of which lines above the header may say whose it is."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    return next((row for row in lines if row and not row[0].startswith("#")), [])
+
+
 def _refused(faults: list[Fault], *, is_layered: bool, mend: str) -> ConfigError:
     shown = "; ".join(
         f"{f'{fault.file}:{fault.line}' if is_layered else f'line {fault.line}'}: {fault.what}"
