@@ -121,19 +121,24 @@ def _followed(entries: Sequence[Entry]) -> dict[Number, Number]:
     shorthands = [
         Shorthands(entries, numbers, spaced if exact else folded) for (exact, _), numbers in sorted(groups.items())
     ]
+    any_case = {number: keys for group in shorthands if group.same is folded for number, keys in group.keys.items()}
+    has_exact = any(group.same is spaced for group in shorthands)
     follows: dict[Number, Number] = {}
     written: dict[Callable[[str], str], list[tuple[Number, tuple[str, ...]]]] = {spaced: [], folded: []}
     for number, entry in enumerate(entries):
         if entry.keeps:
             continue
-        for left in dict.fromkeys((entry.expansion, entry.capitalised)):
+        lefts = [entry.expansion]
+        if has_exact or entry.capitalised.casefold() != entry.expansion.casefold():
+            lefts = list(dict.fromkeys((entry.expansion, entry.capitalised)))
+        for left in lefts:
             laid = laid_out(left, folded)
-            itself = number if laid == laid_out(entry.shorthand, folded) else None
+            is_own = laid == (any_case.get(number) or laid_out(entry.shorthand, folded))
             for group in shorthands:
                 keys = laid if group.same is folded else laid_out(left, spaced)
                 written[group.same].append((number, keys))
                 for around in (keys, (GLUE + keys[0], *keys[1:]))[: 2 if entry.inside else 1]:
-                    other = group.found_in(around, inside=entry.inside, but=itself)
+                    other = group.found_in(around, inside=entry.inside, but=number if is_own else None)
                     if other is not None:
                         follows.setdefault(number, other)
     for group in shorthands:
