@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pumphouse.engines.engine import HIDDEN_COLUMNS, Engine, Query, Scan
+from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Engine, Query, Scan
+from pumphouse.engines.parameters import literal
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.builds import row_id
 
@@ -41,6 +42,18 @@ class Staged:
     def query(self, text: str, **inputs: Scan) -> Query:
         """SQL over `staged`, and over other inputs."""
         return Query(text=text, inputs={"staged": self.rows, **inputs})
+
+    def scan_of(self, file: Path) -> Scan:
+        """A Parquet file that the step wrote, as an input."""
+        import pyarrow.parquet as pq
+
+        return Scan(
+            table=file.stem,
+            snapshot=self.rows.snapshot,
+            schema=pq.read_schema(file),
+            relation=f"SELECT * FROM read_parquet([{literal(str(file))}])",
+            files=(DataFile(path=str(file)),),
+        )
 
     def require(self, *names: str) -> None:
         """Raises UnknownName with the nearest there is for a column that is not among the rows."""

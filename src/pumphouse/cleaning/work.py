@@ -348,7 +348,8 @@ def kept(written: Written, *, folder: Path) -> Written:
     """The same files, moved from the build's own folder to the lake's staging, from which a commit registers them."""
     moved = []
     for number, file in enumerate(written.files):
-        target = folder.parent / f"{folder.name}_{file.stem}_{number}.parquet"
+        named = "_".join(file.relative_to(folder).with_suffix("").parts)
+        target = folder.parent / f"{folder.name}_{named}_{number}.parquet"
         shutil.move(file, target)
         moved.append(target)
     return replace(written, files=tuple(moved))

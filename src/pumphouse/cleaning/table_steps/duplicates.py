@@ -1,15 +1,16 @@
-"""Merging rows that are one: equal in some columns after cleaning."""
+"""Merging rows that are one: equal in some columns after cleaning, or alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from pumphouse.cleaning.table_step import LOADED_AT, Applied, FitRow, WholeStep
-from pumphouse.cleaning.table_steps.merging import Groups, Keep, Survivor, gaps_of, merge
+from pumphouse.cleaning.table_step import Applied, FitRow, WholeStep
+from pumphouse.cleaning.table_steps.alike import DedupeAlike
+from pumphouse.cleaning.table_steps.likeness import Kind, checked
+from pumphouse.cleaning.table_steps.merging import Groups, Keep, merge, survivor_of
 from pumphouse.declare.asset import names
-from pumphouse.errors import BuildError
 
 if TYPE_CHECKING:
     from pumphouse.cleaning.staged import Staged
@@ -33,7 +34,7 @@ class Dedupe(WholeStep):
 
     def apply(self, staged: Staged, column: str, fit: Sequence[FitRow]) -> Applied:
         """The rows that stay, and a crosswalk of the others. Raises BuildError where nothing says which is newer."""
-        survivor = survivor_of(self, staged)
+        survivor = survivor_of(staged, keep=self.keep, by=self.by, gaps=self.gaps)
         staged.require(*self.on)
         groups = Groups(
             text="SELECT *, CAST(1 AS DOUBLE) AS _probability FROM staged",
@@ -45,43 +46,47 @@ class Dedupe(WholeStep):
 
 def dedupe(
     *,
-    on: list[str] | tuple[str, ...] | str,
+    on: list[str] | tuple[str, ...] | str = (),
+    like: Mapping[str, Kind] | None = None,
+    threshold: float = 0.95,
+    review: float = 0.5,
     keep: Keep = "newest",
     by: str | None = None,
     gaps: Literal["fill"] | list[str] | tuple[str, ...] = (),
-) -> Dedupe:
-    """A step that keeps one row of those that are equal in all columns of `on`, and counts the others as merged.
+) -> Dedupe | DedupeAlike:
+    """A step that keeps one row of those that are one, and counts the others as merged.
+
+    With `on`, rows are one that are equal in all of these columns. A row with null in one of them is equal to none.
+
+    With `like`, columns with the kind of comparison ("exact", "name", "text", "date", "number", "code", "address"),
+    rows are one that are likely to be: how likely, by how alike they are, is learnt of the table without labels, and
+    stored in `<table>__fit` until `--refit`. Rows become one from the probability `threshold` on; pairs from `review`
+    on stay apart and are proposed in `<table>__pairs`. It needs a key, and the extra `dedupe`.
 
     It keeps the "newest" or the "first" by the column `by`, or the "most complete": the one with the fewest gaps, and
     of those the newest. If nothing is said, `by` is the cursor of the source, as `updated_at`, or when rows were
     loaded. Of rows that are equal there too it is the one with the largest or smallest key, then of the other columns
-    in their order. A row with null in one of the `on` columns is equal to none.
+    in their order. With `gaps="fill"`, or the names of columns, the row that stays takes what it lacks from the best of
+    the others that has it. Which row became which, and what it gave, is in `<table>__crosswalk`, if there is a key.
 
-    With `gaps="fill"`, or the names of columns, the row that stays takes what it lacks from the best of the others that
-    has it. Which row became which, and what it gave, is in `<table>__crosswalk`, if the table has a key.
-
-    `dedupe(on=["phone", "email"], keep="newest", by="updated_at")`
+    `dedupe(on=["phone", "email"], keep="newest", by="updated_at")`,
+    `dedupe(like={"given_name": "name", "surname": "name", "born": "date"}, keep="most complete")`
     """
     if keep not in get_args(Keep):
         raise ValueError(f"dedupe keeps 'newest', 'first' or 'most complete', not {keep!r}")
-    if not on:
-        raise ValueError("dedupe needs the columns in which rows are equal: dedupe(on=['phone', 'email'])")
-    return Dedupe(on=_names(on), keep=keep, by=by, gaps=gaps if gaps == "fill" else _names(gaps))
-
-
-def survivor_of(step: Dedupe, staged: Staged) -> Survivor:
-    """Which row stays. Raises BuildError where nothing says which is newer."""
-    columns = staged.rows.schema.names
-    by: str | None = step.by or staged.newest_by
-    if by == LOADED_AT and LOADED_AT not in columns:
-        if step.keep != "most complete":
-            raise BuildError(
-                f"dedupe can't tell which row is the {step.keep}: the input does not say when rows were loaded",
-                mend=f"Name a column to go by: dedupe(..., by='updated_at'){staged.refusal}.",
-            )
-        by = None
-    staged.require(*([by] if by else []), *staged.key)
-    return Survivor(keep=step.keep, by=by, gaps=gaps_of(step.gaps, staged))
+    if bool(on) == bool(like):
+        raise ValueError(
+            "dedupe needs the columns in which rows are equal: dedupe(on=['phone', 'email']), or in which they are"
+            " alike: dedupe(like={'surname': 'name', 'born': 'date'})"
+        )
+    taken: Literal["fill"] | tuple[str, ...] = "fill" if gaps == "fill" else _names(gaps)
+    if not like:
+        return Dedupe(on=_names(on), keep=keep, by=by, gaps=taken)
+    if not 0 < review <= threshold <= 1:
+        raise ValueError(
+            f"review and threshold are probabilities, 0 < review <= threshold <= 1, not {review} and {threshold}"
+        )
+    return DedupeAlike(like=checked(like), threshold=threshold, review=review, keep=keep, by=by, gaps=taken)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

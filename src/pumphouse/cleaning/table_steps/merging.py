@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pumphouse.cleaning.table_step import CROSSWALK, KNOWN_AT, Applied
+from pumphouse.cleaning.table_step import CROSSWALK, KNOWN_AT, LOADED_AT, Applied
 from pumphouse.engines.parameters import literal, quoted
+from pumphouse.errors import BuildError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,13 +139,27 @@ class Split:
         }
 
 
-def gaps_of(gaps: Literal["fill"] | Sequence[str] | None, staged: Staged) -> tuple[str, ...]:
+def survivor_of(staged: Staged, *, keep: Keep, by: str | None, gaps: Literal["fill"] | Sequence[str]) -> Survivor:
+    """Which row stays. Raises BuildError where nothing says which is newer."""
+    by = by or staged.newest_by
+    if by == LOADED_AT and LOADED_AT not in staged.rows.schema.names:
+        if keep != "most complete":
+            raise BuildError(
+                f"dedupe can't tell which row is the {keep}: the input does not say when rows were loaded",
+                mend=f"Name a column to go by: dedupe(..., by='updated_at'){staged.refusal}.",
+            )
+        by = None
+    staged.require(*([by] if by else []), *staged.key)
+    return Survivor(keep=keep, by=by, gaps=_gaps(gaps, staged))
+
+
+def _gaps(gaps: Literal["fill"] | Sequence[str], staged: Staged) -> tuple[str, ...]:
     """The columns that a survivor may take over: those that are named, or all that stand for themselves."""
     own = [name for name in staged.kept if name in staged.rows.columns and name not in staged.key]
     if gaps == "fill":
         return tuple(name for name in own if name.rpartition("__")[0] not in own)
-    staged.require(*(gaps or ()))
-    return tuple(gaps or ())
+    staged.require(*gaps)
+    return tuple(gaps)
 
 
 def _empty(schema: pa.Schema) -> pa.RecordBatch:
