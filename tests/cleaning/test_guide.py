@@ -24,7 +24,7 @@ GUIDES = {
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,
     "duplicates.md": 0,
-    "shorthand.md": 0,
+    "shorthand.md": 4,
 }
 
 

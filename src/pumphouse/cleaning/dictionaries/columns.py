@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pumphouse.cleaning.dictionaries.dictionary import AGAIN, Dictionary, Node
@@ -91,6 +92,20 @@ class ColumnExpander:
         self.places = Places(dictionary.root)
         self.pieces: dict[str, Piece] = {}
         self.spans: dict[str, str] = {}
+
+    @cached_property
+    def pairs(self) -> pa.Array:
+        """Those of the places."""
+        import pyarrow as pa
+
+        return pa.array(self.places.pairs, pa.int64())
+
+    @cached_property
+    def spaces(self) -> pa.Array:
+        """Those of the places."""
+        import pyarrow as pa
+
+        return pa.array(self.places.spaces, pa.int64())
 
     def __call__(self, texts: pa.Array) -> tuple[pa.Array, pa.Array]:
         """(texts written out, reasons)."""
@@ -202,9 +217,9 @@ class ColumnExpander:
 
         follows = further(pa.scalar(1, pa.int64()))
         met = pc.add(pc.multiply(opens, self.places.width), words.take(follows))
-        is_met = pc.is_in(met, value_set=pa.array(self.places.pairs, pa.int64()))
+        is_met = pc.is_in(met, value_set=self.pairs)
         is_met = pc.and_(is_met, pc.and_(pc.greater(follows, first), pc.less_equal(follows, last)))
-        end = pc.min_element_wise(further(pa.array(self.places.spaces, pa.int64()).take(opens)), last)
+        end = pc.min_element_wise(further(self.spaces.take(opens)), last)
         end = pc.if_else(pc.equal(opens, ANY), last, end)
         first, end = first.filter(is_met), end.filter(is_met)
         if not len(first):
