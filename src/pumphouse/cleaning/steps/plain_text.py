@@ -20,6 +20,8 @@ PASSES_MAX = 12
 
 PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*")
 """ASCII with single spaces: most cells, which have nothing to mend."""
+TIDY = re.compile("[!-~\u00a1-\u00ac\u00ae-\u02ff]+(?: [!-~\u00a1-\u00ac\u00ae-\u02ff]+)*")
+"""The same with Latin letters, which are in NFC where no mark follows them: nothing to tidy."""
 TERMINAL = re.compile("\x1b\\[[0-9;]*[A-Za-z]")
 LINE_ENDS = re.compile("\r\n?|[\v\f\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff]")
@@ -125,6 +127,8 @@ class TextCleaner:
 
 def tidied(text: str) -> str:
     """The text in NFC with plain spaces and line feeds, and without what can't be seen."""
+    if TIDY.fullmatch(text):
+        return text
     text = CONTROLS.sub("", LINE_ENDS.sub("\n", TERMINAL.sub("", text)))
     if not text.isascii():
         text = ZERO_WIDTH.sub("", INVISIBLE.sub("", text))
