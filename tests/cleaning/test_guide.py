@@ -19,7 +19,7 @@ GUIDES = {
     "contacts.md": 21,
     "personal-data.md": 6,
     "phones-and-ips.md": 15,
-    "dates-and-numbers.md": 22,
+    "dates-and-numbers.md": 33,
     "text-and-codes.md": 22,
     "gaps-and-outliers.md": 0,
     "quarantine.md": 0,

@@ -71,6 +71,23 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
         ],
     ),
     "mask_secrets": ({}, ["password=hunter2 pwd: 'a b c'", "https://u:p@ss@x.de", "token=eyJhbGciOi.eyJzdWIiOi.x"]),
+    "coordinates": (
+        {},
+        [
+            "52.52, 13.405",
+            "52°31'12\"N 13°24'18\"E",
+            "geo:52.52,13.405",
+            "13.4E 52.5N",
+            "0,0",
+            "120,50",
+            "1 2 3",
+            "91,1",
+        ],
+    ),
+    "quantity": (
+        {"to": "kg"},
+        ["5 lb", "2,5 kg", "1.234 kg", "5 lb 3 oz", "6'2\"", "1 ton", "5", "72°F", "2 ** 9 kg", "-1 g", "1e5 kg"],
+    ),
     "money": (
         {"currency": "USD", "decimal": "."},
         ["-5 USD", "1.234,56", "free", "$1k", "(5)", "€ 5,-", "R$ 12", "5 kr", "1e5", "0.00001", "12%"],

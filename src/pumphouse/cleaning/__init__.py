@@ -26,10 +26,12 @@ from pumphouse.cleaning.steps.money import money
 from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.person_names import person_name
 from pumphouse.cleaning.steps.phones import e164
+from pumphouse.cleaning.steps.places import coordinates
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.postal_addresses import postal_address
 from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
+from pumphouse.cleaning.steps.quantities import quantity
 from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand, expansions
 from pumphouse.cleaning.steps.timestamps import parse_timestamp
@@ -44,11 +46,46 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.functions import sql_functions
 
 __all__ = [
-    "Cell", "categories", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand",
-    "expansions", "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask",
-    "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
-    "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym",
-    "region_code", "repair", "sql_functions", "url",
+    "Cell",
+    "categories",
+    "clean",
+    "col",
+    "coordinates",
+    "country_code",
+    "dedupe",
+    "domain",
+    "drop",
+    "e164",
+    "email",
+    "expand",
+    "expansions",
+    "fill",
+    "identifier",
+    "ip_country",
+    "json_path",
+    "language",
+    "language_code",
+    "mask",
+    "mask_cards",
+    "mask_personal",
+    "mask_secrets",
+    "money",
+    "null_if",
+    "number",
+    "outliers",
+    "parse_boolean",
+    "parse_date",
+    "parse_timestamp",
+    "person_name",
+    "plain_text",
+    "postal_address",
+    "postcode",
+    "pseudonym",
+    "quantity",
+    "region_code",
+    "repair",
+    "sql_functions",
+    "url",
 ]  # fmt: skip
 
 

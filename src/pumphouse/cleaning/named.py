@@ -28,10 +28,12 @@ from pumphouse.cleaning.steps.money import money
 from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.person_names import person_name
 from pumphouse.cleaning.steps.phones import e164
+from pumphouse.cleaning.steps.places import coordinates
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.steps.postal_addresses import postal_address
 from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.pseudonyms import pseudonym
+from pumphouse.cleaning.steps.quantities import quantity
 from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand, expansions
 from pumphouse.cleaning.steps.timestamps import parse_timestamp
@@ -40,6 +42,7 @@ from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
 MAKERS: tuple[Callable[..., Step], ...] = (
     categories,
+    coordinates,
     country_code,
     domain,
     e164,
@@ -66,6 +69,7 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     postal_address,
     postcode,
     pseudonym,
+    quantity,
     region_code,
     url,
 )
