@@ -116,3 +116,25 @@ def test_steps_of_the_whole_table_are_the_same_on_spark(works: Works, spark: Spa
     assert here.counts.quarantined
     assert {row["income__filled"] for row in local[0]} == {True, False}
     assert {"code", "twin", "income", "phone"} <= {row["column"] for row in local[1]}
+
+
+def test_a_model_fills_the_same_on_spark(works: Works, spark: Spark) -> None:
+    works.gather(
+        [
+            {
+                "id": n,
+                "job": ["nurse", "cook"][n % 2],
+                "age": n * 7 % 40,
+                "pay": None if n % 9 == 0 else n % 2 * 500.5 + n * 7 % 40,
+            }
+            for n in range(120)
+        ]
+    )
+    step = col.pay >> fill("model", using=["job", "age"])
+    here = works.build(step, key="id")
+    local = [works.table(), works.table("__fit")]
+    works.engine, works.name = spark, f"{works.name}_on_spark"
+    there = works.build(step, key="id")
+    assert [works.table(), works.table("__fit")] == local
+    assert there.note == here.note
+    assert {row["pay__filled"] for row in local[0]} == {True, False}

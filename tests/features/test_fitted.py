@@ -96,6 +96,8 @@ def test_the_column_is_followed_through_other_cleanings() -> None:
     ("step", "read", "expected"),
     [
         (col.x >> fill("mode"), "x", ["people.x"]),
+        (col.x >> fill("model", using="y"), "x", ["people.x"]),
+        (col.x >> fill("model", using="y"), "y", []),
         (col.x >> fill("forward", by="id", over="at"), "x", []),
         (col.x >> fill(value=1), "x", []),
         (col.x >> outliers(), "x", []),

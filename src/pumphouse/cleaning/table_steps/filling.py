@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pumphouse.cleaning.step import Cleaned, as_text
 from pumphouse.cleaning.table_step import FitRow, RowStep
 from pumphouse.cleaning.table_steps.forward import FillForward, seconds
+from pumphouse.cleaning.table_steps.predicting import SURE, FillModel
 from pumphouse.cleaning.table_steps.queries import fill_query
 from pumphouse.declare.asset import names
 from pumphouse.errors import BuildError, did_you_mean
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.staged import Staged
 
 How = Literal["median", "mode", "constant"]
+HOWS = ("median", "mode", "forward", "model")
 GROUPS_MAX = 1_000_000
 """Groups of one fit, all of which a build holds in memory."""
 
@@ -81,13 +83,15 @@ class Fill(RowStep):
 
 
 def fill(
-    how: Literal["median", "mode", "forward"] | None = None,
+    how: Literal["median", "mode", "forward", "model"] | None = None,
     *,
     value: Any = None,  # Any: as in Fill
     by: list[str] | tuple[str, ...] | str = (),
     over: str | None = None,
     within: str | None = None,
-) -> Fill | FillForward:
+    using: list[str] | tuple[str, ...] | str = (),
+    sure: float = SURE,
+) -> Fill | FillForward | FillModel:
     """A step that fills gaps (null) and says in `<column>__filled` which cells it filled.
 
     With the "median" (of an even count the lower of the two in the middle, so that it is a value of the column), the
@@ -98,14 +102,18 @@ def fill(
     "forward" takes the last value before in the order of the column `over`, of the same group, and no older than
     `within`. Rows of one moment are in the order of the key, then of the other columns.
 
+    "model" says what it should be from the columns `using`, by gradient boosting that is fitted on the rows with a
+    value and stored, with how far off it is on rows it was not fitted on. A text or a truth is filled only where the
+    chance that it is right is `sure` or more. A model that is no better than the median or the most frequent value
+    fills nothing.
+
     `col.income >> fill("median", by=["job", "region"])`, `col.orders >> fill(value=0)`,
+    `col.height >> fill("model", using=["age", "sex", "weight"])`,
     `col.weight >> fill("forward", by="patient", over="visited_at", within="90 days")`
     """
-    if how is not None and how not in ("median", "mode", "forward"):
-        near = did_you_mean(str(how), ("median", "mode", "forward"))
-        raise ValueError(
-            f"fill has no '{how}'. {near or 'There are median, mode and forward'}; a constant is fill(value={how!r})"
-        )
+    if how is not None and how not in HOWS:
+        known = did_you_mean(str(how), HOWS) or f"There are {', '.join(HOWS)}"
+        raise ValueError(f"fill has no '{how}'. {known}; a constant is fill(value={how!r})")
     if (how is None) == (value is None):
         raise ValueError("fill takes either how, as in fill('median'), or a constant, as in fill(value=0)")
     if how == "forward":
@@ -116,6 +124,14 @@ def fill(
         return FillForward(by=names(by), over=over, within=within)
     if over is not None or within is not None:
         raise ValueError("'over' and 'within' go with fill('forward')")
+    if how == "model":
+        if not using or by:
+            raise ValueError("fill('model') takes the columns it looks at, and no groups: using=['age', 'sex']")
+        if not 0 < sure <= 1:
+            raise ValueError(f"sure is a chance above 0 and up to 1, not {sure}")
+        return FillModel(using=names(using), sure=sure)
+    if using:
+        raise ValueError("'using' goes with fill('model')")
     if how is None and by:
         raise ValueError("fill with a constant has no groups: leave out 'by'")
     return Fill(how=how or "constant", value=value, by=names(by))

@@ -16,19 +16,23 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.staged import Staged
 
 
-def sample(staged: Staged, columns: Sequence[str], *, rows_max: int) -> pa.Table:
-    """Up to so many rows with these columns, chosen and ordered by the hash of their key, or else of the columns."""
+def sample(staged: Staged, columns: Sequence[str], *, rows_max: int, known: Sequence[str] = ()) -> pa.Table:
+    """Up to so many rows with these columns, chosen and ordered by the hash of their key, or else of the columns.
+
+    Only rows where the columns `known` are not null.
+    """
     staged.require(*columns, *staged.key)
-    query = staged.query(sample_query(columns, by=staged.key or columns, rows_max=rows_max))
+    query = staged.query(sample_query(columns, by=staged.key or columns, rows_max=rows_max, known=known))
     return staged.engine.read(query).read_all()
 
 
-def sample_query(columns: Sequence[str], *, by: Sequence[str], rows_max: int) -> str:
+def sample_query(columns: Sequence[str], *, by: Sequence[str], rows_max: int, known: Sequence[str] = ()) -> str:
     """SQL over the input `staged`: rows by the hash of the columns `by`. Rows that are equal there go by the others."""
+    there = f" WHERE {' AND '.join(f'{quoted(name)} IS NOT NULL' for name in known)}" if known else ""
     written = " || '|' || ".join(f"coalesce(CAST({quoted(name)} AS VARCHAR), '')" for name in by)
     listed = ", ".join(map(quoted, columns))
     order = ", ".join(f"{quoted(name)} ASC NULLS LAST" for name in columns)
-    hashed = f"SELECT {listed}, md5({written}) AS _hash FROM staged"
+    hashed = f"SELECT {listed}, md5({written}) AS _hash FROM staged{there}"
     return f"SELECT {listed} FROM ({hashed}) AS hashed ORDER BY _hash, {order} LIMIT {rows_max}"
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import io
-import json
 import re
-import zipfile
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import BuildError, MissingExtra
+from pumphouse.lake.archives import lasting
 from pumphouse.models.formats.format import Task, can_not_say, kind_of, not_fitted, other_labels
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ WITH_FUNCTIONS = re.compile(
 )
 """Where functions are that an estimator calls: f_classif, normalize. Elsewhere a function could do anything."""
 LIBRARIES = ("lightgbm", "xgboost")
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""When the files of an archive were made, as far as it says."""
 
 
 def accepts(estimator: Any) -> bool:
@@ -44,7 +40,7 @@ def accepts(estimator: Any) -> bool:
 def dump(estimator: Any) -> bytes:
     """A skops archive, without the memory addresses and the time that skops writes into it."""
     data: bytes = _skops().dumps(estimator)
-    return _lasting(data)
+    return lasting(data)
 
 
 def load(data: bytes) -> Any:
@@ -125,36 +121,6 @@ def _is_step(value: Any) -> bool:
     return hasattr(value, "get_params") or (
         isinstance(value, list | tuple) and any(isinstance(part, tuple) for part in value)
     )
-
-
-def _lasting(data: bytes) -> bytes:
-    """The archive with its objects numbered in order of appearance, so that one estimator is always the same bytes."""
-    numbers: dict[int, int] = {}
-    names: dict[str, str] = {}
-
-    def renamed(node: Any) -> Any:
-        if isinstance(node, list):
-            return [renamed(one) for one in node]
-        if not isinstance(node, dict):
-            return node
-        kept: dict[str, Any] = {}
-        for key, value in node.items():
-            if key == "__id__" and isinstance(value, int):
-                kept[key] = numbers.setdefault(value, len(numbers) + 1)
-            elif key == "file" and isinstance(value, str):
-                ending = value.rpartition(".")[2]
-                kept[key] = names.setdefault(value, f"{len(names) + 1}.{ending}")
-            else:
-                kept[key] = renamed(value)
-        return kept
-
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as given, zipfile.ZipFile(made, "w") as archive:
-        schema = renamed(json.loads(given.read("schema.json")))
-        for name, short in names.items():
-            archive.writestr(zipfile.ZipInfo(short, EPOCH), given.read(name))
-        archive.writestr(zipfile.ZipInfo("schema.json", EPOCH), json.dumps(schema))
-    return made.getvalue()
 
 
 def _skops() -> Any:  # the library has no types

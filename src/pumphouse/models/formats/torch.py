@@ -17,8 +17,8 @@ import msgspec
 
 from pumphouse.errors import BuildError, UnknownName
 from pumphouse.graph.own_code import own_code
+from pumphouse.lake.archives import EPOCH
 from pumphouse.models.formats.format import Task, kind_of
-from pumphouse.models.formats.skops import EPOCH
 
 if TYPE_CHECKING:
     import numpy as np
