@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pytest
 
-from pumphouse.cleaning import col, dedupe, e164, mask, parse_date, pseudonym
+from pumphouse.cleaning import clean, col, dedupe, e164, fill, mask, parse_date, pseudonym
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.hidden import REASON_KEPT_BACK, HideCells
 from pumphouse.cleaning.step import Resources
@@ -72,3 +72,13 @@ def test_cells_of_a_step_over_the_whole_table_are_masked() -> None:
     found = hide(cells)["cells"].to_pylist()
     assert [cell["original"] for cell in found] == ["********20", "Berlin"]
     assert [cell["reason"] for cell in found] == [REASON_KEPT_BACK, "Berlin has another code"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [(col.job >> fill("mode") >> mask(),), (col.income >> fill("median", by=["job"]), col.job >> mask())],
+)
+def test_nothing_is_learnt_of_a_column_before_it_is_masked(steps: tuple[ColumnSteps, ...]) -> None:
+    with pytest.raises(ValueError, match="fill learns from 'job' before mask hides it"):
+        clean("raw", *steps)
+    assert clean("raw", col.job >> mask() >> fill("mode"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pumphouse.cleaning.columns import ColumnSteps
+from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.table_step import TableStep
 from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
@@ -92,14 +93,29 @@ def clean(
             if not _works_on_a_column(one):
                 raise TypeError(f"a column goes through steps like e164(...), not {one!r}")
             inner.append(one)
+    spec = Clean(input=input, steps=steps)
+    _refuse_to_learn_what_is_masked(spec)
     return Declaration(
         kind="clean",
-        spec=Clean(input=input, steps=steps),
+        spec=spec,
         common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {}))),
         place=place_of_caller(),
         inputs=(input,),
         files=tuple(dict.fromkeys(file for one in inner for file in one.files)),
     )
+
+
+def _refuse_to_learn_what_is_masked(spec: Clean) -> None:
+    """Raise ValueError for a step whose fit would keep cells of a column that is masked only after it."""
+    learnt: dict[str, str] = {}
+    for column, step in spec.one_by_one():
+        if isinstance(step, (TableStep, FittedStep)) and step.fit_name(column) is not None:
+            learnt |= dict.fromkeys((column, *step.reads), step.name)
+        if isinstance(step, Step) and step.hides and column in learnt:
+            raise ValueError(
+                f"{learnt[column]} learns from '{column}' before {step.name} hides it, and its fit would keep what it "
+                f"was: put col.{column} >> {step.name}(...) above it"
+            )
 
 
 def _works_on_a_column(step: object) -> bool:

@@ -54,6 +54,12 @@ SECRET = re.compile(
     + VALUE,
     re.IGNORECASE,
 )
+LONG = re.compile(r"[\w.~+/=-]{16}|-----BEGIN")
+"""Without it there is no form, and nothing behind `Bearer`: most texts are not looked through further."""
+NAMED = re.compile(
+    r"(?i)(?:passw|passphrase|pwd|passe|contrase|secret|token|key|credential)[\w-]{0,25}[\"']?\s{0,3}[:=]"
+)
+"""Without it there is no name with a value."""
 PLACEHOLDER = re.compile(
     r"(?i)(?:none|null|nil|true|false|yes|no|n/?a|undefined|required|optional|empty|redacted|hidden|unknown|changed|"
     r"forgotten|lost|reset|expired|secret:\w*|[*x.\u2022#-]+|\$\{?\w*\}?|%\w+%|<.*>|\{.*\}|\[.*\])"
@@ -66,14 +72,17 @@ BITS_MIN = 2.75
 
 def secrets(text: str) -> Iterator[Span]:
     """Each key, token and password. Of what stands behind a name or in a URL, the value alone."""
-    for found in FORM.finditer(text):
-        yield named(found.start(), found.end(), KINDS[int(str(found.lastgroup)[1:])])
-    if "@" in text:
+    if LONG.search(text):
+        for found in FORM.finditer(text):
+            yield named(found.start(), found.end(), KINDS[int(str(found.lastgroup)[1:])])
+    if "@" in text and "://" in text:
         for found in IN_URL.finditer(text):
             yield named(*found.span("value"), "password")
-    for found in BEARER.finditer(text):
+    for found in BEARER.finditer(text) if LONG.search(text) else ():
         if _is_random(found["value"]):
             yield named(*found.span("value"), "token")
+    if ("=" not in text and ":" not in text) or not NAMED.search(text):
+        return
     for pattern, kind, is_one in ((PASSWORD, "password", _is_password), (SECRET, "secret", _is_random)):
         for found in pattern.finditer(text):
             group = next(name for name in ("double", "single", "bare") if found[name] is not None)
