@@ -49,13 +49,8 @@ __all__ = [
     "Cell", "categories", "clean", "col", "coordinates", "country_code", "dedupe", "domain", "drop", "e164", "email",
     "expand", "expansions", "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask",
     "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
-    "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "quantity",
-    "region_code", "repair", "sql_functions", "url",
-    "Cell", "categories", "clean", "col", "country_code", "dedupe", "domain", "drop", "e164", "email", "expand",
-    "expansions", "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask", "mask_cards",
-    "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean", "parse_date",
-    "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym", "region_code",
-    "repair", "sql_functions", "url",
+    "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym",
+    "quantity", "region_code", "repair", "sql_functions", "url",
 ]  # fmt: skip
 
 
