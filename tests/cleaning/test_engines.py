@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,6 +77,34 @@ def test_spark_makes_the_same_table_quarantine_and_fits_as_duckdb(works: Works, 
     assert (there.counts, there.note) == (here.counts, here.note)
     assert here.counts.merged == len(local[3]) > 0
     assert remote == local
+
+
+def test_spark_merges_the_same_rows_that_are_alike(works: Works, spark: Spark) -> None:
+    chance = Random(5)
+    rows = [
+        {
+            "id": number,
+            "name": "".join(chance.choice("abcdefgh") for _ in range(6)),
+            "town": chance.choice(["york", "bath", "ely", "wells", "ripon", "truro"]) + str(chance.randrange(9)),
+            "born": date(1950 + chance.randrange(40), 1 + chance.randrange(12), 1 + chance.randrange(28)),
+            "phone": str(chance.randrange(10**6, 10**7)),
+        }
+        for number in range(150)
+    ]
+    rows += [{**row, "id": 500 + row["id"], "name": f"{row['name'][:4]}x", "phone": None} for row in rows[:50]]
+    works.gather(rows)
+    step = dedupe(like={"name": "name", "town": "exact", "born": "date", "phone": "code"}, keep="most complete")
+    works.build(step, key="id")
+    suffixes = ("", "__fit", "__crosswalk", "__pairs")
+    local = [works.table(suffix) for suffix in suffixes]
+    works.engine, works.name = spark, f"{works.name}_on_spark"
+    works.build(step, key="id")
+    assert [works.table(suffix) for suffix in suffixes] == local
+    assert len(local[1]) == 1
+    assert {(row["row_id"], row["survivor_id"]) for row in local[2]} <= {
+        (str(500 + one), str(one)) for one in range(50)
+    }
+    assert len(local[2]) > 40
 
 
 def test_sql_functions_give_on_spark_what_they_give_on_duckdb(works: Works, spark: Spark) -> None:

@@ -68,6 +68,7 @@ class Compared:
 def compared(staged: Staged, like: Like) -> Iterator[Compared]:
     """The staged rows that have a key. Raises BuildError where one key names several of them."""
     import duckdb
+    import pyarrow as pa
 
     staged.require(*(column for column, _ in like), *staged.key)
     known = " AND ".join(f"{quoted(name)} IS NOT NULL" for name in staged.key)
@@ -79,13 +80,18 @@ def compared(staged: Staged, like: Like) -> Iterator[Compared]:
         config={"memory_limit": MEMORY_MAX, "temp_directory": str(staged.folder), "autoload_known_extensions": "false"},
     )
     try:
-        connection.register("incoming", reader)
+        connection.register("batch", reader.schema.empty_table())
+        connection.execute("CREATE TABLE incoming AS FROM batch")
+        for batch in reader:  # in this thread: an engine reads in the one that asked
+            connection.register("batch", pa.Table.from_batches([batch]))
+            connection.execute("INSERT INTO incoming FROM batch")
+        connection.unregister("batch")
         values = ", ".join(f"{normal(kind, f'v{place}')} AS c{place}" for place, (_, kind) in enumerate(like))
         connection.execute(
             f"CREATE TABLE compared AS SELECT row_number() OVER (ORDER BY row_id) AS unique_id, row_id, {values}"
             " FROM incoming ORDER BY row_id"
         )
-        connection.unregister("incoming")
+        connection.execute("DROP TABLE incoming")
         found = connection.execute("SELECT count(*), count(DISTINCT row_id) FROM compared").fetchone()
         rows, different = found if found else (0, 0)
         if rows > different:
