@@ -33,11 +33,12 @@ assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, whi
 lock: .venv/locked  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
 		--no-header --no-annotate --generate-hashes --output-file requirements.lock
-	@cd assets && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null
+	@for folder in assets bench/peers; do \
+		(cd $$folder && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null) || exit 1; done
 
 clean:  ## remove all that was set up, built or cached
-	@rm -rf .venv assets/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
-	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
+	@rm -rf .venv assets/node_modules bench/peers/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/cleaning/data/ip_owner.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ------------------------------------------------------------------------------------------------------------- set-up
@@ -63,10 +64,12 @@ $(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
 	@$(BIN)/python assets/build.py
 
 # What is measured against is heavy, and stands apart from what is measured.
-.venv/peers/ready: bench/peers.lock | .venv/locked
+.venv/peers/ready: bench/peers.lock bench/peers/package-lock.json | .venv/locked
 	@echo "setting up the peers that bench/ measures against"
 	@$$(.ci/python) -m venv --clear .venv/peers
 	@$(BIN)/uv pip install --quiet --python .venv/peers/bin/python --require-hashes --requirement bench/peers.lock
+	@.ci/need npm npm sh -c 'command -v npm'
+	@cd bench/peers && npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(READY): .venv/locked pyproject.toml | $(ASSETS)

@@ -6,7 +6,8 @@ npm checks each package against its hash in package-lock.json and runs no script
 
 - server/static/: the survey form, the chart runtime and htmx as one minified file each, and their licences;
 - cleaning/data/ip_country.npz: which country an IP address was assigned to, as sorted ranges that do not overlap;
-- cleaning/data/ip_country.version: `name@version` of the package those ranges come from, for fingerprints.
+- cleaning/data/ip_owner.npz: which network announces it, the same way, and who runs that;
+- a .version beside each: `name@version` of the package those ranges come from, for fingerprints; and its .license.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ PACKAGE = HERE.parent / "src" / "pumphouse"
 STATIC = PACKAGE / "server" / "static"
 IP_COUNTRY = PACKAGE / "cleaning" / "data" / "ip_country.npz"
 IP_COUNTRY_VERSION = IP_COUNTRY.with_suffix(".version")
+IP_OWNER = IP_COUNTRY.with_name("ip_owner.npz")
 
 IP_PACKAGE = "@ip-location-db/geo-whois-asn-country"
+OWNER_PACKAGE = "@ip-location-db/asn"
 COPIED = [
     "survey-core/survey.core.min.js",
     # The default style sheet loads web fonts from a stranger's server; this one does not.
@@ -47,14 +50,21 @@ def build() -> None:
         shutil.copyfile(FETCHED / file, STATIC / Path(file).name)
     LICENSES.write_text(licenses(), encoding="utf-8")
     IP_COUNTRY.parent.mkdir(parents=True, exist_ok=True)
+    write_ip_owner()
+    terms = ["ROUTEVIEWS-LICENSE", "DBIP-LICENSE", "NRO_LICENSE", "MODIFICATIONS"]
+    written = [(FETCHED / OWNER_PACKAGE / name).read_text(encoding="utf-8").strip() for name in terms]
+    changed = "Changed here: laid out as arrays, overlapping ranges flattened, neighbours of one network joined."
+    IP_OWNER.with_suffix(".license").write_text("\n\n".join([*written, changed]) + "\n", encoding="utf-8")
+    IP_OWNER.with_suffix(".version").write_text(package_version(OWNER_PACKAGE), encoding="utf-8")
     write_ip_country()
     shutil.copyfile(FETCHED / IP_PACKAGE / "NRO_LICENSE", IP_COUNTRY.with_suffix(".license"))
-    IP_COUNTRY_VERSION.write_text(f"{IP_PACKAGE}@{manifest(FETCHED / IP_PACKAGE)['version']}\n", encoding="utf-8")
+    IP_COUNTRY_VERSION.write_text(package_version(IP_PACKAGE), encoding="utf-8")
 
 
 def is_built() -> bool:
     """Whether every file that `build` makes is there."""
-    return all(file.exists() for file in [*(STATIC / Path(file).name for file in COPIED), LICENSES, IP_COUNTRY_VERSION])
+    made = [LICENSES, IP_OWNER.with_suffix(".version"), IP_COUNTRY_VERSION]
+    return all(file.exists() for file in [*(STATIC / Path(file).name for file in COPIED), *made])
 
 
 def fetch() -> None:
@@ -70,6 +80,11 @@ def fetch() -> None:
 def manifest(package: Path) -> Any:  # Any: JSON
     """What a fetched package says of itself."""
     return json.loads((package / "package.json").read_text(encoding="utf-8"))
+
+
+def package_version(name: str) -> str:
+    """A fetched package as `name@version`, and a line's end."""
+    return f"{name}@{manifest(FETCHED / name)['version']}\n"
 
 
 def licenses() -> str:
@@ -95,8 +110,8 @@ def write_ip_country() -> None:
     """
     import numpy as np
 
-    v4 = flatten(read_ranges("ipv4"))
-    v6 = flatten(read_ranges("ipv6"))
+    v4 = flatten([(start, end, country) for start, end, country in read_ranges(IP_PACKAGE, "ipv4")])
+    v6 = flatten([(start, end, country) for start, end, country in read_ranges(IP_PACKAGE, "ipv6")])
     np.savez_compressed(
         IP_COUNTRY,
         v4_start=np.array([start for start, _, _ in v4], dtype=np.uint32),
@@ -108,11 +123,41 @@ def write_ip_country() -> None:
     )
 
 
-def read_ranges(family: str) -> list[tuple[int, int, str]]:
-    """The package's ranges of one address family, as it has them: (first, last, country)."""
-    path = FETCHED / IP_PACKAGE / f"geo-whois-asn-country-{family}-num.csv"
-    with path.open(encoding="ascii", newline="") as file:
-        return [(int(start), int(end), country) for start, end, country in csv.reader(file)]
+def write_ip_owner() -> None:
+    """`ip_owner.npz`: ranges as in `ip_country.npz`, with v4_owner and v6_owner, places in the list of networks.
+
+    Of each network that list has its number, `asn`, and in `name` who runs it: UTF-8, a line's end between two.
+    """
+    import numpy as np
+
+    owners: dict[tuple[str, str], str] = {}
+    flat = {}
+    for family, size in (("ipv4", 4), ("ipv6", 16)):
+        rows = read_ranges(OWNER_PACKAGE, family)
+        flat[size] = flatten(
+            [
+                (start, end, owners.setdefault((asn, " ".join(name.split())), str(len(owners))))
+                for start, end, asn, name in rows
+            ]
+        )
+    np.savez_compressed(
+        IP_OWNER,
+        v4_start=np.array([start for start, _, _ in flat[4]], dtype=np.uint32),
+        v4_end=np.array([end for _, end, _ in flat[4]], dtype=np.uint32),
+        v4_owner=np.array([int(owner) for _, _, owner in flat[4]], dtype=np.int32),
+        v6_start=np.array([start.to_bytes(16, "big") for start, _, _ in flat[16]], dtype="S16"),
+        v6_end=np.array([end.to_bytes(16, "big") for _, end, _ in flat[16]], dtype="S16"),
+        v6_owner=np.array([int(owner) for _, _, owner in flat[16]], dtype=np.int32),
+        asn=np.array([int(asn) for asn, _ in owners], dtype=np.int64),
+        name=np.frombuffer("\n".join(name for _, name in owners).encode(), dtype=np.uint8),
+    )
+
+
+def read_ranges(package: str, family: str) -> list[Any]:  # Any: as many columns as the package has
+    """A package's ranges of one address family, as it has them: (first, last, what it says of them ...)."""
+    path = FETCHED / package / f"{package.rpartition('/')[2]}-{family}-num.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(int(start), int(end), *said) for start, end, *said in csv.reader(file)]
 
 
 def flatten(ranges: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:

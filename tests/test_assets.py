@@ -87,8 +87,16 @@ def test_the_smallest_range_that_holds_an_address_wins_then_the_later_row(ranges
 
 
 def test_version_names_the_pinned_package() -> None:
-    package = build.IP_PACKAGE
-    assert build.IP_COUNTRY_VERSION.read_text(encoding="utf-8") == f"{package}@{PINNED[package]}\n"
+    for package, version in (
+        (build.IP_PACKAGE, build.IP_COUNTRY_VERSION),
+        (build.OWNER_PACKAGE, build.IP_OWNER.with_suffix(".version")),
+    ):
+        assert version.read_text(encoding="utf-8") == f"{package}@{PINNED[package]}\n"
+
+
+def test_the_terms_of_who_owns_a_network_name_all_whose_data_it_is() -> None:
+    terms = build.IP_OWNER.with_suffix(".license").read_text(encoding="utf-8")
+    assert all(source in terms for source in ("routeviews.org", "DB-IP.com", "nro.net", "Changed here"))
 
 
 def test_survey_libraries_are_of_one_version() -> None:

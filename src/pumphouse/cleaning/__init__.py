@@ -16,7 +16,7 @@ from pumphouse.cleaning.steps.domains import domain
 from pumphouse.cleaning.steps.emails import email
 from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
-from pumphouse.cleaning.steps.ip_addresses import ip_country
+from pumphouse.cleaning.steps.ip_addresses import ip_address, ip_country, ip_owner
 from pumphouse.cleaning.steps.json_values import json_path
 from pumphouse.cleaning.steps.language_codes import language_code
 from pumphouse.cleaning.steps.languages import language
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cell", "categories", "clean", "col", "coordinates", "country_code", "dedupe", "domain", "drop", "e164", "email",
-    "expand", "expansions", "fill", "identifier", "ip_country", "json_path", "language", "language_code", "mask",
-    "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers", "parse_boolean",
-    "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode", "pseudonym",
-    "quantity", "region_code", "repair", "sql_functions", "url",
+    "expand", "expansions", "fill", "identifier", "ip_address", "ip_country", "ip_owner", "json_path", "language",
+    "language_code", "mask", "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers",
+    "parse_boolean", "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode",
+    "pseudonym", "quantity", "region_code", "repair", "sql_functions", "url",
 ]  # fmt: skip
 
 

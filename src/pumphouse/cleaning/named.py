@@ -18,7 +18,7 @@ from pumphouse.cleaning.steps.domains import domain
 from pumphouse.cleaning.steps.emails import email
 from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.identifiers import identifier
-from pumphouse.cleaning.steps.ip_addresses import ip_country
+from pumphouse.cleaning.steps.ip_addresses import ip_address, ip_country, ip_owner
 from pumphouse.cleaning.steps.json_values import json_path
 from pumphouse.cleaning.steps.language_codes import language_code
 from pumphouse.cleaning.steps.languages import language
@@ -50,7 +50,9 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     expand,
     expansions,
     identifier,
+    ip_address,
     ip_country,
+    ip_owner,
     json_path,
     language,
     language_code,

@@ -188,8 +188,13 @@ class EachValue:
         if new:
             if len(self.places) + len(new) > VALUES_MAX:
                 self.places, self.answers, new = {}, (), asked
-            answers = [self.asked(*row_of(each, len(self.step.reads))) for each in new]
-            made = [pa.array(listed, kind) for listed, kind in zip(zip(*answers, strict=True), kinds, strict=True)]
+            answers: list[
+                Any
+            ] = []  # Any: of `kinds`, one behind the other; tuples kept would wake the garbage collector
+            others = len(self.step.reads)
+            for each in new:
+                answers += self.asked(*row_of(each, others)) if others else self.asked(each)
+            made = [pa.array(answers[place :: len(kinds)], kind) for place, kind in enumerate(kinds)]
             if self.places:
                 made = [pa.concat_arrays([old, more]) for old, more in zip(self.answers, made, strict=True)]
             start = len(self.places)
@@ -316,9 +321,14 @@ def row_of(key: str, others: int) -> tuple[Any, ...]:  # Any: text, and text or 
     """The row that one text of `different` stands for: the first column's value, and those of so many others."""
     if not others:
         return (key,)
+    if others == 1:
+        other, _, first = key.partition(BETWEEN)
+        return first, _unescaped(other)
     *beside, first = key.split(BETWEEN, others)
-    return (first, *(None if part == NULL else _unescaped(part) for part in beside))
+    return (first, *map(_unescaped, beside))
 
 
-def _unescaped(part: str) -> str:
-    return part.replace(ESCAPE + "1", BETWEEN).replace(ESCAPE + "0", ESCAPE)
+def _unescaped(part: str) -> str | None:
+    if ESCAPE not in part:
+        return part
+    return None if part == NULL else part.replace(ESCAPE + "1", BETWEEN).replace(ESCAPE + "0", ESCAPE)

@@ -21,6 +21,8 @@ EXPONENT = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 """2.125550123E+09: and through a spreadsheet."""
 REGION = re.compile("[A-Z]{2}")
 REGION_SHOWN_MAX = 20
+LENGTH_MAX = 250
+"""Of a text that libphonenumber looks at."""
 LETTER_AFTER_DIGIT = re.compile(r"\d.*[^\W\d_]", re.DOTALL)
 VANITY = re.compile(r"\+?[\d\s().-]+(?:[A-Z][\s.-]*){4,}")
 """1-800-FLOWERS: a word that ends a number. Its capitals are the digits beside them on a telephone's keys."""
@@ -29,7 +31,11 @@ TWO_NUMBERS = re.compile(r"\d(?:\D*\d){5,}\D*/\D*\d(?:\D*\d){0,3}\D*$")
 TEL = re.compile("tel:", re.IGNORECASE)
 NO_REGION = "no country code, and no region to read it by"
 
-MARKS = dict.fromkeys(map(ord, " -()./[]\u00a0\u2010\u2011\u2012\u2013\u2014\u2015\u2212"))
+MARKS: dict[int, str | None] = dict.fromkeys(
+    map(ord, " -()./[]\u00a0\u00ad\u200b\u2010\u2011\u2012\u2013\u2014\u2015\u2060\u2212\u3000")
+)
+MARKS |= {zero + digit: str(digit) for zero in (0xFF10, 0x0660, 0x06F0, 0x0966) for digit in range(10)}
+MARKS[ord("＋")] = "+"
 """What stands between digits and says nothing, to libphonenumber as well. What does (x, ;, #, ~, *) is not here."""
 EXTENSION = re.compile(r"([^A-Za-z,;:#~*]*?) *(?:x|ext\.?) *([0-9]{1,6})")
 PLAIN_DIGITS_MIN, PLAIN_DIGITS_MAX, PLAIN_LENGTH_MAX = 4, 20, 60
@@ -107,6 +113,8 @@ class PhoneReader:
         where = region or self.default
         if where not in plans.regions:
             where = ((region or "").strip() or self.default or "").upper() or None
+        if "/" in written and len(written) <= LENGTH_MAX and TWO_NUMBERS.search(written):
+            return _declined("two numbers in one cell")
         return self._plain(plans, written, where) or self._any(plans, written, where)
 
     def _plain(self, plans: NumberingPlans, written: str, region: str | None) -> Answer | None:
@@ -124,7 +132,7 @@ class PhoneReader:
         digits = bare[1:] if is_international else bare
         if not (PLAIN_DIGITS_MIN <= len(digits) <= PLAIN_DIGITS_MAX and digits.isascii() and digits.isdecimal()):
             return None
-        if ("." in body and FLOAT.fullmatch(body)) or ("/" in body and TWO_NUMBERS.search(body)):
+        if "." in body and FLOAT.fullmatch(body):
             return None
         if is_international:
             found = plans.international(digits)
@@ -139,7 +147,7 @@ class PhoneReader:
         code, number = found
         kind, country = plans.kind_and_region(code, number)
         if kind is None:
-            return _declined(_why_invalid(plans, code, number)) if len(digits) > SHORT_DIGITS_MAX else None
+            return _declined(_why_short(body, region) or _why_invalid(plans, code, number))
         return f"+{code}{number}", extension, kind, None if country == NO_COUNTRY else country, None
 
     def _any(self, plans: NumberingPlans, written: str, region: str | None) -> Answer:
@@ -209,7 +217,7 @@ def _why_unsure(number: PhoneNumber, written: str, kind: str | None) -> str | No
         body = body.partition(";")[0]
     if LETTER_AFTER_DIGIT.search(body) and not (kind == "toll free" and VANITY.fullmatch(body)):
         return "letters among the digits"
-    return "two numbers in one cell" if TWO_NUMBERS.search(body) else None
+    return None
 
 
 def _why_short(written: str, region: str | None) -> str | None:

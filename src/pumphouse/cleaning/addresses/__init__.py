@@ -1,0 +1,1 @@
+"""IP addresses read from text, a column at once, and looked up in tables of ranges."""
