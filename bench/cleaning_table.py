@@ -3,8 +3,8 @@
     python bench/cleaning_table.py [rows]
 
 Each column has 20,000 different values, as a table of orders has customers; one in fifty can't be cleaned. The peer is
-one build of the same rows without a step. Each runs in a process of its own on one core, whose peak of memory counts
-all of it. Limits: 10 s and 1 GB.
+one build of the same rows without a step. Each runs in a process of its own on one core, whose processor time and peak of
+memory count all of it, DuckDB too. Limits: 10 s and 1 GB.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ SELECT id,
     CASE WHEN n % 50 = 0 THEN 'nobody' ELSE 'Max.' || n || '@Example.COM' END AS email,
     CASE WHEN n % 50 = 0 THEN 'Atlantis ' || n
          ELSE list_extract(['Germany', 'USA', 'Namibia', 'France'], (n % 4 + 1)::INTEGER) END AS country,
-    'caf\\u00c3\\u00a9 &amp; ' || n AS story
+    'cafÃ© &amp; ' || n AS story
 FROM numbers"""
 NOTHING = """
 from pumphouse.cleaning import clean
-people = clean("raw", key="id")
+bare = clean("raw", key="id")
 """
 CLEAN = """
 from pumphouse.cleaning import clean, col, country_code, e164, email, expand, ip_country, money, parse_date, plain_text
@@ -50,7 +50,7 @@ people = clean(
     col.note >> expand("shorthand.csv"),
     col.ip >> ip_country(),
     col.born >> parse_date("%d/%m/%Y"),
-    col.price >> money(currency="USD", decimal="."),
+    col.price >> money(default="USD", decimal="."),
     col.email >> email(),
     col.country >> country_code(),
     col.story >> plain_text(html=True),
@@ -60,7 +60,7 @@ people = clean(
 
 
 def main() -> None:
-    """Print seconds and peak memory of both, and the ratio."""
+    """Print processor seconds and peak memory of both, and the ratio."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     folder = Path(tempfile.mkdtemp(prefix="pumphouse-bench-"))
     try:
@@ -71,9 +71,9 @@ def main() -> None:
         with open_project(folder) as project:
             report = project.run("raw")
             assert report.results[0].status == "built", report
-        bare_s, bare_bytes, _ = _measured(folder)
+        bare_s, bare_bytes, _ = _measured(folder, "bare")
         (folder / "clean.py").write_text(CLEAN)
-        clean_s, clean_bytes, cells = _measured(folder)
+        clean_s, clean_bytes, cells = _measured(folder, "people")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{rows:,} rows of 8 columns, {VALUES:,} different values each, {cells:,} cells set aside, on one core:")
@@ -81,23 +81,22 @@ def main() -> None:
     print(f"  without a step {bare_s:.1f} s, {bare_bytes / 1e9:.2f} GB; ratio {clean_s / bare_s:.1f}")
 
 
-def _measured(folder: Path) -> tuple[float, int, int]:
-    """Seconds, peak bytes and quarantined cells of one build, in a process of its own on one core."""
+def _measured(folder: Path, table: str) -> tuple[float, int, int]:
+    """Processor seconds on one core, peak bytes and quarantined cells of one build, in a process of its own on one core."""
     told: Queue[tuple[float, int, int]] = multiprocessing.get_context("spawn").Queue()
-    process = multiprocessing.get_context("spawn").Process(target=_build, args=(folder, told))
+    process = multiprocessing.get_context("spawn").Process(target=_build, args=(folder, table, told))
     process.start()
-    found = told.get(timeout=600)
     process.join()
-    return found
+    return told.get(timeout=1)  # empty where it failed
 
 
-def _build(folder: Path, told: Queue[tuple[float, int, int]]) -> None:
+def _build(folder: Path, table: str, told: Queue[tuple[float, int, int]]) -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with open_project(folder) as project:
         project.graph  # noqa: B018  # the project is imported before the clock starts
-        started = time.perf_counter()
-        report = project.run("people")
-        took = time.perf_counter() - started
+        started = time.process_time()
+        report = project.run(table)
+        took = time.process_time() - started
         assert [result.status for result in report.results] == ["built"], report.results
         cells = report.results[0].counts.quarantined
     told.put((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, cells))
