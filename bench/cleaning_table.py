@@ -3,8 +3,8 @@
     python bench/cleaning_table.py [rows]
 
 Each column has 20,000 different values, as a table of orders has customers; one in fifty can't be cleaned. The peer is
-one build of the same rows without a step. Each runs in a process of its own on one core, whose processor time and peak of
-memory count all of it, DuckDB too. Limits: 10 s and 1 GB.
+one build of the same rows without a step. Each runs in a process of its own on one core, whose processor time and peak
+of memory count all of it, DuckDB too. Limits: 10 s and 1 GB.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def _measured(folder: Path, table: str) -> tuple[float, int, int]:
-    """Processor seconds on one core, peak bytes and quarantined cells of one build, in a process of its own on one core."""
+    """Processor seconds, peak bytes and quarantined cells of one build, in a process of its own on one core."""
     told: Queue[tuple[float, int, int]] = multiprocessing.get_context("spawn").Queue()
     process = multiprocessing.get_context("spawn").Process(target=_build, args=(folder, table, told))
     process.start()
