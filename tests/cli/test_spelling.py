@@ -33,11 +33,12 @@ def test_spellings_are_proposed_as_lines_of_the_file(pumphouse: Any, cities: Pat
 
 
 def test_they_are_told_as_json_with_counts_and_the_read_is_logged(pumphouse: Any, cities: Path) -> None:
+    assert "ann" not in pumphouse("adoption", cwd=cities).out
     done = pumphouse("categories", "people.city", "--method", "fingerprint", "--json", cwd=cities)
     assert done.json == [
         {"variant": "koln", "value": "Köln", "method": "fingerprint", "variant_rows": 2, "value_rows": 3}
     ]
-    assert pumphouse("adoption", cwd=cities).out.count("ann")
+    assert "ann" in pumphouse("adoption", cwd=cities).out
 
 
 def test_accepted_lines_are_appended_and_not_proposed_again(pumphouse: Any, cities: Path) -> None:
