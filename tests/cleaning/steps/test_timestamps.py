@@ -161,3 +161,23 @@ def test_a_local_time_is_declined_or_shown_by_a_clock_there(shown: datetime) -> 
     cell = parse_timestamp(default="Europe/Berlin").one(shown.isoformat(sep=" ", timespec="microseconds"))
     if cell.value is not None:
         assert cell.value.astimezone(BERLIN).replace(tzinfo=None) == shown
+
+
+PARTS = st.tuples(
+    st.sampled_from(["0000", "0001", "2023", "2024", "9999"]), st.sampled_from(["00", "02", "12", "13"]),
+    st.sampled_from(["00", "28", "29", "31"]), st.sampled_from("Tt "), st.sampled_from(["00", "12", "24"]),
+    st.sampled_from(["00", "59", "60"]), st.sampled_from(["00", "59", "60", "61"]),
+    st.sampled_from(["", ".5", ",000001", ".1234567", "."]),
+    st.sampled_from(["Z", "z", "+02:00", "-0330", "-00:00", "+14:00", "+14:01", "+01:60", "",
+        " Z", "+02", "\u221202:00"]),
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(st.lists(PARTS, max_size=10))
+def test_a_whole_column_becomes_what_each_value_becomes(rows: list[tuple[str, ...]]) -> None:
+    column = [f"{y}-{m}-{d}{t}{H}:{M}:{S}{f}{z}" for y, m, d, t, H, M, S, f, z in rows]
+    loaded = parse_timestamp(default="Europe/Berlin").load(Resources())
+    cleaned = loaded(pa.array(column, pa.string()), {})
+    each = [tuple(loaded.answer(written)) for written in column]
+    assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each

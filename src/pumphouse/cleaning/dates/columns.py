@@ -48,6 +48,9 @@ def each_format(column: pa.Array, reader: DateReader) -> list[Days]:
     for (mark, shape), formats in reader.triples.items():
         has_mark = pc.and_(same_mark, pc.fill_null(pc.equal(part("s"), mark), fill_value=False))
         has_shape = has_mark.to_numpy(zero_copy_only=False) & _has_shape(lengths, shape)
+        if not has_shape.any():  # as most forms in most columns
+            found += [Days(format, has_shape, has_shape, numbers[0]) for format, _ in formats]
+            continue
         for format, order in formats:
             places = {letter: place for place, letter in enumerate(order)}
             year = numbers[places["Y" if "Y" in places else "y"]]
@@ -96,6 +99,41 @@ def agreed(found: list[Days], length: int) -> tuple[Any, Any]:
         days = np.where(one.is_day & ~where, one.days, days)
         where |= one.is_day
     return where & ~differs, days
+
+
+ISO_MOMENT = (
+    r"^(?P<Y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})[Tt ](?P<H>[0-9]{2}):(?P<M>[0-9]{2}):(?P<S>[0-9]{2})"
+    r"(?:[.,](?P<f>[0-9]{1,6}))?(?:[Zz]|(?P<sign>[-+])(?P<oh>[0-9]{2}):?(?P<om>[0-9]{2}))$"
+)
+
+
+def iso_moments(column: pa.Array) -> tuple[Any, Any]:
+    """(where, microseconds since 1970) of text in ISO 8601 with an offset, as nearly all programs write a moment.
+
+    What is at the edge, as hour 24, a leap second or the first and the last year, is left to be read one by one.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    np = numpy(purpose="parse_timestamp")
+    parts = pc.extract_regex(pc.utf8_trim(column, characters=AROUND), ISO_MOMENT)
+
+    def number(name: str) -> Any:
+        digits = pc.struct_field(parts, name)
+        padded = pc.utf8_rpad(digits, 6, "0") if name == "f" else digits
+        found = pc.cast(pc.if_else(pc.equal(padded, "000000" if name == "f" else ""), "0", padded), pa.int64())
+        return pc.fill_null(found, 0).to_numpy(zero_copy_only=False)
+
+    year, month, day, hour, minute, second = (number(name) for name in "YmdHMS")
+    behind = pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), "-"), fill_value=False).to_numpy(
+        zero_copy_only=False
+    )
+    offset_hour, offset_minute = number("oh"), number("om")
+    offset = np.where(behind, -1, 1) * (offset_hour * 60 + offset_minute)
+    where = is_day(year, month, day) & (year > 1) & (year < 9999) & (hour < 24) & (minute < 60) & (second < 60)
+    where &= (offset_minute < 60) & (abs(offset) <= 14 * 60)
+    seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second
+    return where, seconds * 1_000_000 + number("f")
 
 
 def numpy(*, purpose: str) -> Any:  # Any: a module

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.dates.clock import (
@@ -22,6 +22,7 @@ from pumphouse.cleaning.dates.clock import (
     moment,
     zone_named,
 )
+from pumphouse.cleaning.dates.columns import iso_moments
 from pumphouse.cleaning.dates.formats import (
     AROUND,
     FORMATS_MAX,
@@ -34,10 +35,12 @@ from pumphouse.cleaning.dates.formats import (
 from pumphouse.cleaning.dates.proof import learn, rejected
 from pumphouse.cleaning.dates.reader import DateReader, told
 from pumphouse.cleaning.fitted_step import FittedStep
-from pumphouse.cleaning.step import EachValue, Resources
+from pumphouse.cleaning.step import Cleaned, EachValue, Resources, arrow_type
 from pumphouse.errors import ConfigError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pumphouse.cleaning.staged import Staged
     from pumphouse.cleaning.table_step import FitRow
 
@@ -84,7 +87,7 @@ class ParseTimestamp(FittedStep):
         """The step without the formats that the column disproved."""
         return replace(self, rejected=rejected(fit), is_fitted=True)
 
-    def load(self, resources: Resources) -> EachValue:
+    def load(self, resources: Resources) -> MomentColumn:
         """The function over arrays. A column of moments stays as it is. Raises ConfigError for an unknown zone."""
         if self.default and zone_named(self.default) is None:
             raise ConfigError(
@@ -93,7 +96,7 @@ class ParseTimestamp(FittedStep):
             )
         names = month_names(self.language)
         patterns = tuple((format, compiled(format, names)) for format in self.formats)
-        return EachValue(self, partial(parsed, step=self, reader=self._reader(), patterns=patterns, names=names))
+        return MomentColumn(self, partial(parsed, step=self, reader=self._reader(), patterns=patterns, names=names))
 
     def _reader(self) -> DateReader:
         return DateReader((), names=month_names(self.language), rejected=self.rejected)
@@ -128,6 +131,37 @@ def parse_timestamp(
         checked(one, step="parse_timestamp", has_time=True, has_pivot=False)
         compiled(one, names)
     return ParseTimestamp(formats=format, zone=zone, default=default, epoch=epoch, language=language)
+
+
+class MomentColumn:
+    """What `ParseTimestamp.load` hands out: ISO 8601 with an offset all at once, and what is left value by value."""
+
+    def __init__(self, step: ParseTimestamp, answer: Callable[..., Sequence[Any]]) -> None:
+        self.step = step
+        self.answer = answer
+        self.each = EachValue(step, answer)
+
+    def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
+        """Moments, and reasons."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if self.step.formats or not pa.types.is_string(column.type):
+            return self.each(column, others)
+        where, microseconds = iso_moments(column)
+        values = pa.array(microseconds, pa.int64(), mask=~where).cast(arrow_type(self.step.gives))
+        reasons = pa.nulls(len(column), pa.string())
+        left = pc.and_(pa.array(~where), pc.is_valid(column))
+        if not pc.any(left, min_count=0).as_py():
+            return Cleaned(values=values, reasons=reasons)
+        rest = self.each(column.filter(left), {name: other.filter(left) for name, other in others.items()})
+        return Cleaned(
+            values=pc.replace_with_mask(values, left, rest.values),
+            reasons=pc.replace_with_mask(reasons, left, rest.reasons),
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (MomentColumn, (self.step, self.answer))
 
 
 def date_part(written: str) -> str:
