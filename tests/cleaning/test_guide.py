@@ -18,7 +18,7 @@ GUIDES = {
     "cleaning.md": 3,
     "contacts.md": 21,
     "personal-data.md": 6,
-    "phones-and-ips.md": 23,
+    "phones-and-ips.md": 26,
     "dates-and-numbers.md": 33,
     "text-and-codes.md": 22,
     "gaps-and-outliers.md": 0,

@@ -165,6 +165,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "x<y>z",
         ],
     ),
+    "user_agent": ({}, ["curl/8.1", "-", "Mozilla/5.0 (Windows NT 10.0)", "Googlebot/2.1", "x" * 2001]),
     "url": (
         {"scheme": "https"},
         [

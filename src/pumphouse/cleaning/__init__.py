@@ -36,6 +36,7 @@ from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand, expansions
 from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.urls import url
+from pumphouse.cleaning.steps.user_agents import user_agent
 from pumphouse.cleaning.table_steps.dropping import drop
 from pumphouse.cleaning.table_steps.duplicates import dedupe
 from pumphouse.cleaning.table_steps.filling import fill
@@ -50,7 +51,7 @@ __all__ = [
     "expand", "expansions", "fill", "identifier", "ip_address", "ip_country", "ip_owner", "json_path", "language",
     "language_code", "mask", "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers",
     "parse_boolean", "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode",
-    "pseudonym", "quantity", "region_code", "repair", "sql_functions", "url",
+    "pseudonym", "quantity", "region_code", "repair", "sql_functions", "url", "user_agent",
 ]  # fmt: skip
 
 

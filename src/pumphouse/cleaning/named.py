@@ -38,6 +38,7 @@ from pumphouse.cleaning.steps.regions import region_code
 from pumphouse.cleaning.steps.shorthand import expand, expansions
 from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.steps.urls import url
+from pumphouse.cleaning.steps.user_agents import user_agent
 from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
 MAKERS: tuple[Callable[..., Step], ...] = (
@@ -74,6 +75,7 @@ MAKERS: tuple[Callable[..., Step], ...] = (
     quantity,
     region_code,
     url,
+    user_agent,
 )
 STEPS: Mapping[str, Callable[..., Step]] = {maker.__name__: maker for maker in MAKERS}
 """The functions that make steps. The other steps look at a table."""
