@@ -161,3 +161,24 @@ def test_history_is_what_the_lake_remembers_of_the_table(write: Write) -> None:
     assert "'orders' has 70 rows, and the median of the last 3 versions is 100; 20% may differ" in str(fewer.error)
     moved = written(100, 35)
     assert "the distribution of amount_usd in 'orders' is no longer that of the version before" in str(moved.error)
+
+
+def test_a_sliced_build_is_checked_as_the_whole_table_that_it_leaves(write: Write) -> None:
+    sliced = '/* pumphouse\nkey = "order_id"\nslice = "day by day" */\nSELECT * FROM raw_orders'
+    rules = (
+        "import pumphouse as ph\nfrom pumphouse.checks import row_count, unique\n"
+        'raw_orders = ph.files("orders-*.csv")\n'
+        'once = ph.check("orders", unique("customer_id"))\n'
+        'all_there = ph.check("orders", row_count(1, within=1.0))\n'
+    )
+    files = {"orders.sql": sliced, "rules.py": rules}
+    for number in range(4):
+        files[f"orders-{number}.csv"] = f"order_id,customer_id,day\n{number},{number},2026-01-0{number + 1}\n"
+        project = write(files)
+        assert results(project)["orders"].status == "built"
+    assert len(project["orders"].rows) == 4
+    twice = write({"orders-9.csv": "order_id,customer_id,day\n9,0,2026-01-09\n"})
+    error = results(twice)["orders"].error
+    assert error is not None
+    assert error.what == "check 'once' found 2 rows of 'orders' whose customer_id comes more than once"
+    assert sorted(row["order_id"] for row in failed(twice)) == [0, 9]

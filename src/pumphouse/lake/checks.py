@@ -1,4 +1,4 @@
-"""What checks find in a table: each rule as SQL, and as many of them as can be in one scan.
+"""What checks find in a table: each rule as SQL of the rows that fail.
 
 It runs on the connection that it is given: inside a commit that sees what is not committed yet.
 """
@@ -138,17 +138,16 @@ def evaluate(checks: Sequence[CheckOfTable], sight: Sight) -> list[Found]:
     """What each check finds, in their order. Raises BuildError for one that can't be computed, and names it."""
     for check in checks:
         _refuse_unknown_columns(check, columns_named(check.condition), sight.rows)
-    in_one_scan = {check.name: condition for check in checks if (condition := _of_a_row(check, sight.rows)) is not None}
-    found = _scanned([check for check in checks if check.name in in_one_scan], in_one_scan, sight)
+    found = []
     for check in checks:
-        if check.name not in found:
-            try:
-                found[check.name] = _alone(check, sight)
-            except duckdb.Error as error:
-                if isinstance(error, _PASSING):
-                    raise
-                raise _uncomputable(check, error, sight.rows) from error
-    return [found[check.name] for check in checks]
+        try:
+            condition = _of_a_row(check, sight.rows)
+            found.append(_of_more(check, sight) if condition is None else _by_condition(check, condition, sight))
+        except duckdb.Error as error:
+            if isinstance(error, _PASSING):
+                raise
+            raise _uncomputable(check, error, sight.rows) from error
+    return found
 
 
 def rows_that_failed(found: Found, sight: Sight, *, most: int) -> pa.Table:
@@ -163,7 +162,7 @@ def rows_that_failed(found: Found, sight: Sight, *, most: int) -> pa.Table:
     return table.add_column(0, pa.field("_check", pa.string()), names)
 
 
-# -- rules about one row: as many as there are in one scan -----------------------------------------
+# -- rules about one row -----------------------------------------------------------------------------
 
 
 def _of_a_row(check: CheckOfTable, rows: Scan) -> str | None:
@@ -180,40 +179,19 @@ def _of_a_row(check: CheckOfTable, rows: Scan) -> str | None:
             name = quoted(column)
             bounds = [f"{name} >= {literal(least)}"] if least is not None else []
             bounds += [f"{name} <= {literal(most)}"] if most is not None else []
-            bounds += [f"NOT isnan({name})"] if pa.types.is_floating(_type(rows, column)) else []
+            if most is None and pa.types.is_floating(_type(rows, column)):
+                bounds.append(f"{name} <= CAST('Infinity' AS DOUBLE)")  # NaN is above it
             return " AND ".join(bounds)
         case Matches(column=column, pattern=pattern):
             return f"regexp_matches(CAST({quoted(column)} AS VARCHAR), {literal(pattern)})"
     return None
 
 
-def _scanned(checks: Sequence[CheckOfTable], conditions: Mapping[str, str], sight: Sight) -> dict[str, Found]:
-    if not checks:
-        return {}
-    counts = []
-    for number, check in enumerate(checks):
-        fails = f"NOT ({conditions[check.name]}\n)"
-        looked = "TRUE" if check.where is None else f"({check.where}\n)"
-        counts.append(f"count(*) FILTER ({looked} AND {fails}) AS failing{number}")
-        counts.append(f"count(*) FILTER ({looked}) AS looked{number}" if check.mostly < 1 else f"0 AS looked{number}")
-    try:
-        (row,) = sight.read(f"SELECT {', '.join(counts)} FROM {quoted(sight.rows.table)}")
-    except duckdb.Error as error:
-        if isinstance(error, _PASSING):
-            raise
-        if len(checks) == 1:
-            raise _uncomputable(checks[0], error, sight.rows) from error
-        # One of them can't be computed: alone, it says which.
-        return {name: one for check in checks for name, one in _scanned([check], conditions, sight).items()}
-    return {
-        check.name: _by_rows(
-            check,
-            failing=int(row[2 * number]),
-            looked=int(row[2 * number + 1]),
-            rows=f"{_looked_at(check, sight)} AND NOT ({conditions[check.name]}\n)",
-        )
-        for number, check in enumerate(checks)
-    }
+def _by_condition(check: CheckOfTable, condition: str, sight: Sight) -> Found:
+    """One query a rule: files whose statistics rule a failure out are not read, as they are in a scan for all rules."""
+    rows = f"{_looked_at(check, sight)} AND NOT ({condition}\n)"
+    failing = int(sight.read(f"SELECT count(*) FROM ({rows})")[0][0])
+    return _by_rows(check, failing=failing, looked=_counted(check, sight), rows=rows)
 
 
 def _looked_at(check: CheckOfTable, sight: Sight) -> str:
@@ -258,7 +236,7 @@ def _wrong(condition: Condition) -> str:
 # -- rules about more than a row -------------------------------------------------------------------
 
 
-def _alone(check: CheckOfTable, sight: Sight) -> Found:
+def _of_more(check: CheckOfTable, sight: Sight) -> Found:
     match check.condition:
         case Unique() as rule:
             return _unique(check, rule, sight)
