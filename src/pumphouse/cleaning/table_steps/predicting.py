@@ -36,6 +36,8 @@ HELD_OUT = 5
 """Each fifth row is left out, to measure how far off the model is."""
 CLASSES_MAX = 20
 """Different values of a column that is no number."""
+VALUE_ROWS_MIN = 10
+"""Rows of one text; of a rarer one a model would only learn those rows by heart."""
 SURE = 0.8
 ITERATIONS = 100
 KNOWN_TYPES = frozenset({"sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"})
@@ -224,7 +226,8 @@ def _ordered(column: pa.ChunkedArray, wanted: NDArray[np.float64]) -> dict[str, 
     places = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
     counts = np.bincount(places, minlength=len(encoded.dictionary) + 1)
     sums = np.bincount(places, weights=wanted, minlength=len(encoded.dictionary) + 1)
-    means = [(float(sums[n] / counts[n]), value) for n, value in enumerate(encoded.dictionary.to_pylist())]
+    listed = enumerate(encoded.dictionary.to_pylist())
+    means = [(float(sums[n] / counts[n]), value) for n, value in listed if counts[n] >= VALUE_ROWS_MIN]
     return {value: float(place) for place, (_, value) in enumerate(sorted(means))}
 
 
