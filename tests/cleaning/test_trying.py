@@ -47,7 +47,9 @@ def test_a_step_says_which_options_it_takes_as_its_maker_does() -> None:
     formats, *_ = options_of("parse_date")
     assert formats.takes_several
     assert [option.is_needed for option in options_of("json_path")] == [True]
-    assert options_of("ip_country") == ()  # `into` names a column, and one value has none
+    # `into` names a column, and one value has none
+    assert [option.name for option in options_of("ip_country")] == ["forwarded"]
+    assert options_of("user_agent") == ()
     assert class_of("expand") is Expand
 
 
@@ -65,7 +67,7 @@ def test_every_step_is_made_by_its_name_and_says_what_it_gives(name: str) -> Non
         ("e146", {}, UnknownName, r"Did you mean 'e164'\?"),
         ("median", {}, UnknownName, f"There are {', '.join(STEPS)}"),
         ("e164", {"defualt": "DE"}, UnknownName, r"Did you mean 'default'\?"),
-        ("ip_country", {"into": "x"}, UnknownName, r"no option 'into'\. It has none"),
+        ("user_agent", {"into": "x"}, UnknownName, r"no option 'into'\. It has none"),
         ("expand", {}, ConfigError, "expand needs a dictionary"),
         ("parse_date", {"format": "%d"}, ConfigError, "must have one day"),
     ],

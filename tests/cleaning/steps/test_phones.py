@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, e164
 from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.steps.numbering_plans import NumberingPlans
 from pumphouse.cleaning.steps.phones import FLOAT, PhoneReader
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
@@ -234,7 +235,7 @@ def numbers(draw: st.DrawFn) -> tuple[str, str | None]:
     return before + draw(MARKS) + national + after, asked
 
 
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=1000)
 @given(numbers())
 def test_numbers_of_every_region_are_what_the_library_says(written: tuple[str, str | None]) -> None:
     phone, region = written
@@ -250,10 +251,10 @@ def test_numbers_of_every_region_are_what_the_library_says(written: tuple[str, s
 @settings(deadline=None, max_examples=300)
 @given(numbers())
 def test_plain_digits_are_read_as_by_the_way_that_takes_any_text(written: tuple[str, str | None]) -> None:
+    plans, (phone, region) = NumberingPlans(), written
     reader = PhoneReader(default=None)
-    answer = reader.number(*written)
-    assert reader.plans is not None
-    assert answer == reader._any(reader.plans, written[0].strip(), written[1])
+    plain = reader._plain(plans, phone.strip(), region)
+    assert plain in (None, reader._any(plans, phone.strip(), region))
 
 
 @settings(deadline=None)
