@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.cleaning.addresses.written import V4_IN_V6, address
@@ -57,7 +57,14 @@ def addresses(column: pa.Array, *, forwarded: str | None, step: str) -> Addresse
     known: dict[str, tuple[bytes | None, str | None]] = {}
     packed: bytes | None
     to_bytes, v6 = socket.inet_pton, socket.AF_INET6
-    for place, written in zip(others.tolist(), column.take(others).to_pylist(), strict=True):
+    texts = column.take(others).to_pylist()
+    try:
+        whole = [to_bytes(v6, written) for written in texts]
+    except (OSError, ValueError):
+        whole = []
+    if whole and not any(map(bytes.startswith, whole, repeat(V4_IN_V6))):  # all others are of version 6
+        return Addresses(np.flatnonzero(plain), numbers[plain], others, np.frombuffer(b"".join(whole), "S16"), reasons)
+    for place, written in zip(others.tolist(), texts, strict=True):
         try:
             packed = to_bytes(v6, written)
         except (OSError, ValueError):
