@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from pumphouse.cleaning.step import Step
+from pumphouse.cleaning.step import Resources, Step
 from pumphouse.cleaning.table_step import FitRow
 
 if TYPE_CHECKING:
@@ -34,3 +34,7 @@ class FittedStep(Step, Protocol):
     def fitted(self, fit: Sequence[FitRow]) -> Step:
         """The step that maps the column, with what was learnt of it."""
         ...
+
+    def told(self, fit: Sequence[FitRow], *, column: str, resources: Resources) -> list[str]:
+        """What a person should hear of what it learnt, for the note of each build; `column` as customers.city."""
+        return []

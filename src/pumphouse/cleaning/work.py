@@ -100,6 +100,7 @@ class Work:
         self.steps = tuple(Placed(column=column, step=step) for column, step in spec.one_by_one())
         gathered = context.assets.get(spec.input)
         self.newest_by: str = getattr(gathered.spec if gathered else None, "cursor", None) or LOADED_AT
+        self._resources = Resources(folder=context.folder)
         self._loaded: dict[int, ArrayFunction] = {}
         self._stems = (f"part{number}" for number in count())
 
@@ -128,7 +129,13 @@ class Work:
 
     def told_by(self, placed: Placed, fits: Fits) -> tuple[str, ...]:
         """What one step has to say of what it learnt."""
-        return tuple(placed.step.told(fits.of(placed.fit_name))) if isinstance(placed.step, TableStep) else ()
+        fit = fits.of(placed.fit_name)
+        if isinstance(placed.step, TableStep):
+            return tuple(placed.step.told(fit))
+        if isinstance(placed.step, FittedStep):
+            column = f"{self.asset.name}.{placed.target}"
+            return tuple(placed.step.told(fit, column=column, resources=self._resources))
+        return ()
 
     # -- passes over the rows -----------------------------------------------------------------------------------------
 
@@ -237,7 +244,7 @@ class Work:
 
     def _load(self, place: int, step: Step) -> ArrayFunction:
         if place not in self._loaded:  # a pass to learn and the pass to clean share what it has read
-            self._loaded[place] = step.load(Resources(folder=self.context.folder))
+            self._loaded[place] = step.load(self._resources)
         return self._loaded[place]
 
     def _hidden(self, *, start: int = 0) -> Hidden:

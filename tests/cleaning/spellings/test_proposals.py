@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pumphouse.cleaning.spellings.proposals import Proposal, distance, propose
+from pumphouse.cleaning.spellings.proposals import Proposal, is_within, propose
 
 CITIES = {
     "New York": 50, "new york": 3, "NewYork": 2, "New  York ": 1, "New Yrok": 1, "New York City": 5, "São Paulo": 7,
@@ -56,10 +56,13 @@ def test_what_is_settled_is_not_proposed_again() -> None:
     assert pairs({"Köln": 9, "koln": 1}, {"koln": "koln"}) == {}
 
 
-def test_distance_counts_letters_up_to_a_bound() -> None:
-    assert distance("kitten", "sitting", at_most=5) == 3
-    assert distance("kitten", "sitting", at_most=1) == 2
-    assert distance("", "abc", at_most=9) == 3
+def test_letters_that_differ_are_counted_up_to_a_bound() -> None:
+    assert is_within("kitten", "sitting", 3)
+    assert not is_within("kitten", "sitting", 2)
+    assert is_within("", "abc", 3)
+    assert not is_within("abc", "", 2)
+    assert is_within("Berlin", "Belrin", 2)
+    assert not is_within("Berlin", "Belrin", 1)
 
 
 VALUES = st.dictionaries(

@@ -103,13 +103,8 @@ def _neighbours(rank: Mapping[str, int]) -> list[tuple[str, str]]:
     plain = {value: " ".join(words(value)) for value in rank}
     blocks: dict[str, list[str]] = defaultdict(list)
     for value, letters in plain.items():
-        joined = letters.replace(" ", "")
-        for gram in {joined[place : place + BLOCK_LETTERS] for place in range(len(joined) - BLOCK_LETTERS + 1)}:
+        for gram in block_keys(letters):
             blocks[gram].append(value)
-        if LETTERS_PER_EDIT <= len(joined) < 2 * BLOCK_LETTERS:  # a letter in the middle leaves too little on each side
-            half = len(joined) // 2
-            blocks[f"^{joined[:half]}"].append(value)
-            blocks[f"{joined[-half:]}$"].append(value)
     pairs = set()
     for block in blocks.values():
         if len(block) > BLOCK_VALUES_MAX:
@@ -117,24 +112,39 @@ def _neighbours(rank: Mapping[str, int]) -> list[tuple[str, str]]:
         for place, value in enumerate(block):
             for other in block[place + 1 :]:
                 pairs.add((value, other) if rank[value] < rank[other] else (other, value))
-    near = [(value, other) for value, other in pairs if _is_near(plain[value], plain[other], value, other)]
+    near = [(value, other) for value, other in pairs if is_near(plain[value], plain[other], value, other)]
     return sorted(near, key=lambda pair: (rank[pair[0]], rank[pair[1]]))
 
 
-def _is_near(first: str, second: str, value: str, other: str) -> bool:
+def block_keys(letters: str) -> set[str]:
+    """Parts of a value's words: values that differ in a letter or two share one."""
+    joined = letters.replace(" ", "")
+    keys = {joined[place : place + BLOCK_LETTERS] for place in range(len(joined) - BLOCK_LETTERS + 1)}
+    if LETTERS_PER_EDIT <= len(joined) < 2 * BLOCK_LETTERS:  # a letter in the middle leaves too little on each side
+        half = len(joined) // 2
+        keys |= {f"^{joined[:half]}", f"{joined[-half:]}$"}
+    return keys
+
+
+def is_near(first: str, second: str, value: str, other: str) -> bool:
+    """Whether the words of `value` and of `other` differ in a letter or two, and in no digit."""
     edits = min(EDITS_MAX, min(len(first), len(second)) // LETTERS_PER_EDIT)
-    return edits > 0 and digits(value) == digits(other) and distance(first, second, at_most=edits) <= edits
+    return edits > 0 and is_within(first, second, edits) and digits(value) == digits(other)
 
 
-def distance(first: str, second: str, *, at_most: int) -> int:
-    """Letters to put, take or change to make one of the other (Levenshtein 1966); beyond `at_most`, one more."""
-    if abs(len(first) - len(second)) > at_most:
-        return at_most + 1
-    row = list(range(len(second) + 1))
-    for place, letter in enumerate(first, start=1):
-        before, row[0] = row[0], place
-        for column, other in enumerate(second, start=1):
-            before, row[column] = row[column], min(row[column] + 1, row[column - 1] + 1, before + (letter != other))
-        if min(row) > at_most:
-            return at_most + 1
-    return row[-1]
+def is_within(first: str, second: str, edits: int) -> bool:
+    """Whether so many letters put, taken or changed make one of the other (Levenshtein 1966)."""
+    if abs(len(first) - len(second)) > edits:
+        return False
+    place, shorter = 0, min(len(first), len(second))
+    while place < shorter and first[place] == second[place]:
+        place += 1
+    if place == shorter:
+        return True
+    if not edits:
+        return False
+    return (
+        is_within(first[place + 1 :], second[place + 1 :], edits - 1)
+        or is_within(first[place + 1 :], second[place:], edits - 1)
+        or is_within(first[place:], second[place + 1 :], edits - 1)
+    )
