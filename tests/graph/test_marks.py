@@ -50,6 +50,12 @@ def marks(text: str) -> dict[str, str]:
         ("SELECT id FROM people ORDER BY income LIMIT 3", {ROWS: "I"}),
         ("SELECT id FROM (SELECT id FROM people WHERE income > 0)", {"id": "I", ROWS: "I"}),
         ("SELECT count(*) AS n FROM (SELECT id FROM people WHERE income > 0)", {ROWS: "I"}),
+        ("SELECT id FROM people ORDER BY income OFFSET 3", {ROWS: "I"}),
+        ("SELECT row_number() OVER w AS r FROM people WINDOW w AS (ORDER BY income)", {ROWS: "I"}),
+        # Columns by their place, and tables by their schema.
+        ("SELECT #2 AS x FROM people", {"x": "IJ"}),
+        ("SELECT main.people.income AS x FROM main.people", {"x": "I"}),
+        ("SELECT l.main.people.income AS x FROM l.main.people", {"x": "I"}),
         # Queries in queries.
         ("WITH p AS (SELECT income AS x, id FROM people) SELECT x, id FROM p", {"x": "I"}),
         ("WITH p(a, b) AS (SELECT id, income FROM people) SELECT a, b FROM p", {"b": "I"}),
@@ -70,6 +76,9 @@ def marks(text: str) -> dict[str, str]:
         # What can't be told.
         ("SELECT anything FROM lost", {"anything": "L"}),
         ("SELECT * FROM lost", {ANY: "L"}),
+        ("PIVOT people ON job USING sum(income)", {ANY: "IJ"}),
+        ("UNPIVOT people ON income", {ANY: "IJ"}),
+        ("SELECT x FROM (PIVOT people ON job USING sum(income))", {"x": "IJ"}),
         ("SELECT id FROM people PIVOT (sum(income) FOR job IN ('x'))", {"id": "IJ"}),
     ],
 )

@@ -8,6 +8,7 @@ as after PIVOT or `COLUMNS(...)`, any column may carry it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pumphouse.graph.aggregates import aggregates_in
@@ -65,7 +66,9 @@ class _Reading(Generic[Mark]):
             return self._both(tree, self.query(tree.this, ctes, outer), self.query(tree.expression, ctes, outer))
         if isinstance(tree, exp.Select):
             return self._select(tree, ctes, outer)
-        return {ANY: self._read(tree, ctes, outer, {})}
+        # PIVOT, VALUES and the like: any column may be of any of its tables.
+        tables = [all_marks(self._source(table, ctes, outer)) for table in tree.find_all(exp.Table)]
+        return {ANY: self._read(tree, ctes, outer, {}).union(*tables)}
 
     def _with(
         self, with_: exp.With, ctes: Mapping[str, Marks[Mark]], outer: Mapping[str, Marks[Mark]]
@@ -113,10 +116,12 @@ class _Reading(Generic[Mark]):
             aliases[name] = aliases.get(name, frozenset()) | marks
             columns.append({name or ANY: marks})
         rows = [marks.get(ROWS, frozenset()) for marks in sources.values()]
-        clauses = map(select.args.get, ("where", "group", "having", "qualify", "distinct", "limit"))
+        clauses = map(select.args.get, ("where", "group", "having", "qualify", "distinct", "limit", "offset"))
         rows += [self._read(clause, ctes, {**outer, **sources}, aliases) for clause in clauses if clause is not None]
-        if (order := select.args.get("order")) is not None and select.args.get("limit") is not None:
+        is_cut = select.args.get("limit") is not None or select.args.get("offset") is not None
+        if (order := select.args.get("order")) is not None and is_cut:
             rows.append(self._read(order, ctes, {**outer, **sources}, aliases))
+        rows += [self._read(window, ctes, {**outer, **sources}, aliases) for window in select.args.get("windows") or ()]
         for join in select.args.get("joins") or ():
             if (on := join.args.get("on")) is not None:
                 rows.append(self._read(on, ctes, {**outer, **sources}, aliases))
@@ -204,7 +209,9 @@ class _Reading(Generic[Mark]):
                 found.append(all_marks(self.query(part, ctes, sources)))
             elif isinstance(part, exp.Column) and not isinstance(part.this, exp.Star):
                 found.append(_column(part, sources, aliases))
-            elif isinstance(part, exp.Star) and not isinstance(part.parent, exp.Count):
+            elif isinstance(part, exp.PositionalColumn) or (
+                isinstance(part, exp.Star) and not isinstance(part.parent, exp.Count)
+            ):  # `#2` is any column
                 found += [all_marks(marks) for marks in sources.values()]
         return frozenset().union(*found)
 
@@ -217,6 +224,8 @@ def _column(
         return _of(sources[first], rest[0])
     whole = all_marks(sources[first]) if first in sources else frozenset()  # `c` for the whole row of `customers c`
     named = [_of(marks, first) for marks in sources.values()]
+    # `main.customers.income`: a schema's name before the table's.
+    named += [_of(sources[part], after) for part, after in pairwise(rest) if part in sources]
     return whole.union(*named, aliases.get(first, frozenset()))
 
 
