@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,3 +119,19 @@ def test_columns_of_a_real_table_that_need_no_cleaning_are_left_alone(works: Wor
 
     rows = pyarrow.csv.read_csv(realdata / "hillstrom.csv").to_pylist()
     assert [proposal.column for proposal in found(works, rows).proposals] == []
+
+
+def test_what_a_step_would_mask_is_masked_in_the_evidence(works: Works) -> None:
+    cells = [f"pls  pay with 4111 1111 1111 1111, password=hunter{number}" for number in range(30)]
+    said = found(works, [{"note": cell} for cell in cells]).to_text()
+    assert "plain_text() >> mask_cards() >> mask_secrets()" in said
+    assert "4111" not in said.replace("*1111", "")
+    assert "hunter" not in said
+
+
+def test_the_name_of_a_column_stays_a_name_in_the_code(works: Works) -> None:
+    name = 'x"); print("run") #_id'
+    rows = [{name: number, "mail": f"Max{number}@Example.COM"} for number in range(30)]
+    code = found(works, rows).code
+    (call,) = (one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call) and one.args[1:])
+    assert [ast.literal_eval(one.value) for one in call.keywords] == [name]

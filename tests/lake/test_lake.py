@@ -135,6 +135,24 @@ def test_a_hidden_person_leaves_the_quarantine_of_their_tables_too(desk: Desk) -
     assert rows == [("040 90",), ("not; json",), ("x",), ('{"customer_id": 9}',)]
 
 
+def test_a_hidden_person_leaves_the_quarantine_though_their_row_was_merged_or_withheld(desk: Desk) -> None:
+    desk.replaced("SELECT unnest([1, 2, 3]) AS id, unnest([7, 8, 9]) AS person", table="raw_people")
+    commit = desk.commit("people", inputs={"raw_people": desk.lake.version("raw_people")})
+    commit.replace("people", desk.written("SELECT 3 AS id, 9 AS person"), key=("id",))
+    columns = "row_id, 'phone' AS \"column\", original, 'bad' AS reason, 's' AS step, '1' AS step_version, 'r' AS run"
+    lines = "VALUES ('1', '030'), ('2', '040'), ('3', '050')"
+    commit.quarantine("people", desk.written(f"SELECT {columns} FROM ({lines}) t(row_id, original)"))
+    made = commit.publish()
+    assert made is not None
+    hide(desk.lake, entity="person", value=7, why="asked for it", run="r", actor="me")
+    rows = desk.rows("SELECT original FROM people__quarantine ORDER BY ALL", "people__quarantine")
+    assert rows == [("040",), ("050",)]  # only what the table was made from knows whose row 1 was
+    hide(desk.lake, entity="id", value=2, why="asked for it", run="r", actor="me")
+    assert desk.rows("SELECT original FROM people__quarantine", "people__quarantine") == [("050",)]
+    scan = desk.lake.scan("people__quarantine", snapshot=made.snapshot, files=True)  # as Spark reads it
+    assert scan.hidden == (("row_id", ("1", "2")),)
+
+
 def test_a_hidden_person_leaves_the_crosswalk_and_the_pairs_of_their_tables_too(desk: Desk) -> None:
     desk.replaced("SELECT unnest([1, 2, 3, 4, 5, 6]) AS id, unnest([7, 8, 9, 7, 9, 9]) AS person", table="raw_people")
     commit = desk.commit("people", inputs={"raw_people": desk.lake.version("raw_people")})

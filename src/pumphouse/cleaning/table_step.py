@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOADED_AT = "_loaded_at"
 KNOWN_AT = "_known_at"
 CROSSWALK, PAIRS = "crosswalk", "pairs"
-"""Suffixes of the tables that say which row became which, and which two may be one (see lake.builds.matched_in)."""
+"""Suffixes of the tables that say which row became which, and which two may be one (see lake.builds.rows_named_in)."""
 ROW_IDS = ("row_id", "survivor_id", "other_id")
 """The columns in them that name rows."""
 

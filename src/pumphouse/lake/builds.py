@@ -17,8 +17,9 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 """`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
 _QUARANTINE, _FAILED = "__quarantine", "__failed"
-_MATCHED = {"crosswalk": ("row_id", "survivor_id"), "pairs": ("row_id", "other_id")}
-"""`<table>__crosswalk` says which row became which, `<table>__pairs` which two may be one: each by the rows' keys."""
+_NAMING = {"crosswalk": ("row_id", "survivor_id"), "pairs": ("row_id", "other_id"), "quarantine": ("row_id",)}
+"""`<table>__crosswalk` says which row became which, `<table>__pairs` which two may be one, `<table>__quarantine` whose
+the cell was: each by the rows' keys."""
 LAKE_ABOVE = 10**12
 """Added to a version of a table for each lake that it is above: a table's snapshots in two lakes count apart."""
 
@@ -33,10 +34,10 @@ def quarantined_from(table: str) -> str | None:
     return table.removesuffix(_QUARANTINE) if table.endswith(_QUARANTINE) else None
 
 
-def matched_in(table: str) -> tuple[str, tuple[str, str]] | None:
-    """The table that a crosswalk or a list of pairs tells of, and the columns in it that name rows; None for others."""
+def rows_named_in(table: str) -> tuple[str, tuple[str, ...]] | None:
+    """The table whose rows a crosswalk, a list of pairs or a quarantine names, and the columns that do; else None."""
     of, _, suffix = table.rpartition("__")
-    return (of, _MATCHED[suffix]) if of and suffix in _MATCHED else None
+    return (of, _NAMING[suffix]) if of and suffix in _NAMING else None
 
 
 def failed_of(table: str) -> str:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,7 +29,16 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
 from pumphouse.lake.blobs import Blobs
-from pumphouse.lake.builds import LAKE_ABOVE, Artefact, Build, decode, failed_from, matched_in, quarantined_from, row_id
+from pumphouse.lake.builds import (
+    LAKE_ABOVE,
+    Artefact,
+    Build,
+    decode,
+    failed_from,
+    quarantined_from,
+    row_id,
+    rows_named_in,
+)
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
@@ -213,11 +222,11 @@ class Lake:
         stored = self.stored_schema(table, snapshot=at)
         people, conditions = self._in_sight(stored)
         entities = list(self._tombstoned)
-        if entities and (whose := quarantined_from(table)) is not None:
-            conditions += self._not_quarantined_from(whose, at, entities)
+        if entities and quarantined_from(table) is not None:
+            conditions += quarantine_conditions(entities, tombstones=self._tombstones)
         hidden = [(column, self._hidden(entity, stored.field(column).type)) for column, entity in people]
-        if entities and (matched := matched_in(table)) is not None:
-            of, named = matched
+        if entities and (naming := rows_named_in(table)) is not None:
+            of, named = naming
             rows = self._hidden_rows(of, at, entities)
             ids = [name for name in named if rows and name in stored.names]
             conditions += [f"coalesce({quoted(name)} NOT IN ({', '.join(map(literal, rows))}), true)" for name in ids]
@@ -411,20 +420,8 @@ class Lake:
         rows = self._hidden_rows(table, at, entities) if key and set(key) <= set(failed.names) else ()
         return (f"coalesce(({row_id(key)}) NOT IN ({', '.join(map(literal, rows))}), true)",) if rows else ()
 
-    def _not_quarantined_from(self, table: str, at: int, entities: Sequence[str]) -> Iterator[str]:
-        is_there = table in self.tables(snapshot=at)
-        stored = self.stored_schema(table, snapshot=at) if is_there else pa.schema([])
-        return quarantine_conditions(
-            stored,
-            columns_of(stored, entities),
-            table=f"{self.name_of(table)} AT (VERSION => {at})",
-            key=next((one.key for one in reversed(self.history(table)) if one.key and one.snapshot <= at), ()),
-            entities=entities,
-            tombstones=self._tombstones,
-        )
-
     def _hidden_rows(self, table: str, at: int, entities: Sequence[str]) -> tuple[str, ...]:
-        """Ids of the rows of hidden people in a table, and in what it was made from: what was merged is there alone."""
+        """Ids of rows of hidden people in a table and in what it was made from, where merged and withheld ones are."""
         builds = (one for one in reversed(self.history(table)) if one.key and one.snapshot <= at)
         build = next(builds, Build(id="", asset=table))
         there = self.tables(snapshot=at)

@@ -51,25 +51,10 @@ def rows_of(
             yield hidden
 
 
-def quarantine_conditions(
-    whose: pa.Schema,
-    columns: Iterable[str],
-    *,
-    table: str,
-    key: tuple[str, ...],
-    entities: Iterable[str],
-    tombstones: str,
-) -> Iterator[str]:
-    """What holds of a row in the quarantine of a table where neither it nor the row it is about is a hidden person's.
-
-    `whose` and `columns` are the table's; `table` is SQL that reads it, the hidden among its rows.
-    """
+def quarantine_conditions(entities: Iterable[str], *, tombstones: str) -> Iterator[str]:
+    """What holds of a row in a quarantine that is no hidden person's row as a whole."""
     for entity in sorted(entities):
         of_row = f"lower(one.key) = {literal(entity.lower())}"
         said = f"json_extract_string(one.value, '$') IN ({values(entity, pa.string(), tombstones=tombstones)})"
         whole = "json_each(CASE WHEN json_valid(original) THEN original ELSE '{}' END) one"
         yield f"(\"column\" <> '*' OR NOT EXISTS (SELECT 1 FROM {whole} WHERE {of_row} AND {said}))"
-    for column in columns if key else ():
-        hidden = values(column, whose.field(column).type, tombstones=tombstones)
-        rows = f"SELECT {row_id(key)} FROM {table} WHERE CAST({quoted(column)} AS VARCHAR) IN ({hidden})"
-        yield f"coalesce(row_id NOT IN ({rows}), true)"

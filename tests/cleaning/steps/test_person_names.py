@@ -52,6 +52,8 @@ def test_a_name_is_whole_where_its_parts_are_not_sure(written: str) -> None:
         ("John Smith 3", "digits in it"),
         ("max@example.com", "an e-mail address"),
         ("-", "no letters"),
+        ("Mr", "a title without a name"),
+        ("Jr.", "a title without a name"),
     ],
 )
 def test_what_is_no_name_of_one_person_is_declined(written: str, reason: str) -> None:

@@ -80,6 +80,8 @@ def read_name(written: str) -> Read:
         return None, None, None, None, None, None, "it can be read in two ways"
     if "," in text and not name.given:  # Bosch, J.P. is a person with initials, or a Justice of the Peace
         return None, None, None, None, None, None, "it can be read in two ways"
+    if not (name.given or name.middle or name.family) and (name.title or name.suffix):
+        return None, None, None, None, None, None, "a title without a name"
     if name.ambiguities:
         return tidy, None, None, None, None, None, None
     parts = (name.title, name.given, name.middle, name.family, name.suffix)

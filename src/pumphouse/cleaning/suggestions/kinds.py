@@ -319,5 +319,6 @@ def _listed(values: Iterable[str]) -> str:
 
 
 def _quoted(value: str) -> str:
-    shown = " ".join(value.split())
+    """A value in quotes, shortened; card numbers and secrets in it masked, as the steps proposed for them would."""
+    shown = " ".join(mask_secrets().one(mask_cards().one(value).value).value.split())
     return f"'{shown if len(shown) <= 40 else shown[:39] + '…'}'"

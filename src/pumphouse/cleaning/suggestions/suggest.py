@@ -42,7 +42,9 @@ class Suggestions:
             return ""
         names = sorted({"clean", *(name for one in self.proposals for name in one.names)})
         lines = [f"    {one.code}," for one in self.proposals]
-        key = [f'    key="{self.key}",'] if self.key else []
+        # A column's name is a stranger's: it must stay a name in code that is pasted.
+        written = f'"{self.key}"' if self.key and self.key.isidentifier() else repr(self.key)
+        key = [f"    key={written},"] if self.key else []
         bare = self.table.removeprefix("raw_")
         target = bare if bare != self.table and bare.isidentifier() else f"clean_{self.table}"
         imported = f"from pumphouse.cleaning import {', '.join(names)}"
