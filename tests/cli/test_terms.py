@@ -46,6 +46,17 @@ def test_terms_are_listed_accepted_and_refused(pumphouse: Any, shop: Path) -> No
     assert "tickets" in pumphouse("adoption", cwd=shop).out  # the read was logged
 
 
+def test_what_people_typed_does_not_run_in_a_shell_that_the_command_is_pasted_into(pumphouse: Any, shop: Path) -> None:
+    notes = [f"{call} {what}" for call in ("`a b c d`", "`bcd") for what in ("me", "us", "them")] * 3
+    lines = [f'{number},"{note}"\n' for number, note in enumerate(notes)]
+    (shop / "data" / "tickets.csv").write_text("ticket_id,note\n" + "".join(lines))
+    (shop / "tickets.py").write_text('import pumphouse as ph\n\ntickets = ph.files("data/tickets.csv")\n')
+    assert pumphouse("run", "tickets", cwd=shop).code == 0
+    listed = pumphouse("terms", "list", "tickets.note", "--dictionary", "my words.csv", cwd=shop)
+    (command,) = (line for line in listed.out.splitlines() if "terms accept" in line)
+    assert command == "    pumphouse terms accept '`bcd' '`a b c d`' --dictionary 'my words.csv'"
+
+
 def test_what_can_not_be_listed_or_accepted_is_told(pumphouse: Any, shop: Path) -> None:
     column = pumphouse("terms", "list", "orders.noet", "--dictionary", "words.csv", cwd=shop)
     assert column.code != 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +21,7 @@ from pumphouse.cli.output import print_columns, print_json, print_text
 from pumphouse.project.terms import terms_of
 
 TERMS_SHOWN = 20
+PHRASE = re.compile(r"\w+(?: \w+)+")
 
 
 def show(
@@ -64,12 +67,14 @@ def _tell(term: Term, dictionary: str) -> None:
     if term.proposal:
         print_text(f"  = {term.proposal.expansion}? {term.proposal.why}")
         print_text(
-            f"    pumphouse terms accept {term.term} {_quoted(term.proposal.expansion)} --dictionary {dictionary}"
+            f"    pumphouse terms accept {_quoted(term.term)} {_quoted(term.proposal.expansion)}"
+            f" --dictionary {_quoted(dictionary)}"
         )
 
 
 def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text else text
+    """A word of a command: what people typed into a table must not run in a shell that it is pasted into."""
+    return f'"{text}"' if PHRASE.fullmatch(text) else shlex.quote(text)
 
 
 def accept(

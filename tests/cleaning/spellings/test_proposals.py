@@ -47,6 +47,11 @@ def test_different_things_are_not_proposed(first: str, second: str) -> None:
     assert propose({first: 9, second: 2}) == []
 
 
+@pytest.mark.parametrize("formula", ["=Paris", "@paris", "+paris", "-PARIS", "'=paris", "\uff1dParis"])
+def test_what_a_spreadsheet_would_run_is_not_proposed_for_a_file(formula: str) -> None:
+    assert propose({"Paris": 9, "paris": 3, formula: 2}) == propose({"Paris": 9, "paris": 3})
+
+
 def test_what_is_settled_is_not_proposed_again() -> None:
     counts = {"Bern": 9, "Berne": 4, "bern": 1}
     assert pairs(counts) == {"bern": ("Bern", "fingerprint"), "Berne": ("Bern", "phonetic")}

@@ -6,6 +6,7 @@ small steps leads from one thing to another.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ LETTERS_PER_EDIT, EDITS_MAX = 6, 2
 """One letter may differ in 6, two in 12 and more."""
 SOUND_LETTERS_MAX = 1
 """What sounds alike is as long, give or take a letter: Meyer and Maier, not Niger and Nigeria."""
+FORMULA = re.compile(r"'*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""What a spreadsheet would run when it opens the file: it is not proposed, since nothing may be put in front of it."""
 PHONETIC, NEAREST = "phonetic", "nearest neighbour"
 METHODS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("fingerprint", fingerprint),
@@ -66,7 +69,7 @@ def propose(counts: Mapping[str, int], settled: Mapping[str, str] | None = None)
     def put(variant: str, value: str, method: str) -> None:
         if variant in proposals or variant in decided or value in proposals or variant in taken:
             return
-        if decided.get(value, value) != value:
+        if decided.get(value, value) != value or FORMULA.match(variant) or FORMULA.match(value):
             return
         taken.add(value)
         proposals[variant] = Proposal(
