@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from pumphouse.engines.spark import Spark
+
 # A machine that is busy is no fault: no test judges by the clock.
 settings.register_profile("pumphouse", deadline=None)
 settings.load_profile("pumphouse")
@@ -56,6 +58,15 @@ def _realdata() -> Path:
 
 def _chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Spark]:
+    """Spark in this process: one session for all that ask it."""
+    pytest.importorskip("pysail", reason="the extra 'spark' is not installed")
+    engine = Spark()
+    yield engine
+    engine.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from random import Random
 from typing import TYPE_CHECKING
-
-import pytest
 
 from pumphouse.cleaning import (
     col,
@@ -42,13 +39,6 @@ CUSTOMERS = [
     }
     for number in range(60)
 ]
-
-
-@pytest.fixture(scope="module")
-def spark() -> Iterator[Spark]:
-    spark = Spark()
-    yield spark
-    spark.close()
 
 
 def test_spark_makes_the_same_table_quarantine_and_fits_as_duckdb(works: Works, spark: Spark) -> None:

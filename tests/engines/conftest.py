@@ -124,14 +124,6 @@ def duck() -> Iterator[DuckDB]:
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Spark]:
-    pytest.importorskip("pysail", reason="the extra 'spark' is not installed")
-    engine = Spark()
-    yield engine
-    engine.close()
-
-
-@pytest.fixture(scope="session")
 def both(duck: DuckDB, spark: Spark) -> Both:
     return Both(duck, spark)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
 import sys
 import threading
 import time
@@ -289,6 +290,11 @@ def test_an_engine_at_an_address_leaves_the_server_running_when_it_is_closed(spa
     assert guest.read(Query(text="SELECT 1 AS one")).read_all().to_pylist() == [{"one": 1}]
     guest.close()
     assert spark.read(Query(text="SELECT 2 AS two")).read_all().to_pylist() == [{"two": 2}]
+
+
+def test_a_main_program_that_is_no_file_has_an_engine_as_well() -> None:
+    code = "from pumphouse.engines.spark import Spark; Spark().close(); import sys; print(hasattr(sys, 'ps1'))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
 
 
 def test_where_sail_is_missing_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

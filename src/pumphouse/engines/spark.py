@@ -10,6 +10,7 @@ import glob
 import os
 import re
 import shutil
+import sys
 import threading
 import uuid
 import warnings
@@ -331,12 +332,25 @@ def _start_sail() -> Any:  # Sail's server
 
 def _connect(url: str) -> Any:  # a SparkSession
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _as_person_at_prompt():
             warnings.simplefilter("ignore")  # it warns of every pandas since 3, of which we use nothing
             from pyspark.sql.connect.session import SparkSession
     except ImportError as error:
         raise MissingExtra("pyspark-client", extra="spark", purpose="Spark") from error
     return SparkSession.builder.remote(url).create()
+
+
+@contextmanager
+def _as_person_at_prompt() -> Iterator[None]:
+    """While PySpark is imported: a main program that is no file (`python -c`) is its doctests to it, and it exits."""
+    had = hasattr(sys, "ps1")
+    if not had:
+        sys.ps1 = ">>> "
+    try:
+        yield
+    finally:
+        if not had:
+            vars(sys).pop("ps1", None)
 
 
 @contextmanager
