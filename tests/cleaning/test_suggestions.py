@@ -113,6 +113,183 @@ def test_a_large_table_is_sampled_the_same_way_each_time(works: Works) -> None:
     assert again == first
 
 
+BROWSERS = [f"Mozilla/5.0 (X11; Linux x86_64; rv:{n}.0) Gecko/20100101 Firefox/{n}.0" for n in range(80, 179)]
+COUNTRIES = ["Germany", "France", "U.S.", "USA", "Österreich", "DE"]
+CITIES = ["Köln", "koln", "Bern", "New York", "NewYork", "Rome"]
+ZONES = ["Europe/Berlin", "America/New_York", "Asia/Tokyo"]
+
+
+def by_column(told: Suggestions) -> dict[str, str]:
+    return {one.column: one.code.partition(" >> ")[2] for one in told.proposals}
+
+
+def test_values_of_an_unmistakable_form_decide_their_step(works: Works) -> None:
+    rows = [
+        {
+            "land": COUNTRIES[n % 6],
+            "with_offset": f"2024-07-{1 + n % 28:02}T12:00:{n % 60:02}+02:00",
+            "with_z": f"2024-07-{1 + n % 28:02} 12:00:{n % 60:02}Z",
+            "decimals": f"{10 + n % 70}.5{n:03}, {n}.25{n:03}",
+            "degrees": f"52°{n % 60}'12\"N 13°24'{n % 60}\"E",
+            "heavy": f"{n}.5 kg" if n % 3 else f"{n} lb",
+            "agent": BROWSERS[n % 99] if n % 10 else "curl/8.1",
+        }
+        for n in range(200)
+    ]
+    told = found(works, rows)
+    assert by_column(told) == {
+        "land": "country_code()",
+        "with_offset": "parse_timestamp()",
+        "with_z": "parse_timestamp()",
+        "decimals": "coordinates()",
+        "degrees": "coordinates()",
+        "heavy": 'quantity("kg")',
+        "agent": "user_agent()",
+    }
+    assert {one.column: one.why for one in told.proposals}["heavy"] == (
+        "100% read as quantities of mass, most of them in kg, as '0 lb' to '0.0'"
+    )
+
+
+def test_forms_that_may_be_something_else_are_left_alone(works: Works) -> None:
+    rows = [
+        {
+            "codes": ["DE", "FR", "IT", "US", "CA", "AL"][n % 6],  # countries, languages, states
+            "two_countries": ["Georgia", "Jordan"][n % 2],
+            "states": ["Georgia", "Texas", "Ohio", "Utah"][n % 4],
+            "no_offset": f"2024-07-{1 + n % 28:02} 12:00:{n % 60:02}",
+            "range": f"{n}.50, {n + 10}.50",
+            "letter": f"{n}K",  # kelvin, thousands
+            "two_kinds": f"{n} kg" if n % 2 else f"{n} cm",
+            "as_many": f"{n} kg" if n % 2 else f"{n} lb",
+            "metre_or_minute": f"{n} m",
+            "programs": f"tool{n}/1.{n}",
+        }
+        for n in range(200)
+    ]
+    assert by_column(found(works, rows)) == {}
+
+
+def test_postcodes_and_numbers_are_read_by_the_country_of_their_row_where_that_reads_more(works: Works) -> None:
+    places = [("DE", "10115", "030 901820"), ("GB", "sw1a1aa", "020 7946 0018"), ("CA", "k1a 0b1", "613 555 0123")]
+    rows = [
+        {
+            "id": n,
+            "phone": f"{places[n % 3][2][:-2]}{n % 90 + 10}",
+            "code": places[n % 3][1][:-1] + (str(n % 10) if n % 3 != 1 else "abdefghjln"[n % 10]),
+            "country": places[n % 3][0],
+        }
+        for n in range(300)
+    ]
+    told = found(works, rows)
+    assert by_column(told) == {
+        "phone": "e164(region=col.country)",
+        "code": "postcode(country=col.country)",
+    }
+    assert told.proposals[1].why.startswith("by the row's country, 100% read as postcodes, as ")
+    assert told.proposals[1].why.endswith("; by one country for all at most 33%")
+
+
+def test_names_of_countries_become_codes_before_others_are_read_by_them(works: Works) -> None:
+    places = [("Germany", "10115"), ("United Kingdom", "sw1a1aa"), ("Canada", "k1a 0b1")]
+    rows = [{"code": ["10115", "sw1a1aa", "k1a 0b1", "80331", "gir0aa", "h0h 0h0"][n % 6],
+             "land": places[n % 3][0]} for n in range(120)]  # fmt: skip
+    told = found(works, rows)
+    assert [one.code for one in told.proposals] == [
+        "col.land >> country_code()", "col.code >> postcode(country=col.land)"
+    ]  # fmt: skip
+    names: dict[str, Any] = {}
+    exec(told.code, names)
+    (declared,) = (value for value in names.values() if isinstance(value, Declaration))
+    assert works.build(*declared.spec.steps).counts.quarantined == 0
+
+
+def test_where_a_country_beside_tells_no_more_it_is_not_read(works: Works) -> None:
+    rows = [
+        {
+            "phone": f"+49 30 9018{n % 90 + 10}",
+            "code": f"{10000 + 731 * n % 80000}",  # five digits in each of them
+            "country": ["DE", "FR", "IT"][n % 3],
+        }
+        for n in range(300)
+    ]
+    assert by_column(found(works, rows)) == {"phone": "e164()"}
+
+
+def test_times_without_an_offset_are_read_where_their_zone_is_known(works: Works) -> None:
+    rows = [{"at": f"2024-07-{1 + n % 28:02} 12:00:{n % 60:02}", "zone": ZONES[n % 3]} for n in range(100)]
+    assert by_column(found(works, rows)) == {"at": "parse_timestamp(zone=col.zone)"}
+
+
+def test_groups_of_spellings_are_a_note_with_the_command_that_shows_them(works: Works) -> None:
+    told = found(works, [{"city": CITIES[n % 6], "other": ["north", "south"][n % 2]} for n in range(120)])
+    (note,) = told.notes
+    assert (note.column, note.note) == ("city", "2 groups of spellings are likely one, as 'koln' and 'Köln'")
+    assert note.next == f"pumphouse categories {works.raw}.city"
+    assert told.code == ""
+    assert told.to_dict()["notes"] == ({"column": "city", "note": note.note, "next": note.next},)
+    assert told.to_text().endswith(f"To decide by a person:\ncity  {note.note}: {note.next}")
+
+
+def test_spellings_that_only_sound_alike_or_are_rarely_there_are_no_note(works: Works) -> None:
+    rows = [{"name": ["Meyer", "Maier", "Bern"][n % 3], "free": f"word {n}{'' if n % 2 else '.'}"} for n in range(120)]
+    assert found(works, rows).notes == ()
+
+
+def test_rows_that_are_equal_but_for_the_key_are_counted(works: Works) -> None:
+    def row(n: int, person: int) -> dict[str, Any]:
+        return {"id": n, "name": f"person {person}", "city": ["Bern", "Rome"][person % 2], "score": person * 3}
+
+    told = found(works, [row(n, n if n < 95 else n - 95) for n in range(100)])
+    assert told.proposals[-1].code == 'dedupe(on=["name", "city", "score"], keep="first", by="id")'
+    assert told.proposals[-1].why == "5 rows (5%) are equal to another one in all columns but id"
+    names: dict[str, Any] = {}
+    exec(told.code, names)
+    (declared,) = (value for value in names.values() if isinstance(value, Declaration))
+    assert works.build(*declared.spec.steps, key="id").counts.merged == 5
+
+
+def test_rows_that_may_be_equal_by_chance_are_not_counted(works: Works) -> None:
+    rows = [{"id": n, "size": n % 3, "city": ["Bern", "Rome"][n % 2], "score": n % 5} for n in range(100)]
+    assert found(works, rows).proposals == ()
+
+
+def test_cards_secrets_and_personal_data_in_text_are_counted_and_not_shown(works: Works) -> None:
+    told = found(
+        works,
+        [
+            {
+                "paid": f"paid by 4111 1111 1111 1111, {n}" if n % 2 else f"cash {n}",
+                "log": f"password: hunter{n}" if n % 4 == 0 else f"fine {n}",
+                "note": f"ask max{n}@example.com or +49 30 901820" if n % 10 == 0 else f"nothing {n}",
+            }
+            for n in range(100)
+        ],
+    )
+    assert {one.column: (one.code, one.why) for one in told.proposals} == {
+        "paid": ("col.paid >> mask_cards()", "50% have card numbers in them (50 of 100 cells looked at)"),
+        "log": ("col.log >> mask_secrets()", "25% have secrets in them (25 of 100 cells looked at)"),
+    }
+    (note,) = told.notes
+    said = "of 100 cells looked at, 10 have e-mail addresses, 10 have telephone numbers in them"
+    assert (note.column, note.note, note.next) == ("note", said, 'col.note >> mask_personal("email", "phone")')
+    assert not any(word in told.to_text() for word in ("4111", "hunter", "example.com", "901820"))
+
+
+def test_text_that_only_looks_like_personal_data_is_no_note(works: Works) -> None:
+    rows = [{"build": f"version 1.2.3.{n}", "ref": f"order 123-45-{n:04}", "at": f"@max{n} said"} for n in range(100)]
+    assert found(works, rows).notes == ()
+
+
+def test_many_imports_get_a_line_each(works: Works) -> None:
+    rows = [
+        {"a": f"Max{n}@Example.COM", "b": f"{n}.50 EUR", "c": f"{n},25", "d": f"https://Example.com:443/{n}",
+         "e": ["yes", "no"][n % 2], "f": f"8.8.{n}.8", "g": f"2024-07-{1 + n % 28:02}T12:00:00Z"}
+        for n in range(100)
+    ]  # fmt: skip
+    assert found(works, rows).code.startswith("from pumphouse.cleaning import (\n    clean,\n    col,\n    email,\n")
+
+
 @pytest.mark.realdata
 def test_columns_of_a_real_table_that_need_no_cleaning_are_left_alone(works: Works, realdata: Path) -> None:
     import pyarrow.csv

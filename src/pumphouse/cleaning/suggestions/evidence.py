@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,16 +55,32 @@ def tried(step: Step, column: Sampled, *, resources: Resources) -> Evidence:
     cells = pa.array(values, column.kind)
     function: ArrayFunction = step.load(resources)
     cleaned = function(cells, {name: pa.nulls(len(cells), pa.string()) for name in step.reads})
-    return _counted(column, cleaned.values, cleaned.reasons, dict(cleaned.extra))
+    return _counted(column.values, cleaned.values, cleaned.reasons, dict(cleaned.extra))
 
 
-def _counted(column: Sampled, values: pa.Array, reasons: pa.Array, extra: dict[str, pa.Array]) -> Evidence:
+def tried_beside(
+    step: Step, cells: Sequence[str | None], other: Sequence[str | None], *, resources: Resources
+) -> Evidence:
+    """What the step makes of cells, each with that of the one column that it reads besides."""
+    import pyarrow as pa
+
+    (name,) = step.reads
+    cleaned = step.load(resources)(pa.array(cells, pa.string()), {name: pa.array(other, pa.string())})
+    return _counted([(cell, 1) for cell in cells], cleaned.values, cleaned.reasons, dict(cleaned.extra))
+
+
+def _counted(
+    cells: Sequence[tuple[Any, int]],  # Any: of the column's type
+    values: pa.Array,
+    reasons: pa.Array,
+    extra: dict[str, pa.Array],
+) -> Evidence:
     read = declined = gaps = changed = different = 0
     examples: list[tuple[str, str]] = []
     rejected: list[tuple[str, str]] = []
     extras: dict[str, dict[Any, int]] = {suffix: {} for suffix in extra}
-    listed = {suffix: cells.to_pylist() for suffix, cells in extra.items()}
-    rows = zip(column.values, values.to_pylist(), reasons.to_pylist(), strict=True)
+    listed = {suffix: column.to_pylist() for suffix, column in extra.items()}
+    rows = zip(cells, values.to_pylist(), reasons.to_pylist(), strict=True)
     for place, ((before, times), after, reason) in enumerate(rows):
         if reason is not None:
             declined += times
@@ -75,10 +92,10 @@ def _counted(column: Sampled, values: pa.Array, reasons: pa.Array, extra: dict[s
             if str(before) != str(after):
                 changed += times
                 examples += [(str(before), str(after))] if len(examples) < EXAMPLES else []
-            for suffix, cells in listed.items():
-                extras[suffix][cells[place]] = extras[suffix].get(cells[place], 0) + times
+            for suffix, told in listed.items():
+                extras[suffix][told[place]] = extras[suffix].get(told[place], 0) + times
     return Evidence(
-        cells=column.sampled, read=read, declined=declined, gaps=gaps, changed=changed, different=different,
+        cells=read + declined + gaps, read=read, declined=declined, gaps=gaps, changed=changed, different=different,
         examples=tuple(examples), rejected=tuple(rejected), extras=extras,
     )  # fmt: skip
 

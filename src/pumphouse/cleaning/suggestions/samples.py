@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow.types as types
 
@@ -13,8 +14,11 @@ from pumphouse.engines.parameters import quoted
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Value = TypeVar("Value")
 SAMPLE_ROWS = 20_000
 """Rows whose values are tried, picked by their hash."""
+VALUES_MAX = 2_000
+"""Of a column with more different values in the sample, the values of about so many rows are tried, picked evenly."""
 LETTERS_MAX = 2_000
 """Longer cells are left out: no step for a kind of value is meant for them."""
 
@@ -43,11 +47,31 @@ class Sampled:
         return sum(times for _, times in self.values)
 
 
-def sample_columns(engine: Engine, scan: Scan) -> list[Sampled]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A table as it is looked at."""
+
+    columns: tuple[Sampled, ...]
+    rows: pa.Table
+    """Those that were picked."""
+
+    def beside(self, column: str, other: str) -> tuple[list[str | None], list[str | None]]:
+        """The cells of two columns of text, row by row, of VALUES_MAX rows at most and without gaps in the first."""
+        import pyarrow.compute as pc
+
+        pairs = self.rows.select([column, other])
+        pairs = pairs.filter(pc.less_equal(pc.utf8_length(pairs.column(column)), LETTERS_MAX))
+        pairs = pairs.take(_evenly(len(pairs)))
+        return pairs.column(column).to_pylist(), pairs.column(other).to_pylist()
+
+
+def read_sample(engine: Engine, scan: Scan) -> Sample:
     """The columns of a table. It is read twice, in memory that does not grow with it."""
+    import pyarrow as pa
+
     columns = [scan.schema.field(name) for name in scan.columns]
     if not columns:
-        return []
+        return Sample(columns=(), rows=pa.table({}))
     counts = ", ".join(
         f"count({quoted(column.name)}), approx_count_distinct({_comparable(column)})" for column in columns
     )
@@ -55,7 +79,7 @@ def sample_columns(engine: Engine, scan: Scan) -> list[Sampled]:
     (row,) = (tuple(column[0].as_py() for column in engine.read(query).read_all().columns),)
     rows, counted = row[0], row[1:]
     sample = sample_rows(engine, scan, rows=rows)
-    return [
+    sampled = (
         Sampled(
             name=column.name,
             kind=column.type,
@@ -65,7 +89,8 @@ def sample_columns(engine: Engine, scan: Scan) -> list[Sampled]:
             values=_values(sample.column(column.name)),
         )
         for place, column in enumerate(columns)
-    ]
+    )
+    return Sample(columns=tuple(sampled), rows=sample)
 
 
 def sample_rows(engine: Engine, scan: Scan, *, rows: int) -> pa.Table:
@@ -91,6 +116,18 @@ def _values(column: pa.ChunkedArray) -> tuple[tuple[Any, int], ...]:
         column = column.filter(pc.less_equal(pc.utf8_length(column), LETTERS_MAX))
     elif not (types.is_integer(kind) or types.is_floating(kind)):
         return ()
-    counted = pc.value_counts(column.drop_null().combine_chunks())
+    cells = column.drop_null().combine_chunks()
+    counted = pc.value_counts(cells)
+    if len(counted) > VALUES_MAX:
+        counted = pc.value_counts(cells.take(_evenly(len(cells))))
     pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
     return tuple(sorted(pairs, key=lambda pair: (-pair[1], str(pair[0]))))
+
+
+def evenly(values: Sequence[Value], most: int) -> Sequence[Value]:
+    """At most about so many of the values, from the first to the last."""
+    return values[:: max(1, -(-len(values) // most))]
+
+
+def _evenly(rows: int) -> list[int]:
+    return list(evenly(range(rows), VALUES_MAX))

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pumphouse.cleaning.step import Resources
-from pumphouse.cleaning.suggestions.kinds import Proposal, proposals
-from pumphouse.cleaning.suggestions.samples import SAMPLE_ROWS, Sampled, sample_columns
+from pumphouse.cleaning.suggestions.evidence import percent
+from pumphouse.cleaning.suggestions.kinds import proposals
+from pumphouse.cleaning.suggestions.looking import Looking
+from pumphouse.cleaning.suggestions.proposal import Note, Proposal, written
+from pumphouse.cleaning.suggestions.samples import Sampled, read_sample
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import quoted
 
 MOSTLY_NULL = 0.95
 """Share of gaps from which a column is proposed to be dropped."""
+LETTERS_MAX = 100
+"""Of a line of imports, before each name gets a line of its own."""
+COLUMNS_MIN = 3
+"""Rows that are equal in fewer may be so by chance."""
+TELLING_MIN = 0.5
+"""Share of the rows that a column has different values: with fewer, two rows may be equal in it by chance."""
 ROWS_MIN = 20
 """Of fewer rows nothing is said: a column that is the same in all of them may be so by chance."""
 
@@ -26,10 +35,12 @@ class Suggestions:
     snapshot: int
     rows: int
     looked_at: int
-    """Rows whose values were tried."""
+    """Rows of the sample."""
     key: str | None
     """A column that is never null and always another value, by its name and its place the key."""
     proposals: tuple[Proposal, ...]
+    notes: tuple[Note, ...] = ()
+    """What a person has to decide."""
 
     def to_dict(self) -> dict[str, Any]:  # JSON
         """The same as plain values."""
@@ -42,41 +53,69 @@ class Suggestions:
             return ""
         names = sorted({"clean", *(name for one in self.proposals for name in one.names)})
         lines = [f"    {one.code}," for one in self.proposals]
-        # A column's name is a stranger's: it must stay a name in code that is pasted.
-        written = f'"{self.key}"' if self.key and self.key.isidentifier() else repr(self.key)
-        key = [f"    key={written},"] if self.key else []
+        key = [f"    key={written(self.key)},"] if self.key else []
         bare = self.table.removeprefix("raw_")
         target = bare if bare != self.table and bare.isidentifier() else f"clean_{self.table}"
         imported = f"from pumphouse.cleaning import {', '.join(names)}"
+        if len(imported) > LETTERS_MAX:
+            imported = "\n".join(["from pumphouse.cleaning import (", *(f"    {name}," for name in names), ")"])
         return "\n".join([imported, "", f"{target} = clean(", f'    "{self.table}",', *lines, *key, ")"])
 
     def to_text(self) -> str:
         """The same in lines for a person: each proposal with its evidence, and the code."""
-        looked = f"values of {self.looked_at:,} were tried" if self.looked_at < self.rows else "all values were tried"
-        head = f"{self.table}: {self.rows:,} rows at snapshot {self.snapshot}, {looked}"
-        if not self.proposals:
-            return f"{head}\nNothing to propose: no step is sure to suit it."
-        width = max(len(one.column) for one in self.proposals)
-        said = [f"{one.column.ljust(width)}  {one.why}" for one in self.proposals]
-        return "\n".join([head, "", *said, "", self.code])
+        looked = f"{self.looked_at:,} of them" if self.looked_at < self.rows else "all of them"
+        head = f"{self.table}: {self.rows:,} rows at snapshot {self.snapshot}, {looked} looked at"
+        width = max(map(len, [*(one.column for one in self.proposals), *(one.column for one in self.notes)]), default=0)
+        said: list[str] = [f"{one.column.ljust(width)}  {one.why}" for one in self.proposals]
+        if not said:
+            said = ["Nothing to propose: no step is sure to suit it."]
+        if self.notes:
+            said += ["", "To decide by a person:"]
+            said += [f"{one.column.ljust(width)}  {one.note}: {one.next}" for one in self.notes]
+        return "\n".join([head, "", *said, *(["", self.code] if self.code else [])])
 
 
 def suggest(table: str, scan: Scan, engine: Engine, *, resources: Resources) -> Suggestions:
     """Steps that would suit a table at the scan's snapshot. It is read, and nothing is changed."""
-    columns = sample_columns(engine, scan)
+    sample = read_sample(engine, scan)
+    columns = sample.columns
     rows = columns[0].rows if columns else 0
-    found: list[Proposal] = []
+    key = _key(columns, scan, engine)
+    found: list[Proposal | Note] = []
     if rows >= ROWS_MIN:
-        found = [*proposals(columns, scan, engine, resources=resources), *_dropped(columns)]
-    looked_at = min(rows, max((column.sampled for column in columns), default=0)) if rows > SAMPLE_ROWS else rows
+        at = Looking(table=table, scan=scan, engine=engine, resources=resources, sample=sample)
+        found = [*proposals(at), *_dropped(columns), *_equal(columns, key, scan, engine)]
     return Suggestions(
         table=table,
         snapshot=scan.snapshot,
         rows=rows,
-        looked_at=looked_at,
-        key=_key(columns, scan, engine),
-        proposals=tuple(found),
+        looked_at=sample.rows.num_rows,
+        key=key,
+        proposals=tuple(one for one in found if isinstance(one, Proposal)),
+        notes=tuple(one for one in found if isinstance(one, Note)),
     )
+
+
+def _equal(columns: Sequence[Sampled], key: str | None, scan: Scan, engine: Engine) -> Iterator[Proposal]:
+    """`dedupe`, where rows are equal in all columns but the key, and one of them hardly ever is by chance."""
+    others = [column for column in columns if column.name != key]
+    on = [column for column in others if column.cells == column.rows and column.different > 1]
+    if key is None or not COLUMNS_MIN <= len(on) == sum(column.different > 1 for column in others):
+        return  # a row with a gap is equal to none
+    if not any(column.different >= TELLING_MIN * column.rows for column in on):
+        return
+    listed = ", ".join(quoted(column.name) for column in on)
+    text = f"SELECT count(*) - count(DISTINCT hash({listed})) AS again FROM scanned"
+    again = engine.read(Query(text=text, inputs={"scanned": scan})).read_all()["again"][0].as_py()
+    if again:
+        names = ", ".join(written(column.name) for column in on)
+        share = percent(again / columns[0].rows)
+        yield Proposal(
+            column="",
+            code=f'dedupe(on=[{names}], keep="first", by={written(key)})',
+            names=("dedupe",),
+            why=f"{again:,} rows ({share}) are equal to another one in all columns but {key}",
+        )
 
 
 def _dropped(columns: Iterable[Sampled]) -> Iterable[Proposal]:
