@@ -95,8 +95,8 @@ def test_a_step_that_means_nothing_is_refused_when_declared(declare: object, sai
 
 def test_importing_and_declaring_loads_no_engine_and_no_library() -> None:
     code = (
-        "from pumphouse.cleaning import clean, col, e164, ip_country, expand, fill; import sys;"
-        "clean('a', col.x >> e164() >> ip_country() >> expand('a.csv') >> fill('median'));"
+        "from pumphouse.cleaning import *; import sys;"
+        "clean('a', col.x >> e164() >> ip_country() >> expand('a.csv') >> fill('median'), drop(constant=True));"
         "print(*(name for name in ('duckdb', 'pyarrow', 'numpy', 'phonenumbers', 'sqlglot') if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -15,8 +15,8 @@ from pumphouse.cleaning import (
     outliers,
     parse_date,
     repair,
-    sql_functions,
 )
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.engines.engine import Query
 from pumphouse.engines.spark import Spark
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning import col, e164, expand, ip_country, parse_date, sql_functions
+from pumphouse.cleaning import col, e164, expand, ip_country, parse_date
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.cleaning.step import Resources, Step, one
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query

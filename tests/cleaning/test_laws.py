@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning import sql_functions
 from pumphouse.cleaning.columns import Column
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.cleaning.named import STEPS, make, options_of
 from pumphouse.cleaning.step import ArrayFunction, Cleaned, Resources, Step, arrow_type, one
 from pumphouse.engines.duckdb import DuckDB

@@ -12,7 +12,7 @@ from pumphouse.cleaning.rows import RowByRow
 from pumphouse.cleaning.step import Resources, Step
 from pumphouse.cleaning.table_steps.dropping import DropColumns
 from pumphouse.cleaning.table_steps.filling import FillGaps
-from pumphouse.cleaning.work import Told
+from pumphouse.cleaning.work import Counting
 
 COLUMNS = {
     "id": ["1", "2", None],
@@ -73,7 +73,7 @@ def test_a_worker_elsewhere_gets_the_same_function_with_all_that_it_needs(tmp_pa
     batch = pa.RecordBatch.from_pydict(COLUMNS)
     function = row_by_row(tmp_path)
     told: list[int] = []
-    here = Told(function, told.append)
+    here = Counting(function, told.append)
     outputs = here(batch)
     (tmp_path / "words.csv").unlink()
     there = pickle.loads(pickle.dumps(here))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 
+from pumphouse.cleaning import col, email
 from pumphouse.cleaning.step import Resources
 from pumphouse.cleaning.suggestions.suggest import Suggestions, suggest
 from pumphouse.declare.asset import Declaration
@@ -312,3 +313,10 @@ def test_the_name_of_a_column_stays_a_name_in_the_code(works: Works) -> None:
     code = found(works, rows).code
     (call,) = (one for one in ast.walk(ast.parse(code)) if isinstance(one, ast.Call) and one.args[1:])
     assert [ast.literal_eval(one.value) for one in call.keywords] == [name]
+
+
+@pytest.mark.parametrize("name", ["class", "__doc__", "\ufb01rst", 'a"] >> x', "e mail"])
+def test_a_column_of_any_name_is_named_in_the_code_as_it_is(works: Works, name: str) -> None:
+    (proposal,) = found(works, [{name: f"Max{number}@Example.COM"} for number in range(100)]).proposals
+    (steps,) = eval(f"[{proposal.code}]", {"col": col, "email": email})
+    assert steps.column == name

@@ -29,7 +29,7 @@ PAGES: dict[str, str] = make.pages()
 FUNCTIONS = {
     **{f"ph.{name}": getattr(pumphouse, name) for name in pumphouse.__all__},
     **{name: getattr(checks, name) for name in checks.__all__},
-    **{name: getattr(cleaning, name) for name in cleaning.__all__ if name != "sql_functions"},  # for rooms, not users
+    **{name: getattr(cleaning, name) for name in cleaning.__all__},
 }
 FUNCTIONS = {name: function for name, function in FUNCTIONS.items() if inspect.isfunction(function)}
 

@@ -3,8 +3,6 @@
 Importing it loads neither an engine nor a library behind a step; those come when a step runs.
 """
 
-from typing import TYPE_CHECKING
-
 from pumphouse.cleaning.clean import clean
 from pumphouse.cleaning.columns import col
 from pumphouse.cleaning.step import Cell
@@ -43,22 +41,10 @@ from pumphouse.cleaning.table_steps.filling import fill
 from pumphouse.cleaning.table_steps.outlying import outliers
 from pumphouse.cleaning.table_steps.repairing import repair
 
-if TYPE_CHECKING:
-    from pumphouse.cleaning.functions import sql_functions
-
 __all__ = [
     "Cell", "categories", "clean", "col", "coordinates", "country_code", "dedupe", "domain", "drop", "e164", "email",
     "expand", "expansions", "fill", "identifier", "ip_address", "ip_country", "ip_owner", "json_path", "language",
     "language_code", "mask", "mask_cards", "mask_personal", "mask_secrets", "money", "null_if", "number", "outliers",
     "parse_boolean", "parse_date", "parse_timestamp", "person_name", "plain_text", "postal_address", "postcode",
-    "pseudonym", "quantity", "region_code", "repair", "sql_functions", "url", "user_agent",
+    "pseudonym", "quantity", "region_code", "repair", "url", "user_agent",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> object:
-    # Rooms above ask for it, users don't: it imports pyarrow, which importing a project must not.
-    if name == "sql_functions":
-        from pumphouse.cleaning.functions import sql_functions
-
-        return sql_functions
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -14,6 +14,7 @@ from typing import Any
 from pumphouse.cleaning import watching
 from pumphouse.cleaning.clean import Clean
 from pumphouse.cleaning.fits import stored_fits
+from pumphouse.cleaning.wording import short
 from pumphouse.cleaning.work import Outcome, Work
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query, Written
@@ -178,8 +179,7 @@ def diff(asset: Asset, context: Context) -> Diff:
 def _short(cell: str | None) -> str:
     if cell is None:
         return "null"
-    shown = " ".join(cell.split()) if cell.strip() else repr(cell)
-    return shown if len(shown) <= LETTERS_SHOWN else f"{shown[: LETTERS_SHOWN - 1]}…"
+    return short(cell if cell.strip() else repr(cell), letters_max=LETTERS_SHOWN)
 
 
 def _columns(happened: Mapping[str, Mapping[str, _Kind]]) -> tuple[ColumnDiff, ...]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Engine, Query, Scan
 from pumphouse.engines.parameters import literal
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.builds import row_id
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +52,7 @@ class Staged:
         """A Parquet file that the step wrote, as an input."""
         import pyarrow.parquet as pq
 
-        return Scan(
-            table=file.stem,
-            snapshot=self.rows.snapshot,
-            schema=pq.read_schema(file),
-            relation=f"SELECT * FROM read_parquet([{literal(str(file))}])",
-            files=(DataFile(path=str(file)),),
-        )
+        return scan_of_files((file,), pq.read_schema(file), snapshot=self.rows.snapshot, table=file.stem)
 
     def require(self, *names: str) -> None:
         """Raises UnknownName with the nearest there is for a column that is not among the rows."""
@@ -64,3 +63,15 @@ class Staged:
                 raise UnknownName(
                     f"there is no column '{name}'", mend=did_you_mean(name, known) or f"There are {shown}."
                 )
+
+
+def scan_of_files(files: Sequence[Path], schema: pa.Schema, *, snapshot: int, table: str) -> Scan:
+    """Parquet files of a build's own as an input, by a name and the snapshot of what they were made from."""
+    listed = ", ".join(literal(str(file)) for file in files)
+    return Scan(
+        table=table,
+        snapshot=snapshot,
+        schema=schema,
+        relation=f"SELECT * FROM read_parquet([{listed}])",
+        files=tuple(DataFile(path=str(file)) for file in files),
+    )

@@ -188,9 +188,8 @@ class EachValue:
         if new:
             if len(self.places) + len(new) > VALUES_MAX:
                 self.places, self.answers, new = {}, (), asked
-            answers: list[
-                Any
-            ] = []  # Any: of `kinds`, one behind the other; tuples kept would wake the garbage collector
+            # Of `kinds`, one behind the other: tuples that are kept would wake the garbage collector.
+            answers: list[Any] = []
             others = len(self.step.reads)
             for each in new:
                 answers += self.asked(*row_of(each, others)) if others else self.asked(each)

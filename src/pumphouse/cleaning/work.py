@@ -19,14 +19,14 @@ from pumphouse.cleaning.fits import Fits
 from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.hidden import Hidden, HideCells, HideIds
 from pumphouse.cleaning.rows import CELLS, HAPPENED, ROWS, WITHHELD, RowByRow
-from pumphouse.cleaning.staged import Staged
+from pumphouse.cleaning.staged import Staged, scan_of_files
 from pumphouse.cleaning.step import ArrayFunction, Resources, Step
 from pumphouse.cleaning.table_step import CROSSWALK, KNOWN_AT, LOADED_AT, ROW_IDS, RowStep, TableStep, WholeStep
 from pumphouse.cleaning.table_steps.queries import chain_query
 from pumphouse.declare.asset import Asset
 from pumphouse.engines import storage
-from pumphouse.engines.engine import HIDDEN_COLUMNS, DataFile, Query, Scan, Written
-from pumphouse.engines.parameters import literal, quoted
+from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan, Written
+from pumphouse.engines.parameters import quoted
 from pumphouse.lake.builds import QUARANTINE_SCHEMA
 from pumphouse.lake.context import Context
 
@@ -207,8 +207,10 @@ class Work:
         query = Query(text=f"SELECT {listed} FROM staged", inputs={"staged": scan})
         schema = self.context.engine.schema(query)
         outputs = {name: batch.schema for name, batch in function(_empty(schema)).items()}
-        told = Told(function, self.context.progress)
-        return dict(self.context.engine.map(query, told, outputs=outputs, folder=self.folder, stem=next(self._stems)))
+        counting = Counting(function, self.context.progress)
+        return dict(
+            self.context.engine.map(query, counting, outputs=outputs, folder=self.folder, stem=next(self._stems))
+        )
 
     def _staged(self, scan: Scan, *, rows: int, place: int) -> Staged:
         """The rows that reach the step at `place`, as it sees them."""
@@ -284,14 +286,7 @@ class Work:
 
     def scan_of(self, written: Written) -> Scan:
         """Staged files as the input of what follows."""
-        files = ", ".join(literal(str(file)) for file in written.files)
-        return Scan(
-            table="staged",
-            snapshot=self.context.snapshot,
-            schema=written.schema,
-            relation=f"SELECT * FROM read_parquet([{files}])",
-            files=tuple(DataFile(path=str(file)) for file in written.files),
-        )
+        return scan_of_files(written.files, written.schema, snapshot=self.context.snapshot, table="staged")
 
     def _columns(self, scan: Scan, *, place: int) -> list[str]:
         """The columns that go on from step `place`: the table's own, when a row was known, and when it was loaded if
@@ -320,7 +315,7 @@ class Work:
         return named | (set(staged.columns) - set(self.source.columns))
 
 
-class Told:
+class Counting:
     """A function over batches that says how many rows it has seen. Pickled, it is the bare function: a worker elsewhere
     has nobody to tell."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.tables import Check
 from pumphouse.errors import UnknownName, did_you_mean

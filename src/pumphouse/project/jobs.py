@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.engines.engine import Engine
 from pumphouse.lake.context import Context

@@ -12,9 +12,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from pumphouse.cleaning import sql_functions
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.fits import fit_of
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.experiments.build import last_verdict

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from pumphouse.cleaning import sql_functions
+from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import UnknownName
 from pumphouse.experiments.build import last_verdict

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import col, dedupe, drop, e164, fill, mask
+from pumphouse.cleaning.table_step import CROSSWALK, PAIRS, ROW_IDS
 from pumphouse.engines.engine import Query
 from pumphouse.errors import BuildError
-from pumphouse.lake.builds import Counts
+from pumphouse.lake.builds import Counts, matched_in
 
 if TYPE_CHECKING:
     from conftest import Works
@@ -134,6 +135,12 @@ def test_a_crosswalk_names_rows_by_their_masked_key_where_a_later_step_masks_it(
     assert went == [(masked[1], masked[0])]
     works.build(dedupe(on="x", keep="first"), col.id >> mask(), key=["id", "x"])
     assert works.table("__crosswalk") == []  # what is a part of an id can't be told from the rest
+
+
+def test_the_lake_knows_which_columns_of_these_tables_name_rows_and_hides_people_there() -> None:
+    known = [matched_in(f"customers__{suffix}") for suffix in (CROSSWALK, PAIRS)]
+    assert {of for of, _ in filter(None, known)} == {"customers"}
+    assert {name for _, names in filter(None, known) for name in names} == set(ROW_IDS)
 
 
 def test_a_crosswalk_says_nothing_once_no_step_merges(works: Works) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pumphouse.cleaning import declared_files
 from pumphouse.cleaning.dictionaries.conflicts import conflicts
 from pumphouse.cleaning.dictionaries.dictionary import Dictionary, Entry
 from pumphouse.cleaning.dictionaries.words import normalised
@@ -56,19 +57,7 @@ def read_dictionaries(folder: Path, names: Sequence[str]) -> Dictionary:
 
 def read_text(path: Path) -> str:
     """The text of a file. Raises ConfigError where it is not there, or is not UTF-8."""
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"the dictionary {path.name} is not there",
-            place=Place(file=str(path)),
-            mend="Its path is relative to the project's folder.",
-        ) from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            f"the dictionary {path.name} is not UTF-8", place=Place(file=str(path), line=line), mend="Save it as UTF-8."
-        ) from None
+    return declared_files.read_text(path, what="dictionary")
 
 
 def parse_dictionaries(layers: Sequence[Layer]) -> Dictionary:

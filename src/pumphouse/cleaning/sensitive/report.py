@@ -18,6 +18,7 @@ from pumphouse.cleaning.sensitive.spans import Span
 from pumphouse.cleaning.steps.identifiers import IdentifierReader, kinds
 from pumphouse.cleaning.steps.masking_text import Personal
 from pumphouse.cleaning.suggestions.samples import sample_rows
+from pumphouse.cleaning.wording import percent
 from pumphouse.engines.engine import Engine, Query, Scan
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ class PersonalData:
         if not self.found:
             return f"{head}\nNothing was found in {len(self.columns)} columns. Names in text are not looked for."
         rows = [("column", "kind", "share", "how sure", "looks like")]
-        rows += [
-            (one.column, one.kind, _percent(one.share), one.how_sure, " ".join(one.examples)) for one in self.found
-        ]
+        rows += [(one.column, one.kind, percent(one.share), one.how_sure, " ".join(one.examples)) for one in self.found]
         widths = [max(len(row[place]) for row in rows) for place in range(4)]
         lines = [
             "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[4]]).rstrip()
@@ -191,7 +190,3 @@ def _shape(span: Span, value: str) -> str:
 def _masked(text: str) -> str:
     shape = re.sub(r"[^\W\d_]|[^\x00-\x7f]", "x", re.sub(r"\d", "0", text))
     return shape if len(shape) <= SHAPE_MAX else f"{shape[:SHAPE_MAX]}..."
-
-
-def _percent(share: float) -> str:
-    return "under 1%" if 0 < share < 0.01 else f"{share:.0%}"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pumphouse.cleaning.declared_files import read_text
 from pumphouse.errors import ConfigError, Place
 
 COLUMNS = ("variant", "value", "note")
@@ -31,21 +32,8 @@ def written_as(text: str) -> str:
 
 def read_merges(path: Path) -> Merges:
     """The merges in a CSV file. Raises ConfigError with the faults found and their lines."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"the file of categories {path.name} is not there",
-            place=Place(file=str(path)),
-            mend="Its path is relative to the project's folder; pumphouse categories TABLE.COLUMN proposes its lines.",
-        ) from None
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ConfigError(
-            f"the file of categories {path.name} is not UTF-8",
-            place=Place(file=str(path), line=line),
-            mend="Save it as UTF-8.",
-        ) from None
+    more = "; pumphouse categories TABLE.COLUMN proposes its lines"
+    text = read_text(path, what="file of categories", more=more)
     return parse_merges(text, file=str(path))
 
 

@@ -98,8 +98,3 @@ def _counted(
         cells=read + declined + gaps, read=read, declined=declined, gaps=gaps, changed=changed, different=different,
         examples=tuple(examples), rejected=tuple(rejected), extras=extras,
     )  # fmt: skip
-
-
-def percent(share: float) -> str:
-    """A share (0 to 1) for a person; what is little but there is not 0%."""
-    return f"{100 * share:.0f}%" if share == 0 or share >= 0.01 else "under 1%"

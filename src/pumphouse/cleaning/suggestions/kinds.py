@@ -20,7 +20,7 @@ from pumphouse.cleaning.steps.money import money
 from pumphouse.cleaning.steps.numbers import number
 from pumphouse.cleaning.steps.urls import url
 from pumphouse.cleaning.suggestions.beside import read_beside
-from pumphouse.cleaning.suggestions.evidence import Evidence, percent
+from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.forms import country, place, program, size, timestamp
 from pumphouse.cleaning.suggestions.looking import DIFFERENT_MIN, LOOKS_MIN, Looking
 from pumphouse.cleaning.suggestions.phones import HINT as PHONE_HINT
@@ -28,6 +28,7 @@ from pumphouse.cleaning.suggestions.phones import phone
 from pumphouse.cleaning.suggestions.proposal import Note, Proposal, listed, looking, proposed
 from pumphouse.cleaning.suggestions.samples import Sampled
 from pumphouse.cleaning.suggestions.texts import notes_on, text
+from pumphouse.cleaning.wording import percent
 
 IDENTIFIERS = ("iban", "isbn", "ean", "eu.vat", "imei", "issn", "bic")
 """Identifiers with a check digit or an unmistakable form, so that a column of them can be told."""

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pumphouse.cleaning.steps.phones import e164
-from pumphouse.cleaning.suggestions.evidence import Evidence, percent
+from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.looking import AHEAD_MIN, DIFFERENT_MIN, LOOKS_MIN, Looking
 from pumphouse.cleaning.suggestions.proposal import Proposal, aside, col, looking
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
+from pumphouse.cleaning.wording import percent
 
 NUMBERS_TRIED_MAX = 300
 REGIONS = (

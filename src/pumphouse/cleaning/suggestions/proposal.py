@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from keyword import iskeyword
 
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_secrets
-from pumphouse.cleaning.suggestions.evidence import Evidence, percent
+from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.samples import Sampled
+from pumphouse.cleaning.wording import percent, short
+
+LETTERS_SHOWN = 40
+"""Of a value that stands in the evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,9 @@ def looking(column: Sampled, pattern: re.Pattern[str], *, whole: bool = True) ->
 
 def col(name: str) -> str:
     """A column as code names it."""
-    return f"col.{name}" if name.isidentifier() and not name.startswith("__") else f"col[{name!r}]"
+    # Python reads a name in another Unicode form as the plain one.
+    is_plain = name.isidentifier() and name == unicodedata.normalize("NFKC", name)
+    return f"col.{name}" if is_plain and not iskeyword(name) and not name.startswith("__") else f"col[{name!r}]"
 
 
 def listed(values: Iterable[str]) -> str:
@@ -75,8 +83,7 @@ def listed(values: Iterable[str]) -> str:
 
 def shown(value: str) -> str:
     """A value in quotes, shortened; card numbers and secrets in it masked, as the steps proposed for them would."""
-    told = " ".join(mask_secrets().one(mask_cards().one(value).value).value.split())
-    return f"'{told if len(told) <= 40 else told[:39] + '…'}'"
+    return f"'{short(mask_secrets().one(mask_cards().one(value).value).value, letters_max=LETTERS_SHOWN)}'"
 
 
 def written(name: str) -> str:

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pumphouse.cleaning.step import Resources
-from pumphouse.cleaning.suggestions.evidence import percent
 from pumphouse.cleaning.suggestions.kinds import proposals
 from pumphouse.cleaning.suggestions.looking import Looking
 from pumphouse.cleaning.suggestions.proposal import Note, Proposal, written
 from pumphouse.cleaning.suggestions.samples import Sampled, read_sample
+from pumphouse.cleaning.wording import percent
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import quoted
 

@@ -11,10 +11,11 @@ from pumphouse.cleaning.spellings.proposals import METHODS, PHONETIC, propose
 from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.masking_text import Personal, mask_cards, mask_secrets
 from pumphouse.cleaning.steps.plain_text import plain_text
-from pumphouse.cleaning.suggestions.evidence import Evidence, percent
+from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.looking import Looking
 from pumphouse.cleaning.suggestions.proposal import Note, Proposal, col, listed, looking, shown
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
+from pumphouse.cleaning.wording import percent
 
 MARKUP = re.compile(r"(?s).*(?:</?[a-z]+[ />]|&[a-z]+;|&#\d+;).*")
 CATEGORIES_MAX, TIMES_MIN = 500, 5
