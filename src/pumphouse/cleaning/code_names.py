@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from typing import TYPE_CHECKING
 
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ SHOWN_MAX = 4
 
 def library_version() -> str:
     """The versions of the lists that names and codes come from."""
-    try:
-        return f"1, pycountry {metadata.version('pycountry')}, babel {metadata.version('babel')}"
-    except metadata.PackageNotFoundError:
-        return "1"
+    return with_versions("1", "pycountry", "babel")
 
 
 def locales(purpose: str) -> Iterator[Locale]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING, ClassVar
 
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.step import EachValue, Resources, Step
 from pumphouse.errors import MissingExtra
 
@@ -24,13 +24,6 @@ SHORTER = {"kik": "ki", "gug": "gn", "fuv": "ff"}
 """Codes of the model for which ISO 639-1 has one."""
 
 
-def _library_version() -> str:
-    try:
-        return f"1, py3langid {metadata.version('py3langid')}"
-    except metadata.PackageNotFoundError:
-        return "1"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Language(Step):
     """The step that `language` makes."""
@@ -40,7 +33,7 @@ class Language(Step):
     extras: ClassVar[Mapping[str, str]] = {"confidence": "DOUBLE"}
     into: str | None = None
     confidence: float = CONFIDENCE
-    version: str = field(default_factory=_library_version, init=False)
+    version: str = field(default_factory=lambda: with_versions("1", "py3langid"), init=False)
 
     def target(self, column: str) -> str:
         """The text stays as it is."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.dates.formats import AROUND
 from pumphouse.cleaning.fitted_step import FittedStep
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.numbers.currencies import codes, taken_from_end, taken_from_start
 from pumphouse.cleaning.numbers.marks import OPEN, NumberColumn, learn, proved
 from pumphouse.cleaning.numbers.reader import LENGTH_MAX, MINUS, Number, read_number
@@ -29,15 +30,6 @@ PLACES = 4
 LIMIT = Decimal(10) ** 14
 
 
-def _library_version() -> str:
-    from importlib import metadata
-
-    try:
-        return f"1, pycountry {metadata.version('pycountry')}"
-    except metadata.PackageNotFoundError:
-        return "1"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money(FittedStep):
     """The step that `money` makes."""
@@ -50,7 +42,7 @@ class Money(FittedStep):
     decimal: str | None = None
     free: bool = False
     is_fitted: bool = False
-    version: str = field(default_factory=_library_version, init=False)
+    version: str = field(default_factory=lambda: with_versions("1", "pycountry"), init=False)
 
     @property
     def reads(self) -> tuple[str, ...]:

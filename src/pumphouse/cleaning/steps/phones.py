@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from pumphouse.cleaning.columns import Column
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.step import EachValue, Resources, Step
 from pumphouse.cleaning.steps.numbering_plans import NO_COUNTRY, NumberingPlans
 from pumphouse.errors import MissingExtra
@@ -44,15 +45,6 @@ SHORT_DIGITS_MAX = 6
 Answer = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
-def _library_version() -> str:
-    from importlib import metadata
-
-    try:
-        return f"2, phonenumbers {metadata.version('phonenumbers')}"
-    except metadata.PackageNotFoundError:
-        return "2"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class E164(Step):
     """The step that `e164` makes."""
@@ -62,7 +54,7 @@ class E164(Step):
     extras: ClassVar[Mapping[str, str]] = {"extension": "VARCHAR", "kind": "VARCHAR", "country": "VARCHAR"}
     region: Column | None = None
     default: str | None = None
-    version: str = field(default_factory=_library_version, init=False)
+    version: str = field(default_factory=lambda: with_versions("2", "phonenumbers"), init=False)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import TYPE_CHECKING, ClassVar
 
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.markup import reads_as_markup, text_of_html, unescaped
 from pumphouse.cleaning.step import EachValue, Resources, Step
 from pumphouse.errors import MissingExtra
@@ -47,10 +47,7 @@ HALF_WIDTH_KATAKANA = re.compile("[\uff65-\uff9f]+")
 
 
 def _library_version() -> str:
-    try:
-        return f"1, ftfy {metadata.version('ftfy')}, Unicode {unicodedata.unidata_version}"
-    except metadata.PackageNotFoundError:
-        return "1"
+    return f"{with_versions('1', 'ftfy')}, Unicode {unicodedata.unidata_version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

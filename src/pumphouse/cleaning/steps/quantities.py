@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pumphouse.cleaning.dates.formats import AROUND
 from pumphouse.cleaning.fitted_step import FittedStep
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.numbers.marks import OPEN, learn, proved
 from pumphouse.cleaning.numbers.reader import LENGTH_MAX, MINUS, Number, read_number
 from pumphouse.cleaning.numbers.units import UNITS, UNSURE, Conversion, conversions, kind_of, spellings
@@ -28,15 +29,6 @@ PART = re.compile(
 PARTS_MAX = 4
 
 
-def _library_version() -> str:
-    from importlib import metadata
-
-    try:
-        return f"1, pint {metadata.version('pint')}"
-    except metadata.PackageNotFoundError:
-        return "1"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantityStep(FittedStep):
     """The step that `quantity` makes."""
@@ -46,7 +38,7 @@ class QuantityStep(FittedStep):
     to: str
     decimal: str | None = None
     is_fitted: bool = False
-    version: str = field(default_factory=_library_version, init=False)
+    version: str = field(default_factory=lambda: with_versions("1", "pint"), init=False)
 
     def fit_name(self, column: str) -> str | None:
         """With a decimal mark nothing is open."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.step import EachValue, Resources, Step
 from pumphouse.errors import MissingExtra
 
@@ -14,15 +15,6 @@ LENGTH_MAX = 2_000
 BOT = "Spider"
 """The device of those that ua-parser knows as bots."""
 Answer = tuple[str | None, str | None, str | None, str | None, bool | None, str | None]
-
-
-def _library_version() -> str:
-    from importlib import metadata
-
-    try:
-        return f"1, {', '.join(f'{name} {metadata.version(name)}' for name in ('ua-parser', 'ua-parser-builtins'))}"
-    except metadata.PackageNotFoundError:
-        return "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +27,7 @@ class UserAgent(Step):
         "version": "VARCHAR", "os": "VARCHAR", "device": "VARCHAR", "is_bot": "BOOLEAN"
     }  # fmt: skip
     into: str | None = None
-    version: str = field(default_factory=_library_version, init=False)
+    version: str = field(default_factory=lambda: with_versions("1", "ua-parser", "ua-parser-builtins"), init=False)
 
     def target(self, column: str) -> str:
         """What the browser says stays; its family gets a column of its own."""
