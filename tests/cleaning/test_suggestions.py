@@ -157,6 +157,7 @@ def test_forms_that_may_be_something_else_are_left_alone(works: Works) -> None:
         {
             "codes": ["DE", "FR", "IT", "US", "CA", "AL"][n % 6],  # countries, languages, states
             "two_countries": ["Georgia", "Jordan"][n % 2],
+            "first_names": ["Chad", "Jordan", "Israel"][n % 3],
             "states": ["Georgia", "Texas", "Ohio", "Utah"][n % 4],
             "no_offset": f"2024-07-{1 + n % 28:02} 12:00:{n % 60:02}",
             "range": f"{n}.50, {n + 10}.50",
@@ -187,8 +188,8 @@ def test_postcodes_and_numbers_are_read_by_the_country_of_their_row_where_that_r
         "phone": "e164(region=col.country)",
         "code": "postcode(country=col.country)",
     }
-    assert told.proposals[1].why.startswith("by the row's country, 100% read as postcodes, as ")
-    assert told.proposals[1].why.endswith("; by one country for all at most 33%")
+    assert told.proposals[1].why.startswith("100% read as postcodes, as ")
+    assert told.proposals[1].why.endswith("; read by the row's country: one country for all reads 33% at most")
 
 
 def test_names_of_countries_become_codes_before_others_are_read_by_them(works: Works) -> None:
@@ -225,11 +226,11 @@ def test_times_without_an_offset_are_read_where_their_zone_is_known(works: Works
 def test_groups_of_spellings_are_a_note_with_the_command_that_shows_them(works: Works) -> None:
     told = found(works, [{"city": CITIES[n % 6], "other": ["north", "south"][n % 2]} for n in range(120)])
     (note,) = told.notes
-    assert (note.column, note.note) == ("city", "2 groups of spellings are likely one, as 'koln' and 'Köln'")
+    assert (note.column, note.note) == ("city", "2 values are likely spelled in several ways, as 'koln' for 'Köln'")
     assert note.next == f"pumphouse categories {works.raw}.city"
     assert told.code == ""
     assert told.to_dict()["notes"] == ({"column": "city", "note": note.note, "next": note.next},)
-    assert told.to_text().endswith(f"To decide by a person:\ncity  {note.note}: {note.next}")
+    assert told.to_text().endswith(f"For you to decide:\ncity  {note.note}; to go on: {note.next}")
 
 
 def test_spellings_that_only_sound_alike_or_are_rarely_there_are_no_note(works: Works) -> None:

@@ -45,8 +45,8 @@ def diff(
 def suggest(table: str, /, *, json: bool = False, call: Call) -> None:
     """Propose cleaning steps for a table, each with its evidence, as code that can be pasted.
 
-    The steps are tried on about 20,000 rows, of columns with many different values on 2,000. Where it isn't sure it
-    says nothing. What a person has to decide, as which spellings are one, stands apart, with the command that goes on.
+    The steps are tried on about 20,000 rows, of columns with many different values on up to 2,000. Where it isn't sure
+    it says nothing. What a person has to decide, as which spellings are one, stands apart, with how to go on.
 
     For example:
 

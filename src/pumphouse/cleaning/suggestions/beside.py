@@ -80,7 +80,7 @@ def _phone(at: Looking, column: Sampled, other: Sampled) -> Proposal | None:
     if found.read - best < AHEAD_MIN * len(cells):
         return None
     one = proposed_phone(column.name, f"e164(region={col(other.name)})", found)
-    return _with_gain(one, f"by the row's {other.name}", best / len(cells))
+    return _with_gain(one, other, best / len(cells))
 
 
 def _read(at: Looking, cells: Sequence[str | None], region: str) -> int:
@@ -102,11 +102,11 @@ def _postcode(at: Looking, column: Sampled, other: Sampled) -> Proposal | None:
     if found.read - best < AHEAD_MIN * len(cells):
         return None
     one = proposed(column, f"postcode(country={col(other.name)})", "postcodes", found)
-    return _with_gain(one, f"by the row's {other.name}", best / len(cells))
+    return _with_gain(one, other, best / len(cells))
 
 
-def _with_gain(one: Proposal, how: str, alone: float) -> Proposal:
-    return replace(one, why=f"{how}, {one.why}; by one country for all at most {alone:.0%}")
+def _with_gain(one: Proposal, other: Sampled, alone: float) -> Proposal:
+    return replace(one, why=f"{one.why}; read by the row's {other.name}: one country for all reads {alone:.0%} at most")
 
 
 def _timestamp(at: Looking, column: Sampled, other: Sampled) -> Proposal | None:

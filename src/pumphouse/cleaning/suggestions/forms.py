@@ -18,8 +18,8 @@ from pumphouse.cleaning.suggestions.proposal import Proposal, looking, proposed
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
 
 TIME = re.compile(r"(?i).*\d.*\d{1,2}:\d{2}.*|\d{8}t\d{4,6}.*", re.DOTALL)
-PAIR = re.compile(r"(?i)geo:.*|[\[(]?\s*[-+]?\d{1,3}\.\d{3,}\s*[,;/\s]\s*[-+]?\d{1,3}\.\d{3,}\s*[\])]?|.*\d\s*[°º].*")
-"""Three decimals and more: amounts and sizes have fewer."""
+PAIR = re.compile(r"(?i)geo:.*|[\[(]?\s*[-+]?\d{1,3}\.\d{4,}\s*[,;/\s]\s*[-+]?\d{1,3}\.\d{4,}\s*[\])]?|.*\d\s*[°º].*")
+"""Four decimals and more: amounts and sizes have fewer."""
 MEASURE = re.compile(r"[-+]?\d[\d.,\s]*\s*[^\W\d_].{0,20}|[-+]?\d[\d.,\s]*\s*[°'\"′″µ].{0,20}", re.DOTALL)
 MEASURE_LETTERS_MAX = 40
 BROWSER = re.compile(r"(?:Mozilla|Opera)/\d.*", re.DOTALL)
@@ -29,6 +29,8 @@ BROWSERS_TRIED_MAX = 100
 COUNTRIES_MAX = 1_000
 """There are no more ways to write 250 countries that one column would use."""
 COUNTRIES_MIN = 3
+NAMES_TOO = frozenset(["chad", "georgia", "holland", "india", "ireland", "israel", "jordan", "kenya"])
+"""Countries that are names of people or states as well: they don't count among the few that it takes to be sure."""
 SPELLED_OUT_MIN = 0.3
 """Share of the cells that have more than two letters, which alone may be languages, states or anything."""
 
@@ -56,12 +58,12 @@ def country(at: Looking, column: Sampled) -> Proposal | None:
 def _countries(at: Looking, column: Sampled) -> int:
     import pyarrow as pa
 
-    cells = pa.array([value for value, _ in column.values], pa.string())
+    cells = pa.array([value for value, _ in column.values if value.strip().lower() not in NAMES_TOO], pa.string())
     return len(country_code().load(at.resources)(cells, {}).values.drop_null().unique())
 
 
 def place(at: Looking, column: Sampled) -> Proposal | None:
-    """Pairs of latitude and longitude, of three decimals and more or with degrees."""
+    """Pairs of latitude and longitude, of four decimals and more or with degrees."""
     return at.if_sure(column, coordinates(), "coordinates()", "latitude and longitude", looks=PAIR)
 
 

@@ -19,6 +19,8 @@ SAMPLE_ROWS = 20_000
 """Rows whose values are tried, picked by their hash."""
 VALUES_MAX = 2_000
 """Of a column with more different values in the sample, the values of about so many rows are tried, picked evenly."""
+VALUES_MIN, LETTERS_TRIED_MAX = 500, 200_000
+"""Of long texts fewer are tried, so that they have together about so many letters."""
 LETTERS_MAX = 2_000
 """Longer cells are left out: no step for a kind of value is meant for them."""
 
@@ -61,7 +63,7 @@ class Sample:
 
         pairs = self.rows.select([column, other])
         pairs = pairs.filter(pc.less_equal(pc.utf8_length(pairs.column(column)), LETTERS_MAX))
-        pairs = pairs.take(_evenly(len(pairs)))
+        pairs = pairs.take(list(evenly(range(len(pairs)), VALUES_MAX)))
         return pairs.column(column).to_pylist(), pairs.column(other).to_pylist()
 
 
@@ -118,8 +120,11 @@ def _values(column: pa.ChunkedArray) -> tuple[tuple[Any, int], ...]:
         return ()
     cells = column.drop_null().combine_chunks()
     counted = pc.value_counts(cells)
-    if len(counted) > VALUES_MAX:
-        counted = pc.value_counts(cells.take(_evenly(len(cells))))
+    most = VALUES_MAX
+    if types.is_string(kind) and (letters := pc.sum(pc.utf8_length(cells)).as_py()):
+        most = max(VALUES_MIN, min(VALUES_MAX, LETTERS_TRIED_MAX * len(cells) // letters))
+    if len(counted) > most:
+        counted = pc.value_counts(cells.take(list(evenly(range(len(cells)), most))))
     pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
     return tuple(sorted(pairs, key=lambda pair: (-pair[1], str(pair[0]))))
 
@@ -127,7 +132,3 @@ def _values(column: pa.ChunkedArray) -> tuple[tuple[Any, int], ...]:
 def evenly(values: Sequence[Value], most: int) -> Sequence[Value]:
     """At most about so many of the values, from the first to the last."""
     return values[:: max(1, -(-len(values) // most))]
-
-
-def _evenly(rows: int) -> list[int]:
-    return list(evenly(range(rows), VALUES_MAX))

@@ -65,13 +65,13 @@ class Suggestions:
         """The same in lines for a person: each proposal with its evidence, and the code."""
         looked = f"{self.looked_at:,} of them" if self.looked_at < self.rows else "all of them"
         head = f"{self.table}: {self.rows:,} rows at snapshot {self.snapshot}, {looked} looked at"
-        width = max(map(len, [*(one.column for one in self.proposals), *(one.column for one in self.notes)]), default=0)
-        said: list[str] = [f"{one.column.ljust(width)}  {one.why}" for one in self.proposals]
-        if not said:
-            said = ["Nothing to propose: no step is sure to suit it."]
-        if self.notes:
-            said += ["", "To decide by a person:"]
-            said += [f"{one.column.ljust(width)}  {one.note}: {one.next}" for one in self.notes]
+        proposed = [(" ".join(one.column.split()), one.why) for one in self.proposals]
+        noted = [(" ".join(one.column.split()), f"{one.note}; to go on: {one.next}") for one in self.notes]
+        width = max((len(column) for column, _ in (*proposed, *noted)), default=0)
+        lines = [[f"{column.ljust(width)}  {words}" for column, words in part] for part in (proposed, noted)]
+        said = lines[0] or ["Nothing to propose: no step is sure to suit it."]
+        if noted:
+            said += ["", "For you to decide:", *lines[1]]
         return "\n".join([head, "", *said, *(["", self.code] if self.code else [])])
 
 
