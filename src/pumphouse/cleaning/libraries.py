@@ -1,8 +1,11 @@
-"""Versions of the libraries whose data decides what a step gives."""
+"""Libraries that steps need: whether they are there, and the versions of those whose data decides what a step gives."""
 
 from __future__ import annotations
 
 from importlib import metadata
+from typing import Any
+
+from pumphouse.errors import MissingExtra
 
 
 def with_versions(own: str, *distributions: str) -> str:
@@ -14,3 +17,12 @@ def with_versions(own: str, *distributions: str) -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join(parts)
+
+
+def numpy(purpose: str) -> Any:  # Any: a module
+    """numpy, or MissingExtra."""
+    try:
+        import numpy as np
+    except ImportError:
+        raise MissingExtra("numpy", extra="cleaning", purpose=purpose) from None
+    return np

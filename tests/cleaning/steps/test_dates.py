@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, parse_date
+from pumphouse.cleaning.dates.columns import small_letters
+from pumphouse.cleaning.dates.formats import AROUND
+from pumphouse.cleaning.dates.proof import Proof
+from pumphouse.cleaning.dates.reader import TRIPLE, DateReader, Reading
 from pumphouse.cleaning.step import Resources
-from pumphouse.cleaning.steps.dates import parsed
+from pumphouse.cleaning.steps.dates import ParseDate, parsed
 from pumphouse.engines.duckdb import DuckDB
 
 if TYPE_CHECKING:
@@ -212,6 +217,65 @@ def test_a_whole_column_becomes_what_each_value_becomes(column: list[str], data:
     cleaned = step.load(Resources())(pa.array(column, pa.string()), {})
     each = [parsed(written, reader=step.reader(), is_fitted=False) for written in column]
     assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+NAMED_DATE = st.builds(
+    lambda day, month, year, mark, form, after: mark.join([day + after, month, year][place] for place in form),
+    st.sampled_from(["0", "1", "03", "29", "31", "32"]),
+    st.sampled_from(["2", "02", "13", "feb", "Feb.", "MARCH", "M\xc4RZ", "sept", "\u0130", "mai\n", "of May"]),
+    st.sampled_from(["0", "24", "1900", "2024", "9999", "2024 00:00", "2024T00:00:00.0", "02024"]),
+    st.sampled_from([" ", "/", "-", "", ", ", "  "]),
+    st.permutations([0, 1, 2]),
+    st.sampled_from(["", "", "st", "rd", ".", ","]),
+)
+NAMED_STEPS = [
+    parse_date(),
+    parse_date(language="de", pivot=30),
+    parse_date("%d %b %Y", "%b %d, %Y", "%d%m%Y", "%m%d%Y", language="de"),
+    parse_date("%d/%m/%Y", "%B/%d/%Y", "%Y%b%d"),
+    parse_date("%m%Y%d", "%y%m%d", "1/%d/%m%y", pivot=30, excel="1900"),
+]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(NAMED_STEPS), st.lists(st.one_of(NAMED_DATE, NAMED_DATE.map(" {}\u00a0".format)), max_size=12))
+def test_dates_with_names_of_months_become_what_each_becomes(step: ParseDate, column: list[str]) -> None:
+    cleaned = step.load(Resources())(pa.array(column, pa.string()), {})
+    each = [parsed(written, reader=step.reader(), is_fitted=False) for written in column]
+    assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(NAMED_DATE, ANY_DATE), unique=True, max_size=12))
+def test_a_column_proves_what_its_values_prove_one_by_one(column: list[str]) -> None:
+    reader = parse_date(pivot=30).reader()
+    proof = Proof(reader)
+    proof.add(pa.array(column, pa.string()))
+    assert +proof.fits == Counter(format for written in column for format in formats_of(written, reader))
+
+
+def formats_of(written: str, reader: DateReader) -> set[str]:
+    """The formats that read one text as a day of the calendar; of those that are not numbers alone, the first one."""
+    bare = written.strip(AROUND)
+    if not TRIPLE.fullmatch(bare):
+        return set(reader.dates(bare)[0].values())
+    return {reading.format for reading in reader.readings(bare) if is_a_day(reading)}
+
+
+def is_a_day(reading: Reading) -> bool:
+    try:
+        date(reading.year, reading.month, reading.day)
+    except ValueError:
+        return False
+    return True
+
+
+def test_letters_that_arrow_makes_small_are_those_that_python_makes() -> None:
+    letters = [chr(code) for code in range(0x3000) if not chr(code).isspace()]
+    for letter, small in zip(letters, small_letters(pa.array(letters)).to_pylist(), strict=True):
+        assert small in (None, "", letter.lower())
+    written = pa.array(["M\xc4RZ", "\u0130", "\u041c\u0410\u0419"])
+    assert small_letters(written).to_pylist() == ["m\xe4rz", None, "\u043c\u0430\u0439"]
 
 
 def test_every_day_of_four_centuries_has_its_number() -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, parse_timestamp
 from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.steps.timestamps import ParseTimestamp
 from pumphouse.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -181,3 +183,70 @@ def test_a_whole_column_becomes_what_each_value_becomes(rows: list[tuple[str, ..
     cleaned = loaded(pa.array(column, pa.string()), {})
     each = [tuple(loaded.answer(written)) for written in column]
     assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+DATES = st.one_of(
+    st.tuples(st.sampled_from(["1", "03", "12", "25", "31"]), st.sampled_from(["04", "Mar", "OCT.", "oktober", "13"]),
+        st.sampled_from(["1", "1893", "1916", "2024", "9999", "24"])).flatmap(
+            lambda parts: st.sampled_from("-/ .").map(lambda mark: mark.join(parts))),
+    st.sampled_from(["20241027", "2024-10-27", "2024-03-31", "2024-02-30", "March 31, 2024", "Sun, 27 Oct 2024",
+        "monday 27 oct 2024", "27. M\xe4rz 2024", "2024-10-27 00:00", "Sunday", "İ"]),
+)  # fmt: skip
+CLOCKS = st.tuples(
+    st.sampled_from([" ", ", ", "T", "t", "  "]),
+    st.sampled_from(["0", "1", "02", "12", "13", "23", "24"]),
+    st.sampled_from(["", "00", ":00", ":30", ":59", ":60", ":30:00", ":30:60", "3000", ":30:00.5", ":30:00,1234560",
+        ":30:00.1234567"]),
+    st.sampled_from(["", "", " AM", "pm", " p.m.", " a.m"]),
+    st.sampled_from(["", "", "Z", " utc", " GMT", "+02:00", "-0330", "+14:01", "+01:60", " EST", "−02", "\n"]),
+).map("".join)  # fmt: skip
+STEPS = [
+    parse_timestamp(),
+    parse_timestamp(language="de"),
+    parse_timestamp("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"),
+    parse_timestamp("%d %b %Y %I:%M %p", "%B %d, %Y, %H:%M:%S", "%Y%m%dT%H%M"),
+    parse_timestamp("%d.%m.%Y %I:%M%p", "%Y-%m-%d %H:%M:%S.%f%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"),
+]
+ROW_ZONES = st.sampled_from([None, "", " Europe/Berlin ", "America/New_York", "UTC", "Asia/Kathmandu", "Europe/Brelin"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from(STEPS),
+    st.sampled_from([None, "Europe/Berlin", "Australia/Lord_Howe"]),
+    st.lists(st.tuples(st.builds(str.__add__, DATES, CLOCKS), ROW_ZONES), max_size=12),
+)
+def test_rows_with_zones_become_what_each_becomes_alone(
+    step: ParseTimestamp, default: str | None, rows: list[tuple[str, str | None]]
+) -> None:
+    loaded = replace(step, zone=col.zone, default=default).load(Resources())
+    zones = {"zone": pa.array([zone for _, zone in rows], pa.string())}
+    cleaned = loaded(pa.array([written for written, _ in rows], pa.string()), zones)
+    each = [tuple(loaded.answer(written, zone)) for written, zone in rows]
+    assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+ZONES = sorted(available_timezones() - {"localtime", "Factory", "posixrules"})
+
+
+LOCAL = st.datetimes(datetime(1880, 1, 1), datetime(2100, 1, 1))  # noqa: DTZ001  # as a clock shows
+
+
+@settings(deadline=None)
+@given(st.sampled_from(ZONES), st.lists(LOCAL, max_size=20))
+def test_a_local_time_of_any_zone_is_what_it_is_alone(zone: str, shown: list[datetime]) -> None:
+    loaded = parse_timestamp(default=zone).load(Resources())
+    column = [str(one) for one in shown]
+    cleaned = loaded(pa.array(column, pa.string()), {})
+    each = [tuple(loaded.answer(written)) for written in column]
+    assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+def test_every_minute_about_a_change_of_clocks_is_what_it_is_alone() -> None:
+    first = datetime(2024, 10, 26, 22)  # noqa: DTZ001  # as a clock shows
+    column = [f"{first + timedelta(minutes=minutes):%d %b %Y %I:%M %p}" for minutes in range(0, 2 * 24 * 60, 7)]
+    for zone in ("Europe/Berlin", "Atlantic/Azores", "America/Havana"):
+        loaded = parse_timestamp("%d %b %Y %I:%M %p", default=zone).load(Resources())
+        cleaned = loaded(pa.array(column), {})
+        each = [tuple(loaded.answer(written)) for written in column]
+        assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each

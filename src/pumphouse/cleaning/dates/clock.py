@@ -19,7 +19,10 @@ COMPACT = re.compile(
     rf"(?P<date>[0-9]{{8}})t(?P<H>[0-9]{{2}})(?P<M>[0-9]{{2}})(?P<S>[0-9]{{2}})?(?:[.,](?P<f>[0-9]+))?{OFFSET}?"
 )
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-WEEKDAY = re.compile(rf"({'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in WEEKDAYS)})\.?,? +(?=[0-9a-z])")
+EITHER_WEEKDAY = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in WEEKDAYS)
+WEEKDAY = re.compile(rf"({EITHER_WEEKDAY})\.?,? +(?=[0-9a-z])")
+WEEKDAY_BEFORE = re.compile(rf"(?P<weekday>{EITHER_WEEKDAY})\.?,? +(?P<rest>[0-9a-z].*)", re.DOTALL)
+"""The same, with what it stands before."""
 ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]{1,63}")
 NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
 ZONES_MAX = 1_000
@@ -51,14 +54,15 @@ def clock_of(parts: Mapping[str, str | None]) -> Clock:
         return Clock(reason="a leap second, which a timestamp can't hold")
     if fraction[6:].strip("0"):
         return Clock(reason="more digits than microseconds")
-    offset = _offset(parts.get("z"))
-    if offset is not None and abs(offset) > OFFSET_MAX:
+    from_utc = offset_of(parts.get("z"))
+    if from_utc is not None and abs(from_utc) > OFFSET_MAX:
         return Clock(reason="no zone is so far from UTC")
     shown = timedelta(hours=hour, minutes=minute, seconds=second, microseconds=int(fraction[:6]))
-    return Clock(since_midnight=shown, offset=offset)
+    return Clock(since_midnight=shown, offset=from_utc)
 
 
-def _offset(written: str | None) -> timedelta | None:
+def offset_of(written: str | None) -> timedelta | None:
+    """How far from UTC a clock with that offset is; a day, which no zone is, where it has no such minutes."""
     if written is None:
         return None
     if written in ("z", "utc", "gmt"):

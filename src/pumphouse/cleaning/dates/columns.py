@@ -1,12 +1,14 @@
-"""A whole column of dates at once: three numbers with a mark between them, as nearly all are written."""
+"""A whole column of dates at once: texts are taken apart by the same patterns that read them one by one."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pumphouse.cleaning.dates.formats import AROUND
-from pumphouse.cleaning.dates.reader import DateReader
-from pumphouse.errors import MissingExtra
+from pumphouse.cleaning.dates.reader import MIDNIGHT, SEPARATORS, DateReader
+from pumphouse.cleaning.libraries import numpy
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 NAMED_TRIPLE = r"^(?P<a>[0-9]{1,4})(?P<s>[-/. ])(?P<b>[0-9]{1,2})(?P<t>[-/. ])(?P<c>[0-9]{1,4})$"
 EPOCH_DAYS = 719_468
 """From 1 March of the year 0 to 1 January 1970."""
+SURE_LETTERS = r"^[\x00-\x7f\x{a0}-\x{12f}\x{131}-\x{17f}\x{400}-\x{45f}\x{2000}-\x{206f}\x{2212}\x{feff}]*$"
+"""Text whose small letters are the same for Arrow as for Python: Latin but for the Turkish İ, and Cyrillic."""
 
 
 class Days(NamedTuple):
@@ -25,42 +29,92 @@ class Days(NamedTuple):
     days: Any
 
 
-def each_format(column: pa.Array, reader: DateReader) -> list[Days]:
-    """The readings of a column of text by each of the reader's formats of three numbers."""
+def small_letters(column: pa.Array) -> pa.Array:
+    """Text without what stands around it and in small letters; null where that is to be left to Python."""
+    import pyarrow.compute as pc
+
+    bare = pc.utf8_trim(column, characters=AROUND)
+    if not pc.all(pc.string_is_ascii(bare), min_count=0).as_py():
+        bare = pc.if_else(pc.match_substring_regex(bare, SURE_LETTERS), bare, None)
+    return pc.utf8_lower(bare)
+
+
+def read_dates(small: pa.Array, reader: DateReader) -> tuple[Any, Any]:
+    """(where, days since 1970) of text in small letters: the rows that are one day, as `reader.dates` says.
+
+    What is not read here may be a date all the same.
+    """
+    import pyarrow.compute as pc
+
+    found = each_format(small, reader)
+    where, days = agreed(found, len(small))
+    if where.all():
+        return where, days
+    fits_none = mask(small.is_valid())
+    for one in found:
+        fits_none &= ~one.fits
+    if fits_none.any():
+        midnight = Parts(pc.if_else(fits_none, small, None), MIDNIGHT)
+        if midnight.fits.any():
+            at_midnight, those = agreed(each_format(midnight.text("date"), reader), len(small))
+            where, days = where | at_midnight, numpy("parse_date").where(at_midnight, those, days)
+    return where, days
+
+
+def each_format(small: pa.Array, reader: DateReader) -> list[Days]:
+    """The readings of a column of text in small letters by each of the reader's formats."""
+    import pyarrow.compute as pc
+
+    triples, is_triple = _triples(small, reader)
+    if is_triple.all():
+        return triples + [Days(format, ~is_triple, ~is_triple, ~is_triple) for format, _ in reader.others]
+    left = pc.if_else(is_triple, None, small) if is_triple.any() else small
+    numbers = {"b": reader.numbers, "B": reader.numbers}
+    found = list(triples)
+    for format, pattern in reader.others:
+        parts = Parts(left, pattern)
+        if not parts.fits.any():
+            found.append(Days(format, parts.fits, parts.fits, parts.fits))
+            continue
+        year, month, day = calendar(parts, numbers, pivot=reader.pivot or 0)
+        found.append(Days(format, parts.fits, parts.fits & is_day(year, month, day), days_since_1970(year, month, day)))
+    return found
+
+
+def _triples(small: pa.Array, reader: DateReader) -> tuple[list[Days], Any]:
+    """The readings by formats of three numbers with the same mark between them; and which rows are such."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    np = numpy(purpose="parse_date")
-    parts = pc.extract_regex(pc.utf8_trim(column, characters=AROUND), NAMED_TRIPLE)
-
-    def part(name: str) -> Any:
-        return parts.field(name) if parts.null_count == 0 else pc.struct_field(parts, name)
-
-    first, second, third = (part(name) for name in "abc")
-    numbers = [
-        pc.fill_null(pc.cast(text, pa.int32()), 0).to_numpy(zero_copy_only=False) for text in (first, second, third)
-    ]
-    lengths = [
-        pc.fill_null(pc.binary_length(text), 0).to_numpy(zero_copy_only=False) for text in (first, second, third)
-    ]
-    same_mark = pc.fill_null(pc.equal(part("s"), part("t")), fill_value=False)
+    np = numpy("parse_date")
+    parts = Parts(small, re.compile(NAMED_TRIPLE))
+    nothing = np.zeros(len(small), dtype=bool)
+    if not parts.fits.any():
+        return [
+            Days(format, nothing, nothing, nothing) for formats in reader.triples.values() for format, _ in formats
+        ], nothing
+    numbers = [parts.number(name) for name in "abc"]
+    lengths = [pc.fill_null(pc.binary_length(parts.text(name)), 0).to_numpy(zero_copy_only=False) for name in "abc"]
+    is_triple = mask(pc.equal(parts.text("s"), parts.text("t")))
+    which = pc.fill_null(pc.index_in(parts.text("s"), pa.array(list(SEPARATORS))), -1).to_numpy(zero_copy_only=False)
     found = []
     for (mark, shape), formats in reader.triples.items():
-        has_mark = pc.and_(same_mark, pc.fill_null(pc.equal(part("s"), mark), fill_value=False))
-        has_shape = has_mark.to_numpy(zero_copy_only=False) & _has_shape(lengths, shape)
+        has_shape = is_triple & (which == SEPARATORS.index(mark))
+        if has_shape.any():
+            has_shape &= _has_shape(lengths, shape)
         if not has_shape.any():  # as most forms in most columns
             found += [Days(format, has_shape, has_shape, numbers[0]) for format, _ in formats]
             continue
         for format, order in formats:
-            places = {letter: place for place, letter in enumerate(order)}
-            year = numbers[places["Y" if "Y" in places else "y"]]
+            of_letter = {letter: place for place, letter in enumerate(order)}
+            year = numbers[of_letter["Y" if "Y" in of_letter else "y"]]
             fits = has_shape
-            if "y" in places:
-                fits = fits & (lengths[places["y"]] == 2)
+            if "y" in of_letter:
+                fits = fits & (lengths[of_letter["y"]] == 2)
                 year = np.where(year < (reader.pivot or 0), year + 2000, year + 1900)
-            month, day = numbers[places["m"]], numbers[places["d"]]
+            month, day = numbers[of_letter["m"]], numbers[of_letter["d"]]
             found.append(Days(format, fits, fits & is_day(year, month, day), days_since_1970(year, month, day)))
-    return found
+    return found, is_triple
 
 
 def _has_shape(lengths: list[Any], shape: str) -> Any:
@@ -74,7 +128,7 @@ def _has_shape(lengths: list[Any], shape: str) -> Any:
 
 def is_day(year: Any, month: Any, day: Any) -> Any:
     """Whether the calendar has such days, of arrays."""
-    np = numpy(purpose="parse_date")
+    np = numpy("parse_date")
     lengths = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], dtype=np.int32)
     is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     last = lengths[np.where(month <= 12, month, 0)] + ((month == 2) & is_leap)
@@ -91,7 +145,7 @@ def days_since_1970(year: Any, month: Any, day: Any) -> Any:
 
 def agreed(found: list[Days], length: int) -> tuple[Any, Any]:
     """(where, days): the rows that formats read as a day of the calendar, all of them as the same one."""
-    np = numpy(purpose="parse_date")
+    np = numpy("parse_date")
     where, days = np.zeros(length, dtype=bool), np.zeros(length, dtype=np.int32)
     differs = np.zeros(length, dtype=bool)
     for one in found:
@@ -101,45 +155,62 @@ def agreed(found: list[Days], length: int) -> tuple[Any, Any]:
     return where & ~differs, days
 
 
-ISO_MOMENT = (
-    r"^(?P<Y>[0-9]{4})-(?P<m>[0-9]{2})-(?P<d>[0-9]{2})[Tt ](?P<H>[0-9]{2}):(?P<M>[0-9]{2}):(?P<S>[0-9]{2})"
-    r"(?:[.,](?P<f>[0-9]{1,6}))?(?:[Zz]|(?P<sign>[-+])(?P<oh>[0-9]{2}):?(?P<om>[0-9]{2}))$"
-)
+class Parts:
+    """The groups of a pattern, in each row of a column of text that all of it matches."""
+
+    def __init__(self, column: pa.Array, pattern: re.Pattern[str]) -> None:
+        import pyarrow.compute as pc
+
+        # Arrow's patterns know no flags beside them, and search: `$` is the end of the text, and of no line.
+        flags = "(?s)" if pattern.flags & re.DOTALL else ""
+        self.groups = frozenset(pattern.groupindex)
+        self.found = pc.extract_regex(column, f"{flags}^(?:{pattern.pattern})$")
+        self.fits = mask(self.found.is_valid())
+
+    def __contains__(self, group: str) -> bool:
+        return group in self.groups
+
+    def text(self, group: str) -> pa.Array:
+        """A group's text: null where the pattern does not match, and empty where it matches without the group."""
+        import pyarrow.compute as pc
+
+        if self.found.null_count:
+            return pc.struct_field(self.found, group)
+        return self.found.field(group)  # as it is, without a copy
+
+    def number(self, group: str) -> Any:
+        """A group's digits as a number, and 0 where there are none."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        digits = self.text(group)
+        absent = pc.equal(digits, "")
+        if pc.any(absent, min_count=0).as_py():
+            digits = pc.if_else(absent, None, digits)
+        return pc.fill_null(pc.cast(digits, pa.int64()), 0).to_numpy(zero_copy_only=False)
 
 
-def iso_moments(column: pa.Array) -> tuple[Any, Any]:
-    """(where, microseconds since 1970) of text in ISO 8601 with an offset, as nearly all programs write a moment.
-
-    What is at the edge, as hour 24, a leap second or the first and the last year, is left to be read one by one.
-    """
+def calendar(parts: Parts, names: Mapping[str, Mapping[str, int]], *, pivot: int) -> tuple[Any, Any, Any]:
+    """Year, month and day of the groups Y or y, m or b or B, d; `names` has the months' numbers by group."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    np = numpy(purpose="parse_timestamp")
-    parts = pc.extract_regex(pc.utf8_trim(column, characters=AROUND), ISO_MOMENT)
-
-    def number(name: str) -> Any:
-        digits = pc.struct_field(parts, name)
-        padded = pc.utf8_rpad(digits, 6, "0") if name == "f" else digits
-        found = pc.cast(pc.if_else(pc.equal(padded, "000000" if name == "f" else ""), "0", padded), pa.int64())
-        return pc.fill_null(found, 0).to_numpy(zero_copy_only=False)
-
-    year, month, day, hour, minute, second = (number(name) for name in "YmdHMS")
-    behind = pc.fill_null(pc.equal(pc.struct_field(parts, "sign"), "-"), fill_value=False).to_numpy(
-        zero_copy_only=False
-    )
-    offset_hour, offset_minute = number("oh"), number("om")
-    offset = np.where(behind, -1, 1) * (offset_hour * 60 + offset_minute)
-    where = is_day(year, month, day) & (year > 1) & (year < 9999) & (hour < 24) & (minute < 60) & (second < 60)
-    where &= (offset_minute < 60) & (abs(offset) <= 14 * 60)
-    seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + (minute - offset) * 60 + second
-    return where, seconds * 1_000_000 + number("f")
+    if "Y" in parts:
+        year = parts.number("Y")
+    else:
+        year = parts.number("y")
+        year = numpy("parse_date").where(year < pivot, year + 2000, year + 1900)
+    if "m" in parts:
+        return year, parts.number("m"), parts.number("d")
+    group = "b" if "b" in parts else "B"
+    known = names[group]
+    place = pc.index_in(parts.text(group), pa.array(list(known), pa.string()))
+    month = pa.array(list(known.values()), pa.int64()).take(place)
+    return year, pc.fill_null(month, 0).to_numpy(zero_copy_only=False), parts.number("d")
 
 
-def numpy(*, purpose: str) -> Any:  # Any: a module
-    """numpy, or MissingExtra."""
-    try:
-        import numpy as np
-    except ImportError:
-        raise MissingExtra("numpy", extra="cleaning", purpose=purpose) from None
-    return np
+def mask(where: pa.Array) -> Any:
+    """Truth by row as an array of numpy's; null is false."""
+    import pyarrow.compute as pc
+
+    return pc.fill_null(where, fill_value=False).to_numpy(zero_copy_only=False)

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from pumphouse.cleaning.dates.columns import each_format
+from pumphouse.cleaning.dates.columns import each_format, small_letters
 from pumphouse.cleaning.dates.formats import AROUND
 from pumphouse.cleaning.dates.reader import DateReader
+from pumphouse.cleaning.libraries import numpy
 from pumphouse.cleaning.step import text
 from pumphouse.cleaning.table_step import FitRow
 from pumphouse.engines.parameters import quoted
@@ -34,19 +35,25 @@ class Proof:
 
     def add(self, column: pa.Array) -> None:
         """Count different values."""
-        import pyarrow.compute as pc
+        import pyarrow as pa
 
-        found = {one.format: one for one in each_format(column, self.reader)}
-        is_triple = None
+        found = {one.format: one for one in each_format(small_letters(column), self.reader)}
+        is_read = numpy("parse_date").zeros(len(column), dtype=bool)
         for form in self.forms:
             of_any = found[form[0]].is_day
             for format in form:
                 of_any = of_any | found[format].is_day
-                is_triple = found[format].fits if is_triple is None else is_triple | found[format].fits
+                is_read |= found[format].fits
             for format in form:
                 self.fits[format] += int(found[format].is_day.sum())
                 self.against[format] += int((of_any & ~found[format].is_day).sum())
-        for written in column.filter(pc.invert(is_triple)).to_pylist():
+        others = [found[format] for format, _ in self.reader.others]
+        of_one = sum(one.fits.astype(int) for one in others) == 1
+        for one in others:
+            is_only = one.is_day & of_one
+            self.fits[one.format] += int(is_only.sum())
+            is_read |= is_only
+        for written in column.filter(pa.array(~is_read)).to_pylist():
             for format in set(self.reader.dates(written.strip(AROUND))[0].values()):
                 self.fits[format] += 1
 

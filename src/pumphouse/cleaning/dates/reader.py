@@ -20,7 +20,7 @@ NAMED = {
 }
 """Forms with a month's name that are read where no format is declared: nothing in them has a second reading."""
 COMPACT = "%Y%m%d"
-MIDNIGHT = re.compile(r"(.*[0-9])[t ]00:00(?::00(?:\.0+)?)?")
+MIDNIGHT = re.compile(r"(?P<date>.*[0-9])[t ]00:00(?::00(?:\.0+)?)?")
 SERIAL = re.compile(r"(-?[0-9]{1,7})(?:\.0+)?")
 SERIAL_FORMS = {"1900": "Excel, from 1900", "1904": "Excel, from 1904"}
 SERIAL_MAX = {"1900": 2_958_465, "1904": 2_957_003}
@@ -100,7 +100,7 @@ class DateReader:
         small = written.lower()
         listed = list(self.readings(small))
         if not listed and (midnight := MIDNIGHT.fullmatch(small)):
-            listed = list(self.readings(midnight[1]))
+            listed = list(self.readings(midnight["date"]))
         for reading in listed:
             try:
                 found.setdefault(date(reading.year, reading.month, reading.day), reading.format)

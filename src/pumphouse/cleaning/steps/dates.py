@@ -9,7 +9,7 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pumphouse.cleaning.dates.columns import agreed, each_format
+from pumphouse.cleaning.dates.columns import read_dates, small_letters
 from pumphouse.cleaning.dates.formats import AROUND, FORMATS_MAX, checked, compiled, month_names
 from pumphouse.cleaning.dates.proof import learn, rejected
 from pumphouse.cleaning.dates.reader import DateReader, told
@@ -111,7 +111,7 @@ def parse_date(
 
 
 class DateColumn:
-    """What `ParseDate.load` hands out: dates of three numbers all at once, and what is left value by value."""
+    """What `ParseDate.load` hands out: dates all at once, and what is none or is odd value by value."""
 
     def __init__(self, step: ParseDate) -> None:
         self.step = step
@@ -123,10 +123,10 @@ class DateColumn:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if pa.types.is_date32(column.type) or not self.reader.triples:
+        if pa.types.is_date32(column.type):
             return self.each(column, others)
         written = text(column, step=self.step.name)
-        where, days = agreed(each_format(written, self.reader), len(written))
+        where, days = read_dates(small_letters(written), self.reader)
         values = pa.array(days, pa.int32(), mask=~where).cast(pa.date32())
         left = pc.and_(pa.array(~where), pc.is_valid(written))
         if not pc.any(left, min_count=0).as_py():

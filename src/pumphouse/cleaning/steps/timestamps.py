@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -22,7 +22,7 @@ from pumphouse.cleaning.dates.clock import (
     moment,
     zone_named,
 )
-from pumphouse.cleaning.dates.columns import iso_moments
+from pumphouse.cleaning.dates.columns import small_letters
 from pumphouse.cleaning.dates.formats import (
     AROUND,
     FORMATS_MAX,
@@ -32,10 +32,12 @@ from pumphouse.cleaning.dates.formats import (
     month_names,
     why_impossible,
 )
+from pumphouse.cleaning.dates.moments import EPOCH, by_formats, by_known, microseconds_of
 from pumphouse.cleaning.dates.proof import learn, rejected
 from pumphouse.cleaning.dates.reader import DateReader, told
 from pumphouse.cleaning.fitted_step import FittedStep
-from pumphouse.cleaning.step import Cleaned, EachValue, Resources, arrow_type
+from pumphouse.cleaning.libraries import numpy
+from pumphouse.cleaning.step import Cleaned, EachValue, Resources, arrow_type, text
 from pumphouse.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from pumphouse.cleaning.staged import Staged
     from pumphouse.cleaning.table_step import FitRow
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SINCE_EPOCH = re.compile(r"-?[0-9]{1,17}(?:\.[0-9]{1,9})?(?:e\+?[0-9]{1,2})?")
 MICROSECONDS = {"s": 1_000_000, "ms": 1_000}
 
@@ -81,7 +82,7 @@ class ParseTimestamp(FittedStep):
         """How many different values fit each known format of their date, and which are read."""
         name = self.fit_name(column)
         assert name is not None
-        return learn(staged, column, reader=self._reader(), step=name, part=date_part)
+        return learn(staged, column, reader=self.reader(), step=name, part=date_part)
 
     def fitted(self, fit: Sequence[FitRow]) -> ParseTimestamp:
         """The step without the formats that the column disproved."""
@@ -94,11 +95,10 @@ class ParseTimestamp(FittedStep):
                 f"parse_timestamp's default zone '{self.default}' is not known",
                 mend="Name one of IANA's, like Europe/Berlin or UTC.",
             )
-        names = month_names(self.language)
-        patterns = tuple((format, compiled(format, names)) for format in self.formats)
-        return MomentColumn(self, partial(parsed, step=self, reader=self._reader(), patterns=patterns, names=names))
+        return MomentColumn(self)
 
-    def _reader(self) -> DateReader:
+    def reader(self) -> DateReader:
+        """The dates that it knows, ready to read text by."""
         return DateReader((), names=month_names(self.language), rejected=self.rejected)
 
 
@@ -134,21 +134,26 @@ def parse_timestamp(
 
 
 class MomentColumn:
-    """What `ParseTimestamp.load` hands out: ISO 8601 with an offset all at once, and what is left value by value."""
+    """What `ParseTimestamp.load` hands out: moments all at once, and what is none or is odd value by value."""
 
-    def __init__(self, step: ParseTimestamp, answer: Callable[..., Sequence[Any]]) -> None:
+    def __init__(self, step: ParseTimestamp) -> None:
         self.step = step
-        self.answer = answer
-        self.each = EachValue(step, answer)
+        self.names = month_names(step.language)
+        self.reader = step.reader()
+        self.patterns = tuple((format, compiled(format, self.names)) for format in step.formats)
+        self.answer = partial(parsed, step=step, reader=self.reader, patterns=self.patterns, names=self.names)
+        self.each = EachValue(step, self.answer)
 
     def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
         """Moments, and reasons."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if self.step.formats or not pa.types.is_string(column.type):
+        if self.step.epoch or not pa.types.is_string(column.type):
             return self.each(column, others)
-        where, microseconds = iso_moments(column)
+        small = small_letters(column)
+        shown = by_formats(small, self.patterns, self.names) if self.patterns else by_known(small, self.reader)
+        where, microseconds = microseconds_of(shown, *self._zones(len(column), others))
         values = pa.array(microseconds, pa.int64(), mask=~where).cast(arrow_type(self.step.gives))
         reasons = pa.nulls(len(column), pa.string())
         left = pc.and_(pa.array(~where), pc.is_valid(column))
@@ -160,8 +165,23 @@ class MomentColumn:
             reasons=pc.replace_with_mask(reasons, left, rest.reasons),
         )
 
+    def _zones(self, length: int, others: Mapping[str, pa.Array]) -> tuple[list[str | None], Any]:
+        """(names of zones, for each row the place of its own)."""
+        np = numpy("parse_timestamp")
+        if self.step.zone is None:
+            return [self.step.default], np.zeros(length, dtype=np.int64)
+        encoded = text(others[self.step.zone.name], step=self.step.name).dictionary_encode()
+        names = [zone_of(written, self.step.default) for written in (*encoded.dictionary.to_pylist(), None)]
+        codes = encoded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
+        return names, codes.astype(np.int64)
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (MomentColumn, (self.step, self.answer))
+        return (MomentColumn, (self.step,))
+
+
+def zone_of(row_zone: str | None, default: str | None) -> str | None:
+    """The name of the row's zone, or else of the default one."""
+    return (row_zone or "").strip(AROUND) or default
 
 
 def date_part(written: str) -> str:
@@ -195,7 +215,7 @@ def parsed(
     day, clock = found
     if clock.offset is not None:
         return moment(day, clock, None)
-    name = (row_zone or "").strip(AROUND) or step.default
+    name = zone_of(row_zone, step.default)
     zone = zone_named(name) if name else None
     if name and zone is None:
         return None, "no zone of that name: one like Europe/Berlin is needed"
