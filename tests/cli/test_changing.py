@@ -37,7 +37,8 @@ def test_hide_takes_a_person_out_of_every_table_at_once(pumphouse: Any, shop: Pa
     done = pumphouse("hide", "customer_id", "7", "--why", "asked by mail", cwd=shop)
     assert done.code == 0
     assert done.out.startswith(
-        "customer_id 7 is hidden from orders (2 rows), raw_orders (2 rows); this is snapshot 4.\n"
+        "customer_id 7 is hidden from orders (2 rows), orders__failed (0 rows), raw_orders (2 rows); "
+        "this is snapshot 4.\n"
     )
     assert pumphouse(*COUNT, cwd=shop).json == [{"n": 2}]
     assert pumphouse(*COUNT, "--snapshot", "3", cwd=shop).json == [{"n": 2}]
