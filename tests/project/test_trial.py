@@ -111,13 +111,12 @@ def test_what_cannot_be_tried_is_said(p: Project, name: str, inputs: dict[str, A
         p.build(name, **inputs)
 
 
-def test_nothing_is_left_behind_and_the_projects_lake_is_not_touched(p: Project) -> None:
-    def trials() -> set[Path]:
-        return set(Path(tempfile.gettempdir()).glob("pumphouse-trial-*"))
-
-    before = trials()
+def test_nothing_is_left_behind_and_the_projects_lake_is_not_touched(
+    p: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # others try as well
     rows = p.build("orders", raw_orders=[ROW])
-    (made,) = trials() - before
+    (made,) = tmp_path.glob("pumphouse-trial-*")
     assert rows.schema.names == ["order_id", "customer_id", "amount_usd", "paid_at"]
     assert p.lake.tables() == ()
     del rows
