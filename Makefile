@@ -9,6 +9,8 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS := 1
 ASSETS := src/pumphouse/cleaning/data/ip_country.version
 READY := .venv/ready
+# A file's tests share what is dear to make, so a worker takes whole files; in their order none that is long comes last.
+EVERY_TEST := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 14
@@ -16,8 +18,8 @@ help:  ## show this list
 demo: $(READY)  ## run the example shop from raw files to a verdict, and say what came of it
 	@$(BIN)/pumphouse demo
 
-test: $(READY)  ## run every test, or some: make test TESTS=tests/lake
-	@$(BIN)/python -m pytest $(TESTS)
+test: $(READY)  ## run every test on all cores, or some on one: make test TESTS=tests/lake
+	@$(BIN)/python -m pytest $(or $(TESTS),$(EVERY_TEST))
 
 check: $(READY)  ## lint, format, strict types, and imports that go down only
 	@echo "ruff: lint" && $(BIN)/ruff check --quiet
