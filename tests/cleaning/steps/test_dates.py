@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import date, timedelta
+from importlib import metadata
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pumphouse.cleaning import Cell, col, parse_date
+from pumphouse.cleaning import Cell, col, parse_date, parse_timestamp
 from pumphouse.cleaning.dates.columns import small_letters
 from pumphouse.cleaning.dates.formats import AROUND
 from pumphouse.cleaning.dates.proof import Proof
@@ -312,3 +313,9 @@ def test_every_day_of_a_leap_year_is_read() -> None:
     days = [date(2000, 1, 1) + timedelta(days=number) for number in range(366)]
     cleaned = parse_date("%d %B %Y").load(Resources())(pa.array([day.strftime("%d %B %Y").upper() for day in days]), {})
     assert cleaned.values.to_pylist() == days
+
+
+def test_names_of_months_in_another_language_are_of_a_version_of_their_list() -> None:
+    assert parse_date("%d %B %Y", language="de").version == f"2, babel {metadata.version('babel')}"
+    assert parse_date("%d %B %Y").version == "2"
+    assert parse_timestamp(language="de").version == f"1, babel {metadata.version('babel')}"

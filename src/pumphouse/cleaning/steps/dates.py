@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -14,6 +14,7 @@ from pumphouse.cleaning.dates.formats import AROUND, FORMATS_MAX, checked, compi
 from pumphouse.cleaning.dates.proof import learn, rejected
 from pumphouse.cleaning.dates.reader import DateReader, told
 from pumphouse.cleaning.fitted_step import FittedStep
+from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.step import Cleaned, EachValue, Resources, text
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ParseDate(FittedStep):
     rejected: frozenset[str] = frozenset()
     """Formats that are read without being declared, and that the column disproved."""
     is_fitted: bool = False
-    version: str = field(default="2", init=False)
+    version: str = "2"
 
     def fit_name(self, column: str) -> str | None:
         """What is read besides the order of day and month. With formats nothing is open."""
@@ -107,7 +108,8 @@ def parse_date(
     for one in format:
         checked(one, step="parse_date", has_pivot=pivot is not None)
         compiled(one, names)
-    return ParseDate(formats=format, excel=excel, pivot=pivot, language=language)
+    version = with_versions("2", "babel") if language is not None else "2"
+    return ParseDate(formats=format, excel=excel, pivot=pivot, language=language, version=version)
 
 
 class DateColumn:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -36,7 +36,7 @@ from pumphouse.cleaning.dates.moments import EPOCH, by_formats, by_known, micros
 from pumphouse.cleaning.dates.proof import learn, rejected
 from pumphouse.cleaning.dates.reader import DateReader, told
 from pumphouse.cleaning.fitted_step import FittedStep
-from pumphouse.cleaning.libraries import numpy
+from pumphouse.cleaning.libraries import numpy, with_versions
 from pumphouse.cleaning.step import Cleaned, EachValue, Resources, arrow_type, text
 from pumphouse.errors import ConfigError
 
@@ -64,7 +64,7 @@ class ParseTimestamp(FittedStep):
     rejected: frozenset[str] = frozenset()
     """Formats of dates that are read without being declared, and that the column disproved."""
     is_fitted: bool = False
-    version: str = field(default="1", init=False)
+    version: str = "1"
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -127,10 +127,11 @@ def parse_timestamp(
     if epoch is not None and epoch not in MICROSECONDS:
         raise ValueError(f"parse_timestamp's epoch is 's' or 'ms', not {epoch!r}")
     names = month_names(language)
+    version = with_versions("1", "babel") if language is not None else "1"
     for one in format:
         checked(one, step="parse_timestamp", has_time=True, has_pivot=False)
         compiled(one, names)
-    return ParseTimestamp(formats=format, zone=zone, default=default, epoch=epoch, language=language)
+    return ParseTimestamp(formats=format, zone=zone, default=default, epoch=epoch, language=language, version=version)
 
 
 class MomentColumn:
