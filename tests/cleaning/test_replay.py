@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -109,3 +110,9 @@ def test_rows_without_a_key_that_were_withheld_are_cleaned_again_too(works: Work
     built = replayed(works, *MENDED, key="id")
     assert (built.counts.rows_in, built.counts.withheld) == (3, 1)
     assert [row["id"] for row in works.table()] == [1, 3, 4]
+
+
+def test_a_row_that_is_named_by_a_moment_is_found_again(works: Works) -> None:
+    works.gather([{**row, "at": datetime(2024, 1, 1, row["id"], tzinfo=UTC)} for row in ROWS])
+    works.build(*OLD, key=("id", "at"))
+    assert replayed(works, *MENDED, key=("id", "at")).counts.rows_in == 3

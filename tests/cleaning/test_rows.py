@@ -4,15 +4,19 @@ import pickle
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from pumphouse.cleaning import col, e164, expand, ip_country, parse_date
 from pumphouse.cleaning.batch import CleanColumn
 from pumphouse.cleaning.columns import ColumnSteps
-from pumphouse.cleaning.rows import RowByRow
+from pumphouse.cleaning.rows import RowByRow, row_ids
 from pumphouse.cleaning.step import Resources, Step
 from pumphouse.cleaning.table_steps.dropping import DropColumns
 from pumphouse.cleaning.table_steps.filling import FillGaps
 from pumphouse.cleaning.work import Counting
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import Query
+from pumphouse.lake.builds import row_id
 
 COLUMNS = {
     "id": ["1", "2", None],
@@ -89,3 +93,26 @@ def test_a_batch_without_rows_has_the_same_columns(tmp_path: Path) -> None:
     assert {name: part.schema for name, part in function(full.slice(0, 0)).items()} == {
         name: part.schema for name, part in function(full).items()
     }
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])
+def test_a_row_is_named_as_sql_names_it(zone: str) -> None:
+    cells = {
+        "DOUBLE": ["1", "1e15", "1e16", "1e-7", "0.1", "-0.0", "nan", "NULL"],
+        "FLOAT": ["1.5", "0.1", "16777216"],
+        "TIMESTAMP": ["2024-01-01 10:00:00", "2024-01-01 10:00:00.12", "2024-01-01 10:00:00.000001"],
+        "TIMESTAMPTZ": ["2024-01-01 10:00:00+00", "2024-01-01 10:00:00.5+00"],
+        "TIMESTAMP_S": ["2024-01-01 10:00:00"],
+        "TIMESTAMP_MS": ["2024-01-01 10:00:00.1"],
+        "TIME": ["10:00:00", "10:00:00.5"],
+        "DATE": ["2024-01-01"],
+        "DECIMAL(5, 2)": ["1.50"],
+        "BOOLEAN": ["true"],
+    }
+    engine = DuckDB(threads=1, zone=zone)
+    for kind, written in cells.items():
+        values = ", ".join(one if one == "NULL" else f"'{one}'" for one in written)
+        text = f"SELECT k, 'x|' || {row_id(['k'])} AS named FROM (SELECT unnest([{values}]::{kind}[]) AS k)"
+        for batch in engine.read(Query(text=f"SELECT 'x' AS one, * FROM ({text})")):
+            assert row_ids(batch, ["one", "k"], {}).to_pylist() == batch["named"].to_pylist()
+    engine.close()

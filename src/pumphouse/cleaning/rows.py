@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pumphouse.cleaning import watching
 from pumphouse.cleaning.batch import Batch, Operation, as_json, quarantined, together, written
 from pumphouse.cleaning.hidden import Hidden, shown, shown_rows
+from pumphouse.cleaning.step import each_value
 from pumphouse.engines.python_values import python_rows
 
 if TYPE_CHECKING:
@@ -92,8 +93,25 @@ def row_ids(source: pa.RecordBatch, key: Sequence[str], hidden: Hidden) -> pa.Ar
     if not key or any(name not in source.schema.names for name in key):
         return pa.nulls(source.num_rows, pa.string())
     parts = [
-        shown(source.column(name), hidden[name]) if name in hidden else written(source.column(name)) for name in key
+        shown(source.column(name), hidden[name]) if name in hidden else as_sql_text(source.column(name)) for name in key
     ]
     if len(parts) == 1:
         return parts[0]
     return pc.binary_join_element_wise(*parts, "|", null_handling="replace", null_replacement="")
+
+
+def as_sql_text(column: pa.Array) -> pa.Array:
+    """A column as SQL's CAST to VARCHAR writes it, which of times and of fractions is not how Arrow does."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, text = column.type, written(column)
+    if pa.types.is_floating(kind):
+        return each_value(text, lambda digits: (repr(float(digits)),), pa.string())[0]
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        # 10:00:00.500000+0100 there is 10:00:00.5+01.
+        text = pc.replace_substring_regex(text, "Z$", "+0000")
+        text = pc.replace_substring_regex(text, r"(?:(\.\d*[1-9])0*|\.0+)?([+-]\d\d)(\d\d)$", r"\1\2:\3")
+        text = pc.replace_substring_regex(text, r"(\.\d*[1-9])0+$|\.0+$", r"\1")
+        text = pc.replace_substring_regex(text, r"([+-]\d\d):00$", r"\1")
+    return text
