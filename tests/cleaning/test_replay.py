@@ -116,3 +116,14 @@ def test_a_row_that_is_named_by_a_moment_is_found_again(works: Works) -> None:
     works.gather([{**row, "at": datetime(2024, 1, 1, row["id"], tzinfo=UTC)} for row in ROWS])
     works.build(*OLD, key=("id", "at"))
     assert replayed(works, *MENDED, key=("id", "at")).counts.rows_in == 3
+
+
+def test_a_row_outside_the_sample_that_lacks_what_is_required_now_is_noticed(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pumphouse.cleaning.replay.COMPARED_ROWS", 1)
+    others = [{"id": number, "born": "01/01/1970", "phone": "030 901820"} for number in range(6, 30)]
+    works.gather([*ROWS, {"id": 5, "born": "01/01/1970", "phone": None}, *others])
+    works.build(*OLD, key="id")
+    with pytest.raises(ConfigError, match="1 row that was clean lacks the required phone"):
+        replayed(works, *MENDED, key="id", required="phone")

@@ -43,6 +43,7 @@ def replay(asset: Asset, context: Context) -> Built:
         columns = [column for column in staged.schema.names if column != SET_ASIDE]
         compared = work.clean(fits, source=staged.where(f"NOT {SET_ASIDE}").only(columns))
         _refuse_otherwise(asset, context, work, compared)
+        _refuse_lacking(asset, context, work, picked)
         cleaned = work.clean(fits, source=staged.where(SET_ASIDE).only(columns))
         gone = context.lake.engine.write(_gone(asset, work, cleaned.rows, picked), folder=folder, stem="gone")
         rows, quarantine, gone = (kept(one, folder=folder) for one in (cleaned.rows, cleaned.quarantine, gone))
@@ -143,6 +144,24 @@ def _refuse_otherwise(asset: Asset, context: Context, work: Work, compared: Outc
         raise _refusal(
             asset, f"{number:,} of {compared.rows_in:,} rows that were clean come out otherwise by the rules of now"
         )
+
+
+def _refuse_lacking(asset: Asset, context: Context, work: Work, picked: Written) -> None:
+    """Raise ConfigError where a row that stays lacks a column that is required now."""
+    if not asset.common.required:
+        return
+    same_key = " AND ".join(f"picked.{quoted(name)} = stored.{quoted(name)}" for name in asset.common.key)
+    lacks = " OR ".join(f"stored.{quoted(name)} IS NULL" for name in asset.common.required)
+    text = f"""
+        SELECT count(*) AS rows FROM stored ANTI JOIN (FROM picked WHERE {SET_ASIDE}) AS picked ON {same_key}
+        WHERE {lacks}
+    """
+    stored = context.lake.scan(asset.name, snapshot=context.snapshot)
+    query = Query(text=text, inputs={"stored": stored, "picked": work.scan_of(picked)})
+    if found := context.lake.engine.read(query).read_all()["rows"][0].as_py():
+        needed = " or ".join(asset.common.required)
+        said = "row that was clean lacks" if found == 1 else "rows that were clean lack"
+        raise _refusal(asset, f"{found:,} {said} the required {needed}")
 
 
 def _gone(asset: Asset, work: Work, rows: Written, picked: Written) -> Query:
