@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
 HOST_MAX, LABEL_MAX = 253, 63
+WRITTEN_MAX = 4 * HOST_MAX
+"""Characters that are looked at: as another script writes it, a host is hardly longer."""
 LABEL = re.compile(r"[a-z0-9_~-]+")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 """A host whose last part is one of these is an address of version 4 to a browser."""
@@ -37,6 +39,8 @@ def host(written: str, *, purpose: str) -> str:
         decoded = unquote_to_bytes(written).decode("utf-8")
     except UnicodeDecodeError:
         raise NoHost("a host that is no text") from None
+    if len(decoded) > WRITTEN_MAX:
+        raise NoHost("a host that is too long")
     ascii = decoded.lower() if decoded.isascii() else _punycode(decoded, purpose=purpose)
     labels = ascii.removesuffix(".").split(".")
     if NUMBER.fullmatch(labels[-1]):

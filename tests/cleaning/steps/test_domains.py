@@ -40,3 +40,8 @@ def test_what_has_none_is_declined(written: str, reason: str) -> None:
 def test_the_column_stays_where_the_domain_goes_to_another() -> None:
     assert domain(into="company").target("email") == "company"
     assert domain().target("host") == "host"
+
+
+@pytest.mark.parametrize("piece", ["a", "a.", "\u00fc", ":1", "a://"])
+def test_a_long_text_is_declined_as_soon_as_it_is_read(piece: str) -> None:
+    assert domain().one(piece * 500_000).value is None

@@ -44,3 +44,7 @@ def test_an_address_is_written_in_one_form(written: str, address: str, extra: di
 )
 def test_what_is_no_address_is_declined_with_the_reason(written: str, reason: str) -> None:
     assert email().one(written).reason == reason
+
+
+def test_a_long_text_is_declined_as_soon_as_it_is_read() -> None:
+    assert email().one(f"a{' ' * 500_000}b").reason == "no @"

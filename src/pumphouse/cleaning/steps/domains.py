@@ -11,7 +11,7 @@ from pumphouse.cleaning.hosts import NoHost, host, is_address, public_suffixes, 
 from pumphouse.cleaning.libraries import with_versions
 from pumphouse.cleaning.step import EachValue, Resources, Step
 
-SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)|mailto:", re.IGNORECASE)
+SCHEME = re.compile(r"\A(?:[A-Za-z][A-Za-z0-9+.-]*:(?=//)|mailto:)", re.IGNORECASE)
 END = re.compile(r"[/?#\\]")
 
 

@@ -14,7 +14,7 @@ from pumphouse.cleaning.step import EachValue, Resources, Step
 from pumphouse.errors import MissingExtra
 
 SCHEME = "mailto:"
-NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<name>[^<>@"]*?))\s*<(?P<address>[^<>]*)>', re.DOTALL)
+NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"\s*|(?P<name>[^<>@"]*))<(?P<address>[^<>]*)>', re.DOTALL)
 """Max <max@example.com>. There is one address in it, so that a comma in the name parts nothing."""
 WHY = (  # a part of email-validator's sentence, and what we say
     ("must have an @-sign", "no @"),
