@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pytest
@@ -99,3 +99,31 @@ def test_options_that_make_no_sense_are_refused_when_declared() -> None:
 def test_a_printed_amount_is_read_back_exactly(value: Decimal, form: str) -> None:
     cell = money(decimal=".").one(form.format(f"{value:,.4f}"))
     assert cell == Cell(value=value, extra={"currency": "USD"})
+
+
+CELLS = st.builds(
+    str.__add__,
+    st.sampled_from(["", "-", "($", "\u20ac ", "USD ", "-$", "kr. ", "\u2009", "\u0663", "\u066b", "usda ", "\ufeff"]),
+    st.builds(
+        str.__add__,
+        st.sampled_from(["0", "007", "5", "1.5", "1,234", "1.234,56", "1\u00a0234,5", "1'234.50", "12,34,567",
+            "0.00001", "99999999999999", "100000000000000", "99999999999.9999", "1 234.567,8", "1,2345"]),
+        st.sampled_from(["", "", ")", "-", " EUR", ",-", " %", "k", " kr.", "\n", "e5", "\u0663"]),
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.sampled_from([None, ".", ","]),
+    st.lists(st.tuples(CELLS, st.sampled_from([None, "", "eur", " SEK ", "Euros"])), max_size=12),
+)
+def test_a_whole_column_becomes_what_each_value_becomes(
+    decimal: Literal[".", ","] | None, rows: list[tuple[str, str | None]]
+) -> None:
+    loaded = money(decimal=decimal, currency=col.currency, default="USD").load(Resources())
+    currencies = {"currency": pa.array([currency for _, currency in rows], pa.string())}
+    cleaned = loaded(pa.array([written for written, _ in rows], pa.string()), currencies)
+    arrays = (cleaned.values, cleaned.extra["currency"], cleaned.reasons)
+    each = [tuple(loaded.of_text.asked(*row)) for row in rows]
+    assert list(zip(*(array.to_pylist() for array in arrays), strict=True)) == each

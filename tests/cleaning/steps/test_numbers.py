@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, number
+from pumphouse.cleaning.numbers.columns import plain_numbers, signs_of
+from pumphouse.cleaning.numbers.reader import read_number
 from pumphouse.cleaning.step import Resources
 
 if TYPE_CHECKING:
@@ -133,3 +135,38 @@ def test_a_printed_number_is_read_back_by_its_declared_mark(value: Decimal, mark
 def test_every_double_that_is_printed_is_read_back(value: float) -> None:
     written = repr(value)
     assert number(decimal=".").one(written).value == value
+
+
+WRITTEN = st.builds(
+    str.__add__,
+    st.sampled_from(["", "", "-", "+", "(", "- ", "\u2212", "\u2009", "\u0663", "\u066b", "\ufeff", "$"]),
+    st.builds(
+        str.__add__,
+        st.one_of(
+            st.sampled_from(["0", "007", "1.5", "1.234", "1,234.56", "1\u00a0234,5", "1 234.567,8", "12,34,567"]),
+            st.decimals(0, 10**16, places=3).map("{:,}".format),
+            st.integers(0, 10**17).map(str),
+        ),
+        st.sampled_from(["", "", ")", "-", " %", "k", "\n", "e5", "\u0663", " " * 60]),
+    ),
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from([None, ".", ","]), st.lists(WRITTEN, max_size=12))
+def test_a_whole_column_becomes_what_each_value_becomes(decimal: Literal[".", ","] | None, column: list[str]) -> None:
+    loaded = number(decimal=decimal).load(Resources())
+    cleaned = loaded(pa.array(column, pa.string()), {})
+    each = [tuple(loaded.of_text.asked(written)) for written in column]
+    assert list(zip(cleaned.values.to_pylist(), cleaned.reasons.to_pylist(), strict=True)) == each
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(WRITTEN, max_size=12))
+def test_a_column_proves_what_its_values_prove_one_by_one(column: list[str]) -> None:
+    plain = plain_numbers(pa.array(column, pa.string()), decimal=None)
+    signs = signs_of(plain, lambda frame: read_number(frame, decimal=None).value)
+    for place, written in enumerate(column):
+        if plain.where[place] and signs[place]:
+            mark = [mark for mark, only in plain.only.items() if only[place]]
+            assert mark == [one for one in [read_number(written, decimal=None).mark] if one]

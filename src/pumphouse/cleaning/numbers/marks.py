@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pumphouse.cleaning.numbers.columns import Plain, plain_numbers, signs_of
 from pumphouse.cleaning.numbers.reader import MARKS, Number
-from pumphouse.cleaning.step import Cleaned, EachValue, Step, text
+from pumphouse.cleaning.step import Cleaned, EachValue, Step, arrow_type, text
 from pumphouse.cleaning.table_step import FitRow
 from pumphouse.engines.parameters import quoted
 
@@ -22,6 +24,8 @@ OPEN = "which decimal mark this column has can't be told"
 
 def learn(staged: Staged, column: str, *, read: Callable[[str], Number], step: str) -> list[FitRow]:
     """How many different values can only have been written with each decimal mark. They are counted batch by batch."""
+    import pyarrow as pa
+
     staged.require(column)
     if not is_text(staged.rows.schema.field(column).type):
         return []  # what is a number already has a point
@@ -29,11 +33,17 @@ def learn(staged: Staged, column: str, *, read: Callable[[str], Number], step: s
     open_ = 0
     query = staged.query(f"SELECT DISTINCT {quoted(column)} FROM staged WHERE {quoted(column)} IS NOT NULL")
     for batch in staged.engine.read(query):
-        for written in text(batch.column(0), step=step).to_pylist():
+        column_of_text = text(batch.column(0), step=step)
+        plain = plain_numbers(column_of_text, decimal=None)
+        where = plain.where & (signs_of(plain, lambda frame: read(frame).value) != 0)
+        for mark, only in plain.only.items():
+            sure[mark] += int((where & only).sum())
+        for written in column_of_text.filter(pa.array(~where)).to_pylist():
             number = read(written)
             if number.mark:
                 sure[number.mark] += 1
             open_ += number.is_open
+    sure = +sure
     if not sure and not open_:
         return []
     proved = next(iter(sure)) if len(sure) == 1 else None
@@ -64,15 +74,45 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 class NumberColumn:
-    """An ArrayFunction that asks `answer(text, *others, decimal=...)`, with a point for columns that are no text."""
+    """An ArrayFunction that reads plain numbers all at once, and asks `answer` about the others.
 
-    def __init__(self, step: Step, answer: Callable[..., Sequence[Any]], typed: Callable[..., Sequence[Any]]) -> None:
-        self.of_text = EachValue(step, answer)
-        self.of_numbers = EachValue(step, typed)
+    `whole(plain, others)` gives where it read some, and their values and extras. Columns that are no text have a point.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        answer: Callable[..., Sequence[Any]],
+        whole: Callable[[Plain, Mapping[str, pa.Array]], tuple[Any, list[pa.Array]]],
+        *,
+        decimal: str | None,
+    ) -> None:
+        self.step, self.answer, self.whole, self.decimal = step, answer, whole, decimal
+        self.of_text = EachValue(step, partial(answer, decimal=decimal))
+        self.of_numbers = EachValue(step, partial(answer, decimal="."))
 
     def __call__(self, column: pa.Array, others: Mapping[str, pa.Array]) -> Cleaned:
         """Numbers, what comes out besides, and reasons."""
-        return (self.of_text if is_text(column.type) else self.of_numbers)(column, others)
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        one_by_one = self.of_text if is_text(column.type) else self.of_numbers
+        if column.type == arrow_type(self.step.gives):
+            return one_by_one(column, others)
+        written = text(column, step=self.step.name)
+        plain = plain_numbers(written, decimal=self.decimal if is_text(column.type) else ".")
+        where, made = self.whole(plain, others)
+        reasons = pa.nulls(len(column), pa.string())
+        left = pc.and_(pa.array(~where), pc.is_valid(written))
+        if pc.any(left, min_count=0).as_py():
+            rest = one_by_one(written.filter(left), {name: other.filter(left) for name, other in others.items()})
+            columns = zip((*made, reasons), (rest.values, *rest.extra.values(), rest.reasons), strict=True)
+            *made, reasons = (pc.replace_with_mask(array, left, its) for array, its in columns)
+        return Cleaned(values=made[0], reasons=reasons, extra=dict(zip(self.step.extras, made[1:], strict=True)))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (NumberColumn, (self.of_text.step, self.of_text.answer, self.of_numbers.answer))
+        return (_number_column, (self.step, self.answer, self.whole, self.decimal))
+
+
+def _number_column(step: Step, answer: Any, whole: Any, decimal: str | None) -> NumberColumn:  # Any: as above
+    return NumberColumn(step, answer, whole, decimal=decimal)

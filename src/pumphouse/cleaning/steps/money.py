@@ -7,18 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from pumphouse.cleaning.columns import Column
+from pumphouse.cleaning.dates.columns import mask
 from pumphouse.cleaning.dates.formats import AROUND
 from pumphouse.cleaning.fitted_step import FittedStep
-from pumphouse.cleaning.libraries import with_versions
+from pumphouse.cleaning.libraries import numpy, with_versions
+from pumphouse.cleaning.numbers.columns import Plain, signs_of
 from pumphouse.cleaning.numbers.currencies import codes, taken_from_end, taken_from_start
 from pumphouse.cleaning.numbers.marks import OPEN, NumberColumn, learn, proved
 from pumphouse.cleaning.numbers.reader import LENGTH_MAX, MINUS, Number, read_number
-from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.step import Resources, arrow_type, text
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pumphouse.cleaning.staged import Staged
     from pumphouse.cleaning.table_step import FitRow
 
@@ -65,7 +69,8 @@ class Money(FittedStep):
         """The function over arrays."""
         codes()
         answer = partial(amount, default=self.default, free=self.free, is_fitted=self.is_fitted)
-        return NumberColumn(self, partial(answer, decimal=self.decimal), partial(answer, decimal="."))
+        whole = partial(amounts, currency=self.currency.name if self.currency else None, default=self.default)
+        return NumberColumn(self, answer, whole, decimal=self.decimal)
 
 
 def money(
@@ -138,7 +143,7 @@ def amount(
     bare = written.strip(AROUND)
     if not bare:
         return None, None, None
-    declared = (row_currency or default or "").strip(AROUND).upper() or None
+    declared = _declared(row_currency, default)
     if bare.lower() in FREE:
         if not free:
             return None, None, "free: that this is 0 has to be declared"
@@ -158,6 +163,43 @@ def amount(
         return None, None, reason
     code, reason = _currency(currencies, declared)
     return (None, None, reason) if reason else (value, code, None)
+
+
+def amounts(
+    plain: Plain, others: Mapping[str, pa.Array], *, currency: str | None, default: str | None
+) -> tuple[Any, list[pa.Array]]:
+    """(where, [amounts, currencies]) of plain numbers, by what stands around them and what is declared."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    np = numpy("money")
+    signs = signs_of(plain, lambda frame: _number_of(frame).value)
+    where = plain.where & (signs != 0) & (plain.places <= PLACES)
+    missing = np.where(where, PLACES - plain.places, PLACES)
+    where &= plain.digits < 10 ** (PLACES - missing) * int(LIMIT)
+    scaled = signs * np.where(where, plain.digits, 0) * 10**missing
+    declared, rows = [_declared(None, default)], np.zeros(len(where), dtype=np.int64)
+    if currency is not None:
+        encoded = text(others[currency], step="money").dictionary_encode()
+        declared = [_declared(written, default) for written in (*encoded.dictionary.to_pylist(), None)]
+        rows = encoded.indices.fill_null(len(declared) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+    pairs = pa.array(plain.codes.astype(np.int64) * len(declared) + rows, mask=~where).dictionary_encode()
+    currencies = [parts_of(frame).currencies for frame in plain.frames]
+    found = [
+        _currency(currencies[pair // len(declared)], declared[pair % len(declared)])
+        for pair in pairs.dictionary.to_pylist()
+    ]
+    is_declined = pa.array([reason is not None for _, reason in found], pa.bool_()).take(pairs.indices)
+    where &= ~mask(is_declined)
+    codes_found = pa.array([code for code, _ in found], pa.string()).take(pairs.indices)
+    kept = pa.array(where)
+    words = np.stack([scaled, scaled >> 63], axis=1)  # a decimal is 16 bytes
+    values = pa.Array.from_buffers(arrow_type(Money.gives), len(where), [None, pa.py_buffer(words)])
+    return where, [pc.if_else(kept, values, None), pc.if_else(kept, codes_found, None)]
+
+
+def _declared(row_currency: str | None, default: str | None) -> str | None:
+    return (row_currency or default or "").strip(AROUND).upper() or None
 
 
 def _currency(currencies: tuple[str, ...] | None, declared: str | None) -> tuple[str | None, str | None]:

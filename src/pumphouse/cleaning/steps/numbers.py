@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pumphouse.cleaning.dates.formats import AROUND
 from pumphouse.cleaning.fitted_step import FittedStep
+from pumphouse.cleaning.numbers.columns import Plain, signs_of
 from pumphouse.cleaning.numbers.marks import OPEN, NumberColumn, learn, proved
 from pumphouse.cleaning.numbers.reader import read_number
 from pumphouse.cleaning.step import Resources
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pumphouse.cleaning.staged import Staged
     from pumphouse.cleaning.table_step import FitRow
 
@@ -45,8 +48,7 @@ class NumberStep(FittedStep):
 
     def load(self, resources: Resources) -> NumberColumn:
         """The function over arrays. A column of numbers stays as it is."""
-        answer = partial(double, decimal=self.decimal, is_fitted=self.is_fitted)
-        return NumberColumn(self, answer, partial(double, decimal=".", is_fitted=False))
+        return NumberColumn(self, partial(double, is_fitted=self.is_fitted), doubles, decimal=self.decimal)
 
 
 def number(*, decimal: Literal[".", ","] | None = None) -> NumberStep:
@@ -79,3 +81,13 @@ def double(written: str, *, decimal: str | None, is_fitted: bool) -> tuple[float
     if Decimal(repr(value)) != found.value:
         return None, "more digits than a DOUBLE holds"
     return value, None
+
+
+def doubles(plain: Plain, _: Mapping[str, pa.Array]) -> tuple[Any, list[pa.Array]]:
+    """(where, numbers): so few digits over a power of ten are the nearest DOUBLE, and are printed as they were."""
+    import pyarrow as pa
+
+    signs = signs_of(plain, lambda frame: read_number(frame, decimal=None).value)
+    where = plain.where & (signs != 0)
+    values = signs * (plain.digits / 10.0**plain.places) + 0.0  # no minus before 0
+    return where, [pa.array(values, pa.float64(), mask=~where)]
