@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pumphouse.cleaning import col, dedupe, drop, e164, expand, fill, ip_country, mask
+from pumphouse.cleaning import col, dedupe, drop, e164, expand, fill, ip_country, mask, plain_text
 from pumphouse.cleaning.diff import Diff, Example, diff
 from pumphouse.errors import ConfigError
 
@@ -107,3 +107,27 @@ def test_examples_of_what_a_step_masks_are_masked_and_its_counts_are_true(works:
     (phone,) = seen(works, col.phone >> mask(keep=2), key="id").steps[0].columns
     assert phone.changed == 5
     assert {example.before for example in phone.examples} == {"*2", "********20", "*********20"}
+
+
+def test_before_and_after_never_look_the_same(works: Works) -> None:
+    works.gather(
+        [
+            {"id": 1, "note": "Ann  Lee\u00a0", "card": "4111 1111 1111 1111"},
+            {"id": 2, "note": f"{'x' * 80}  end", "card": None},
+            {"id": 3, "note": "cafe\u0301", "card": None},
+        ]
+    )
+    found = seen(works, col.note >> plain_text(), col.card >> mask(keep=4), key="id")
+    lines = found.to_text().splitlines()
+    assert "        'Ann  Lee\\xa0' -> Ann Lee" in lines
+    assert f"        …'{'x' * 19}  end' -> …{'x' * 19} end" in lines
+    assert "        'cafe\\u0301' -> 'caf\\xe9'" in lines
+    assert "        (not shown) -> ***************1111" in lines
+
+
+def test_a_reason_is_told_whole_and_as_a_reason(works: Works) -> None:
+    works.gather([{"id": 1, "ip": "193.99.144.80, 10.0.0.1"}])
+    found = seen(works, col.ip >> ip_country(into="country"), key="id")
+    text = " ".join(found.to_text().split())
+    assert "-> declined: a list of addresses, and forwarded does not say which one is meant" in text
+    assert max(map(len, found.to_text().splitlines())) <= 100

@@ -12,6 +12,7 @@ from pumphouse.cleaning.functions import sql_functions
 from pumphouse.cleaning.step import Resources, Step, one
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
+from pumphouse.errors import BuildError
 
 CELLS = [
     "030 901820",
@@ -70,6 +71,11 @@ def test_the_region_may_be_a_column_as_for_the_step(engine: DuckDB, folder: Path
     assert run(engine, folder, "e164(phone, country)", phone=phones, country=countries) == [
         step.one(phone, country=country).value for phone, country in zip(phones, countries, strict=True)
     ]
+
+
+def test_too_many_values_are_told_with_what_each_would_be(engine: DuckDB, folder: Path) -> None:
+    with pytest.raises(BuildError, match=r"e164 takes 3 values, 4 were given. It is e164\(value, region, default\)."):
+        run(engine, folder, "e164(phone, 'US', 'DE', 'x')", phone=["1"])
 
 
 def test_a_dictionary_outside_the_project_is_refused(engine: DuckDB, folder: Path) -> None:

@@ -321,3 +321,8 @@ def test_a_column_of_any_name_is_named_in_the_code_as_it_is(works: Works, name: 
     (proposal,) = found(works, [{name: f"Max{number}@Example.COM"} for number in range(100)]).proposals
     (steps,) = eval(f"[{proposal.code}]", {"col": col, "email": email})
     assert steps.column == name
+
+
+def test_white_space_that_goes_is_seen_in_the_example(works: Works) -> None:
+    told = found(works, [{"id": number, "a": f"Ann  Lee {number}"} for number in range(100)])
+    assert "'Ann  Lee 0' to 'Ann Lee 0'" in told.proposals[0].why

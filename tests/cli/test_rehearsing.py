@@ -42,9 +42,10 @@ def test_diff_tells_step_by_step_what_cleaning_does_before_it_was_ever_run(pumph
         "    phone: 3 cells, 2 changed, 1 declined",
         "        030 901820 -> +4930901820",
         "        030/901820 -> +4930901820",
-        "        12 -> the area code is missing",
+        "        12 -> declined: the area code is missing",
     ]
-    assert "    phone__country: 2 made" in lines
+    made = lines.index("    phone__country: 2 made")
+    assert lines[made + 1] == "        DE (2)"  # of a column that is new there is no before
     assert "dedupe  1 row merged" in lines
     assert pumphouse("query", "FROM customers", cwd=folder).code != 0  # nothing was built
     found = pumphouse("diff", "customers", "--sample", "2", "--json", cwd=folder).json
@@ -136,3 +137,17 @@ def test_personal_tells_of_columns_and_not_of_people(pumphouse: Any, folder: Pat
         assert (read.detail, read.rows) == ("personal", 2)
     assert "Did you mean 'raw_customers'" in pumphouse("personal", "raw_customer", cwd=folder).err
     assert "ISO 3166" in pumphouse("personal", "raw_customers", "--region", "Germany", cwd=folder).err
+
+
+def test_check_tells_what_is_wrong_below_the_name(pumphouse: Any, folder: Path) -> None:
+    (folder / "checks.py").write_text(
+        'import pumphouse as ph\nph_ok = ph.check("customers", "id > 0")\n'
+        'all_have_a_phone = ph.check("customers", "phone IS NOT NULL", severity="warn")\n'
+    )
+    assert pumphouse("run", cwd=folder).code == 0
+    lines = pumphouse("check", cwd=folder).out.splitlines()
+    assert lines[:2] == [
+        "warns   customers  all_have_a_phone",
+        "    check 'all_have_a_phone' found 1 row of 'customers' where not (phone IS NOT NULL)",
+    ]
+    assert lines[2] == "passed  customers  ph_ok"

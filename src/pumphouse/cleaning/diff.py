@@ -6,6 +6,7 @@ Nothing is built. The steps run over the input as the next build would run them,
 from __future__ import annotations
 
 import tempfile
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from pumphouse.cleaning import watching
 from pumphouse.cleaning.clean import Clean
 from pumphouse.cleaning.fits import stored_fits
-from pumphouse.cleaning.wording import short
+from pumphouse.cleaning.wording import visible, visible_pair
 from pumphouse.cleaning.work import Outcome, Work
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query, Written
@@ -24,6 +25,8 @@ from pumphouse.lake.context import Context
 
 EXAMPLES_SHOWN = 5
 LETTERS_SHOWN = 60
+WIDTH_MAX = 100
+NOT_SHOWN = "(not shown)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +40,26 @@ class Example:
     @property
     def said(self) -> str:
         """The pair on one line, shortened."""
-        before, after = (_short(side) for side in (self.before, self.after))
-        return f"{before} -> {after}" + (f"  ({self.times:,} times)" if self.times > 1 else "")
+        before, after = self.sides
+        return f"{before} -> {after}{self._times}"
+
+    @property
+    def refused(self) -> str:
+        """What was declined, and why, on one line."""
+        return f"{_shown_alone(self.before)} -> declined: {self.after}{self._times}"
+
+    @property
+    def _times(self) -> str:
+        return f"  ({self.times:,} times)" if self.times > 1 else ""
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """What is before and after, each shortened and on one line, so that a person sees what differs."""
+        if self.before is None or self.after is None:
+            return _shown_alone(self.before), _shown_alone(self.after)
+        if self.before == self.after:  # a step masks the column, or it differs behind what is kept of a cell
+            return NOT_SHOWN, visible(self.after, LETTERS_SHOWN)
+        return visible_pair(self.before, self.after, LETTERS_SHOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +94,21 @@ class ColumnDiff:
         facts = [f"{cells:,} {what}" for what, cells in counts.items() if cells > 0] or ["nothing changed"]
         return f"{self.cells:,} cells, {', '.join(facts)}" if self.cells else ", ".join(facts)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the step adds the column, so that nothing was before."""
+        return self.made > 0 and not self.cells
+
+    def to_lines(self) -> list[str]:
+        """The examples in lines for a person; values of a column that is new beside each other."""
+        lines = [f"        {example.said}" for example in self.examples]
+        if self.is_new:
+            values = ", ".join(f"{example.sides[1]} ({example.times:,})" for example in self.examples)
+            lines = textwrap.wrap(values, WIDTH_MAX, initial_indent=" " * 8, subsequent_indent=" " * 8)
+        for one in self.rejected:
+            lines += textwrap.wrap(one.refused, WIDTH_MAX, initial_indent=" " * 8, subsequent_indent=" " * 12)
+        return lines
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDiff:
@@ -97,8 +133,7 @@ class StepDiff:
         lines += [f"    {said}" for said in self.told]
         for one in self.columns:
             lines.append(f"    {one.column}: {one.said}")
-            lines += [f"        {example.said}" for example in one.examples]
-            lines += [f"        {example.said}" for example in one.rejected]
+            lines += one.to_lines()
         return lines
 
 
@@ -176,10 +211,8 @@ def diff(asset: Asset, context: Context) -> Diff:
     )
 
 
-def _short(cell: str | None) -> str:
-    if cell is None:
-        return "null"
-    return short(cell if cell.strip() else repr(cell), letters_max=LETTERS_SHOWN)
+def _shown_alone(cell: str | None) -> str:
+    return "null" if cell is None else visible(cell, LETTERS_SHOWN)
 
 
 def _columns(happened: Mapping[str, Mapping[str, _Kind]]) -> tuple[ColumnDiff, ...]:

@@ -46,6 +46,7 @@ def sql_functions(folder: Path) -> tuple[SqlFunction, ...]:
                     parameters=parameters,
                     returns=function.returns(),
                     defaults=defaults,
+                    names=("value", *(option.name for option in options)),
                 )
             )
     return tuple(made)

@@ -48,8 +48,8 @@ def _meaning(entry: HelpEntry) -> str:
     parts = [str(entry.description.primary_renderable).strip()]
     if entry.choices:
         parts.append(f"One of {', '.join(entry.choices)}.")
-    if entry.default not in (None, "False"):
-        parts.append(f"Without: {entry.default}.")
+    if entry.default not in (None, "False", '""'):
+        parts.append(f"Default: {entry.default}.")
     if entry.required and not entry.positional_label:
         parts.append("Required.")
     return " ".join(parts)

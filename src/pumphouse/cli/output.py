@@ -32,10 +32,15 @@ def print_json(value: Any) -> None:  # plain values, dataclasses, times, paths
 
 def print_columns(rows: Sequence[Sequence[str]]) -> None:
     """Rows whose cells stand in columns; the last may be of any length."""
+    for line in in_columns(rows):
+        print_text(line)
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A line for each row, its cells in columns; the last may be of any length."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)] if rows else []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)]
-        print_text("  ".join([*cells, row[-1]]).rstrip())
+    padded = ([cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True)] for row in rows)
+    return ["  ".join([*cells, row[-1]]).rstrip() for cells, row in zip(padded, rows, strict=True)]
 
 
 def print_error(error: PumphouseError) -> None:

@@ -251,12 +251,18 @@ def with_defaults(text: str, functions: tuple[SqlFunction, ...]) -> str:
         if not 0 <= missing <= len(function.defaults):
             raise BuildError(
                 f"{function.name} takes {len(function.parameters)} values, {len(call.expressions)} were given",
-                mend=f"Give the last {len(function.defaults)} or leave them out." if function.defaults else None,
+                mend=_how_called(function),
             )
         for value in function.defaults[len(function.defaults) - missing :]:
             call.append("expressions", sqlglot.parse_one(literal(value), dialect="duckdb"))
             changed = True
     return tree.sql(dialect="duckdb") if changed else text
+
+
+def _how_called(function: SqlFunction) -> str | None:
+    named = f"It is {function.name}({', '.join(function.names)}). " if function.names else ""
+    optional = f"Give the last {len(function.defaults)} or leave them out." if function.defaults else ""
+    return f"{named}{optional}".strip() or None
 
 
 def _on_arrays(function: SqlFunction) -> Any:

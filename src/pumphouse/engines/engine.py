@@ -89,7 +89,8 @@ class Scan:
 class SqlFunction:
     """A vectorised function that SQL can call by name: Arrow arrays in, one Arrow array out, nulls included.
 
-    `defaults` fills parameters that a call leaves out, from the last: `e164(phone)` is `e164(phone, 'US')`.
+    `defaults` fills parameters that a call leaves out, from the last: `e164(phone)` is `e164(phone, 'US')`. `names` are
+    what a person calls the parameters.
     """
 
     name: str
@@ -97,6 +98,7 @@ class SqlFunction:
     parameters: tuple[pa.DataType, ...]
     returns: pa.DataType
     defaults: tuple[Any, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def called_in(text: str, functions: Iterable[SqlFunction]) -> tuple[SqlFunction, ...]:

@@ -86,6 +86,14 @@ def test_what_contradicts_the_dictionary_changes_nothing(
     assert read_history(path) == ()
 
 
+def test_an_entry_that_is_there_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "shorthand.csv"
+    path.write_text("shorthand,expansion\nr,are\nu,you\n")
+    with pytest.raises(ConfigError) as told:
+        accept(path, "u", "you", who="ann", at=AT)
+    assert str(told.value.place) == "shorthand.csv:3"
+
+
 def test_a_history_that_was_changed_is_refused_with_the_line(tmp_path: Path) -> None:
     path = tmp_path / "shorthand.csv"
     accept(path, "u", "you", who="ann", at=AT)

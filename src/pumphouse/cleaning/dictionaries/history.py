@@ -116,7 +116,8 @@ def accept(
     was = parse_dictionary(before, file=path.name)
     dictionary = parse_dictionary(text, file=path.name)
     if len(dictionary.entries) == len(was.entries):
-        raise ConfigError(f"'{shorthand}' already stands for '{expansion}'", place=Place(file=str(path)))
+        there = next((one.line for one in was.entries if one.shorthand == " ".join(shorthand.split())), 1)
+        raise ConfigError(f"'{shorthand}' already stands for '{expansion}'", place=Place(file=path.name, line=there))
     entry = dictionary.entries[-1]
     history = read_history(path)
     accepted = Event(at=_moment(at), who=who, did="accepted", shorthand=entry.shorthand, expansion=entry.expansion)

@@ -11,10 +11,9 @@ from keyword import iskeyword
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_secrets
 from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.samples import Sampled
-from pumphouse.cleaning.wording import percent, short
+from pumphouse.cleaning.wording import percent, visible, visible_pair
 
 LETTERS_SHOWN = 40
-"""Of a value that stands in the evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +43,7 @@ class Note:
 
 def proposed(column: Sampled, code: str, what: str, found: Evidence) -> Proposal:
     """The step for the column, with how much of it is read as `what`."""
-    example = f", as {shown(found.examples[0][0])} to {shown(found.examples[0][1])}" if found.examples else ""
+    example = f", as {shown_pair(*found.examples[0])}" if found.examples else ""
     return Proposal(
         column=column.name,
         code=f"{col(column.name)} >> {code}",
@@ -83,7 +82,21 @@ def listed(values: Iterable[str]) -> str:
 
 def shown(value: str) -> str:
     """A value in quotes, shortened; card numbers and secrets in it masked, as the steps proposed for them would."""
-    return f"'{short(mask_secrets().one(mask_cards().one(value).value).value, letters_max=LETTERS_SHOWN)}'"
+    return _in_quotes(visible(_masked(value), LETTERS_SHOWN))
+
+
+def shown_pair(before: str, after: str) -> str:
+    """Two values as `shown` has them, so that a person sees where they differ."""
+    first, second = visible_pair(_masked(before), _masked(after), LETTERS_SHOWN)
+    return f"{_in_quotes(first)} to {_in_quotes(second)}"
+
+
+def _masked(value: str) -> str:
+    return str(mask_secrets().one(mask_cards().one(value).value).value)
+
+
+def _in_quotes(told: str) -> str:
+    return told if told.startswith("'") and told.endswith("'") else f"'{told}'"
 
 
 def written(name: str) -> str:

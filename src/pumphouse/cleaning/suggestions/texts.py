@@ -13,7 +13,7 @@ from pumphouse.cleaning.steps.masking_text import Personal, mask_cards, mask_sec
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.looking import Looking
-from pumphouse.cleaning.suggestions.proposal import Note, Proposal, col, listed, looking, shown
+from pumphouse.cleaning.suggestions.proposal import Note, Proposal, col, listed, looking, shown, shown_pair
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
 from pumphouse.cleaning.wording import percent
 
@@ -36,7 +36,7 @@ def text(at: Looking, column: Sampled, gaps: Evidence | None) -> Iterator[Propos
     plain = at.tried(plain_text(html=True) if has_markup else plain_text(), column)
     if plain.changed:
         before, after = plain.examples[0]
-        why = f"{percent(plain.share(plain.changed))} are mended, as {shown(before)} to {shown(after)}"
+        why = f"{percent(plain.share(plain.changed))} are mended, as {shown_pair(before, after)}"
         steps.append(("plain_text", "plain_text(html=True)" if has_markup else "plain_text()", why))
     for name, step, what in (
         ("mask_cards", mask_cards(), "card numbers"),
