@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VALUES_MAX = 100_000
 """Answers that a step remembers, some 300 bytes each: a table has the same values from batch to batch."""
 
+TOGETHER_MIN = 200
+"""New values from which on it pays to look at all of them at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
@@ -149,12 +152,23 @@ class EachValue:
     but where `blank_is_text`. A step with a column beside its own (`reads`) is asked `answer(text, other, ...)`, with
     None where the other is null. Up to VALUES_MAX answers are remembered, then all forgotten. It pickles if `answer`
     does.
+
+    Where many are asked at once, `together` gives the same answers as arrays, one of each kind. It is handed the values
+    as `different` writes them, blank ones among them.
     """
 
-    def __init__(self, step: Step, answer: Callable[..., Sequence[Any]], *, blank_is_text: bool = False) -> None:
+    def __init__(
+        self,
+        step: Step,
+        answer: Callable[..., Sequence[Any]],
+        *,
+        blank_is_text: bool = False,
+        together: Callable[[list[str]], Sequence[pa.Array]] | None = None,
+    ) -> None:
         self.step = step
         self.answer = answer
         self.blank_is_text = blank_is_text
+        self.together = together
         self.places: dict[str, int] = {}
         """Where in `answers` a value's answer stands, or that of a row of values."""
         self.answers: tuple[pa.Array, ...] = ()
@@ -188,12 +202,7 @@ class EachValue:
         if new:
             if len(self.places) + len(new) > VALUES_MAX:
                 self.places, self.answers, new = {}, (), asked
-            # Of `kinds`, one behind the other: tuples that are kept would wake the garbage collector.
-            answers: list[Any] = []
-            others = len(self.step.reads)
-            for each in new:
-                answers += self.asked(*row_of(each, others)) if others else self.asked(each)
-            made = [pa.array(answers[place :: len(kinds)], kind) for place, kind in enumerate(kinds)]
+            made = self._made(new, kinds)
             if self.places:
                 made = [pa.concat_arrays([old, more]) for old, more in zip(self.answers, made, strict=True)]
             start = len(self.places)
@@ -203,12 +212,30 @@ class EachValue:
         rows = pa.array(places, pa.int32()).take(codes)
         return [answers.take(rows) for answers in self.answers]
 
+    def _made(self, new: list[str], kinds: Sequence[pa.DataType]) -> list[pa.Array]:
+        """Values, extras and reasons for each of these, asked for the first time."""
+        import pyarrow as pa
+
+        if self.together is not None and len(new) >= TOGETHER_MIN:
+            return list(self.together(new))
+        # Of `kinds`, one behind the other: tuples that are kept would wake the garbage collector.
+        answers: list[Any] = []
+        others = len(self.step.reads)
+        for each in new:
+            answers += self.asked(*row_of(each, others)) if others else self.asked(each)
+        return [pa.array(answers[place :: len(kinds)], kind) for place, kind in enumerate(kinds)]
+
     def __reduce__(self) -> tuple[object, ...]:
-        return (_each_value, (self.step, self.answer, self.blank_is_text))
+        return (_each_value, (self.step, self.answer, self.blank_is_text, self.together))
 
 
-def _each_value(step: Step, answer: Callable[..., Sequence[Any]], is_text: bool) -> EachValue:  # noqa: FBT001  # pickle
-    return EachValue(step, answer, blank_is_text=is_text)
+def _each_value(
+    step: Step,
+    answer: Callable[..., Sequence[Any]],
+    is_text: bool,  # noqa: FBT001  # pickle
+    together: Callable[[list[str]], Sequence[pa.Array]] | None,
+) -> EachValue:
+    return EachValue(step, answer, blank_is_text=is_text, together=together)
 
 
 def _no_reasons(length: int) -> pa.Array:

@@ -255,6 +255,16 @@ def test_a_column_is_looked_up_as_its_cells_are(column: list[str | None]) -> Non
     assert cleaned.reasons.to_pylist() == [one.reasons[0].as_py() for one in alone]
 
 
+@pytest.mark.parametrize("finder", [FINDER, OWNERS])
+def test_addresses_that_come_again_are_looked_up_as_those_that_do_not(finder: RangeFinder) -> None:
+    few = ["8.8.8.8", "10.0.0.1", "x", "", None, "2001:4860:4860::8888", "193.99.144.80"]
+    once, often = (finder(pa.array(few * times, pa.string()), {}) for times in (1, 1_000))
+    assert often.values.to_pylist() == once.values.to_pylist() * 1_000
+    assert often.reasons.to_pylist() == once.reasons.to_pylist() * 1_000
+    for suffix, column in once.extra.items():
+        assert often.extra[suffix].to_pylist() == column.to_pylist() * 1_000
+
+
 def test_the_column_of_the_country_is_named_after_the_address_or_as_told() -> None:
     assert ip_country().target("signup_ip") == "signup_ip__country"
     assert ip_country(into="signup_country").target("signup_ip") == "signup_country"

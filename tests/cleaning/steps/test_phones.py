@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import pickle
+
 import phonenumbers
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.cleaning import Cell, col, e164
-from pumphouse.cleaning.step import Resources
+from pumphouse.cleaning.step import BETWEEN, TOGETHER_MIN, Resources, different
 from pumphouse.cleaning.steps.numbering_plans import NumberingPlans
 from pumphouse.cleaning.steps.phones import FLOAT, PhoneReader
 
@@ -249,12 +251,52 @@ def test_numbers_of_every_region_are_what_the_library_says(written: tuple[str, s
 
 
 @settings(deadline=None, max_examples=300)
+@example(("+297521200/ x12", "AW"))
 @given(numbers())
 def test_plain_digits_are_read_as_by_the_way_that_takes_any_text(written: tuple[str, str | None]) -> None:
     plans, (phone, region) = NumberingPlans(), written
     reader = PhoneReader(default=None)
     plain = reader._plain(plans, phone.strip(), region)
     assert plain in (None, reader._any(plans, phone.strip(), region))
+
+
+ONE_READER, TOGETHER = PhoneReader(default="GB"), PhoneReader(default="GB")
+STRANGE = st.tuples(
+    st.text(alphabet="0123456789+-()/. xte:l\u00a0\x1f", max_size=24),
+    st.sampled_from([*REGIONS, None, "de", " US ", "", "Germany", "X\x1f", "/."]),
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.one_of(numbers(), numbers(), STRANGE), min_size=1, max_size=12))
+def test_many_numbers_at_once_are_read_as_each_alone(rows: list[tuple[str, str | None]]) -> None:
+    alone = [ONE_READER.number(*row) if row[0].strip() else (None,) * 5 for row in rows]
+    keys, _ = different([pa.array([part[place] for part in rows], pa.string()) for place in (0, 1)])
+    columns = TOGETHER.with_regions(keys)
+    by_key = dict(zip(keys, zip(*(column.to_pylist() for column in columns), strict=True), strict=True))
+    asked = [different([pa.array([part], pa.string()) for part in row])[0][0] for row in rows]
+    assert [by_key[key] for key in asked] == alone
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_national_numbers_of_every_length_are_read_at_once_as_each_alone(region: str) -> None:
+    national = phonenumbers.national_significant_number(EXAMPLES[region])
+    code = str(EXAMPLES[region].country_code)
+    starts = ["", "0", "1", "8", "00", "011", code, f"00{code}", f"+{code}", f"+{code}0", f"{code}0", f"+{code}1"]
+    phones = [start + (national + "0123")[:length] for start in starts for length in range(3, len(national) + 3)]
+    phones += [f"{phone} x12" for phone in phones[:20]]
+    columns = TOGETHER.with_regions([region + BETWEEN + phone for phone in phones])
+    expected = [ONE_READER.number(phone, region) for phone in phones]
+    assert list(zip(*(column.to_pylist() for column in columns), strict=True)) == expected
+
+
+def test_a_column_of_many_numbers_is_cleaned_as_its_cells_are() -> None:
+    phones = [f"030 90{number:04}" for number in range(TOGETHER_MIN + 50)]
+    cleaned = e164(default="DE").load(Resources())(pa.array(phones), {})
+    assert cleaned.values.to_pylist() == ["+49" + phone[1:].replace(" ", "") for phone in phones]
+    assert set(cleaned.extra["kind"].to_pylist()) == {"fixed line"}
+    again = pickle.loads(pickle.dumps(e164(default="DE").load(Resources())))(pa.array(phones), {})
+    assert again.values.equals(cleaned.values)
 
 
 @settings(deadline=None)

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from pumphouse.cleaning.addresses.columns import numpy
 from pumphouse.cleaning.columns import Column
 from pumphouse.cleaning.libraries import with_versions
-from pumphouse.cleaning.step import EachValue, Resources, Step
+from pumphouse.cleaning.step import BETWEEN, NULL, EachValue, Resources, Step, row_of
 from pumphouse.cleaning.steps.numbering_plans import NO_COUNTRY, NumberingPlans
+from pumphouse.cleaning.steps.phone_columns import LENGTHS, PlanColumns, e164_texts, plain_digits
 from pumphouse.errors import MissingExtra
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from phonenumbers import PhoneNumber
 
 FLOAT = re.compile(r"(\+?\d{7,})[.,]0{1,2}")
@@ -38,10 +41,12 @@ MARKS: dict[int, str | None] = dict.fromkeys(
 MARKS |= {zero + digit: str(digit) for zero in (0xFF10, 0x0660, 0x06F0, 0x0966) for digit in range(10)}
 MARKS[ord("＋")] = "+"
 """What stands between digits and says nothing, to libphonenumber as well. What does (x, ;, #, ~, *) is not here."""
-EXTENSION = re.compile(r"([^A-Za-z,;:#~*]*?) *(?:x|ext\.?) *([0-9]{1,6})")
+EXTENSION = re.compile(r"([^A-Za-z,;:#~*]*[0-9]) *(?:x|ext\.?) *([0-9]{1,6})")
 PLAIN_DIGITS_MIN, PLAIN_DIGITS_MAX, PLAIN_LENGTH_MAX = 4, 20, 60
 SHORT_DIGITS_MAX = 6
 """Of a number that is dialled within a country only, as 112 or 116117. Longer extensions are numbers of their own."""
+NO_PLACE, NO_SUCH_PLACE = -1, -2
+"""Instead of the place of a region's plan: no region, or one that there is not."""
 Answer = tuple[str | None, str | None, str | None, str | None, str | None]
 
 
@@ -63,7 +68,8 @@ class E164(Step):
 
     def load(self, resources: Resources) -> EachValue:
         """The function over arrays."""
-        return EachValue(self, PhoneReader(default=self.default).number)
+        reader = PhoneReader(default=self.default)
+        return EachValue(self, reader.number, together=reader.with_regions if self.region else reader.numbers)
 
 
 def e164(*, region: Column | None = None, default: str | None = None) -> E164:
@@ -95,6 +101,10 @@ class PhoneReader:
     def __init__(self, *, default: str | None) -> None:
         self.default = default
         self.plans: NumberingPlans | None = None
+        self.columns: PlanColumns | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_phone_reader, (self.default,))
 
     def number(self, phone: str, region: str | None = None) -> Answer:
         """One number: (E.164, extension, kind, country, reason)."""
@@ -102,12 +112,94 @@ class PhoneReader:
         if plans is None:
             plans = self.plans = _plans()
         written = phone.strip()
-        where = region or self.default
-        if where not in plans.regions:
-            where = ((region or "").strip() or self.default or "").upper() or None
+        where = self._region(plans, region)
         if "/" in written and len(written) <= LENGTH_MAX and TWO_NUMBERS.search(written):
             return _declined("two numbers in one cell")
         return self._plain(plans, written, where) or self._any(plans, written, where)
+
+    def _region(self, plans: NumberingPlans, region: str | None) -> str | None:
+        where = region or self.default
+        if where in plans.regions:
+            return where
+        return ((region or "").strip() or self.default or "").upper() or None
+
+    def numbers(self, phones: list[str]) -> list[pa.Array]:
+        """Many numbers at once, blank ones among them: (E.164, extension, kind, country, reason), a column of each."""
+        return self._together(phones, others=0)
+
+    def with_regions(self, rows: list[str]) -> list[pa.Array]:
+        """As `numbers`, of rows that are a region and a number in one text."""
+        return self._together(rows, others=1)
+
+    def _together(self, rows: list[str], *, others: int) -> list[pa.Array]:
+        import pyarrow as pa
+
+        np = numpy("e164")
+        plans = self.plans = self.plans or _plans()
+        columns = self.columns = self.columns or PlanColumns(plans)
+        _, offsets, letters = pa.array(rows, pa.string()).buffers()
+        text = np.frombuffer(letters or b"", dtype=np.uint8)
+        edges = np.frombuffer(offsets, dtype=np.int32)[: len(rows) + 1]
+        begin, end = edges[:-1], edges[1:]
+        if others:
+            marks = np.flatnonzero(text == ord(BETWEEN))
+            mark = marks[np.searchsorted(marks, begin)].astype(np.int32)
+            two = text.take(begin, mode="clip") * np.int32(256) + text.take(begin + 1, mode="clip")
+            asked, places = np.unique(np.where(mark - begin == 2, two, -1), return_inverse=True)
+            region = np.array([self._plan_place(columns, key) for key in asked.tolist()], dtype=np.int32)[places]
+            begin = mark + 1
+        else:
+            region = np.full(len(rows), self._plan_place(columns, None), dtype=np.int32)
+        found = plain_digits(text, begin, end)
+        read = columns.read(found, region[found.rows])
+        is_known = read.known & ((read.answers >= 0) | (found.lengths > SHORT_DIGITS_MAX))
+        without = ~found.international & (region[found.rows] == NO_PLACE)
+        good = np.flatnonzero(is_known & (read.answers >= 0))
+        bad = np.flatnonzero(is_known & (read.answers < 0))
+        left = np.ones(len(rows), dtype=bool)
+        left[found.rows[is_known | without]] = False
+        others_asked = np.flatnonzero(left)
+        beside = [self._one(rows[row], others) for row in others_asked.tolist()]
+
+        whys, why = np.unique(read.codes[bad] * LENGTHS + (read.lengths - read.begin)[bad], return_inverse=True)
+        invalid = (divmod(key, LENGTHS) for key in whys.tolist())
+        reasons = [NO_REGION, *(_why_invalid(plans, columns.codes[code], "0" * length) for code, length in invalid)]
+        reason = np.full(len(rows), NO_PLACE, dtype=np.int32)
+        reason[found.rows[without]] = 0
+        reason[found.rows[bad]] = why + 1
+        value, answer = np.full((2, len(rows)), NO_PLACE, dtype=np.int32)
+        value[found.rows[good]] = np.arange(len(good))
+        answer[found.rows[good]] = read.answers[good]
+        extension = np.full(len(rows), NO_PLACE, dtype=np.int32)
+        starts, ends = found.extensions[:, good]
+        with_one = np.flatnonzero(starts < ends)
+        extension[found.rows[good[with_one]]] = np.arange(len(with_one))
+        extensions = [text[starts[place] : ends[place]].tobytes().decode() for place in with_one.tolist()]
+        kinds, countries = ([each[place] for each in columns.answers] for place in (0, 1))
+        made = []
+        pools = (e164_texts(columns.codes, read, good), extensions, kinds, countries, reasons)
+        for part, (pool, places) in enumerate(zip(pools, (value, extension, answer, answer, reason), strict=True)):
+            both = pa.concat_arrays(
+                [pa.array(pool, pa.string()), pa.array([each[part] for each in beside], pa.string())]
+            )
+            at = places.copy()
+            at[others_asked] = np.arange(len(pool), len(both))
+            made.append(both.take(pa.array(at, mask=at == NO_PLACE)))
+        return made
+
+    def _one(self, row: str, others: int) -> Answer:
+        phone, *regions = row_of(row, others)
+        return self.number(phone, *regions) if phone.strip() else (None,) * 5
+
+    def _plan_place(self, columns: PlanColumns, key: int | None) -> int:
+        """The place of a region's plan. `key` is its two letters as one number, -1 for another text, None for none."""
+        if key == -1:
+            return NO_SUCH_PLACE
+        asked = None if key is None else bytes(divmod(key, 256)).decode("latin-1")
+        region = self._region(columns.plans, None if asked == NULL else asked)
+        if region is None:
+            return NO_PLACE
+        return columns.of_region(region) if region in columns.plans.regions else NO_SUCH_PLACE
 
     def _plain(self, plans: NumberingPlans, written: str, region: str | None) -> Answer | None:
         """The answer for digits with usual marks between them, or None where it takes the library."""
@@ -137,7 +229,7 @@ class PhoneReader:
         if found is None:
             return None
         code, number = found
-        kind, country = plans.kind_and_region(code, number)
+        kind, country = (self.columns or plans).kind_and_region(code, number)
         if kind is None:
             return _declined(_why_short(body, region) or _why_invalid(plans, code, number))
         return f"+{code}{number}", extension, kind, None if country == NO_COUNTRY else country, None
@@ -161,13 +253,17 @@ class PhoneReader:
         except phonenumbers.NumberParseException as error:
             return _declined(_why_unreadable(error, region))
         code, national = str(number.country_code), phonenumbers.national_significant_number(number)
-        kind, country = plans.kind_and_region(code, national)
+        kind, country = (self.columns or plans).kind_and_region(code, national)
         if reason := _why_unsure(number, written, kind):
             return _declined(reason)
         if kind is None:
             return _declined(_why_short(written, region) or _why_invalid(plans, code, national))
         extension = number.extension and phonenumbers.normalize_digits_only(number.extension)
         return f"+{code}{national}", extension, kind, None if country == NO_COUNTRY else country, None
+
+
+def _phone_reader(default: str | None) -> PhoneReader:
+    return PhoneReader(default=default)
 
 
 def _plans() -> NumberingPlans:
