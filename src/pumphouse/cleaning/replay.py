@@ -60,7 +60,8 @@ def replay(asset: Asset, context: Context) -> Built:
         withheld=cleaned.withheld,
     )
     said = "row that was" if cleaned.rows_in == 1 else "rows that were"
-    note = f"cleaned the {cleaned.rows_in:,} {said} set aside again; the others stand"
+    looked_at = f"{compared.rows_in:,} of the others were looked at and come out the same"
+    note = f"cleaned the {cleaned.rows_in:,} {said} set aside again; {looked_at}, and all of them stand"
     return Built.of(asset.name, commit.publish(counts), counts=counts, note=note)
 
 

@@ -303,3 +303,11 @@ def test_real_messages_lose_nothing_but_their_shorthand(realdata: Path) -> None:
     assert expanded == [SHORTHAND.expand(message) for message in messages]
     assert sum(a != b for a, b in zip(messages, expanded, strict=True)) > 1_000
     assert ExpandTexts(SHORTHAND)(pa.array(expanded), {}).values.to_pylist() == expanded
+
+
+@pytest.mark.timeout(30)  # of a text without spaces each place was once compared with all that follow: minutes
+@pytest.mark.parametrize("mark", ["-", "東京", "<b>", "."])
+def test_a_text_of_a_hundred_thousand_marks_is_read_in_one_go(mark: str, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("shorthand,expansion\npls,please\n", encoding="utf-8")
+    function = expand("s.csv").load(Resources(folder=tmp_path))
+    assert function(pa.array([mark * 100_000 + " pls"]), {}).values.to_pylist() == [mark * 100_000 + " please"]

@@ -186,8 +186,9 @@ class ColumnExpander:
         reached = set()
         for start in range(len(keys)):
             node: Node | None = self.dictionary.root.next.get(keys[start].removeprefix(GLUE))
-            for key in keys[start + 1 :]:
-                node = node.next.get(key) if node else None
+            place = start + 1
+            while node and place < len(keys):  # no further than the longest entry goes
+                node, place = node.next.get(keys[place]), place + 1
             if node and keys[-1] != SPACE:
                 node = node.next.get(SPACE)
             if node:
