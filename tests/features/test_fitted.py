@@ -100,6 +100,8 @@ def test_the_column_is_followed_through_other_cleanings() -> None:
         (col.x >> fill("model", using="y"), "y", []),
         (col.x >> fill("forward", by="id", over="at"), "x", []),
         (col.x >> fill(value=1), "x", []),
+        (repair("y", decides="x"), "x", ["people.x"]),
+        (repair("y", decides="x"), "y", []),
         (col.x >> outliers(), "x", []),
         (drop(constant=True), "x", []),
         (col.x >> fill("mode") >> fill(value=1), "X", ["people.x"]),
@@ -111,7 +113,7 @@ def test_only_what_learns_from_other_rows_is_meant(step: Any, read: str, expecte
 
 def test_a_repair_by_a_filled_column_carries_it_on() -> None:
     steps = (col.zip >> fill("mode"), repair("zip", decides="city"))
-    assert reads(project(over("people", "max(t.city)"), "people", steps=steps)) == ["people.zip"]
+    assert reads(project(over("people", "max(t.city)"), "people", steps=steps)) == ["people.city", "people.zip"]
     assert reads(project(over("people", "max(t.name)"), "people", steps=steps)) == []
 
 

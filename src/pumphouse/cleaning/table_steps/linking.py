@@ -244,8 +244,12 @@ def _teaches(linker: Any, rule: Rule) -> bool:  # Any: a linker of Splink
             estimate_without_term_frequencies=True,
             populate_probability_two_random_records_match_from_trained_values=True,
         )
-    except (SplinkException, ValueError):  # the odds are infinite, or a share is too small for a double
+    except SplinkException:  # the odds are infinite
         return False
+    except ValueError as error:
+        if "below the minimum allowed" not in str(error):
+            raise
+        return False  # a share is too small for a double
     return True
 
 

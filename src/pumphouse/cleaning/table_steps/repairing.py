@@ -54,6 +54,11 @@ class Repair(RowStep):
         """Both sides of the dependency."""
         return (*self.by, self.decides)
 
+    @property
+    def imputes(self) -> str:
+        """What it repairs and fills is what other rows say."""
+        return f"repair({', '.join(map(repr, self.by))}, decides={self.decides!r})"
+
     def sets(self, column: str) -> str:
         """The decided column."""
         return self.decides
