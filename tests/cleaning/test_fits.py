@@ -16,6 +16,7 @@ from pumphouse.cleaning.table_steps.queries import fill_query
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
 from pumphouse.errors import BuildError, SchemaChange
+from pumphouse.lake.commit import Commit
 
 if TYPE_CHECKING:
     from conftest import Works
@@ -237,3 +238,18 @@ def test_dropping_other_columns_without_refit_is_a_persons_choice(works: Works) 
     works.build(key="id")
     with pytest.raises(SchemaChange, match="'lang' would be gone"):
         works.build(drop(constant=True), key="id")
+
+
+def test_what_was_learnt_of_a_hidden_person_alone_is_hidden_too(works: Works) -> None:
+    works.gather([{"id": n, "email": f"p{n % 3}@x.de", "age": n % 3, "income": n} for n in range(9)])
+    works.build(col.income >> fill("median", by="email"), col.age >> fill("mode"), key="id")
+    assert len(works.table("__fit")) == 4
+    commit = Commit(works.lake, "hidden", run="r", actor="tester")
+    commit.tombstone("email", "p1@x.de", why="asked")
+    commit.publish()
+    assert "p1@x.de" not in str(works.table("__fit"))
+    assert len(works.table("__fit")) == 3
+    commit = Commit(works.lake, "hidden", run="r", actor="tester")
+    commit.tombstone("id", "1", why="asked")  # a value of another column: what is learnt by 'email' or of 'age' stays
+    commit.publish()
+    assert len(works.table("__fit")) == 3

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pumphouse.cleaning.fits import Fits, fit_batch, fit_of, stored_fits
+from pumphouse.cleaning.fits import Fits, fit_batch, stored_fits
 from pumphouse.cleaning.replay import replay
 from pumphouse.cleaning.table_step import CROSSWALK, PAIRS
 from pumphouse.cleaning.work import Work, kept
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Written
 from pumphouse.errors import PumphouseError
-from pumphouse.lake.builds import Counts
+from pumphouse.lake.builds import Counts, fit_of
 from pumphouse.lake.context import Built, Context
 
 

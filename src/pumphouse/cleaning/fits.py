@@ -10,6 +10,7 @@ from pumphouse.cleaning.table_step import FitRow
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import quoted
+from pumphouse.lake.builds import fit_of
 from pumphouse.lake.context import Context
 
 if TYPE_CHECKING:
@@ -41,11 +42,6 @@ class Fits:
     def keep(self, steps: Iterable[str]) -> Fits:
         """The fits of these steps; what a changed step learnt before is no longer used."""
         return Fits(rows={step: self.rows[step] for step in steps if step in self.rows})
-
-
-def fit_of(table: str) -> str:
-    """The name of the table that holds a table's fits."""
-    return f"{table}__fit"
 
 
 def read_fits(engine: Engine, scan: Scan) -> Fits:

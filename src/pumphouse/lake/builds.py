@@ -16,7 +16,7 @@ QUARANTINE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("row_id", "column", "original", "step", "step_version", "reason", "run")]
 )
 """`<table>__quarantine`: a cell that could not be cleaned, or with column '*' a row that was withheld, as JSON."""
-_QUARANTINE, _FAILED = "__quarantine", "__failed"
+_QUARANTINE, _FAILED, _FIT = "__quarantine", "__failed", "__fit"
 _NAMING = {"crosswalk": ("row_id", "survivor_id"), "pairs": ("row_id", "other_id"), "quarantine": ("row_id",)}
 """`<table>__crosswalk` says which row became which, `<table>__pairs` which two may be one, `<table>__quarantine` whose
 the cell was: each by the rows' keys."""
@@ -38,6 +38,16 @@ def rows_named_in(table: str) -> tuple[str, tuple[str, ...]] | None:
     """The table whose rows a crosswalk, a list of pairs or a quarantine names, and the columns that do; else None."""
     of, _, suffix = table.rpartition("__")
     return (of, _NAMING[suffix]) if of and suffix in _NAMING else None
+
+
+def fit_of(table: str) -> str:
+    """The name of the table that holds what a table's steps learnt."""
+    return f"{table}{_FIT}"
+
+
+def is_fit(table: str) -> bool:
+    """Whether it is a table of what steps learnt."""
+    return table.endswith(_FIT)
 
 
 def failed_of(table: str) -> str:

@@ -35,6 +35,7 @@ from pumphouse.lake.builds import (
     Build,
     decode,
     failed_from,
+    is_fit,
     quarantined_from,
     row_id,
     rows_named_in,
@@ -42,7 +43,7 @@ from pumphouse.lake.builds import (
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
-from pumphouse.lake.tombstones import columns_of, quarantine_conditions, rows_of, values
+from pumphouse.lake.tombstones import columns_of, fit_conditions, quarantine_conditions, rows_of, values
 from pumphouse.lake.tombstones import conditions as not_hidden
 
 FORMAT = 1
@@ -224,6 +225,8 @@ class Lake:
         entities = list(self._tombstoned)
         if entities and quarantined_from(table) is not None:
             conditions += quarantine_conditions(entities, tombstones=self._tombstones)
+        if entities and is_fit(table) and "group" in stored.names:
+            conditions += fit_conditions(entities, tombstones=self._tombstones)
         hidden = [(column, self._hidden(entity, stored.field(column).type)) for column, entity in people]
         if entities and (naming := rows_named_in(table)) is not None:
             of, named = naming

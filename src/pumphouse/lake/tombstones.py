@@ -51,6 +51,15 @@ def rows_of(
             yield hidden
 
 
+def fit_conditions(entities: Iterable[str], *, tombstones: str) -> Iterator[str]:
+    """What holds of a row of a fit that is not about a hidden person: no group by that column has their value."""
+    for entity in sorted(entities):
+        said = f"json_extract_string(one.value, '$') IN ({values(entity, pa.string(), tombstones=tombstones)})"
+        groups = 'json_each(CASE WHEN json_valid("group") THEN "group" ELSE \'[]\' END) one'
+        is_by = f"contains(lower(step), {literal(entity.lower())})"
+        yield f"NOT ({is_by} AND EXISTS (SELECT 1 FROM {groups} WHERE {said}))"
+
+
 def quarantine_conditions(entities: Iterable[str], *, tombstones: str) -> Iterator[str]:
     """What holds of a row in a quarantine that is no hidden person's row as a whole."""
     for entity in sorted(entities):

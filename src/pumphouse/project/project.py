@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from pumphouse.cleaning.diff import Diff
-from pumphouse.cleaning.fits import fit_of
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_mean
@@ -26,7 +25,7 @@ from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
 from pumphouse.graph.plan import plan as make_plan
 from pumphouse.indexes.searching import Found, Order, search
-from pumphouse.lake.builds import Build
+from pumphouse.lake.builds import Build, fit_of
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.admission import refuse_lost, refuse_unfit
