@@ -49,3 +49,9 @@ def test_every_name_that_users_import_is_in_a_guide() -> None:
     guides = "".join((FOLDER / page).read_text(encoding="utf-8") for page in GUIDES)
     public = set(pumphouse.cleaning.__all__)
     assert [name for name in sorted(public | set(STEPS)) if name not in guides] == []
+
+
+def test_the_overview_has_one_line_for_every_step() -> None:
+    overview = (FOLDER / "cleaning.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^\| `(\w+)` \| .+ \| \[.+\]\(.+\) \|$", overview, re.MULTILINE)
+    assert sorted(lines) == sorted(set(pumphouse.cleaning.__all__) - {"Cell", "clean", "col"})
