@@ -230,7 +230,7 @@ def test_groups_of_spellings_are_a_note_with_the_command_that_shows_them(works: 
     assert note.next == f"pumphouse categories {works.raw}.city"
     assert told.code == ""
     assert told.to_dict()["notes"] == ({"column": "city", "note": note.note, "next": note.next},)
-    assert told.to_text().endswith(f"For you to decide:\ncity  {note.note}; to go on: {note.next}")
+    assert told.to_text().endswith(f"For you to decide:\ncity  {note.note}\n      to go on: {note.next}")
 
 
 def test_spellings_that_only_sound_alike_or_are_rarely_there_are_no_note(works: Works) -> None:
@@ -326,3 +326,97 @@ def test_a_column_of_any_name_is_named_in_the_code_as_it_is(works: Works, name: 
 def test_white_space_that_goes_is_seen_in_the_example(works: Works) -> None:
     told = found(works, [{"id": number, "a": f"Ann  Lee {number}"} for number in range(100)])
     assert "'Ann  Lee 0' to 'Ann Lee 0'" in told.proposals[0].why
+
+
+def test_a_column_of_which_too_much_would_be_declined_is_for_a_person_to_decide_and_not_masked(works: Works) -> None:
+    rows = [
+        {
+            "mail": f"max{n} at example" if n % 4 == 0 else f"max{n}@example.com",
+            "phone": "ask Max" if n % 4 == 0 else f"+49 30 9018{n % 90 + 10}",
+            "number": "ask Max" if n % 4 == 0 else f"+49 30 9018{n % 90 + 10}",
+            "gaps": "N/A" if n % 8 == 0 else f"max{n}" if n % 4 == 0 else f"max{n}@example.com",
+        }
+        for n in range(200)
+    ]
+    told = found(works, rows)
+    assert {one.column: one.next for one in told.notes} == {
+        "mail": "col.mail >> email()",
+        "phone": "col.phone >> e164()",
+        "number": "col.number >> e164()",
+        "gaps": "col.gaps >> null_if() >> email()",
+    }
+    assert told.notes[0].note == ("75% read as e-mail addresses, 25% would go to quarantine ('max0 at example': no @)")
+    assert by_column(told) == {"gaps": "null_if()"}
+
+
+def test_cells_that_are_nothing_but_an_address_are_not_proposed_to_be_masked(works: Works) -> None:
+    rows = [{"contact": f"max{n}@example.com" if n % 5 < 2 else f"room {n}"} for n in range(100)]
+    assert found(works, rows).notes == ()
+
+
+def test_lines_are_no_wider_than_a_hundred_letters_but_for_what_can_be_pasted(works: Works) -> None:
+    def row(n: int, person: int) -> dict[str, Any]:
+        names = {f"the_answer_to_question_{q}": f"{person} of, {q}" for q in range(8)}
+        mail = {"an_e_mail_address_that_has_a_rather_long_name": f"Max{person}@Example.COM"}
+        return {"id": n, **names, **mail, "an empty column of a rather long name": None, "brand": "x"}
+
+    told = found(works, [row(n, n if n < 95 else n - 95) for n in range(100)])
+    lines = told.to_text().splitlines()
+    assert max(len(line) for line in lines if "to go on: " not in line) <= 100
+    assert any(line.startswith("(table)") for line in lines)
+    assert "an_e_mail_address_that_has_a_rather_long_name" in lines
+    names: dict[str, Any] = {}
+    exec(told.code, names)
+    (declared,) = (value for value in names.values() if isinstance(value, Declaration))
+    assert len(declared.spec.steps) == len(told.proposals)
+
+
+def test_it_says_why_a_column_is_not_the_key(works: Works) -> None:
+    def why(ids: list[int | None]) -> list[tuple[str, str]]:
+        rows = [{"id": one, "customer_id": n % 7} for n, one in enumerate(ids)]
+        told = found(works, rows)
+        assert told.key is None
+        return [(note.note, note.next) for note in told.notes if note.column == "id"]
+
+    numbers: list[int | None] = list(range(1_200))
+    ((note, command),) = why([None, *numbers[1:]])
+    assert note == "id would be the key, but 1 of 1,200 rows has none"
+    assert command.endswith(' WHERE "id" IS NULL\'')
+    ((note, command),) = why([None, None, 3, 3, *numbers[4:]])
+    assert note == "id would be the key, but 2 of 1,200 rows have none and 1 of 1,200 rows repeats that of another"
+    assert command.endswith(" HAVING count(*) > 1'")
+    assert why([n // 2 for n in range(1_200)]) == []  # it is of something else
+
+
+def test_numbers_are_read_by_names_of_countries_where_some_are_none(works: Works) -> None:
+    written = {
+        "Germany": "030 9018{}", "France": "01 42 68 53 {}", "United Kingdom": "020 7946 00{}", "USA": "(212) 555-01{}"
+    }  # fmt: skip
+    rows = [
+        {
+            "phone": "ask Max" if n % 20 == 0 else written[list(written)[n % 4]].format(n % 90 + 10),
+            "country": "Atlantis" if n % 14 == 0 else list(written)[n % 4],
+        }
+        for n in range(280)
+    ]
+    told = found(works, rows)
+    codes = [one.code for one in told.proposals]
+    assert codes == ["col.country >> country_code()", "col.phone >> e164(region=col.country)"]
+    assert told.code.index(codes[0]) < told.code.index(codes[1])
+
+
+def test_the_table_that_is_declared_has_a_name_that_is_free(works: Works) -> None:
+    rows = [{"mail": f"Max{n}@Example.COM"} for n in range(100)]
+    works.gather(rows)
+
+    def name(table: str, *taken: str) -> str:
+        scan = works.lake.scan(works.raw)
+        told = suggest(table, scan, works.lake.engine, resources=Resources(), taken=taken)
+        return told.code.split("\n")[2].partition(" = ")[0]
+
+    assert name("raw_crm") == "crm"
+    assert name("raw_crm", "CRM") == "clean_crm"
+    assert name("raw_crm", "crm", "clean_crm") == "clean_crm_2"
+    assert name("crm", "crm") == "clean_crm"
+    assert name("raw_email") == "clean_email"  # the step is imported
+    assert name("raw_class") == "clean_class"

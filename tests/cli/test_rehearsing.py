@@ -110,6 +110,7 @@ def test_suggest_proposes_code_and_is_a_read_in_the_log(pumphouse: Any, folder: 
     done = pumphouse("suggest", "raw_customers", cwd=folder)
     assert done.code == 0, done.err
     assert '    col.phone >> e164(default="US"),' in done.out.splitlines()
+    assert "clean_customers = clean(" in done.out.splitlines()  # customers is declared
     told = pumphouse("suggest", "raw_customers", "--json", cwd=folder).json
     assert (told["proposals"][0]["column"], told["proposals"][0]["read"], told["key"]) == ("phone", 1.0, "id")
     assert "Did you mean 'raw_customers'" in pumphouse("suggest", "raw_customer", cwd=folder).err

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def suggestions(project: Project, table: str, *, who: str | None = None) -> Suggestions:
     """Steps that would suit a table as it is now. Looking is reading: it is written to the access log."""
     scan = project.lake.scan(table, snapshot=project.lake.snapshot())
-    found = suggest(table, scan, project.lake.engine.fork(), resources=Resources(folder=project.config.folder))
+    taken = {*project.graph.assets, *project.lake.tables()}
+    resources = Resources(folder=project.config.folder)
+    found = suggest(table, scan, project.lake.engine.fork(), resources=resources, taken=taken)
     project.reader(who=who).record((table,), found.snapshot, found.rows, detail="suggest")
     return found
 

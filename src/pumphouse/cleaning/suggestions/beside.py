@@ -14,7 +14,7 @@ from pumphouse.cleaning.steps.postcodes import postcode
 from pumphouse.cleaning.steps.timestamps import parse_timestamp
 from pumphouse.cleaning.suggestions.evidence import tried_beside
 from pumphouse.cleaning.suggestions.forms import COUNTRIES_MAX, TIME, country
-from pumphouse.cleaning.suggestions.looking import AHEAD_MIN, DIFFERENT_MIN, LOOKS_MIN, Looking
+from pumphouse.cleaning.suggestions.looking import AHEAD_MIN, DIFFERENT_MIN, LOOKS_MIN, Looking, without_gaps
 from pumphouse.cleaning.suggestions.phones import NUMBERS_TRIED_MAX, REGIONS, looks_like_phones, proposed_phone
 from pumphouse.cleaning.suggestions.proposal import Proposal, col, looking, proposed
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
@@ -43,7 +43,7 @@ def _are_countries(at: Looking, column: Sampled) -> bool:
     if not COUNTRIES_MIN <= len(column.values) <= COUNTRIES_MAX:
         return False
     if looking(column, CODE) < NAMED_SHARE_MIN:
-        return country(at, column) is not None
+        return country(at, without_gaps(column)) is not None
     found = at.tried(country_code(), column)
     return found.different >= COUNTRIES_MIN and found.share(found.read) >= NAMED_SHARE_MIN
 
@@ -72,8 +72,14 @@ def _rows(at: Looking, column: Sampled, other: Sampled, *, most: int) -> tuple[l
 
 def _phone(at: Looking, column: Sampled, other: Sampled) -> Proposal | None:
     cells, codes = _rows(at, column, other, most=NUMBERS_TRIED_MAX)
-    found = tried_beside(e164(region=Column(other.name)), cells, codes, resources=at.resources)
-    if not found.is_sure or found.different < DIFFERENT_MIN:
+    step = e164(region=Column(other.name))
+    found = tried_beside(step, cells, codes, resources=at.resources)
+    known = [(cell, code) for cell, code in zip(cells, codes, strict=True) if code is not None]
+    if found.different < DIFFERENT_MIN or len(known) < NAMED_SHARE_MIN * len(cells):
+        return None
+    # What a row without a country costs is weighed against one country for all, below.
+    where_known = tried_beside(step, [cell for cell, _ in known], [code for _, code in known], resources=at.resources)
+    if not where_known.is_sure:
         return None
     regions = dict.fromkeys([*filter(None, codes), *REGIONS])
     best = max(_read(at, cells, region) for region in regions)

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pumphouse.cleaning.step import Resources
 from pumphouse.cleaning.steps.booleans import parse_boolean
 from pumphouse.cleaning.steps.dates import parse_date
 from pumphouse.cleaning.steps.emails import email
@@ -22,9 +21,9 @@ from pumphouse.cleaning.steps.urls import url
 from pumphouse.cleaning.suggestions.beside import read_beside
 from pumphouse.cleaning.suggestions.evidence import Evidence
 from pumphouse.cleaning.suggestions.forms import country, place, program, size, timestamp
-from pumphouse.cleaning.suggestions.looking import DIFFERENT_MIN, LOOKS_MIN, Looking
+from pumphouse.cleaning.suggestions.looking import DIFFERENT_MIN, LOOKS_MIN, MOSTLY, Looking, partly, without_gaps
 from pumphouse.cleaning.suggestions.phones import HINT as PHONE_HINT
-from pumphouse.cleaning.suggestions.phones import phone
+from pumphouse.cleaning.suggestions.phones import partly_phones, phone
 from pumphouse.cleaning.suggestions.proposal import Note, Proposal, listed, looking, proposed
 from pumphouse.cleaning.suggestions.samples import Sampled
 from pumphouse.cleaning.suggestions.texts import notes_on, text
@@ -60,8 +59,8 @@ def proposals(at: Looking) -> Iterator[Proposal | Note]:
 def of_column(at: Looking, column: Sampled) -> Iterator[Proposal | Note]:
     """The proposals for one column: of what kind it is and what its gaps are, or how its text is mended."""
     if not column.is_text:
-        if PHONE_HINT.search(column.name) and (found := phone(at, column)):
-            yield found
+        if PHONE_HINT.search(column.name) and (one := phone(at, column) or partly_phones(at, column)):
+            yield one
         return
     gaps = at.tried(null_if(), column)
     has_words_for_gaps = 0 < gaps.gaps < column.sampled
@@ -73,22 +72,17 @@ def of_column(at: Looking, column: Sampled) -> Iterator[Proposal | Note]:
     found = next((one for kind in kinds if (one := kind(at, kept)) is not None), None)
     if found is None:
         yield from text(at, column, gaps if has_words_for_gaps else None)
-        yield from notes_on(at, kept)
+        if note := _partly_email(at, kept) or partly_phones(at, kept):
+            after_gaps = note.next.replace(" >> ", " >> null_if() >> ", 1) if has_words_for_gaps else note.next
+            yield replace(note, next=after_gaps)
+        else:
+            yield from notes_on(at, kept)
     elif has_words_for_gaps:
         why = f"{gaps_in_words(gaps, column, kept)}; of the others {found.why}"
         code = found.code.replace(" >> ", " >> null_if() >> ", 1)
         yield replace(found, code=code, names=(*found.names, "null_if"), why=why)
     else:
         yield found
-
-
-def without_gaps(column: Sampled) -> Sampled:
-    """The column without the values that stand for nothing."""
-    import pyarrow as pa
-
-    found = null_if().load(Resources())(pa.array([value for value, _ in column.values], pa.string()), {})
-    kept = (pair for pair, is_there in zip(column.values, found.values.is_valid().to_pylist(), strict=True) if is_there)
-    return replace(column, values=tuple(kept))
 
 
 def gaps_in_words(gaps: Evidence, column: Sampled, kept: Sampled) -> str:
@@ -100,6 +94,12 @@ def gaps_in_words(gaps: Evidence, column: Sampled, kept: Sampled) -> str:
 
 def _email(at: Looking, column: Sampled) -> Proposal | None:
     return at.if_sure(column, email(), "email()", "e-mail addresses", looks=AT)
+
+
+def _partly_email(at: Looking, column: Sampled) -> Note | None:
+    if looking(column, AT) < MOSTLY:
+        return None
+    return partly(column, "email()", "e-mail addresses", at.tried(email(), column))
 
 
 def _url(at: Looking, column: Sampled) -> Proposal | None:

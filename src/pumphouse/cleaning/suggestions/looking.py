@@ -9,10 +9,12 @@ from pathlib import Path
 from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.staged import Staged
 from pumphouse.cleaning.step import Resources, Step
+from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.suggestions.evidence import Evidence, tried
-from pumphouse.cleaning.suggestions.proposal import Proposal, looking, proposed
+from pumphouse.cleaning.suggestions.proposal import Note, Proposal, aside, col, looking, proposed
 from pumphouse.cleaning.suggestions.samples import Sample, Sampled, evenly
 from pumphouse.cleaning.table_step import LOADED_AT
+from pumphouse.cleaning.wording import percent
 from pumphouse.engines.engine import Engine, Scan
 from pumphouse.engines.parameters import quoted
 
@@ -20,6 +22,8 @@ DIFFERENT_MIN = 5
 """Fewer different values may be of a kind by chance."""
 LOOKS_MIN = 0.8
 """Share of the cells that look like a kind, before its step is tried on them."""
+MOSTLY = 0.5
+"""Share of the cells that a step reads, from which a person is told what it would decline."""
 AHEAD_MIN = 0.1
 """Of two ways to read a column, the better one has to read so much more of it."""
 FIRST_VALUES, FIRST_MIN = 60, 0.5
@@ -67,3 +71,20 @@ class Looking:
             engine=self.engine, rows=rows, count=0, folder=Path(), stem="", key=(), newest_by=LOADED_AT,
             named=frozenset(), kept=(),
         )  # fmt: skip
+
+
+def partly(column: Sampled, code: str, what: str, found: Evidence) -> Note | None:
+    """What a step would decline of a column that it mostly reads, though not so much that it is proposed."""
+    if found.different < DIFFERENT_MIN or found.share(found.read) < MOSTLY or not found.declined:
+        return None
+    said = ", ".join([f"{percent(found.share(found.read))} read as {what}", *aside(found)])
+    return Note(column=column.name, note=said, next=f"{col(column.name)} >> {code}")
+
+
+def without_gaps(column: Sampled) -> Sampled:
+    """The column without the values that stand for nothing."""
+    import pyarrow as pa
+
+    found = null_if().load(Resources())(pa.array([value for value, _ in column.values], pa.string()), {})
+    kept = (pair for pair, is_there in zip(column.values, found.values.is_valid().to_pylist(), strict=True) if is_there)
+    return replace(column, values=tuple(kept))

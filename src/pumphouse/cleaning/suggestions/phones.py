@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from pumphouse.cleaning.steps.phones import e164
 from pumphouse.cleaning.suggestions.evidence import Evidence
-from pumphouse.cleaning.suggestions.looking import AHEAD_MIN, DIFFERENT_MIN, LOOKS_MIN, Looking
-from pumphouse.cleaning.suggestions.proposal import Proposal, aside, col, looking
+from pumphouse.cleaning.suggestions.looking import AHEAD_MIN, DIFFERENT_MIN, LOOKS_MIN, MOSTLY, Looking, partly
+from pumphouse.cleaning.suggestions.proposal import Note, Proposal, aside, col, looking
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
 from pumphouse.cleaning.wording import percent
 
@@ -29,7 +29,7 @@ DIGITS = re.compile(r"(?:\D*\d){6,}")
 def looks_like_phones(column: Sampled) -> bool:
     """Whether it may be telephone numbers: by its name and its digits, or by how they are written."""
     if HINT.search(column.name):
-        return looking(column, DIGITS) >= 0.5
+        return looking(column, DIGITS) >= MOSTLY
     return looking(column, PHONE) >= LOOKS_MIN
 
 
@@ -37,13 +37,27 @@ def phone(at: Looking, column: Sampled) -> Proposal | None:
     """`e164`, with a default region where one reads clearly more."""
     if not looks_like_phones(column):
         return None
-    few = replace(column, values=tuple(evenly(column.values, NUMBERS_TRIED_MAX)))
-    region = _region(at, few)
-    step, code = (e164(default=region), f'e164(default="{region}")') if region else (e164(), "e164()")
-    found = at.tried(step, column)
+    code, found = _read(at, column)
     if found.different < DIFFERENT_MIN or not found.is_sure:
         return None
     return proposed_phone(column.name, code, found)
+
+
+def partly_phones(at: Looking, column: Sampled) -> Note | None:
+    """What `e164` would decline of a column that is mostly telephone numbers."""
+    if not HINT.search(column.name) and looking(column, PHONE) < MOSTLY:
+        return None
+    if looking(column, DIGITS) < MOSTLY:
+        return None
+    code, found = _read(at, column)
+    return partly(column, code, "telephone numbers", found)
+
+
+def _read(at: Looking, column: Sampled) -> tuple[str, Evidence]:
+    few = replace(column, values=tuple(evenly(column.values, NUMBERS_TRIED_MAX)))
+    region = _region(at, few)
+    step, code = (e164(default=region), f'e164(default="{region}")') if region else (e164(), "e164()")
+    return code, at.tried(step, column)
 
 
 def proposed_phone(column: str, code: str, found: Evidence) -> Proposal:

@@ -6,7 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import StringIO
+from itertools import pairwise
 from keyword import iskeyword
+from tokenize import generate_tokens
 
 from pumphouse.cleaning.steps.masking_text import mask_cards, mask_secrets
 from pumphouse.cleaning.suggestions.evidence import Evidence
@@ -14,6 +17,8 @@ from pumphouse.cleaning.suggestions.samples import Sampled
 from pumphouse.cleaning.wording import percent, visible, visible_pair
 
 LETTERS_SHOWN = 40
+WIDTH_MAX = 100
+"""Of a line, in letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,3 +107,16 @@ def _in_quotes(told: str) -> str:
 def written(name: str) -> str:
     """A column's name as text in code. It is a stranger's, and must stay a name in code that is pasted."""
     return f'"{name}"' if name.isidentifier() else repr(name)
+
+
+def in_lines(code: str, *, indent: str) -> list[str]:
+    """Code that stands in brackets, in lines of WIDTH_MAX: broken after a comma, or before another step."""
+    tokens = [token for token in generate_tokens(StringIO(code).readline) if token.string in (",", ">>")]
+    ends = [0, *(token.end[1] if token.string == "," else token.start[1] for token in tokens), len(code)]
+    lines: list[str] = []
+    for part in (code[start:end] for start, end in pairwise(ends)):
+        if lines and len(lines[-1]) + len(part.rstrip()) <= WIDTH_MAX:
+            lines[-1] += part
+        else:
+            lines.append(f"{indent}    {part.lstrip()}" if lines else f"{indent}{part}")
+    return [line.rstrip() for line in lines]

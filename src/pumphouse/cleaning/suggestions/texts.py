@@ -12,7 +12,7 @@ from pumphouse.cleaning.steps.gaps import null_if
 from pumphouse.cleaning.steps.masking_text import Personal, mask_cards, mask_secrets
 from pumphouse.cleaning.steps.plain_text import plain_text
 from pumphouse.cleaning.suggestions.evidence import Evidence
-from pumphouse.cleaning.suggestions.looking import Looking
+from pumphouse.cleaning.suggestions.looking import MOSTLY, Looking
 from pumphouse.cleaning.suggestions.proposal import Note, Proposal, col, listed, looking, shown, shown_pair
 from pumphouse.cleaning.suggestions.samples import Sampled, evenly
 from pumphouse.cleaning.wording import percent
@@ -78,16 +78,22 @@ def _spellings(at: Looking, column: Sampled) -> Iterator[Note]:
 
 
 def _personal(column: Sampled) -> Iterator[Note]:
-    """How many cells have personal data in them that can be told for sure."""
+    """How many cells have personal data in them that can be told for sure. Where most of those cells are nothing else,
+    as in a column of addresses, to mask it would leave nothing, and nothing is said."""
     find = Personal(kinds=tuple(PERSONAL), region=None)
     quick = Personal(kinds=tuple(kind for kind in PERSONAL if kind != "phone"), region=None)
     counts: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
     cells = 0
     for value, times in evenly(column.values, CELLS_LOOKED_AT_MAX):
         cells += times
         # Without a plus there is no country code, and looking for telephone numbers takes long.
-        for kind in {span.kind for span in (find if "+" in value else quick)(value)}:
+        spans = (find if "+" in value else quick)(value)
+        for kind in {span.kind for span in spans}:
             counts[kind] += times
+            alone[kind] += times * any(_is_all_of(value, span.start, span.end) for span in spans if span.kind == kind)
+    for kind in [kind for kind, times in counts.items() if alone[kind] > MOSTLY * times]:
+        del counts[kind]
     if counts:
         said = ", ".join(f"{counts[kind]:,} have {what}" for kind, what in PERSONAL.items() if counts[kind])
         kinds = ", ".join(f'"{kind}"' for kind in PERSONAL if counts[kind])
@@ -96,3 +102,8 @@ def _personal(column: Sampled) -> Iterator[Note]:
             note=f"of {cells:,} cells looked at, {said} in them",
             next=f"{col(column.name)} >> mask_personal({kinds})",
         )
+
+
+def _is_all_of(value: str, start: int, end: int) -> bool:
+    """Whether no word stands before or after."""
+    return re.search(r"\w", value[:start] + value[end:]) is None
