@@ -78,8 +78,9 @@ def test_the_command_ends_with_1_where_an_error_check_fails(
     (tmp_path / "rules.py").write_text((tmp_path / "rules.py").read_text().replace("name <> ''", "name <> 'Bob'"))
     assert main.call(["check", "customers"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "failed  customers  named  check 'named' found 1 row of 'customers' where not (name <> 'Bob')"
-    assert lines[2] == "Look at rows that failed: pumphouse query 'FROM customers__failed'"
+    assert lines[0] == "failed  customers  named"
+    assert lines[1].strip() == "check 'named' found 1 row of 'customers' where not (name <> 'Bob')"
+    assert lines[3] == "Look at rows that failed: pumphouse query 'FROM customers__failed'"
     assert main.call(["check", "customers", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     assert (told["ok"], told["checks"][0]["failing"]) == (False, 1)

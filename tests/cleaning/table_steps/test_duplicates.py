@@ -11,7 +11,7 @@ from pumphouse.cleaning import col, dedupe, drop, e164, fill, mask
 from pumphouse.cleaning.table_step import CROSSWALK, PAIRS, ROW_IDS
 from pumphouse.engines.engine import Query
 from pumphouse.errors import BuildError
-from pumphouse.lake.builds import Counts, matched_in
+from pumphouse.lake.builds import Counts, rows_named_in
 
 if TYPE_CHECKING:
     from conftest import Works
@@ -138,7 +138,7 @@ def test_a_crosswalk_names_rows_by_their_masked_key_where_a_later_step_masks_it(
 
 
 def test_the_lake_knows_which_columns_of_these_tables_name_rows_and_hides_people_there() -> None:
-    known = [matched_in(f"customers__{suffix}") for suffix in (CROSSWALK, PAIRS)]
+    known = [rows_named_in(f"customers__{suffix}") for suffix in (CROSSWALK, PAIRS)]
     assert {of for of, _ in filter(None, known)} == {"customers"}
     assert {name for _, names in filter(None, known) for name in names} == set(ROW_IDS)
 
