@@ -37,6 +37,7 @@ class Asked:
         )
         for customer in customers:
             predictor.predict({"customer_id": customer}, now=at, id=id.format(customer))
+        predictor.close()  # the shadow has heard all of it then
 
     def tell(self, *outcomes: dict, now: datetime = NOW) -> Taken:
         return take_outcomes(self.shop.lake, self.rollout, outcomes, caller="bob", now=now)
