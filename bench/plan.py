@@ -48,7 +48,7 @@ def generate(folder: Path, count: int) -> None:
     (folder / "pumphouse.toml").write_text("")
     (folder / "weights.py").write_text("SCALE = 3\n\n\ndef weight(value, rate):\n    return value * rate * SCALE\n")
     sources = [f"raw_{number}" for number in range(max(2, count // 50))]
-    lines = ["from pumphouse.declare.sources import files", ""]
+    lines = ["from pumphouse.declare.files import files", ""]
     lines += [f'{name} = files("data/{name}/*.csv")' for name in sources]
     (folder / "gather.py").write_text("\n".join(lines) + "\n")
     names, modules, sql_files = list(sources), 0, 0

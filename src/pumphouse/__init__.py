@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pumphouse.declare.databases import database
 from pumphouse.declare.facts import bet, deliver, search
+from pumphouse.declare.files import csv, files, fixed_width
 from pumphouse.declare.learning import experiment, mean, model
 from pumphouse.declare.rollouts import challenger, guardrails, online, rollout, scores, serving, worth
 from pumphouse.declare.services import Cursor, Http, TrainingSet
-from pumphouse.declare.sources import csv, database, files, fixed_width, source, survey, website
+from pumphouse.declare.sources import source
+from pumphouse.declare.surveys import survey
 from pumphouse.declare.tables import check, table
+from pumphouse.declare.websites import website
 from pumphouse.errors import PumphouseError
 
 if TYPE_CHECKING:

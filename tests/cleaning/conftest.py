@@ -15,7 +15,7 @@ from pumphouse.cleaning.build import build
 from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.table_step import TableStep
 from pumphouse.declare.asset import Asset, Common
-from pumphouse.declare.sources import DatabaseTable
+from pumphouse.declare.databases import DatabaseTable
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Engine, Query
 from pumphouse.lake.commit import Commit

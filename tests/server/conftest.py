@@ -15,8 +15,9 @@ import pytest
 
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.facts import Bet, Report, Search
+from pumphouse.declare.files import Files
 from pumphouse.declare.rollouts import Rollout
-from pumphouse.declare.sources import Files, Survey
+from pumphouse.declare.surveys import Survey
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place, QueryError, UnknownName

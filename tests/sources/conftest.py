@@ -16,7 +16,10 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake, Location
-from pumphouse.sources import database, files, function, website
+from pumphouse.sources import function
+from pumphouse.sources.databases import build as database
+from pumphouse.sources.files import build as files
+from pumphouse.sources.websites import build as website
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 BUILDS = {"files": files.build, "database": database.build, "source": function.build, "website": website.build}

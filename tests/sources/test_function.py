@@ -511,7 +511,7 @@ def test_the_same_page_for_ever_ends(idle, bad_api, following):
 
 
 def test_pages_without_end_end(idle, bad_api, monkeypatch):
-    monkeypatch.setattr("pumphouse.sources.http.PAGES_MAX", 5)
+    monkeypatch.setattr("pumphouse.sources.http.service.PAGES_MAX", 5)
     bad_api.replies["/api/orders"] = lambda target: json_reply(
         {"data": [order(len(bad_api.asked), 1)], "next": f"?page={len(bad_api.asked)}"}
     )
@@ -520,7 +520,7 @@ def test_pages_without_end_end(idle, bad_api, monkeypatch):
 
 
 def test_an_answer_without_end_ends(idle, bad_api, monkeypatch):
-    monkeypatch.setattr("pumphouse.sources.web.ANSWER_BYTES_MAX", 1000)
+    monkeypatch.setattr("pumphouse.sources.http.asking.ANSWER_BYTES_MAX", 1000)
     bad_api.replies["/api/orders"] = Reply(b"x" * 5000)
     with pytest.raises(SourceError, match="answers more than 1,000 bytes at once"):
         idle.run(idle.asset(orders(), services=SERVICES))

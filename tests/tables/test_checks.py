@@ -13,7 +13,7 @@ import pytest
 import pumphouse as ph
 from pumphouse.declare.asset import TABLES
 from pumphouse.project.running import Result
-from pumphouse.sources.survey import stream_of
+from pumphouse.sources.surveys.build import stream_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MADE = {

@@ -14,8 +14,8 @@ from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
 from pumphouse.project.schedule import Every, parse_every
-from pumphouse.sources.files import changed as files_changed
-from pumphouse.sources.survey import stream_of
+from pumphouse.sources.files.build import changed as files_changed
+from pumphouse.sources.surveys.build import stream_of
 
 AGAIN, AGAIN_MAX = timedelta(minutes=1), timedelta(hours=1)
 """How long after its first failure a due asset is tried again, and after many."""

@@ -17,11 +17,11 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.models.scores import build as build_scores
 from pumphouse.models.training import build as build_model
 from pumphouse.reports.build import build as build_report
-from pumphouse.sources.database import build as build_database
-from pumphouse.sources.files import build as build_files
+from pumphouse.sources.databases.build import build as build_database
+from pumphouse.sources.files.build import build as build_files
 from pumphouse.sources.function import build as build_source
-from pumphouse.sources.survey import build as build_survey
-from pumphouse.sources.website import build as build_website
+from pumphouse.sources.surveys.build import build as build_survey
+from pumphouse.sources.websites.build import build as build_website
 from pumphouse.tables.python import build as build_table
 from pumphouse.tables.sql import build as build_sql
 

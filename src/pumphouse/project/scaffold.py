@@ -26,7 +26,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.project import starter
 from pumphouse.project.config import FILE, read_config
 from pumphouse.project.project import Project
-from pumphouse.sources.texts import StoredFile, likely_encoding
+from pumphouse.sources.files.texts import StoredFile, likely_encoding
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 ENDING_OF_TYPE = {

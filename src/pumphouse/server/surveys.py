@@ -19,7 +19,7 @@ from pumphouse.server.answers import Checked
 from pumphouse.server.drawing import data_block
 from pumphouse.server.replies import body_of, json_reply
 from pumphouse.server.shared import Shared, shared
-from pumphouse.sources.survey import read_survey, stream_of
+from pumphouse.sources.surveys.build import read_survey, stream_of
 
 KEY_PATTERN = r"[A-Za-z0-9_-]{16,64}"
 WAITING_MAX = 100

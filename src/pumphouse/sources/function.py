@@ -14,11 +14,11 @@ from pumphouse.declare.sources import FunctionSource
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.context import Built, Context
 from pumphouse.sources.fetch import Visit
-from pumphouse.sources.http import CursorValue, HttpConnection
+from pumphouse.sources.http.asking import asking
+from pumphouse.sources.http.service import CursorValue, HttpConnection
 from pumphouse.sources.landing import gather
 from pumphouse.sources.rows import Batch, batch_of, batch_of_arrow, from_bytes, to_bytes
 from pumphouse.sources.spool import BATCH_ROWS, Spool
-from pumphouse.sources.web import asking
 
 
 def build(asset: Asset, context: Context) -> Built:

@@ -13,7 +13,7 @@ from pumphouse.engines.parameters import quoted
 from pumphouse.errors import MissingExtra, SourceError
 from pumphouse.lake.context import Connection
 from pumphouse.sources.columns import BIG, MOMENT, NAIVE
-from pumphouse.sources.query import Selection, Table
+from pumphouse.sources.databases.query import Selection, Table
 from pumphouse.sources.rows import Batch, column_of, refuse_names
 from pumphouse.sources.spool import BATCH_ROWS
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pumphouse.errors import ConfigError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.addresses import host_of
+from pumphouse.sources.http.addresses import host_of
 
 if TYPE_CHECKING:
     import httpx

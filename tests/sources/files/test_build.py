@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pumphouse.declare.sources import csv, files, fixed_width
+from pumphouse.declare.files import csv, files, fixed_width
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.changes import restore
-from pumphouse.sources.files import changed
+from pumphouse.sources.files.build import changed
 
 CDNOW = fixed_width(customer_id=5, bought_at="date", cds="integer", amount_usd="money")
 NEW_YEAR = dt.datetime.fromisoformat("2024-01-01")

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.sources import DatabaseTable
+from pumphouse.declare.databases import DatabaseTable
 from pumphouse.errors import ConfigError
 from pumphouse.lake.context import Built, Connection, Context
-from pumphouse.sources import postgresql, sqlite
+from pumphouse.sources.databases import postgresql, sqlite
+from pumphouse.sources.databases.query import Selection, Table
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.landing import gather
-from pumphouse.sources.query import Selection, Table
 from pumphouse.sources.rows import from_bytes, to_bytes
 from pumphouse.sources.spool import Spool
 

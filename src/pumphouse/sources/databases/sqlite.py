@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pumphouse.errors import ConfigError, SourceError, did_you_mean
 from pumphouse.lake.context import Connection
-from pumphouse.sources.query import Selection, Table
+from pumphouse.sources.databases.query import Selection, Table
 from pumphouse.sources.rows import Batch, column_of, refuse_names
 from pumphouse.sources.spool import BATCH_ROWS
 

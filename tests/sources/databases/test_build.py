@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from pumphouse.declare.sources import database
+from pumphouse.declare.databases import database
 from pumphouse.errors import ConfigError, SchemaChange, SourceError
 from pumphouse.lake.context import Connection
 
@@ -111,7 +111,7 @@ def test_a_required_column_withholds_the_row(works, shop):
 
 
 def test_more_rows_than_a_batch_are_all_read(works, shop, monkeypatch):
-    monkeypatch.setattr("pumphouse.sources.sqlite.BATCH_ROWS", 100)
+    monkeypatch.setattr("pumphouse.sources.databases.sqlite.BATCH_ROWS", 100)
     shop(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1234)"
         " INSERT INTO staff SELECT 'p' || i, i FROM n"

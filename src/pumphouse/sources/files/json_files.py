@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from pumphouse.sources.columns import vanishes
+from pumphouse.sources.files.texts import StoredFile, opened
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.texts import StoredFile, opened
 
 CHUNK_CHARACTERS = 8 * 1024 * 1024
 LIST_CHARACTERS_MAX = 1024 * 1024 * 1024

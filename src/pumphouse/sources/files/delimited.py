@@ -14,13 +14,13 @@ from pathlib import Path
 
 import duckdb
 
-from pumphouse.declare.sources import Delimited
+from pumphouse.declare.files import Delimited
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.parameters import literal
 from pumphouse.errors import ConfigError
+from pumphouse.sources.files.texts import CHUNK_BYTES, StoredFile, opened
 from pumphouse.sources.rows import batch_of_arrow, refuse_names
 from pumphouse.sources.spool import BATCH_ROWS, Spool
-from pumphouse.sources.texts import CHUNK_BYTES, StoredFile, opened
 
 DELIMITERS = (",", ";", "\t", "|")
 LINE_BYTES_MAX = 16 * 1024 * 1024

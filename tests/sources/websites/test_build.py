@@ -5,7 +5,7 @@ import time
 import pytest
 from tests.sources.conftest import Reply, html_reply
 
-from pumphouse.declare.sources import website
+from pumphouse.declare.websites import website
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
 

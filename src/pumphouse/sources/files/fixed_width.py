@@ -15,11 +15,11 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pumphouse.declare.sources import FixedWidth
+from pumphouse.declare.files import FixedWidth
 from pumphouse.errors import ConfigError
+from pumphouse.sources.files.texts import StoredFile, opened
 from pumphouse.sources.rows import Column
 from pumphouse.sources.spool import Form, Spool
-from pumphouse.sources.texts import StoredFile, opened
 
 CHUNK_CHARACTERS = 4 * 1024 * 1024
 WIDTH_MAX = 1000

@@ -11,10 +11,10 @@ import msgspec
 
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.addresses import address_of, joined
+from pumphouse.sources.http.addresses import address_of, joined
+from pumphouse.sources.http.asking import Answer, Asker, get
+from pumphouse.sources.http.sign_in import SignIn
 from pumphouse.sources.rows import as_text
-from pumphouse.sources.sign_in import SignIn
-from pumphouse.sources.web import Answer, Asker, get
 
 PAGES_MAX = 10_000
 SAID_CHARACTERS_MAX = 200

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pumphouse.errors import SourceError
-from pumphouse.sources.web import Answer
+from pumphouse.sources.http.asking import Answer
 
 if TYPE_CHECKING:
     from protego import Protego

@@ -14,15 +14,15 @@ from urllib.parse import urljoin
 import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.sources import Website
+from pumphouse.declare.websites import Website
 from pumphouse.errors import MissingExtra, SourceError
 from pumphouse.lake.context import Built, Context
-from pumphouse.sources.addresses import address_of, host_of, is_web, joined
 from pumphouse.sources.fetch import Visit
+from pumphouse.sources.http.addresses import address_of, host_of, is_web, joined
+from pumphouse.sources.http.asking import Answer, Asker, asking, get
 from pumphouse.sources.landing import gather
-from pumphouse.sources.robots import Robots, robots_of
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.web import Answer, Asker, asking, get
+from pumphouse.sources.websites.robots import Robots, robots_of
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser

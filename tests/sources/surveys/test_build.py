@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pumphouse.declare.asset import Asset, Common
-from pumphouse.declare.sources import Survey
+from pumphouse.declare.surveys import Survey
 from pumphouse.declare.tables import Check
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import CheckFailed, Place, SchemaChange, SourceError
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import Lake, Location
-from pumphouse.sources.survey import build, stream_of
+from pumphouse.sources.surveys.build import build, stream_of
 
 SURVEY: dict[str, Any] = {
     "pages": [
@@ -174,7 +174,7 @@ def test_rebuild_from_stored_answers_gives_the_same_table(asked: Asked) -> None:
 
 
 def test_many_answers_come_in_batches_each_stored_first(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pumphouse.sources.survey.EVENTS_PER_BATCH", 3)
+    monkeypatch.setattr("pumphouse.sources.surveys.build.EVENTS_PER_BATCH", 3)
     for number in range(8):
         asked.answer(f"answer-{number}", {"recommend": number})
     done: list[int] = []

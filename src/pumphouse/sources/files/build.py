@@ -9,19 +9,19 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.sources import Delimited, Files, FixedWidth
+from pumphouse.declare.files import Delimited, Files, FixedWidth
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import ConfigError, PumphouseError, SourceError
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
-from pumphouse.sources import delimited, fixed_width, json_files, parquet_files
-from pumphouse.sources.addresses import is_web
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit, newest_visit
+from pumphouse.sources.files import delimited, fixed_width, json_files, parquet_files
+from pumphouse.sources.files.texts import StoredFile
+from pumphouse.sources.http.addresses import is_web
+from pumphouse.sources.http.asking import asking, get
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.texts import StoredFile
-from pumphouse.sources.web import asking, get
 
 FILES_MAX = 100_000
 MODIFIED = "modified-ns"

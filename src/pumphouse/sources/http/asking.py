@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.addresses import base_of, host_of, is_private, is_web, joined
 from pumphouse.sources.fetch import Exchange, Visit
-from pumphouse.sources.sign_in import SignIn
+from pumphouse.sources.http.addresses import base_of, host_of, is_private, is_web, joined
+from pumphouse.sources.http.sign_in import SignIn
 
 if TYPE_CHECKING:
     import httpx

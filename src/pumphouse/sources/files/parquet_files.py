@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pumphouse.sources.files.texts import StoredFile
 from pumphouse.sources.spool import BATCH_ROWS, Spool
-from pumphouse.sources.texts import StoredFile
 
 
 def read(file: StoredFile, spool: Spool) -> bool:

@@ -1,0 +1,1 @@
+"""Files of any common format, wherever they lie."""

@@ -1,0 +1,1 @@
+"""Asking over HTTP: services of functions, and APIs that are declared."""

@@ -1,0 +1,1 @@
+"""Web sites, walked as far as they allow."""
