@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 Mark = Literal["skipped", "cleared", "unknown", "refused", "hidden"]
-"""Why a question has no answer: shown and passed over; filled in and emptied again; "don't know" was chosen; "rather not
-say" was chosen; not shown. A choice that says so stands in `answers` too, as the form sent it."""
+"""Why a question has no answer: shown and passed over; filled in and emptied again; "don't know" was chosen; "rather
+not say" was chosen; not shown. A choice that says so stands in `answers` too, as the form sent it."""
 
 Mode = Literal["self", "interview", "paper", "import"]
 """Who filled the form in: the respondent, an interviewer face to face, somebody from paper, an import."""
@@ -25,8 +25,8 @@ WITHDRAWN = "\twithdrawn"
 class AnswerEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One person's answers, or the withdrawal of them. When it was kept is the event's own time.
 
-    A withdrawal comes later in the same stream, under a key of its own, says in `withdrawn` whose answers it takes back,
-    and has none. From then on the lake hides every row with that `answer_id`.
+    A withdrawal comes later in the same stream, under a key of its own, says in `withdrawn` whose answers it takes
+    back, and has none. From then on the lake hides every row with that `answer_id`.
     """
 
     version: str
