@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from urllib.parse import urlsplit
 
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.files import Delimited, Files, FixedWidth
-from pumphouse.engines.duckdb import DuckDB
+from pumphouse.declare.files import Files
 from pumphouse.errors import ConfigError, PumphouseError, SourceError
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit, newest_visit
-from pumphouse.sources.files import delimited, fixed_width, json_files, parquet_files
-from pumphouse.sources.files.texts import StoredFile
+from pumphouse.sources.files.reading import read_all
 from pumphouse.sources.http.addresses import is_web
 from pumphouse.sources.http.asking import asking, get
 from pumphouse.sources.landing import gather
@@ -26,9 +22,6 @@ from pumphouse.sources.spool import Spool
 FILES_MAX = 100_000
 MODIFIED = "modified-ns"
 NAMES_SHOWN_MAX = 5
-
-Reader = Callable[[StoredFile, Spool, DuckDB], bool]
-"""Reads a file into the spool; false where there is nothing in it."""
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -45,7 +38,7 @@ def build(asset: Asset, context: Context) -> Built:
             _copy(asset, context, visit)
         engine = context.lake.engine.fork()
         try:
-            _read_all(asset, visit, spool, engine)
+            read_all(asset, visit, spool, engine)
         finally:
             engine.close()
 
@@ -184,47 +177,3 @@ def _download(asset: Asset, visit: Visit) -> None:
         answer = get(asker, address)
     if answer.status >= 400:
         raise SourceError(f"{answer.url} answered {answer.status}", asset=asset.name, mend="Is the address right?")
-
-
-def _read_all(asset: Asset, visit: Visit, spool: Spool, engine: DuckDB) -> None:
-    spec: Files = asset.spec
-    empty = []
-    for exchange in visit.exchanges:
-        name = exchange.address
-        file = StoredFile(asset=asset.name, name=name, sha=exchange.sha, path=visit.path(exchange))
-        if not (exchange.size_bytes and _reader(asset, name, spec.format)(file, spool, engine)):
-            empty.append(name)
-        if spool.is_full:
-            break
-    if empty and len(empty) == len(visit.exchanges):
-        raise SourceError(
-            f"{', '.join(empty[:NAMES_SHOWN_MAX])}: nothing in it",
-            asset=asset.name,
-            mend="Was it written to its end? Fetch it again.",
-        )
-    if empty:
-        spool.warnings.append(f"{len(empty):,} of {len(visit.exchanges):,} files are empty, the first is {empty[0]}")
-
-
-def _reader(asset: Asset, name: str, form: FixedWidth | Delimited | None) -> Reader:
-    if isinstance(form, FixedWidth):
-        return lambda file, spool, _: fixed_width.read(file, form, spool)
-    if isinstance(form, Delimited):
-        return lambda file, spool, engine: delimited.read(file, form, spool, engine)
-    ending = PurePosixPath(urlsplit(name).path.removesuffix(".gz")).suffix.lower()
-    match ending:
-        case ".csv" | ".tsv":
-            chosen = Delimited(delimiter="\t" if ending == ".tsv" else None)
-            return lambda file, spool, engine: delimited.read(file, chosen, spool, engine)
-        case ".json":
-            return lambda file, spool, _: json_files.read_list(file, spool)
-        case ".jsonl" | ".ndjson":
-            return lambda file, spool, _: json_files.read_lines(file, spool)
-        case ".parquet":
-            return lambda file, spool, _: parquet_files.read(file, spool)
-    raise ConfigError(
-        f"{name}: its ending does not say what is in it",
-        asset=asset.name,
-        place=asset.place,
-        mend="Say it with format=ph.csv(...) or ph.fixed_width(...), or end it in csv, tsv, json, jsonl or parquet.",
-    )
