@@ -4,34 +4,84 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+
+PAGES_MAX = 10_000
+
+Where = Literal["css", "link", "json_ld", "microdata", "page"]
+PAGE_PARTS = ("url", "title", "main_text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """Where a value of an item stands on its page."""
+
+    where: Where
+    path: str
+    """A CSS selector, a path in JSON-LD, the name of a property, or a part of the page."""
+    type: str | None = None
+    """Of which kind of thing, in JSON-LD and microdata: "Product"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Where a walk ends."""
+
+    pages_max: int | None = None
+    """Pages to read; None is PAGES_MAX, and a site that has more is refused."""
+    depth_max: int | None = None
+    """Links from a start to a page."""
+    only: tuple[str, ...] = ()
+    """Patterns of the paths of pages that are read; starts beside them are read for their links alone."""
+    skip: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Website:
-    """Spec of kind "website": where to start, which links to follow, what one item is made of (CSS selectors)."""
+    """Spec of kind "website": where to start, which links to follow, what one item is made of."""
 
     connection: str
-    start: str
+    start: tuple[str, ...]
+    sitemaps: tuple[str, ...] | None
+    """Addresses of sitemaps; none of its own where robots.txt names them; None for no sitemap."""
     follow: tuple[str, ...]
-    item: tuple[tuple[str, str], ...]
-    pages_max: int
+    each: str | None
+    item: tuple[tuple[str, Pick], ...]
+    bounds: Bounds
+    cursor: str | None
+    history: bool
 
 
 def website(
     connection: str,
     *,
-    item: Mapping[str, str],
+    item: Mapping[str, str | Mapping[str, str]],
+    each: str | None = None,
+    start: str | tuple[str, ...] = "/",
     follow: str | tuple[str, ...] = (),
-    start: str = "/",
+    sitemap: bool | str | tuple[str, ...] = False,
+    bounds: Mapping[str, Any] | None = None,  # as the fields of Bounds
     key: str | tuple[str, ...] | None = None,
-    pages_max: int = 10_000,
+    cursor: str | None = None,
+    time: Mapping[str, str] | None = None,
+    every: str | None = None,
+    history: bool = False,
+    required: str | tuple[str, ...] | None = None,
+    doc: str = "",
 ) -> Declaration:
-    """Items of a website: one row for each page on which the first selector of `item` is found.
+    """Items of a website: a row for each page that has one, or for each element of a page that `each` selects.
 
-    `follow` selects the links to walk, from `start`; robots.txt is honoured; pages are stored, so that a changed
-    selector reads them again without a visit. Raises SourceError where more than `pages_max` pages are linked.
+    A walk begins at `start` (one page or several) and at the pages of its sitemaps (`True`: those that robots.txt
+    names, or /sitemap.xml), and follows the links that `follow` selects. `bounds` ends it: `pages_max`, `depth_max`,
+    and patterns of paths `only` and `skip`, as in `{"only": "/products/*"}`. robots.txt is honoured; pages are stored,
+    so that changed selectors read them again without a visit.
+
+    A value of `item` is a CSS selector (the text of its first match, or its attribute where it ends in `[name]`), or
+    one of `{"link": "a.more"}` (the address it leads to, whole), `{"json_ld": "offers.price", "type": "Product"}`,
+    `{"microdata": "price", "type": "Product"}`, and `{"page": "url"}`, "title" or "main_text". Where the first value is
+    not found there is no item. All values are text.
 
     For example:
 
@@ -40,8 +90,49 @@ def website(
     return Declaration(
         kind="website",
         spec=Website(
-            connection=connection, start=start, follow=names(follow), item=tuple(item.items()), pages_max=pages_max
+            connection=connection,
+            start=names(start),
+            sitemaps=() if sitemap is True else names(sitemap) if sitemap else None,
+            follow=names(follow),
+            each=each,
+            item=tuple((name, _pick(name, how)) for name, how in item.items()),
+            bounds=_bounds(bounds or {}),
+            cursor=cursor,
+            history=history,
         ),
-        common=Common(key=names(key)),
+        common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
         place=place_of_caller(),
+    )
+
+
+def _pick(name: str, how: str | Mapping[str, str]) -> Pick:
+    if isinstance(how, str):
+        return Pick(where="css", path=how)
+    match dict(how) if isinstance(how, Mapping) else how:
+        case {"link": str(path), **rest} if not rest:
+            return Pick(where="link", path=path)
+        case {"json_ld": str(path), **rest} if set(rest) <= {"type"}:
+            return Pick(where="json_ld", path=path, type=rest.get("type"))
+        case {"microdata": str(path), **rest} if set(rest) <= {"type"}:
+            return Pick(where="microdata", path=path, type=rest.get("type"))
+        case {"page": str(part), **rest} if not rest and part in PAGE_PARTS:
+            return Pick(where="page", path=part)
+    raise TypeError(
+        f"item '{name}' of a website is {how!r}. It is a CSS selector, or one of {{'link': CSS}}, {{'json_ld': PATH}},"
+        f" {{'microdata': NAME}} (these two may have a 'type') and {{'page': one of {', '.join(PAGE_PARTS)}}}."
+    )
+
+
+def _bounds(given: Mapping[str, Any]) -> Bounds:
+    known = ("pages_max", "depth_max", "only", "skip")
+    if unknown := set(given) - set(known):
+        raise TypeError(f"bounds of a website has no {sorted(unknown)}; it has {', '.join(known)}")
+    for name in ("pages_max", "depth_max"):
+        if not (given.get(name) is None or (isinstance(given[name], int) and given[name] > 0)):
+            raise TypeError(f"{name} of a website is {given[name]!r}, and no number above 0")
+    return Bounds(
+        pages_max=given.get("pages_max"),
+        depth_max=given.get("depth_max"),
+        only=names(given.get("only")),
+        skip=names(given.get("skip")),
     )

@@ -130,9 +130,17 @@ def test_a_page_that_fails_fails_the_walk_and_the_table_stands(works, site):
 def test_a_walk_without_end_ends(works, site):
     site.replies |= {f"/p{n}": page(f"P-{n}", more=f'<a class=product href="/p{n + 1}">next</a>') for n in range(50)}
     site.replies["/"] = html_reply('<a class=product href="/p0">go</a>')
-    with pytest.raises(SourceError, match="leads to more than 10 pages"):
-        works.run(works.asset(products(pages_max=10)))
-    assert works.run(works.asset(products(pages_max=10)), sample=4).counts.rows_out == 4
+    bounded = works.asset(products(bounds={"pages_max": 10}))
+    assert works.run(bounded, sample=4).counts.rows_out == 4
+    built = works.run(bounded)
+    assert built.counts.rows_out == 9
+    assert built.warnings == ("pages not read, since pages_max is 10: 1",)
+
+
+def test_a_site_of_more_pages_than_anybody_said_is_refused(works, site, monkeypatch):
+    monkeypatch.setattr("pumphouse.sources.websites.walk.PAGES_MAX", 3)
+    with pytest.raises(SourceError, match=r'leads to more than 3 pages\. .*bounds=\{"pages_max"'):
+        works.run(works.asset(products()))
 
 
 def test_a_site_without_any_item_is_told_and_not_an_empty_table(works, site):

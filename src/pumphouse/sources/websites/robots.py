@@ -41,6 +41,11 @@ class Robots:
         return max(forbidding, key=len, default="Disallow")
 
     @property
+    def sitemaps(self) -> tuple[str, ...]:
+        """The sitemaps that it names."""
+        return tuple(self.parsed.sitemaps)
+
+    @property
     def pause_s(self) -> float:
         """Seconds to wait between two pages."""
         return float(self.parsed.crawl_delay(NAME) or 0.0)
