@@ -108,7 +108,7 @@ def website(
 def _pick(name: str, how: str | Mapping[str, str]) -> Pick:
     if isinstance(how, str):
         return Pick(where="css", path=how)
-    match dict(how) if isinstance(how, Mapping) else how:
+    match how:
         case {"link": str(path), **rest} if not rest:
             return Pick(where="link", path=path)
         case {"json_ld": str(path), **rest} if set(rest) <= {"type"}:
