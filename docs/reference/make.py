@@ -136,6 +136,7 @@ tries = 5                           # how often to ask before giving up
 url = "postgresql://db.example/shop"
 user = "reader"
 password = "secret:SHOP_DB"
+readers = 4                         # how many connections may read one table at a time
 
 [failures]                          # who is told, once, that something failed
 command = "logger -t shop"          # gets the text on its standard input

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pumphouse.declare.asset import Common, Declaration, Part, Time, names, place_of_caller
 
+OPTIONS = frozenset({"key", "cursor", "query", "time", "every", "history", "required", "doc"})
+UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseTable:
-    """Spec of kind "database": one table of a connection."""
+    """Spec of kind "database": one table or query of a connection."""
 
     connection: str
     table: str
+    query: str | None
     cursor: str | None
+    lag: timedelta | float | None
+    """How far before the cursor is read again: a time for a cursor of times, a number for one of numbers."""
+    deletes: bool
+    """Whether the keys of the whole table are compared, so that rows which are gone are removed."""
     history: bool
 
 
@@ -24,31 +34,66 @@ def database(
 ) -> Declaration:
     """Tables of a database, each an asset named `<variable>_<table>`.
 
-    `tables` maps a table to its `key`, `cursor`, `time`, `required` and `doc`, all optional. `history=True` keeps every
-    version of a key.
+    `tables` maps a table, or what a `query` is to be called, to its `key`, `cursor`, `time`, `every`, `history`,
+    `required` and `doc`, all optional. `history=True` keeps every version of a key.
 
-    For example, the assets `crm_customers` and `crm_staff`:
+    For example, the assets `crm_customers`, `crm_staff` and `crm_big_spenders`:
 
-        crm = ph.database("shop_db", tables={"customers": {"key": "customer_id", "cursor": "updated_at"}, "staff": {}})
+        crm = ph.database("shop_db", tables={
+            "customers": {"key": "customer_id", "cursor": "updated_at"},
+            "staff": {},
+            "big_spenders": {"query": "SELECT id, sum(cents) AS cents FROM orders GROUP BY id", "key": "id"},
+        })
     """
     parts = []
     for table, options in tables.items():
-        known = {"key", "cursor", "time", "doc", "required"}
-        if unknown := set(options) - known:
-            raise TypeError(f"database table '{table}' has no option {sorted(unknown)}; it has {sorted(known)}")
+        spec = _spec(connection, table, {"history": history, **options})
         parts.append(
             Part(
                 suffix=table.replace(".", "_"),
-                spec=DatabaseTable(connection=connection, table=table, cursor=options.get("cursor"), history=history),
+                spec=spec,
                 common=Common(
                     doc=options.get("doc", ""),
                     key=names(options.get("key")),
                     required=names(options.get("required")),
                     time=Time(**options.get("time", {})),
-                    every=every,
+                    every=options.get("every", every),
                 ),
             )
         )
     return Declaration(
         kind="database", spec=None, common=Common(every=every), place=place_of_caller(), parts=tuple(parts)
     )
+
+
+def _spec(connection: str, table: str, options: Mapping[str, Any]) -> DatabaseTable:
+    if unknown := set(options) - OPTIONS:
+        raise TypeError(f"database table '{table}' has no option {sorted(unknown)}; it has {sorted(OPTIONS)}")
+    if "*" in table:
+        raise TypeError(f"database table '{table}' is a pattern: nobody asks a database before a run; name each table")
+    cursor, lag = options.get("cursor"), _lag(table, options.get("lag"))
+    if lag is not None and not cursor:
+        raise TypeError(f"database table '{table}' has a lag and no cursor that it could be before")
+    deletes = bool(options.get("deletes", False))
+    if deletes and not options.get("key"):
+        raise TypeError(f"database table '{table}' has deletes=True and no key to compare")
+    if deletes and options["history"]:
+        raise TypeError(f"database table '{table}' has deletes=True and history=True, which keeps what is gone")
+    return DatabaseTable(
+        connection=connection,
+        table=table,
+        query=options.get("query"),
+        cursor=cursor,
+        lag=lag,
+        deletes=deletes and bool(cursor),  # without a cursor the whole is compared anyway
+        history=options["history"],
+    )
+
+
+def _lag(table: str, given: Any) -> timedelta | float | None:
+    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given >= 0):
+        return given
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)", given) if isinstance(given, str) else None
+    if found is None:
+        raise TypeError(f"database table '{table}' has lag={given!r}; it is like '90s', '5m', '1h', '2d', or a number")
+    return timedelta(**{UNITS[found[2]]: float(found[1])})

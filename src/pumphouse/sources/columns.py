@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -95,13 +95,13 @@ def kinds_of_times(texts: pa.Array) -> set[pa.DataType]:
     """Days, moments (with a time zone), times without one, or text: what ISO 8601 with its dashes makes of each."""
     found: set[pa.DataType] = set()
     for text in pc.unique(texts).drop_null().to_pylist():
-        time = _time(text) if re.match(f"{DAY_TEXT}|{TIME_TEXT}", text) else None
-        if time is None:
+        found_time = _time(text) if re.match(f"{DAY_TEXT}|{TIME_TEXT}", text) else None
+        if found_time is None:
             found.add(pa.string())
         elif re.match(DAY_TEXT, text):
             found.add(pa.date32())
         else:
-            found.add(MOMENT if time.tzinfo else NAIVE)
+            found.add(MOMENT if found_time.tzinfo else NAIVE)
     return found
 
 
@@ -146,6 +146,8 @@ def said(kind: pa.DataType) -> str:
         return "true or false"
     if pa.types.is_date(kind):
         return "a day (ISO 8601)"
+    if pa.types.is_time(kind):
+        return "a time of the day"
     if pa.types.is_timestamp(kind):
         return "a time (ISO 8601)" if kind.tz else "a time without a zone (ISO 8601)"
     return f"a value of type {kind}"
@@ -224,6 +226,8 @@ def _parser(kind: pa.DataType) -> Callable[[str], Any]:
         return _day
     if pa.types.is_timestamp(kind):
         return _moment if kind.tz else _naive
+    if pa.types.is_time(kind):
+        return _clock
     return lambda text: None
 
 
@@ -258,6 +262,13 @@ def _day(text: str) -> date | None:
         return None
 
 
+def _clock(text: str) -> time | None:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        return None
+
+
 def _time(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
@@ -266,18 +277,18 @@ def _time(text: str) -> datetime | None:
 
 
 def _moment(text: str) -> datetime | None:
-    time = _time(text)
-    if time is None:
+    found = _time(text)
+    if found is None:
         return None
     try:
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except OverflowError:  # the first or last day that there is, moved beyond
         return None
 
 
 def _naive(text: str) -> datetime | None:
-    time = _time(text)
-    return time if time is not None and time.tzinfo is None else None
+    found = _time(text)
+    return found if found is not None and found.tzinfo is None else None
 
 
 def _cast(value: pa.Scalar, kind: pa.DataType) -> Any:  # a Python value of whatever type

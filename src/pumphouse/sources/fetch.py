@@ -90,7 +90,21 @@ class Visit:
         headers: dict[str, str] | None = None,
     ) -> Exchange:
         """Store an answer's bytes and note the exchange."""
-        exchange = Exchange(
+        exchange = self.store(method, address, body, status=status, headers=headers)
+        self.exchanges.append(exchange)
+        return exchange
+
+    def store(
+        self,
+        method: Method,
+        address: str,
+        body: bytes,
+        *,
+        status: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Exchange:
+        """Store an answer's bytes, to be noted later: several threads may do so at a time."""
+        return Exchange(
             method=method,
             address=address,
             sha=self._blobs.put(body),
@@ -98,8 +112,6 @@ class Visit:
             status=status,
             headers=headers or {},
         )
-        self.exchanges.append(exchange)
-        return exchange
 
     def note(self, exchange: Exchange) -> None:
         """Note an exchange whose bytes are stored already."""

@@ -99,6 +99,11 @@ def from_bytes(data: bytes) -> Batch:
     }
 
 
+def has_kinds(schema: pa.Schema) -> bool:
+    """Whether `to_bytes` wrote the batch of this schema."""
+    return bool(schema) and all(_KINDS in (field.metadata or {}) for field in schema)
+
+
 def as_text(value: Any) -> str:
     """A value as text: what is text stays, bytes are `\\x` and hex, times ISO 8601, all else as JSON writes it."""
     match value:

@@ -43,6 +43,15 @@ class Spooled:
     columns: Batch
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A batch whose bytes are stored already: it is read where it lies."""
+
+    read: Callable[[], Batch]
+    rows: int
+    raw: str
+
+
 class Ledger:
     """Rows for a table's quarantine, written as they come."""
 
@@ -111,7 +120,9 @@ class Spool:
         self._times = times
         self._rows_max = rows_max
         self._progress = progress
-        self._batches: list[tuple[Visit, int, Path]] = []
+        self.has_unique_keys = False
+        """Whether no two rows of this visit have one key, because the source itself sees to it."""
+        self._batches: list[tuple[Visit, int, Path | Kept]] = []
         self._visit: Visit | None = None
         self._rows_of_visit = 0
         self._waiting: list[Mapping[str, Any]] = []
@@ -171,6 +182,16 @@ class Spool:
             {name: Column(column.values[:wanted], column.kinds) for name, column in batch.items()}, [raw] * wanted
         )
 
+    def add_kept(self, kept: Kept) -> None:
+        """Take columns of one length that are stored already, and are looked at only where a type is not declared."""
+        self.flush()
+        wanted = kept.rows if self._rows_max is None else min(kept.rows, self._rows_max - self.rows)
+        if any(not isinstance(form, pa.DataType) for form in self.forms.values()):
+            self._look(kept.read())
+        if wanted > 0:
+            self._note(Kept(read=kept.read, rows=wanted, raw=kept.raw), wanted)
+        self._count(wanted)
+
     def flush(self) -> None:
         """Write what waits."""
         if self._waiting:
@@ -196,23 +217,30 @@ class Spool:
 
     def read(self) -> Iterator[Spooled]:
         """Every batch, in the order in which it came."""
-        for visit, first_row, path in self._batches:
-            yield Spooled(visit=visit, first_row=first_row, columns=from_bytes(path.read_bytes()))
+        for visit, first_row, place in self._batches:
+            found = _of_kept(place) if isinstance(place, Kept) else from_bytes(place.read_bytes())
+            yield Spooled(visit=visit, first_row=first_row, columns=found)
 
-    def _keep(self, batch: Batch, raw: list[str]) -> None:
-        assert self._visit is not None  # begin() was called
+    def _look(self, batch: Batch) -> None:
         for name, column in batch.items():
             seen = self.kinds.setdefault(name, set())
             form = self.forms.get(name)
             if not isinstance(form, pa.DataType):
                 seen |= self._kinds_of(name, column, form)
+
+    def _keep(self, batch: Batch, raw: list[str]) -> None:
+        self._look(batch)
         if not raw:
             return
         path = self.folder / f"{len(self._batches)}.arrow"
         sources = Column(pa.array(raw, pa.string()).dictionary_encode(), {pa.string()})
         path.write_bytes(to_bytes({**batch, RAW: sources}, compression="lz4"))
-        self._batches.append((self._visit, self._rows_of_visit + 1, path))
-        self._rows_of_visit += len(raw)
+        self._note(path, len(raw))
+
+    def _note(self, place: Path | Kept, rows: int) -> None:
+        assert self._visit is not None  # begin() was called
+        self._batches.append((self._visit, self._rows_of_visit + 1, place))
+        self._rows_of_visit += rows
 
     def _kinds_of(self, name: str, column: Column, form: Form | None) -> set[pa.DataType]:
         if column.kinds != {pa.string()}:
@@ -231,3 +259,9 @@ class Spool:
     def _count(self, rows: int) -> None:
         self.rows += rows
         self._progress(self.rows)
+
+
+def _of_kept(kept: Kept) -> Batch:
+    batch = {name: Column(column.values[: kept.rows], column.kinds) for name, column in kept.read().items()}
+    source = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), kept.rows), pa.array([kept.raw]))
+    return {**batch, RAW: Column(source, {pa.string()})}

@@ -1,13 +1,14 @@
-"""Tables of a database, read-only. The Arrow batches as fetched are the raw form: each is stored before it is read.
+"""Tables of a database, read-only. The batches as fetched are the raw form: each is stored before it is read.
 
-How far a table was read is kept as the database wrote it, and compared by the database: `WHERE cursor >= ... ORDER BY
-cursor`. Rows without a cursor come every time; a key makes that harmless.
+How far a table was read is kept as the database wrote it, and compared by the database: `WHERE cursor >= ...`. Rows
+without a cursor come every time; a key makes that harmless.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,11 +19,16 @@ from pumphouse.declare.databases import DatabaseTable
 from pumphouse.errors import ConfigError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.sources.databases import postgresql, sqlite
+from pumphouse.sources.databases.lag import before
 from pumphouse.sources.databases.query import Selection, Table
+from pumphouse.sources.databases.ranges import ROWS, each_stored
+from pumphouse.sources.databases.stored import columns_of
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.landing import gather
-from pumphouse.sources.rows import from_bytes, to_bytes
-from pumphouse.sources.spool import Spool
+from pumphouse.sources.rows import Batch
+from pumphouse.sources.spool import Kept, Spool
+
+UNIQUE = "unique"
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -30,35 +36,70 @@ def build(asset: Asset, context: Context) -> Built:
     spec: DatabaseTable = asset.spec
 
     def read(visit: Visit, spool: Spool) -> None:
-        with closing(_stored(visit) if visit.recorded else _fetched(asset, context, visit)) as exchanges:
-            columns = next(exchanges)
-            schema = pa.ipc.read_schema(pa.py_buffer(visit.body(columns)))
-            spool.declare({field.name: None if pa.types.is_null(field.type) else field.type for field in schema})
-            for exchange in exchanges:
-                spool.add_columns(from_bytes(visit.body(exchange)), raw=exchange.sha)
-                if spool.is_full:
-                    break
+        if visit.recorded:
+            _take(visit, _stored(visit), spool)
+            return
+        connection = context.connection(spec.connection)
+        with _opened(connection, _selection(asset, visit), folder=context.folder) as table:
+            _take(visit, _fetched(visit, table, spec, lambda: context.progress(spool.rows)), spool)
 
     return gather(asset, context, read, cursor=spec.cursor, history=spec.history)
 
 
-def _stored(visit: Visit) -> Generator[Exchange]:
+def _selection(asset: Asset, visit: Visit) -> Selection:
+    spec: DatabaseTable = asset.spec
+    since = visit.cursor if spec.lag is None else before(visit.cursor, spec.lag, asset=asset.name)
+    return Selection(
+        asset=asset.name,
+        table=spec.table,
+        query=spec.query,
+        cursor=spec.cursor,
+        since=since,
+        key=asset.common.key,
+    )
+
+
+def _take(visit: Visit, exchanges: Iterator[Exchange], spool: Spool) -> None:
+    """What was stored, into the spool: the table's columns first, then its batches."""
+    about = next(exchanges)
+    schema = pa.ipc.read_schema(pa.py_buffer(visit.body(about)))
+    forms = {field.name: None if pa.types.is_null(field.type) else field.type for field in schema}
+    spool.declare(forms)
+    spool.has_unique_keys = about.headers.get(UNIQUE) == "yes"
+    for exchange in exchanges:
+        read = partial(_columns, visit, exchange, forms)
+        rows = exchange.headers.get(ROWS)
+        spool.add_kept(
+            Kept(
+                read=read,
+                rows=len(next(iter(read().values())).values) if rows is None else int(rows),
+                raw=exchange.sha,
+            )
+        )
+        if spool.is_full:
+            break
+
+
+def _columns(visit: Visit, exchange: Exchange, forms: Mapping[str, pa.DataType | None]) -> Batch:
+    return columns_of(visit.body(exchange), forms)
+
+
+def _stored(visit: Visit) -> Iterator[Exchange]:
     for exchange in visit.recorded.manifest.exchanges if visit.recorded else ():
         visit.note(exchange)
         yield exchange
 
 
-def _fetched(asset: Asset, context: Context, visit: Visit) -> Generator[Exchange]:
+def _fetched(visit: Visit, table: Table, spec: DatabaseTable, waiting: Callable[[], None]) -> Iterator[Exchange]:
     """The table's columns, then its batches, each as it is stored."""
-    spec: DatabaseTable = asset.spec
-    connection = context.connection(spec.connection)
-    selection = Selection(
-        asset=asset.name, table=spec.table, cursor=spec.cursor, since=visit.cursor, order=asset.common.key
+    schema = pa.schema([(name, form or pa.null()) for name, form in table.forms.items()])
+    yield visit.keep(
+        "TABLE",
+        f"{spec.table}: columns",
+        schema.serialize().to_pybytes(),
+        headers={UNIQUE: "yes" if table.has_unique_keys else "no"},
     )
-    with _opened(connection, selection, folder=context.folder) as table:
-        yield visit.keep("TABLE", f"{spec.table}: columns", table.schema.serialize().to_pybytes())
-        for number, batch in enumerate(table.batches, 1):
-            yield visit.keep("TABLE", f"{spec.table}: batch {number}", to_bytes(batch))
+    yield from each_stored(visit, table, name=spec.table, waiting=waiting)
 
 
 def _opened(connection: Connection, selection: Selection, *, folder: Path) -> AbstractContextManager[Table]:

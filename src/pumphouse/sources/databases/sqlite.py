@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import pyarrow as pa
 
+from pumphouse.engines.parameters import quoted
 from pumphouse.errors import ConfigError, SourceError, did_you_mean
 from pumphouse.lake.context import Connection
 from pumphouse.sources.databases.query import Selection, Table
-from pumphouse.sources.rows import Batch, column_of, refuse_names
+from pumphouse.sources.databases.stored import Fetched, of_rows
+from pumphouse.sources.rows import column_of, refuse_names
 from pumphouse.sources.spool import BATCH_ROWS
 
 LOCKED_S_MAX = 30.0
@@ -52,8 +56,14 @@ def _path(connection: Connection, folder: Path) -> Path:
 
 
 def _table(database: sqlite3.Connection, selection: Selection) -> Table:
-    schema_name, _, name = selection.table.rpartition(".")
-    about = database.execute("SELECT name, type FROM pragma_table_info(?, ?)", (name, schema_name or "main")).fetchall()
+    if selection.query is None:
+        schema_name, _, name = selection.table.rpartition(".")
+        about = database.execute(
+            "SELECT name, type FROM pragma_table_info(?, ?)", (name, schema_name or "main")
+        ).fetchall()
+    else:
+        described = database.execute(f"SELECT * FROM {selection.relation()} LIMIT 0").description
+        about = [(column[0], "") for column in described]
     if not about:
         names = [row[0] for row in database.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
         raise SourceError(
@@ -61,30 +71,37 @@ def _table(database: sqlite3.Connection, selection: Selection) -> Table:
             asset=selection.asset,
             mend=did_you_mean(selection.table, names) or None,
         )
-    schema = pa.schema([(name, _kind(declared)) for name, declared in about])
-    refuse_names(schema.names, asset=selection.asset)
-    for name in (*((selection.cursor,) if selection.cursor else ()), *selection.order):
-        if name not in schema.names:  # SQLite would take the name for text
+    forms = {name: _kind(declared) for name, declared in about}
+    refuse_names([name for name, _ in about], asset=selection.asset)
+    for name in (*((selection.cursor,) if selection.cursor else ()), *selection.key):
+        if name not in forms:  # SQLite would take the name for text
             raise SourceError(
-                f"table '{selection.table}' has no column '{name}'; it has {', '.join(schema.names)}",
+                f"table '{selection.table}' has no column '{name}'; it has {', '.join(forms)}",
                 asset=selection.asset,
-                mend=did_you_mean(name, schema.names) or None,
+                mend=did_you_mean(name, forms) or None,
             )
-    parameters = () if selection.cursor is None or selection.since is None else (selection.since,)
-    rows = database.execute(selection.sql("*", mark="?"), parameters)
-    return Table(schema=schema, batches=_batches(rows, schema.names, asset=selection.asset))
+    parameters = () if selection.starts_over else (selection.since,)
+    read = partial(_read, database, selection.sql("*", mark="?"), parameters, tuple(forms), asset=selection.asset)
+    of_keys = selection.of_keys.sql(", ".join(map(quoted, selection.key)), mark="?")
+    keys = partial(_read, database, of_keys, (), selection.key, asset=selection.asset)
+    return Table(forms=forms, ranges=(read,), keys=keys if selection.lists_keys else None)
 
 
-def _batches(rows: sqlite3.Cursor, names: list[str], *, asset: str) -> Iterator[Batch]:
+def _read(
+    database: sqlite3.Connection, sql: str, parameters: tuple[Any, ...], names: tuple[str, ...], *, asset: str
+) -> Generator[Fetched]:
+    rows = database.execute(sql, parameters)
     while chunk := rows.fetchmany(BATCH_ROWS):
-        yield {
-            name: column_of(list(values), name=name, asset=asset)
-            for name, values in zip(names, zip(*chunk, strict=True), strict=True)
-        }
+        yield of_rows(
+            {
+                name: column_of(list(values), name=name, asset=asset)
+                for name, values in zip(names, zip(*chunk, strict=True), strict=True)
+            }
+        )
 
 
-def _kind(declared: str) -> pa.DataType:
-    """The type that a column's declaration promises, as SQLite reads it; null where it promises none."""
+def _kind(declared: str) -> pa.DataType | None:
+    """The type that a column's declaration promises, as SQLite reads it; None where it promises none."""
     upper = declared.upper()
     if "INT" in upper:
         return pa.int64()
@@ -92,7 +109,7 @@ def _kind(declared: str) -> pa.DataType:
         return pa.string()
     if any(word in upper for word in ("REAL", "FLOA", "DOUB")):
         return pa.float64()
-    return pa.null()
+    return None
 
 
 def _text(value: bytes) -> str | bytes:
