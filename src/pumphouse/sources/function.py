@@ -17,8 +17,9 @@ from pumphouse.sources.fetch import Visit
 from pumphouse.sources.http.asking import asking
 from pumphouse.sources.http.service import CursorValue, HttpConnection
 from pumphouse.sources.landing import gather
-from pumphouse.sources.rows import Batch, batch_of, batch_of_arrow, from_bytes, to_bytes
-from pumphouse.sources.spool import BATCH_ROWS, Spool
+from pumphouse.sources.pieces import in_larger
+from pumphouse.sources.rows import Batch, are_dicts, batch_of, batch_of_arrow, from_bytes, to_bytes
+from pumphouse.sources.spool import ROWS_AT_ONCE, Spool
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -65,24 +66,29 @@ def _read_answers(asset: Asset, context: Context, function: Callable[..., Any], 
 def _read_rows(asset: Asset, context: Context, function: Callable[..., Any], visit: Visit, spool: Spool) -> None:
     spool.has_every_column = False  # most such functions yield dicts
     pieces = _yielded(asset, function, _arguments(asset, context, visit, http=None), spool)
-    for batch in _batches(pieces, asset=asset.name):
+    for batch in in_larger(_batches(pieces, asset=asset.name)):
         exchange = visit.keep("ROWS", f"rows {len(visit.exchanges) + 1}", to_bytes(batch))
         spool.add_columns(batch, raw=exchange.sha)
 
 
-def _batches(pieces: Iterable[list[dict[str, Any]] | pa.RecordBatch], *, asset: str) -> Iterator[Batch]:
-    """What came, in batches worth a blob each."""
+def _batches(given: Iterable[list[dict[str, Any]] | pa.RecordBatch], *, asset: str) -> Iterator[tuple[Batch, int]]:
+    """What came as columns, and how many rows each batch has."""
     waiting: list[dict[str, Any]] = []
-    for piece in pieces:
+    for piece in given:
         if isinstance(piece, list):
             waiting += piece
-        if waiting and (len(waiting) >= BATCH_ROWS or not isinstance(piece, list)):
-            yield batch_of(waiting, asset=asset)
+            if len(waiting) >= ROWS_AT_ONCE:
+                for start in range(0, len(waiting), ROWS_AT_ONCE):
+                    some = waiting[start : start + ROWS_AT_ONCE]
+                    yield batch_of(some, asset=asset), len(some)
+                waiting = []
+            continue
+        if waiting:
+            yield batch_of(waiting, asset=asset), len(waiting)
             waiting = []
-        if not isinstance(piece, list):
-            yield batch_of_arrow(piece, asset=asset)
+        yield batch_of_arrow(piece, asset=asset), piece.num_rows
     if waiting:
-        yield batch_of(waiting, asset=asset)
+        yield batch_of(waiting, asset=asset), len(waiting)
 
 
 def _arguments(asset: Asset, context: Context, visit: Visit, *, http: HttpConnection | None) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def _yielded(
                 yield piece
             elif isinstance(piece, pa.Table):
                 yield from piece.to_batches() or [pa.RecordBatch.from_pylist([], piece.schema)]
-            elif isinstance(piece, list) and all(isinstance(row, dict) for row in piece):
+            elif isinstance(piece, list) and are_dicts(piece):
                 yield piece
             else:
                 raise _no_rows(asset, piece, did="yielded")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -33,16 +34,38 @@ class Column(NamedTuple):
 
 
 Batch = dict[str, Column]
+_PLAIN: dict[type, pa.DataType] = {
+    str: pa.string(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    bytes: pa.binary(),
+    date: pa.date32(),
+    time: pa.time64("us"),
+}
 _KINDS = b"kinds"
 
 
 def batch_of(rows: Sequence[Mapping[str, Any]], *, asset: str) -> Batch:
     """The columns of rows, in the order in which they first come. A row without a column has null there."""
-    names = list(dict.fromkeys(chain.from_iterable(rows)))
+    shapes = dict.fromkeys(map(tuple, rows))  # mostly one, or few: rows of a source are alike
+    names = list(dict.fromkeys(chain.from_iterable(shapes)))
     if not names:
         raise SourceError("rows without any column", asset=asset, mend="Yield only rows that have something in them.")
     refuse_names(names, asset=asset)
-    return {name: column_of([row.get(name) for row in rows], name=name, asset=asset) for name in names}
+    everywhere = set(names).intersection(*shapes)
+    return {
+        name: column_of(
+            list(map(itemgetter(name), rows)) if name in everywhere else [row.get(name) for row in rows],
+            name=name,
+            asset=asset,
+        )
+        for name in names
+    }
+
+
+def are_dicts(rows: list[Any]) -> bool:
+    """Whether each of them is a dict."""
+    return set(map(type, rows)) <= {dict} or all(isinstance(row, dict) for row in rows)
 
 
 def batch_of_arrow(batch: pa.RecordBatch, *, asset: str) -> Batch:
@@ -60,13 +83,13 @@ def column_of(values: list[Any], *, name: str, asset: str) -> Column:
     kinds = set(map(type, values)) - {type(None)}
     if not kinds:
         return Column(pa.nulls(len(values)), set())
-    if any(hasattr(kind, "item") for kind in kinds):  # numpy's own scalars
+    if any(kind not in _PLAIN and hasattr(kind, "item") for kind in kinds):  # numpy's own scalars
         return column_of(
             [value.item() if hasattr(value, "item") else value for value in values], name=name, asset=asset
         )
     try:
         if len(kinds) == 1:
-            return _of_one_kind(values, kinds.pop())
+            return _of_one_kind(values, *kinds)
         if kinds == {int, float}:
             return Column(pa.array(values, pa.float64()), {pa.int64(), pa.float64()})
     except (pa.ArrowInvalid, OverflowError, UnicodeEncodeError):
@@ -175,7 +198,7 @@ def _names_of(kinds: set[pa.DataType]) -> bytes:
 def _of_one_kind(values: list[Any], kind: type) -> Column:
     if kind is int:
         try:
-            return Column(pa.array(values, pa.int64()), {pa.int64()})
+            return Column(pa.array(values, pa.int64(), from_pandas=False), {pa.int64()})
         except OverflowError:
             return Column(pa.array([None if value is None else Decimal(value) for value in values], BIG), {BIG})
     if kind is datetime:
@@ -184,7 +207,9 @@ def _of_one_kind(values: list[Any], kind: type) -> Column:
         if len(zones) > 1:
             raise pa.ArrowInvalid("times with and without a zone")
         return Column(pa.array(values, target), {target})
-    if kind in (str, float, bool, bytes, date, time, Decimal):
+    if (plain := _PLAIN.get(kind)) is not None:
+        return Column(pa.array(values, plain, from_pandas=False), {plain})
+    if kind is Decimal:
         array = pa.array(values)
         return Column(array, {array.type})
     raise pa.ArrowInvalid(f"values of type {kind.__name__}")

@@ -65,8 +65,8 @@ class Shaping:
 
     def _shaped(self, spooled: Spooled) -> pa.RecordBatch:
         shape, came = self.shape, spooled.columns
-        length = len(came[RAW].values)
-        original = {name: came[name].values if name in came else pa.nulls(length) for name in shape.kinds}
+        length = len(came[RAW])
+        original = {name: came[name] if name in came else pa.nulls(length) for name in shape.kinds}
         cells = {name: self._spool.cells_of(name, original[name], kind) for name, kind in shape.kinds.items()}
         kept = self._withhold(spooled, original, cells)
         if shape.cursor:
@@ -77,14 +77,14 @@ class Shaping:
                 kept = pc.and_(kept, later)
         self._quarantine(spooled, original, cells, kept)
         loaded = pa.repeat(pa.scalar(spooled.visit.at, columns.MOMENT), length)
-        own = [loaded, came[RAW].values.cast(pa.string()), self._known_at(cells, loaded)]
-        order = pa.array(range(self._rows, self._rows + length), pa.int64())
+        own = [loaded, came[RAW].cast(pa.string()), self._known_at(cells, loaded)]
+        order = pa.arange(self._rows, self._rows + length)
         self._rows += length
         return pa.RecordBatch.from_arrays([*cells.values(), *own, order], schema=shape.schema).filter(kept)
 
     def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array]) -> pa.Array:
         """Which rows go in; the others are in the ledger, whole."""
-        kept = pa.repeat(pa.scalar(True), len(spooled.columns[RAW].values))  # noqa: FBT003 (a value, not a switch)
+        kept = pa.repeat(pa.scalar(True), len(spooled.columns[RAW]))  # noqa: FBT003 (a value, not a switch)
         for name, what in self.shape.needed.items():
             there = pc.is_valid(cells[name])
             for at in pc.indices_nonzero(pc.and_(kept, pc.invert(there))).to_pylist():
@@ -92,7 +92,7 @@ class Shaping:
                 why = (
                     "is null" if value is None else f"is not {columns.said(self.shape.kinds[name])}: {as_text(value)!r}"
                 )
-                row = {column: came.values[at].as_py() for column, came in spooled.columns.items() if column != RAW}
+                row = {column: came[at].as_py() for column, came in spooled.columns.items() if column != RAW}
                 text = as_text({column: cell for column, cell in row.items() if cell is not None})
                 self._spool.ledger.row(
                     row_id=hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -122,7 +122,7 @@ class Shaping:
         """A row's key, or the stored bytes it came from with its number among the rows of its visit."""
         if self.shape.key:
             return "|".join(as_text(cells[name][at].as_py()) for name in self.shape.key)
-        return f"{spooled.columns[RAW].values[at].as_py()[:12]}:{spooled.first_row + at}"
+        return f"{spooled.columns[RAW][at].as_py()[:12]}:{spooled.first_row + at}"
 
     def _follow(self, original: pa.Array, cells: pa.Array, *, since: Any) -> None:
         """Remember the largest value of the cursor's column, where it is larger than where the visit began."""

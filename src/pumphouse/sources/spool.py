@@ -1,7 +1,8 @@
 """What a build gathers, kept on disk batch by batch until it is known which types its columns have.
 
 Types are seen over everything that comes before one row is written: the thousandth page may be the first with a
-fraction. So a batch goes to a scratch file as it came, and is read once more with the types that fit all.
+fraction. So a batch is kept as it came, in memory while there is little and else in a scratch file, and is read once
+more with the types that fit all.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ import pyarrow.compute as pc
 from pumphouse.engines.engine import Written
 from pumphouse.engines.parquet import ParquetFiles
 from pumphouse.lake.builds import QUARANTINE_SCHEMA
-from pumphouse.sources import columns
+from pumphouse.sources import columns, pieces
 from pumphouse.sources.fetch import Visit
-from pumphouse.sources.rows import RAW, Batch, Column, batch_of, batch_of_arrow, from_bytes, to_bytes
+from pumphouse.sources.pieces import Pieces
+from pumphouse.sources.rows import RAW, Batch, Column, batch_of, batch_of_arrow
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = pieces.BATCH_ROWS
+ROWS_AT_ONCE = 1_000
+"""Rows as dicts become columns so many at a time: while they are in the processor's cache, and before they are many."""
+MEMORY_BYTES_MAX = 64 * 1024 * 1024
+"""Of batches that are kept in memory; all after them go to scratch files."""
 STEP = "gather"
 STEP_VERSION = "1"
 
@@ -40,7 +46,7 @@ class Spooled:
 
     visit: Visit
     first_row: int
-    columns: Batch
+    columns: Mapping[str, pa.Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,11 +128,15 @@ class Spool:
         self._progress = progress
         self.has_unique_keys = False
         """Whether no two rows of this visit have one key, because the source itself sees to it."""
-        self._batches: list[tuple[Visit, int, Path | Kept]] = []
+        self._batches: list[tuple[Visit, int, pa.RecordBatch | Path | Kept]] = []
+        self._memory_bytes = 0
         self._visit: Visit | None = None
         self._rows_of_visit = 0
-        self._waiting: list[Mapping[str, Any]] = []
-        self._waiting_raw: list[str] = []
+        self._rows: list[Mapping[str, Any]] = []
+        """That are no columns yet."""
+        self._rows_raw: list[tuple[str, int]] = []
+        """From which stored bytes they came, and how many from each."""
+        self._pieces = Pieces()
 
     def __enter__(self) -> Spool:
         return self
@@ -148,6 +158,8 @@ class Spool:
 
     def declare(self, forms: Mapping[str, Form | None]) -> None:
         """Columns that come, also where no row does, with how their text is read; None where only the values tell."""
+        if any(name in self.forms and self.forms[name] != form for name, form in forms.items()):
+            self.flush()
         self.forms |= forms
         for name, form in forms.items():
             self.kinds.setdefault(name, set())
@@ -158,29 +170,29 @@ class Spool:
         """Take rows that came from the stored bytes `raw`."""
         self.has_every_column = False
         rows = self._wanted(rows)
-        self._waiting += rows
-        self._waiting_raw += [raw] * len(rows)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            self._rows += some
+            self._rows_raw.append((raw, len(some)))
+            if len(self._rows) >= ROWS_AT_ONCE:
+                self._convert()
         self._count(len(rows))
-        if len(self._waiting) >= BATCH_ROWS:
-            self.flush()
 
     def add_arrow(self, batch: pa.RecordBatch, *, raw: str) -> None:
         """Take the rows of an Arrow batch; one without rows still says which columns there are."""
-        self.flush()
         for start in range(0, max(batch.num_rows, 1), BATCH_ROWS):
             piece = self._wanted(batch.slice(start, BATCH_ROWS))
+            self._add(batch_of_arrow(piece, asset=self._asset), piece.num_rows, raw=raw)
             self._count(piece.num_rows)
-            self._keep(batch_of_arrow(piece, asset=self._asset), [raw] * piece.num_rows)
 
     def add_columns(self, batch: Batch, *, raw: str) -> None:
         """Take columns of one length."""
-        self.flush()
         length = len(next(iter(batch.values())).values)
-        wanted = length if self._rows_max is None else min(length, self._rows_max - self.rows)
+        wanted = length if self._rows_max is None else max(min(length, self._rows_max - self.rows), 0)
+        if wanted < length:
+            batch = {name: Column(column.values[:wanted], column.kinds) for name, column in batch.items()}
+        self._add(batch, wanted, raw=raw)
         self._count(wanted)
-        self._keep(
-            {name: Column(column.values[:wanted], column.kinds) for name, column in batch.items()}, [raw] * wanted
-        )
 
     def add_kept(self, kept: Kept) -> None:
         """Take columns of one length that are stored already, and are looked at only where a type is not declared."""
@@ -193,10 +205,10 @@ class Spool:
         self._count(wanted)
 
     def flush(self) -> None:
-        """Write what waits."""
-        if self._waiting:
-            self._keep(batch_of(self._waiting, asset=self._asset), self._waiting_raw)
-            self._waiting, self._waiting_raw = [], []
+        """Keep what waits."""
+        self._convert()
+        if self._pieces:
+            self._keep(*self._pieces.take())
 
     def kind_of(self, name: str, *, known: pa.DataType | None) -> pa.DataType:
         """The type of a column over all that came, in a table where it has the type `known` already."""
@@ -218,8 +230,29 @@ class Spool:
     def read(self) -> Iterator[Spooled]:
         """Every batch, in the order in which it came."""
         for visit, first_row, place in self._batches:
-            found = _of_kept(place) if isinstance(place, Kept) else from_bytes(place.read_bytes())
-            yield Spooled(visit=visit, first_row=first_row, columns=found)
+            batch = _of_kept(place) if isinstance(place, Kept) else place
+            batch = _from_file(batch) if isinstance(batch, Path) else batch
+            yield Spooled(
+                visit=visit, first_row=first_row, columns=dict(zip(batch.schema.names, batch.columns, strict=True))
+            )
+
+    def _convert(self) -> None:
+        """Make columns of the rows that wait."""
+        if self._rows:
+            rows, raw = self._rows, self._rows_raw
+            self._rows, self._rows_raw = [], []
+            self._join(batch_of(rows, asset=self._asset), raw)
+
+    def _add(self, batch: Batch, rows: int, *, raw: str) -> None:
+        self._convert()
+        self._join(batch, [(raw, rows)])
+
+    def _join(self, batch: Batch, raw: list[tuple[str, int]]) -> None:
+        if self._pieces and not self._pieces.fit(batch):
+            self._keep(*self._pieces.take())
+        self._pieces.add(batch, raw)
+        if self._pieces.is_enough:
+            self._keep(*self._pieces.take())
 
     def _look(self, batch: Batch) -> None:
         for name, column in batch.items():
@@ -228,16 +261,23 @@ class Spool:
             if not isinstance(form, pa.DataType):
                 seen |= self._kinds_of(name, column, form)
 
-    def _keep(self, batch: Batch, raw: list[str]) -> None:
+    def _keep(self, batch: Batch, raw: pa.Array) -> None:
         self._look(batch)
-        if not raw:
-            return
-        path = self.folder / f"{len(self._batches)}.arrow"
-        sources = Column(pa.array(raw, pa.string()).dictionary_encode(), {pa.string()})
-        path.write_bytes(to_bytes({**batch, RAW: sources}, compression="lz4"))
-        self._note(path, len(raw))
+        for start in range(0, len(raw), BATCH_ROWS):
+            arrays = {name: column.values[start : start + BATCH_ROWS] for name, column in batch.items()}
+            kept = pa.RecordBatch.from_pydict({**arrays, RAW: raw[start : start + BATCH_ROWS]})
+            self._note(self._in_memory_or_on_disk(kept), kept.num_rows)
 
-    def _note(self, place: Path | Kept, rows: int) -> None:
+    def _in_memory_or_on_disk(self, batch: pa.RecordBatch) -> pa.RecordBatch | Path:
+        if self._memory_bytes + batch.nbytes <= MEMORY_BYTES_MAX:
+            self._memory_bytes += batch.nbytes
+            return batch
+        path = self.folder / f"{len(self._batches)}.arrow"
+        with pa.ipc.new_file(path, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as file:
+            file.write_batch(batch)
+        return path
+
+    def _note(self, place: pa.RecordBatch | Path | Kept, rows: int) -> None:
         assert self._visit is not None  # begin() was called
         self._batches.append((self._visit, self._rows_of_visit + 1, place))
         self._rows_of_visit += rows
@@ -261,7 +301,12 @@ class Spool:
         self._progress(self.rows)
 
 
-def _of_kept(kept: Kept) -> Batch:
-    batch = {name: Column(column.values[: kept.rows], column.kinds) for name, column in kept.read().items()}
-    source = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), kept.rows), pa.array([kept.raw]))
-    return {**batch, RAW: Column(source, {pa.string()})}
+def _of_kept(kept: Kept) -> pa.RecordBatch:
+    arrays = {name: column.values[: kept.rows] for name, column in kept.read().items()}
+    raw = pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), kept.rows), pa.array([kept.raw]))
+    return pa.RecordBatch.from_pydict({**arrays, RAW: raw})
+
+
+def _from_file(path: Path) -> pa.RecordBatch:
+    with pa.OSFile(str(path)) as source, pa.ipc.open_file(source) as file:
+        return file.get_batch(0)
