@@ -34,6 +34,7 @@ class Files:
     pattern: str
     format: FixedWidth | Delimited | None
     cursor: str | None = None
+    history: bool = False
 
 
 def files(
@@ -41,14 +42,20 @@ def files(
     *,
     format: FixedWidth | Delimited | None = None,
     key: str | tuple[str, ...] | None = None,
+    cursor: str | None = None,
     time: Mapping[str, str] | None = None,
     every: str | None = None,
+    history: bool = False,
+    required: str | tuple[str, ...] | None = None,
     doc: str = "",
 ) -> Declaration:
     """A table made of all files that match `pattern`, relative to the project's folder (an address also works).
 
-    New or changed files are seen at each run; the bytes of each are stored before they are read. Without `format` the
-    ending tells: csv, tsv, json, jsonl, parquet, each also as .gz.
+    At each run new and changed files are seen, and only they are read; the bytes of each are stored before. Without
+    `format` the ending tells: csv, tsv, json, jsonl, parquet, each also as .gz.
+
+    `key` and `cursor` upsert, a `cursor` alone appends, a `key` alone compares the whole, neither replaces.
+    `history=True` keeps every version of a key.
 
     For example:
 
@@ -56,8 +63,8 @@ def files(
     """
     return Declaration(
         kind="files",
-        spec=Files(pattern=pattern, format=format),
-        common=Common(doc=doc, key=names(key), time=Time(**(time or {})), every=every),
+        spec=Files(pattern=pattern, format=format, cursor=cursor, history=history),
+        common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
         place=place_of_caller(),
     )
 

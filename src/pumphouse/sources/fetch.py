@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -21,6 +20,7 @@ from pumphouse.errors import LakeError, SourceError, UnknownName
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import Build
 from pumphouse.lake.context import Context
+from pumphouse.lake.packs import Place
 
 Method = Literal["GET", "FILE", "TABLE", "ROWS"]
 
@@ -36,6 +36,11 @@ class Exchange:
     size_bytes: int
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    pack: str = ""
+    """The pack that holds the bytes, where they have no file of their own, and where in it they begin."""
+    offset: int = 0
+    at: datetime | None = None
+    """When these bytes came, where that was an earlier visit than the one that lists them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,8 @@ class Manifest:
     """Whether the table's content was this and nothing before it."""
     base: str = ""
     """The address of the connection then: a source that has moved since is rebuilt as it was."""
+    readers: str = ""
+    """By which version of its readers they were read, where a reader says so."""
     exchanges: tuple[Exchange, ...] = ()
     parts: tuple[str, ...] = ()
 
@@ -70,6 +77,12 @@ class Visit:
         self.recorded = recorded
         self.base = recorded.manifest.base if recorded else ""
         self.exchanges: list[Exchange] = []
+        self.readers = ""
+        self.replaced: frozenset[str] | None = None
+        """The stored bytes whose rows leave the table, where its other rows stay; None where nothing is said of them.
+
+        A reader that knows which bytes the table was made from says so, and reads only what came beside them.
+        """
         self._blobs = blobs
         self._answers: dict[tuple[Method, str], deque[Exchange]] = {}
         for exchange in recorded.manifest.exchanges if recorded else ():
@@ -136,12 +149,18 @@ class Visit:
     def body(self, exchange: Exchange) -> bytes:
         """The stored bytes of an answer. Raises SourceError where they are gone or damaged."""
         with _told_as_raw(self.asset):
-            return self._blobs.get(exchange.sha)
+            return self._blobs.read(exchange.sha, self.place(exchange))
 
-    def path(self, exchange: Exchange) -> Path:
-        """The file that holds the bytes of an answer, to be read only. Raises SourceError where it is gone."""
+    def place(self, exchange: Exchange) -> Place:
+        """Where the bytes of an answer lie, to be read only. Raises SourceError where they are gone."""
         with _told_as_raw(self.asset):
-            return self._blobs.path(exchange.sha)
+            if exchange.pack:
+                return self._blobs.place_in(exchange.pack, exchange.offset, exchange.size_bytes)
+            return self._blobs.place(exchange.sha)
+
+    def came_earlier(self) -> dict[str, datetime]:
+        """Stored bytes that came with an earlier visit than this one, and when."""
+        return {exchange.sha: exchange.at for exchange in self.exchanges if exchange.at is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +245,12 @@ def store(done: tuple[Visit, ...], blobs: Blobs, *, at: datetime) -> str:
 def manifest_of(visit: Visit) -> Manifest:
     """What is to be remembered of a live visit."""
     return Manifest(
-        at=visit.at, cursor=visit.cursor, whole=visit.whole, base=visit.base, exchanges=tuple(visit.exchanges)
+        at=visit.at,
+        cursor=visit.cursor,
+        whole=visit.whole,
+        base=visit.base,
+        readers=visit.readers,
+        exchanges=tuple(visit.exchanges),
     )
 
 

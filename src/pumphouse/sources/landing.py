@@ -23,7 +23,7 @@ from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.schemas import refuse_narrowing
-from pumphouse.sources import columns, fetch, merging
+from pumphouse.sources import columns, fetch, merging, patching
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, require_names
 from pumphouse.sources.shaping import Shape, Shaping
@@ -49,13 +49,18 @@ class _Landing:
     @property
     def starts_over(self) -> bool:
         """Whether the table becomes what these visits brought, and nothing that was there before."""
-        return self.visits[0].whole and not self.compares
+        return self.visits[0].whole and not self.compares and not self.patches
 
     @property
     def compares(self) -> bool:
         """Whether all there is came from the world just now, to be compared with the table key by key."""
         is_normal = self.context.mode == "normal" and not self.context.accept_schema
-        return self.how == "compare" and not self.history and is_normal and bool(self.known)
+        return self.how == "compare" and not self.history and is_normal and bool(self.known) and not self.patches
+
+    @property
+    def patches(self) -> bool:
+        """Whether only what is new was read, beside rows of the table that stay."""
+        return self.visits[0].replaced is not None
 
 
 def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = None, history: bool = False) -> Built:
@@ -74,7 +79,18 @@ def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = N
         visits=fetch.visits(asset, context, whole=how in ("replace", "compare") and not history),
         known=_known(asset, context),
     )
-    times = (asset.common.time.event, asset.common.time.known, cursor)
+    built = _gathered(landing, read)
+    if built is None:  # beside what is new, all is read again
+        landing.visits[0].replaced = None
+        built = _gathered(landing, read)
+    assert built is not None  # only a patch may not fit
+    return built
+
+
+def _gathered(landing: _Landing, read: Read) -> Built | None:
+    """The build; None where what was read can't patch the table."""
+    asset, context = landing.asset, landing.context
+    times = (asset.common.time.event, asset.common.time.known, landing.cursor)
     with Spool(
         context.lake.folder / "scratch" / f"gather_{asset.name}",
         asset=asset.name,
@@ -89,6 +105,11 @@ def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = N
         spool.flush()
         if _has_same_answers(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new")
+        replaced = landing.visits[0].replaced
+        if replaced is not None and not patching.fits(
+            context.lake, asset.name, spool, known=landing.known, replaced=replaced
+        ):
+            return None
         return _land(landing, spool)
 
 
@@ -115,20 +136,26 @@ def _land(landing: _Landing, spool: Spool) -> Built:
     asset, lake = landing.asset, landing.context.lake
     if not spool.rows and not spool.ledger.rows:
         _refuse_emptiness(landing, spool)
-        if landing.known and not landing.starts_over:
+        if landing.known and not landing.starts_over and not landing.visits[0].replaced:
             return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
     lines_withheld = spool.ledger.rows
     stem = f"{asset.name}_{uuid.uuid4().hex}"
     shaping = Shaping(spool, _shape(landing, spool))
     rows, merged = _stage(landing, shaping, folder=spool.folder, stem=stem)
+    replaced = landing.visits[0].replaced
     entries = merging.new_entries(
-        lake, spool.ledger.close(), table=None if landing.starts_over else asset.name, stem=f"{stem}_quarantine"
+        lake,
+        spool.ledger.close(),
+        table=None if landing.starts_over or replaced else asset.name,
+        stem=f"{stem}_quarantine",
     )
 
     commit = landing.context.begin(asset)
     if landing.starts_over:
         commit.replace(asset.name, rows, key=() if landing.history else asset.common.key)
         commit.replace_quarantine(asset.name, entries)
+    elif landing.how == "replace":
+        patching.patch(commit, lake, asset.name, rows, entries, folder=spool.folder, replaced=replaced or ())
     else:
         _add(landing, commit, rows, stem=stem)
         commit.quarantine(asset.name, entries)
@@ -174,7 +201,9 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
         name: spool.kind_of(name, known=None if context.accept_schema and seen else known.get(name))
         for name, seen in spool.kinds.items()
     }
-    kinds = kinds or known
+    kinds = {name: kinds[name] for name in (*known, *kinds) if name in kinds} or known
+    if landing.patches:
+        kinds = known
     # Rows that are dicts leave out what is null. But one column gone and another come may be a rename.
     if not spool.has_every_column and not kinds.keys() - known.keys():
         kinds |= {name: kind for name, kind in known.items() if name not in kinds}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 from pumphouse.errors import SourceError
 from pumphouse.lake import times
 from pumphouse.sources import columns
+from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, RAW, as_text
 from pumphouse.sources.spool import Spool, Spooled
 
@@ -57,6 +59,9 @@ class Shaping:
         self.shape = shape
         self._largest: Any = None  # the same value as the column's type, to compare with
         self._rows = 0
+        self._visit: Visit | None = None
+        self._of_raw: Counter[str] = Counter()
+        self._numbers: list[tuple[str, int]] | None = None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The table's rows, in the order in which they came."""
@@ -76,10 +81,11 @@ class Shaping:
                 self.dropped += pc.sum(pc.and_(kept, pc.invert(later))).as_py() or 0
                 kept = pc.and_(kept, later)
         self._quarantine(spooled, original, cells, kept)
-        loaded = pa.repeat(pa.scalar(spooled.visit.at, columns.MOMENT), length)
+        loaded = _loaded_at(spooled.visit, came[RAW])
         own = [loaded, came[RAW].cast(pa.string()), self._known_at(cells, loaded)]
         order = pa.arange(self._rows, self._rows + length)
         self._rows += length
+        self._count_raw(spooled)
         return pa.RecordBatch.from_arrays([*cells.values(), *own, order], schema=shape.schema).filter(kept)
 
     def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array]) -> pa.Array:
@@ -87,6 +93,8 @@ class Shaping:
         kept = pa.repeat(pa.scalar(True), len(spooled.columns[RAW]))  # noqa: FBT003 (a value, not a switch)
         for name, what in self.shape.needed.items():
             there = pc.is_valid(cells[name])
+            # A row of a table that is replaced is named by its place; else by what it is: it may come again.
+            is_placed = not self.shape.key and not self.shape.appends
             for at in pc.indices_nonzero(pc.and_(kept, pc.invert(there))).to_pylist():
                 value = original[name][at].as_py()
                 why = (
@@ -95,7 +103,7 @@ class Shaping:
                 row = {column: came[at].as_py() for column, came in spooled.columns.items() if column != RAW}
                 text = as_text({column: cell for column, cell in row.items() if cell is not None})
                 self._spool.ledger.row(
-                    row_id=hashlib.sha256(text.encode()).hexdigest()[:16],
+                    row_id=(self._place(spooled, at) if is_placed else hashlib.sha256(text.encode()).hexdigest()[:16]),
                     original=text,
                     reason=f"{what} '{name}' {why}",
                 )
@@ -119,10 +127,35 @@ class Shaping:
                 )
 
     def _row_id(self, spooled: Spooled, cells: dict[str, pa.Array], at: int) -> str:
-        """A row's key, or the stored bytes it came from with its number among the rows of its visit."""
+        """A row's key, or the stored bytes it came from with its number among the rows that came from them."""
         if self.shape.key:
             return "|".join(as_text(cells[name][at].as_py()) for name in self.shape.key)
-        return f"{spooled.columns[RAW][at].as_py()[:12]}:{spooled.first_row + at}"
+        return self._place(spooled, at)
+
+    def _place(self, spooled: Spooled, at: int) -> str:
+        raw, number = self._numbered(spooled)[at]
+        return f"{raw[:12]}:{number}"
+
+    def _numbered(self, spooled: Spooled) -> list[tuple[str, int]]:
+        """For each row of the batch the stored bytes it came from, and its number among all rows from them."""
+        if self._numbers is None:
+            seen = Counter(self._before(spooled))
+            self._numbers = []
+            for raw in spooled.columns[RAW].to_pylist():
+                seen[raw] += 1
+                self._numbers.append((raw, seen[raw]))
+        return self._numbers
+
+    def _before(self, spooled: Spooled) -> Counter[str]:
+        """How many rows of the same visit came from which stored bytes, in the batches before."""
+        if spooled.visit is not self._visit:
+            self._visit, self._of_raw = spooled.visit, Counter()
+        return self._of_raw
+
+    def _count_raw(self, spooled: Spooled) -> None:
+        counts, self._numbers = self._before(spooled), None
+        for count in pc.value_counts(spooled.columns[RAW]).to_pylist() if not self.shape.key else ():
+            counts[count["values"]] += count["counts"]
 
     def _follow(self, original: pa.Array, cells: pa.Array, *, since: Any) -> None:
         """Remember the largest value of the cursor's column, where it is larger than where the visit began."""
@@ -162,3 +195,13 @@ class Shaping:
                 mend="Declare a column of days or times (ISO 8601).",
             )
         return pc.coalesce(times.moments(values, zone=self.shape.zone), loaded)
+
+
+def _loaded_at(visit: Visit, raws: pa.Array) -> pa.Array:
+    """When each row came: with this visit, but for stored bytes that had come before it."""
+    earlier = visit.came_earlier()
+    if not earlier:
+        return pa.repeat(pa.scalar(visit.at, columns.MOMENT), len(raws))
+    encoded = raws if pa.types.is_dictionary(raws.type) else raws.dictionary_encode()
+    moments = [earlier.get(raw.partition("/")[0], visit.at) for raw in encoded.dictionary.to_pylist()]
+    return pa.array(moments, columns.MOMENT).take(encoded.indices)

@@ -1,48 +1,65 @@
-"""Files: all that match a pattern become one table. Each file's bytes are stored before they are read."""
+"""Files: all that match a pattern become one table. Each file's bytes are stored before they are read.
+
+Only files that are new or changed are read again, where that makes the same table as reading all of them:
+
+    without a key         rows of the same bytes stay, rows of bytes that are gone leave, rows of new bytes come
+    a key                 files that come after all others in the order of names upsert; else all is compared
+    a cursor, a history   what came is read, and meets the table as the declaration says
+
+Where the readers or the code are others than they were, or what came has other columns or types, all is read again from
+the stored bytes.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from difflib import get_close_matches
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.files import Files
-from pumphouse.errors import ConfigError, PumphouseError, SourceError
-from pumphouse.lake.blobs import Blobs
+from pumphouse.errors import PumphouseError, SourceError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit, newest_visit
-from pumphouse.sources.files.reading import read_all
+from pumphouse.sources.files.keeping import kept, looks_same
+from pumphouse.sources.files.listing import Found, matching
+from pumphouse.sources.files.reading import READERS, read_all
 from pumphouse.sources.http.addresses import is_web
 from pumphouse.sources.http.asking import asking, get
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
 
-FILES_MAX = 100_000
-MODIFIED = "modified-ns"
-NAMES_SHOWN_MAX = 5
-
 
 def build(asset: Asset, context: Context) -> Built:
     """The rows of all files that match, in the order of their names."""
     spec: Files = asset.spec
+    looks: list[str] = []
 
     def read(visit: Visit, spool: Spool) -> None:
-        if visit.recorded:
-            for exchange in visit.recorded.manifest.exchanges:
-                visit.note(exchange)
-        elif is_web(spec.pattern):
-            _download(asset, visit)
-        else:
-            _copy(asset, context, visit)
+        came: Sequence[Exchange] = visit.exchanges
+        if not visit.exchanges:
+            if visit.recorded:
+                _recall(visit)
+                came = visit.exchanges if visit.whole else _new(visit)
+            elif is_web(spec.pattern):
+                _download(asset, visit)
+            else:
+                found = matching(asset, context.folder)
+                came = _gathered(asset, context, visit, found)
+                looks.append(_look(found))
         engine = context.lake.engine.fork()
         try:
-            read_all(asset, visit, spool, engine)
+            read_all(asset, visit, came, spool, engine)
         finally:
             engine.close()
 
-    return gather(asset, context, read, cursor=spec.cursor)
+    built = gather(asset, context, read, cursor=spec.cursor, history=spec.history)
+    if looks and built.snapshot is None and context.sample is None:
+        context.lake.state.remember(_memory(asset), looks[-1])
+    return built
 
 
 def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
@@ -60,115 +77,114 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
         newest, last = newest_visit(history, lake.blobs), last_visit(history, lake.blobs)
         if newest is None or last is None:
             return True
-        paths = matching(asset, folder)
-        return all(
-            _differs(paths, visit, asset, lake, folder) for visit in {newest.sha: newest, last.sha: last}.values()
-        )
+        found = matching(asset, folder)
+        visits = {newest.sha: newest, last.sha: last}.values()
+        if not all(_differs(found, visit, asset, lake, folder) for visit in visits):
+            return False
+        return lake.state.recall(_memory(asset)) != _look(found)
     except (PumphouseError, OSError):
         return True
 
 
-def _differs(paths: list[Path], visit: Recorded, asset: Asset, lake: Lake, folder: Path) -> bool:
+def _differs(found: list[Found], visit: Recorded, asset: Asset, lake: Lake, folder: Path) -> bool:
     known = _by_name(visit)
-    if [name_in(folder, path) for path in paths] != list(known):
+    if [one.name for one in found] != list(known):
         return True
-    return any(_is_other(path, one, asset, lake) for path, one in zip(paths, known.values(), strict=True))
+    return any(_is_other(one, before, asset, lake, folder) for one, before in zip(found, known.values(), strict=True))
 
 
-def matching(asset: Asset, folder: Path) -> list[Path]:
-    """The files that match, by name. Raises SourceError where there are none, or more than FILES_MAX."""
-    pattern = asset.spec.pattern
-    if not pattern or Path(pattern).is_absolute():
-        raise ConfigError(
-            f"'{pattern}' is no pattern of files",
-            asset=asset.name,
-            place=asset.place,
-            mend="Give it relative to the project's folder.",
-        )
-    found = sorted((path for path in folder.glob(pattern) if path.is_file()), key=lambda path: name_in(folder, path))
-    if not 0 < len(found) <= FILES_MAX:
-        raise SourceError(
-            f"{len(found):,} files match '{pattern}'" if found else f"no file matches '{pattern}' in {folder}",
-            asset=asset.name,
-            place=asset.place,
-            mend=f"At most {FILES_MAX:,} are read." if found else _nearest(pattern, folder),
-        )
-    return found
-
-
-def name_in(folder: Path, path: Path) -> str:
-    """A file's name relative to the project's folder, with forward slashes."""
-    return path.relative_to(folder).as_posix()
-
-
-def _nearest(pattern: str, folder: Path) -> str:
-    parent = (folder / pattern).parent
-    while "*" in str(parent) or not parent.is_dir():
-        parent = parent.parent
-    try:
-        names = sorted(path.name for path in parent.iterdir())
-    except OSError as error:
-        return f"{parent} can't be read: {error.strerror}."
-    near = get_close_matches(PurePosixPath(pattern).name, names, n=NAMES_SHOWN_MAX, cutoff=0.3)
-    shown = ", ".join(near or names[:NAMES_SHOWN_MAX])
-    return f"In {parent} there is {shown}." if shown else f"There is nothing in {parent}."
-
-
-def _copy(asset: Asset, context: Context, visit: Visit) -> None:
-    """Store each file's bytes, those apart that have the size and time of the last visit."""
-    blobs = context.lake.blobs
-    known = {}
-    if context.mode != "refetch" and (last := last_visit(context.lake.history(asset.name), blobs)):
-        known = _by_name(last)
-    for path in matching(asset, context.folder):
-        name = name_in(context.folder, path)
-        try:
-            before = known.get(name)
-            if before and _looks_same(path, before) and blobs.has(before.sha):
-                visit.note(before)
-            else:
-                visit.note(_stored(path, name, blobs))
-        except OSError as error:
-            raise SourceError(
-                f"{name} can't be read: {error.strerror}", asset=asset.name, mend="Is it there, and yours to read?"
-            ) from None
-
-
-def _stored(path: Path, name: str, blobs: Blobs) -> Exchange:
-    # Looked at before it is copied: a change in between is seen as one by the next run.
-    stat = path.stat()
-    return Exchange(
-        method="FILE",
-        address=name,
-        sha=blobs.put_file(path),
-        size_bytes=stat.st_size,
-        headers={MODIFIED: str(stat.st_mtime_ns)},
-    )
-
-
-def _looks_same(path: Path, exchange: Exchange) -> bool:
-    stat = path.stat()
-    return (stat.st_size, str(stat.st_mtime_ns)) == (exchange.size_bytes, exchange.headers.get(MODIFIED))
-
-
-def _is_other(path: Path, exchange: Exchange, asset: Asset, lake: Lake) -> bool:
-    if _looks_same(path, exchange):
+def _is_other(one: Found, exchange: Exchange, asset: Asset, lake: Lake, folder: Path) -> bool:
+    if looks_same(one, exchange):
         return False
-    stat = path.stat()
-    if stat.st_size != exchange.size_bytes:
+    if one.size_bytes != exchange.size_bytes:
         return True
     # Its bytes are read once for each time that somebody touched it: a build of the same bytes commits nothing.
-    memory, look = f"looked:{asset.name}:{exchange.address}", f"{stat.st_size} {stat.st_mtime_ns} "
+    memory, look = f"looked:{asset.name}:{exchange.address}", f"{one.size_bytes} {one.modified_ns} "
     last = lake.state.recall(memory) or ""
     if not last.startswith(look):
-        with path.open("rb") as file:
+        with (folder / one.name).open("rb") as file:
             last = look + hashlib.file_digest(file, "sha256").hexdigest()
         lake.state.remember(memory, last)
     return last.removeprefix(look) != exchange.sha
 
 
+def _look(found: list[Found]) -> str:
+    """What the files look like from outside, in short."""
+    return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def _memory(asset: Asset) -> str:
+    """Where a look is remembered after which nothing had to be committed."""
+    return f"nothing new:{asset.name}"
+
+
+def _recall(visit: Visit) -> None:
+    for exchange in visit.recorded.manifest.exchanges if visit.recorded else ():
+        visit.note(exchange)
+
+
+def _gathered(asset: Asset, context: Context, visit: Visit, found: list[Found]) -> Sequence[Exchange]:
+    """Store the files' bytes; those of which rows have to be read."""
+    blobs = context.lake.blobs
+    last = None if context.mode == "refetch" else last_visit(context.lake.history(asset.name), blobs)
+    known = _by_name(last) if last else {}
+    try:
+        exchanges = kept(found, blobs, known=known, opening=lambda one: (context.folder / one.name).open("rb"))
+    except OSError as error:
+        name = str(error.filename).removeprefix(f"{context.folder}/")
+        raise SourceError(
+            f"{name} can't be read: {error.strerror}", asset=asset.name, mend="Is it there, and yours to read?"
+        ) from None
+    for exchange in exchanges:
+        visit.note(exchange)
+    visit.readers = READERS
+    if not visit.whole:
+        return _new(visit)
+    return _beside(asset, context, visit, last) if last else visit.exchanges
+
+
+def _new(visit: Visit) -> list[Exchange]:
+    """The files whose bytes came with this visit."""
+    return [exchange for exchange in visit.exchanges if exchange.at is None]
+
+
+def _beside(asset: Asset, context: Context, visit: Visit, last: Recorded) -> Sequence[Exchange]:
+    """The files to read where the rows of the others can stay in the table; else all of them."""
+    build = context.lake.builds().get(asset.name)
+    if (
+        build is None
+        or build.fingerprint != context.fingerprint
+        or last.manifest.readers != READERS
+        or context.accept_schema
+        or context.sample is not None
+        or asset.name not in context.lake.tables()
+    ):
+        return visit.exchanges
+    if asset.common.key:
+        return _after(visit, last)
+    before = Counter(exchange.sha for exchange in last.manifest.exchanges)
+    now = Counter(exchange.sha for exchange in visit.exchanges)
+    gone = frozenset(sha for sha in before if before[sha] != now[sha])
+    if len(gone) * 2 > len(before):  # most of it is others: to replace the table is less work
+        return visit.exchanges
+    visit.replaced = gone
+    return [exchange for exchange in visit.exchanges if now[exchange.sha] != before[exchange.sha]]
+
+
+def _after(visit: Visit, last: Recorded) -> Sequence[Exchange]:
+    """The files whose rows win over all rows before: those after them, where these are as they were."""
+    before = len(last.manifest.exchanges)
+    same = zip(last.manifest.exchanges, visit.exchanges, strict=False)
+    if len(visit.exchanges) <= before or any((a.address, a.sha) != (b.address, b.sha) for a, b in same):
+        return visit.exchanges
+    visit.replaced = frozenset()
+    return visit.exchanges[before:]
+
+
 def _by_name(last: Recorded) -> dict[str, Exchange]:
-    return {exchange.address: exchange for exchange in last.manifest.exchanges}
+    """The files of a visit, each with when its bytes came."""
+    at = last.manifest.at
+    return {one.address: one if one.at else replace(one, at=at) for one in last.manifest.exchanges}
 
 
 def _download(asset: Asset, visit: Visit) -> None:
