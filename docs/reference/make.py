@@ -32,7 +32,7 @@ FOLDER = Path(__file__).resolve().parent
 SIGNATURE_WIDTH_MAX = 100
 
 NAMES = {
-    "Gathering": ("source", "files", "fixed_width", "csv", "database", "website", "survey"),
+    "Gathering": ("source", "files", "fixed_width", "csv", "database", "website", "messages", "survey"),
     "Tables, and what must hold of them": ("table", "check"),
     "Facts about an asset": ("search", "deliver", "bet"),
     "Models and experiments": (

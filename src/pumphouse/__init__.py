@@ -12,6 +12,7 @@ from pumphouse.declare.databases import database
 from pumphouse.declare.facts import bet, deliver, search
 from pumphouse.declare.files import csv, files, fixed_width
 from pumphouse.declare.learning import experiment, mean, model
+from pumphouse.declare.messages import messages
 from pumphouse.declare.rollouts import challenger, guardrails, online, rollout, scores, serving, worth
 from pumphouse.declare.services import Cursor, Http, TrainingSet
 from pumphouse.declare.sources import source
@@ -43,6 +44,7 @@ __all__ = [
     "fixed_width",
     "guardrails",
     "mean",
+    "messages",
     "model",
     "online",
     "open",

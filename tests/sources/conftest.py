@@ -19,10 +19,17 @@ from pumphouse.lake.lake import Lake, Location
 from pumphouse.sources import function
 from pumphouse.sources.databases import build as database
 from pumphouse.sources.files import build as files
+from pumphouse.sources.messages import build as messages
 from pumphouse.sources.websites import build as website
 
 NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
-BUILDS = {"files": files.build, "database": database.build, "source": function.build, "website": website.build}
+BUILDS = {
+    "files": files.build,
+    "database": database.build,
+    "source": function.build,
+    "website": website.build,
+    "messages": messages.build,
+}
 
 
 class Works:

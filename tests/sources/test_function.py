@@ -3,8 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 
+import duckdb
+import polars as pl
 import pyarrow as pa
 import pytest
 from tests.sources.conftest import Reply, json_reply
@@ -13,6 +16,7 @@ from pumphouse.declare.sources import source
 from pumphouse.declare.tables import check
 from pumphouse.errors import CheckFailed, ConfigError, SchemaChange, SourceError
 from pumphouse.lake.context import Connection
+from pumphouse.sources import from_dlt
 from pumphouse.sources.fetch import load
 
 SERVICES = {"http": "Http", "since": "Cursor"}
@@ -604,3 +608,38 @@ def test_http_without_a_connection_is_a_fault_of_the_declaration(idle):
 
     with pytest.raises(ConfigError, match=r"asks for ph\.Http and names no connection"):
         idle.run(idle.asset(lost, services={"http": "Http"}))
+
+
+def test_arrow_in_any_form_is_taken(works):
+    def rows():
+        yield pa.table({"n": [1, 2]}).to_reader()
+        yield pl.DataFrame({"n": [3]})
+        yield duckdb.sql("SELECT 4 AS n")
+
+    works.run(works.asset(source()(rows)))
+    assert works.rows("raw", "n") == [(1,), (2,), (3,), (4,)]
+
+
+def test_the_rows_of_a_dlt_resource_are_taken(works):
+    import dlt
+    import pendulum
+
+    @dlt.resource(primary_key="id")
+    def issues(after: int = 0):
+        yield [{"id": n, "at": pendulum.datetime(2026, 1, n)} for n in range(after + 1, 3)]
+        yield {"id": 3, "at": None}
+
+    @dlt.source
+    def tracker():
+        return [issues, dlt.resource([{"n": 1}], name="labels")]
+
+    def rows(since):
+        yield from from_dlt(issues(since.value or 0))
+
+    works.run(works.asset(source(key="id", cursor="id")(rows), services={"since": "Cursor"}))
+    assert works.rows("raw", 'id, "at"') == [
+        (1, datetime(2026, 1, 1, tzinfo=UTC)), (2, datetime(2026, 1, 2, tzinfo=UTC)), (3, None),
+    ]  # fmt: skip
+    assert list(from_dlt(tracker().resources["labels"])) == [{"n": 1}]
+    with pytest.raises(TypeError, match="has 2 resources; name one of issues, labels"):
+        list(from_dlt(tracker()))

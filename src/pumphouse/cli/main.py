@@ -31,6 +31,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "validate": "building:validate",
         "plan": "building:plan",
         "run": "building:run",
+        "receive": "receiving:receive",
         "check": "checking:check",
         "serve": "serving:serve",
     },

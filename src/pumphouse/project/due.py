@@ -15,6 +15,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
 from pumphouse.project.schedule import Every, parse_every
 from pumphouse.sources.files.build import changed as files_changed
+from pumphouse.sources.messages.build import waits as messages_wait
 from pumphouse.sources.surveys.build import stream_of
 
 AGAIN, AGAIN_MAX = timedelta(minutes=1), timedelta(hours=1)
@@ -53,6 +54,8 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
             found[asset.name] = "its files changed"
         elif asset.kind == "survey" and lake.state.events(stream_of(asset.name), after=int(last.cursor or 0), limit=1):
             found[asset.name] = "answers arrived"
+        elif asset.kind == "messages" and messages_wait(asset, lake):
+            found[asset.name] = "messages arrived"
         elif asset.kind == "experiment" and _exposed_since(last, lake):
             found[asset.name] = "more was exposed to it"
     for name in _holding_hidden(graph, lake):  # who asks to be forgotten waits for no clock

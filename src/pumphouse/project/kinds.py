@@ -20,6 +20,7 @@ from pumphouse.reports.build import build as build_report
 from pumphouse.sources.databases.build import build as build_database
 from pumphouse.sources.files.build import build as build_files
 from pumphouse.sources.function import build as build_source
+from pumphouse.sources.messages.build import build as build_messages
 from pumphouse.sources.surveys.build import build as build_survey
 from pumphouse.sources.websites.build import build as build_website
 from pumphouse.tables.python import build as build_table
@@ -39,6 +40,7 @@ KINDS: dict[Kind, Kinds] = {
     "files": Kinds(build_files),
     "database": Kinds(build_database),
     "website": Kinds(build_website),
+    "messages": Kinds(build_messages),
     "survey": Kinds(build_survey),
     "sql": Kinds(build_sql),
     "table": Kinds(build_table, "process"),

@@ -114,6 +114,8 @@ def _yielded(
                 yield piece
             elif isinstance(piece, pa.Table):
                 yield from piece.to_batches() or [pa.RecordBatch.from_pylist([], piece.schema)]
+            elif isinstance(piece, pa.RecordBatchReader) or hasattr(piece, "__arrow_c_stream__"):
+                yield from pa.RecordBatchReader.from_stream(piece)
             elif isinstance(piece, list) and are_dicts(piece):
                 yield piece
             else:
@@ -127,5 +129,5 @@ def _no_rows(asset: Asset, value: object, *, did: str) -> SourceError:
         f"'{asset.name}' {did} a value of type {type(value).__name__}",
         asset=asset.name,
         place=asset.place,
-        mend="Yield a dict for each row, a list of such dicts, or Arrow: yield from http.pages(...).",
+        mend="Yield a dict for each row, a list of such dicts, or Arrow in any form: yield from http.pages(...).",
     )
