@@ -81,7 +81,7 @@ def _last_read(asset: Asset, lake: Lake) -> int:
 def _read(asset: Asset, visit: Visit, exchange: Exchange, spool: Spool) -> set[str]:
     """Read one arrival into the spool; the streams that it has."""
     stream, seen = asset.spec.stream, set()
-    for chunk in chunks(visit.path(exchange)):
+    for chunk in chunks(visit.place(exchange).path):
         seen |= chunk.records.keys() | chunk.schemas.keys()
         if stream in chunk.schemas:
             spool.declare(kinds_of(chunk.schemas[stream]))
