@@ -6,6 +6,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from pumphouse.errors import LakeError, MissingExtra
 from pumphouse.lake.databases import Database, Postgres, Sqlite
-from pumphouse.lake.state import Access, BuildRecord, State
+from pumphouse.lake.state import Access, Arrival, BuildRecord, State
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -195,3 +196,43 @@ def test_a_small_memory_is_overwritten(state: State) -> None:
     state.remember("x", "1")
     state.remember("x", "2")
     assert state.recall("x") == "2"
+
+
+def arrival(key: str, body: str = "{}", *, most: int | None = None) -> Arrival:
+    return Arrival(stream="survey", key=key, body=body, most=most)
+
+
+def admitted(state: State, *arrivals: Arrival) -> list[tuple[str | None, bool]]:
+    places = state.admit(arrivals, at=datetime(2026, 5, 1, tzinfo=UTC), freed="\ttaken back")
+    return [(place.body, place.is_new) for place in places]
+
+
+def test_what_comes_again_is_told_what_stands_under_its_key(state: State) -> None:
+    assert admitted(state, arrival("a", "1"), arrival("a", "2"), arrival("b", "3")) == [
+        ("1", True),
+        ("1", False),
+        ("3", True),
+    ]
+    assert admitted(state, arrival("b", "4")) == [("3", False)]
+    assert [event.body for event in state.events("survey")] == ["1", "3"]
+
+
+def test_nothing_gets_in_without_a_place_until_one_is_given_back(state: State) -> None:
+    assert [body for body, _ in admitted(state, *(arrival(key, key, most=2) for key in "abc"))] == ["a", "b", None]
+    assert admitted(state, arrival("a", "x", most=2)) == [("a", False)]
+    state.append("survey", [("a\ttaken back", "{}")])
+    assert [body for body, _ in admitted(state, arrival("c", "c", most=2), arrival("d", "d", most=2))] == ["c", None]
+
+
+def test_as_many_as_there_are_places_get_in_however_many_come_at_once(
+    state: State, opened: Callable[[], Database]
+) -> None:
+    states = [state, State(opened())]
+
+    def come(number: int) -> bool:
+        ((body, _),) = admitted(states[number % 2], arrival(str(number), most=20))
+        return body is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(come, range(60))) == 20
+    assert len(state.events("survey")) == 20

@@ -25,6 +25,7 @@ from pumphouse.features.online.files import FileStore
 from pumphouse.features.online.generations import publish
 from pumphouse.features.online.layout import Column, Layout
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
+from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.lake.state import Access, BuildRecord
@@ -196,6 +197,9 @@ class Shop:
     def performance(self, name: str) -> list[Performance]:
         return [told_performance(name)]
 
+    def hide(self, entity: str, value: str, *, why: str) -> None:
+        hide(self.lake, entity=entity, value=value, why=why, run="run-2", actor="the respondent")
+
     def trace(self, prediction_id: str) -> Any:
         raise UnknownName(f"there is no prediction '{prediction_id}'")
 
@@ -254,6 +258,15 @@ def make_shop(folder: Path) -> Shop:
     shop = Shop(folder=folder, lake=Lake(Location(folder=folder / "lake"), engine=DuckDB(threads=1)))
     shop.declare("raw_orders", "files", spec=Files(pattern="orders/*.csv", format=None), doc="Orders as they came.")
     shop.declare("exit_survey", "survey", spec=Survey(path="surveys/exit.json"), doc="Why customers leave.")
+    (folder / "consent.md").write_text("# What becomes of it\n\nWe read it.\n\n- Nobody else\n- does", encoding="utf-8")
+    exit = "surveys/exit.json"
+    for name, spec in {
+        "asked_first": Survey(path=exit, consent="consent.md"),
+        "invited_only": Survey(path=exit, access="invited"),
+        "closed_survey": Survey(path=exit, closes="2026-05-31"),
+        "five_answers": Survey(path=exit, quota=5),
+    }.items():
+        shop.declare(name, "survey", spec=spec)
     shop.declare(
         "orders",
         "sql",

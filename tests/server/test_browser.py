@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from pumphouse.sources.surveys.events import AnswerEvent, decode
+from pumphouse.sources.surveys.invitations import invite
+
 WAIT_S = 20.0
 DEVTOOLS_READ, DEVTOOLS_WRITE, ASIDE = 3, 4, 200
 
@@ -159,7 +162,12 @@ VISITS = "input[type=number]"
 
 
 def answers_in(served: Any) -> list[dict[str, Any]]:
-    return [json.loads(event.body)["answers"] for event in served.shop.lake.state.events("survey/exit_survey")]
+    return [event.answers for event in events_of(served, "exit_survey")]
+
+
+def events_of(served: Any, survey: str) -> list[AnswerEvent]:
+    events = [decode(event.body) for event in served.shop.lake.state.events(f"survey/{survey}")]
+    return [event for event in events if event.withdrawn is None]
 
 
 @pytest.mark.browser
@@ -209,6 +217,117 @@ def test_form_shows_what_is_missing(served: Any, browser: Browser) -> None:
     tab = browser.tab(f"{served.url}/surveys/exit_survey")
     tab.click(NEXT)
     tab.wait("document.body.innerText.includes('Response required')")
+    tab.close()
+
+
+@pytest.mark.browser
+def test_answers_sent_twice_and_from_two_tabs_of_one_link_are_kept_once(served: Any, browser: Browser) -> None:
+    (link,) = invite(served.shop.lake.state, "invited_only", [{}])
+    before = len(events_of(served, "invited_only"))
+    form = f"{served.url}/surveys/invited_only#{link}"
+    tabs = [browser.tab(form, width=390, height=844) for _ in range(2)]
+    for tab in tabs:
+        tab.click(RADIO)
+        tab.click(NEXT)
+        tab.wait(f"document.querySelector('{COMPLETE}')")
+    for tab in tabs:
+        tab.run(f"const done = document.querySelector('{COMPLETE}'); done.click(); done.click(); done.click()")
+    for tab in tabs:
+        tab.wait("document.body.innerText.includes('Thank you')")
+        tab.close()
+    assert [event.answers for event in events_of(served, "invited_only")[before:]] == [{"reason": "price"}]
+
+    again = browser.tab(form)
+    again.wait("document.body.innerText.includes('Your answers have arrived.')")
+    assert link not in " ".join(again.asked()).replace(form, "")  # only in the address that a browser keeps to itself
+    again.close()
+    stranger = browser.tab(f"{served.url}/surveys/invited_only")
+    stranger.wait("document.body.innerText.includes('for those who were invited')")
+    stranger.close()
+
+
+@pytest.mark.browser
+def test_reply_that_was_lost_leads_to_one_answer(served: Any, browser: Browser) -> None:
+    before = len(answers_in(served))
+    tab = browser.tab(f"{served.url}/surveys/exit_survey")
+    tab.run(
+        "const real = window.fetch; let times = 0;"
+        "window.fetch = async (...asked) => { const answer = await real(...asked);"
+        " if (times++ < 1) throw new TypeError('lost'); return answer; }"
+    )
+    tab.click(RADIO)
+    tab.click(NEXT)
+    tab.click(COMPLETE)
+    tab.wait("document.body.innerText.includes('Thank you')")
+    assert answers_in(served)[before:] == [{"reason": "price"}]
+    tab.close()
+
+
+@pytest.mark.browser
+def test_text_is_agreed_to_before_the_questions(served: Any, browser: Browser) -> None:
+    form = f"{served.url}/surveys/asked_first"
+    tab = browser.tab(form, width=390, height=844)
+    tab.wait("document.querySelector('#consent li')")
+    assert not tab.run(f"Boolean(document.querySelector('{RADIO}'))")
+    tab.click("#decline")
+    tab.wait("document.body.innerText.includes('Nothing was kept')")
+    assert tab.run("localStorage.length") == 0
+    tab.go("about:blank")
+    tab.go(form)
+    tab.click("#agree")
+    tab.click(RADIO)
+    tab.click(NEXT)
+    tab.click(COMPLETE)
+    tab.wait("document.body.innerText.includes('Thank you')")
+    (event,) = events_of(served, "asked_first")[-1:]
+    assert event.consent is not None
+    assert served.shop.lake.blobs.get(event.consent).startswith(b"# What becomes of it")
+    tab.close()
+
+
+@pytest.mark.browser
+def test_respondent_takes_back_what_they_sent_by_their_receipt(served: Any, browser: Browser) -> None:
+    tab = browser.tab(f"{served.url}/surveys/exit_survey", width=390, height=844)
+    tab.click(RADIO)
+    tab.click(NEXT)
+    tab.type(VISITS, "3")
+    tab.run(f"const field = document.querySelector('{VISITS}'); field.select()")
+    tab.call("Input.dispatchKeyEvent", type="keyDown", key="Delete", code="Delete", windowsVirtualKeyCode=46)
+    tab.click(COMPLETE)
+    tab.wait("!document.querySelector('#receipt').hidden")
+    assert events_of(served, "exit_survey")[-1].marks["visits"] == "cleared"
+    tab.click("#withdraw")
+    tab.wait("document.querySelector('input[name=key]')?.value")
+    assert tab.run("location.hash") == ""
+    tab.click("button")
+    tab.wait("document.body.innerText.includes('Your answers are taken back')")
+    assert decode(served.shop.lake.state.events("survey/exit_survey")[-1].body).withdrawn
+    assert tab.said() == []
+    tab.close()
+
+
+@pytest.mark.browser
+def test_interviewer_types_in_one_respondent_after_the_other(served: Any, browser: Browser) -> None:
+    before = len(events_of(served, "exit_survey"))
+    tab = browser.tab(served.serving.entrance)
+    tab.wait("location.search === '' && document.readyState === 'complete'")
+    tab.go(f"{served.url}/interviews/exit_survey")
+    tab.wait("!document.querySelector('#interview').hidden")
+    tab.run(
+        "const form = document.querySelector('#interview'); form.mode.value = 'paper'; form.day.value = '2026-05-01'"
+    )
+    tab.run("document.querySelector('#interview').dispatchEvent(new Event('change'))")
+    for number in range(2):
+        tab.click(RADIO)
+        tab.click(NEXT)
+        tab.type(VISITS, str(number))
+        tab.click(COMPLETE)
+        tab.wait("document.activeElement?.id === 'next'")
+        tab.click("#next")
+        tab.wait("document.readyState === 'complete' && document.querySelector('#receipt')?.hidden")
+    typed = events_of(served, "exit_survey")[before:]
+    assert [event.answers["visits"] for event in typed] == [0, 1]
+    assert {(event.mode, bool(event.by), bool(event.given_at)) for event in typed} == {("paper", True, True)}
     tab.close()
 
 

@@ -11,7 +11,12 @@ from pumphouse.errors import UnknownName, did_you_mean
 
 
 def make(
-    who: str, /, *, scope: Literal["all", "read", "predict", "update"] = "read", json: bool = False, call: Call
+    who: str,
+    /,
+    *,
+    scope: Literal["all", "read", "predict", "update", "interview"] = "read",
+    json: bool = False,
+    call: Call,
 ) -> None:
     """Make a token for a person or a program. It is shown once; the lake keeps only its hash.
 
@@ -21,7 +26,8 @@ def make(
 
     Args:
         who: Whose it is; under this name the access log keeps what is read with it.
-        scope: What it is good for: `read` tables, reports and searches, `predict`, `update` online stores, or `all`.
+        scope: What it is good for: `read` tables, reports and searches, `predict`, `update` online stores, `interview`
+            (typing in what others answered), or `all`.
         json: Print it as JSON.
     """
     with open_project(call) as project:

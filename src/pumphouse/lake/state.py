@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS tokens (
 """
 
 
+_COUNTED = "SELECT coalesce(sum(CASE WHEN key LIKE ? THEN -1 ELSE 1 END), 0) FROM events WHERE stream = ?"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that arrived: an answer, a prediction, an exposure. `seq` grows within the lake."""
@@ -51,6 +54,24 @@ class Event:
     key: str
     at: datetime
     body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event that asks for a place in its stream, which has `most` of them, or any number."""
+
+    stream: str
+    key: str
+    body: str
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What stands under an arrival's key: its own body where it is new, else an earlier one; None where all is full."""
+
+    body: str | None
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +193,46 @@ class State:
             )
             _record(db, reads)
             return int(db.one("SELECT coalesce(max(seq), 0) FROM events WHERE stream = ?", [stream]))
+
+    def admit(self, arrivals: Sequence[Arrival], *, at: datetime, freed: str) -> tuple[Place, ...]:
+        """Store events while there is room for each in its stream; what stands under their keys now, on disk.
+
+        One transaction for all: many that come at once wait for the disk once. An event whose key ends with `freed`
+        gives back the place of the one before that ending, so neither counts.
+        """
+        with self._database.transaction() as db:
+            kept: dict[tuple[str, str], str] = {}
+            room: dict[str, int] = {}
+            for stream in {one.stream for one in arrivals}:
+                keys = {one.key for one in arrivals if one.stream == stream}
+                kept |= {(stream, key): body for key, body in self.bodies(stream, [*keys]).items()}
+            new: dict[tuple[str, str], Arrival] = {}
+            for one in arrivals:
+                at_key = one.stream, one.key
+                if at_key in kept:
+                    continue
+                if one.most is not None:
+                    if one.stream not in room:
+                        room[one.stream] = one.most - int(db.one(_COUNTED, [f"%{freed}", one.stream]))
+                    if room[one.stream] <= 0:
+                        continue
+                    room[one.stream] -= 1
+                kept[at_key], new[at_key] = one.body, one
+            moment = _text(at)
+            db.insert(
+                "events (stream, key, at, body)", [(one.stream, one.key, moment, one.body) for one in new.values()]
+            )
+        return tuple(
+            Place(
+                body=kept.get((one.stream, one.key)),
+                is_new=new.get((one.stream, one.key)) is one,
+            )
+            for one in arrivals
+        )
+
+    def places_taken(self, stream: str, *, freed: str) -> int:
+        """How many places of a stream are taken at this moment, as `admit` counts them."""
+        return int(self._database.rows(_COUNTED, [f"%{freed}", stream])[0][0])
 
     def events(self, stream: str, *, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         """Events of a stream that came after a sequence number, oldest first."""

@@ -72,6 +72,10 @@ class Served:
         """What the cleaning of a table would do now to about `sample` rows. Raises ConfigError for another kind."""
         return rehearse(self._project, name, sample=sample)
 
+    def hide(self, entity: str, value: str, *, why: str) -> None:
+        """Hide whose rows have this value in the column `entity` from every scan, at once."""
+        self._project.hide(entity, value, why=why)
+
     def trace(self, prediction_id: str) -> Trace:
         """What a prediction stands on. Raises UnknownName where there is none of this id."""
         return trace(self.lake, self.assets, prediction_id, functions=sql_functions(self.folder))

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCOPES: dict[str, frozenset[str]] = {
-    "all": frozenset({"read", "predict", "update"}),
+    "all": frozenset({"read", "predict", "update", "interview"}),
     "read": frozenset({"read"}),
     "predict": frozenset({"predict"}),
     "update": frozenset({"update"}),
+    "interview": frozenset({"interview"}),
 }
 """What a token of each scope is good for. A scope that is not here is good for nothing."""
 

@@ -12,14 +12,16 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
-from pumphouse.server import api, models, monitoring, online, openapi, pages, rehearsing, reports, surveys
+from pumphouse.server import api, interviews, models, monitoring, online, openapi, pages, rehearsing, reports, surveys
 from pumphouse.server.access import Gate
 from pumphouse.server.answers import AnswerCheck
+from pumphouse.server.commits import Commits
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.guard import Guard
 from pumphouse.server.predictions import Predictions
 from pumphouse.server.served import ServedProject
 from pumphouse.server.shared import Shared
+from pumphouse.server.sheets import Sheets
 
 THREADS_MAX = 16
 """Requests that read or compute at the same time; others wait."""
@@ -27,7 +29,14 @@ THREADS_MAX = 16
 
 def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> ASGIApp:
     """The ASGI application. `port` keeps apart the cookies of servers on one host; `secure` says that there is TLS."""
-    shared = Shared(project=project, gate=gate, check=AnswerCheck(), drawing=Drawing(project.name, zone=project.zone))
+    shared = Shared(
+        project=project,
+        gate=gate,
+        check=AnswerCheck(),
+        drawing=Drawing(project.name, zone=project.zone),
+        sheets=Sheets(project),
+        commits=Commits(project.lake.state),
+    )
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[None]:  # Any: Starlette hands in its application
@@ -58,6 +67,11 @@ def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> AS
         Route("/outcomes/{name}", api.outcomes, methods=["POST"]),
         Route("/surveys/{name}", surveys.form),
         Route("/surveys/{name}/answers", surveys.take, methods=["POST"]),
+        Route("/surveys/{name}/open", surveys.open_, methods=["POST"]),
+        Route("/surveys/{name}/withdraw", surveys.receipt),
+        Route("/surveys/{name}/withdraw", surveys.withdraw, methods=["POST"]),
+        Route("/interviews/{name}", interviews.form),
+        Route("/interviews/{name}/answers", interviews.take, methods=["POST"]),
         Route("/openapi.json", openapi.document),
         Route("/health", api.health),
     ]

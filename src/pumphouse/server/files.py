@@ -10,7 +10,7 @@ from pathlib import Path
 from pumphouse.errors import ConfigError, UnknownName
 
 HERE = Path(__file__).resolve().parent
-OWN = ("pumphouse.css", "form.css", "form.js")
+OWN = ("pumphouse.css", "form.css", "form.js", "withdraw.js")
 CARRIED = ("htmx.min.js", "survey.core.min.js", "survey-js-ui.min.js", "survey-core.fontless.min.css")
 KINDS = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 

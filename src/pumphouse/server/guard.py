@@ -127,7 +127,9 @@ class Guard:
 
     def _said(self, request: Request, status: int, what: str, mend: str | None = None) -> Response:
         """A page, or JSON `{error, mend}`, that says what went wrong."""
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "5"}}.get(status, {})
+        headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}, 503: {"Retry-After": "5"}}.get(
+            status, {}
+        )
         if is_page(request):
             title = TITLES.get(status, "That did not work")
             return self._shared.drawing.page(

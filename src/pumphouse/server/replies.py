@@ -36,13 +36,23 @@ class TooLarge(BadRequest):
     """More was sent than is taken."""
 
 
+class TooMany(RequestError):
+    """One address sends faster than it may."""
+
+
+class Conflict(RequestError):
+    """Something else stands where this would go."""
+
+
 class Gone(RequestError):
     """What is asked for was there and may not be handed out any more."""
 
 
 _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (TooLarge, 413),
+    (Conflict, 409),
     (Gone, 410),
+    (TooMany, 429),
     (BadRequest, 400),
     (QueryError, 400),
     (RequestRefused, 422),

@@ -190,6 +190,10 @@ class ServedProject(Protocol):
         """What the cleaning of a table would do now to about `sample` rows of its input."""
         ...
 
+    def hide(self, entity: str, value: str, *, why: str) -> None:
+        """Hide whose rows have this value in the column `entity`: they leave every scan, at every snapshot, at once."""
+        ...
+
     def trace(self, prediction_id: str) -> Trace:
         """What a prediction stands on. Raises UnknownName where there is none of this id."""
         ...

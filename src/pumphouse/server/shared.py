@@ -10,9 +10,12 @@ from starlette.requests import Request
 
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.server.access import Admitted, Gate, Visitor
-from pumphouse.server.answers import AnswerCheck
+from pumphouse.server.answers import CHECKERS, AnswerCheck
+from pumphouse.server.commits import Commits
 from pumphouse.server.drawing import Drawing
+from pumphouse.server.pace import Pace
 from pumphouse.server.served import Found, ServedProject
+from pumphouse.server.sheets import Sheets
 
 COUNTS_KEPT_MAX = 10_000
 
@@ -25,8 +28,12 @@ class Shared:
     gate: Gate
     check: AnswerCheck
     drawing: Drawing
-    checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
-    """Answers are checked one after the other; those that wait hold no thread that a page could use."""
+    sheets: Sheets
+    commits: Commits
+    pace: Pace = field(default_factory=Pace)
+    checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(CHECKERS))
+    """Answers are checked a few at a time; those that wait hold no thread that a page could use."""
+    withdrawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     _counts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

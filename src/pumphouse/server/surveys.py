@@ -1,133 +1,138 @@
-"""Surveys: the form for whoever has its address, and the answers, on disk once before they are acknowledged."""
+"""Surveys: the form for whoever has its address or was invited, and answers taken and taken back."""
 
 from __future__ import annotations
-
-import hashlib
-import json
-import logging
-import re
-from typing import Any
 
 import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pumphouse.errors import BadRequest, Overloaded, Uncheckable, UnknownName
-from pumphouse.lake.state import State
-from pumphouse.server.answers import Checked
+from pumphouse.errors import AccessDenied, UnknownName
 from pumphouse.server.drawing import data_block
-from pumphouse.server.replies import body_of, json_reply
+from pumphouse.server.pace import address_of
+from pumphouse.server.replies import BODY_BYTES_MAX, body_of, is_page, json_reply
 from pumphouse.server.shared import Shared, shared
-from pumphouse.sources.surveys.build import read_survey, stream_of
+from pumphouse.server.sheets import Sheet
+from pumphouse.server.taking import Answers, is_over, require_key, taken
+from pumphouse.sources.surveys.build import stream_of
+from pumphouse.sources.surveys.events import WITHDRAWN, AnswerEvent, decode, encode
+from pumphouse.sources.surveys.invitations import answer_id, invitation
 
-KEY_PATTERN = r"[A-Za-z0-9_-]{16,64}"
-WAITING_MAX = 100
-"""Answers that wait to be checked; more are asked to come again."""
-
-EVENTS_AT_ONCE = 1_000
-
-log = logging.getLogger("pumphouse.server")
+FILES_BYTES_MAX = 8 * 1024 * 1024
+"""Answers with files, in base64."""
 
 
-class Answers(msgspec.Struct):
-    """What the form sends. `client_key` is drawn once for each respondent and makes a repeated sending one answer."""
+class Key(msgspec.Struct, kw_only=True):
+    """Who asks, by what only they have."""
 
     client_key: str
-    answers: dict[str, Any]  # JSON by question
-    version: str | None = None
 
 
 def form(request: Request) -> Response:
-    """`GET /surveys/NAME`: the form, which keeps what is typed until it is sent."""
-    name = request.path_params["name"]
-    text, version = _current(shared(request), name)
-    definition = json.loads(text)
-    title = definition.get("title")
-    return shared(request).drawing.page(
-        "survey.html",
-        title=title if isinstance(title, str) else name,
-        definition=data_block({"name": name, "version": version, "survey": definition}),
-    )
+    """`GET /surveys/NAME`: the form, which keeps what is typed until it is sent.
+
+    What a survey asks those who are invited is in no page: their form asks for it with the key in its link, which no
+    browser sends along.
+    """
+    here = shared(request)
+    sheet = here.sheets.current(request.path_params["name"])
+    over = is_over(here, sheet)
+    if over and not sheet.is_invited:
+        if not is_page(request):
+            raise over
+        return here.drawing.page("survey_notice.html", status=410, title=sheet.title, what=over.what, mend=over.mend)
+    return page_of(here, sheet, {} if sheet.is_invited else questions_of(sheet))
+
+
+async def open_(request: Request) -> Response:
+    """`POST /surveys/NAME/open`: the questions for somebody with a link, or what became of their answers."""
+    here, sheet = await asked_for(request)
+    sent = await body_of(request, Key)
+    require_key(sent.client_key)
+    return await anyio.to_thread.run_sync(_opened, here, sheet, sent.client_key)
 
 
 async def take(request: Request) -> Response:
     """`POST /surveys/NAME/answers`: keeps answers that hold, exactly once by their key.
 
-    Answers that do not hold come back as 422 with messages by question, and others under a key that has some as 409:
-    what is acknowledged is kept. Those to questions that are unknown or hidden
-    are left out and counted.
+    Those to questions that are unknown, hidden or not the respondent's to answer are left out and counted.
     """
+    here, sheet = await asked_for(request)
+    sent = await body_of(request, Answers, bytes_max=bytes_max(sheet))
+    return await taken(here, sheet, sent)
+
+
+def receipt(request: Request) -> Response:
+    """`GET /surveys/NAME/withdraw`: where a respondent takes their answers back."""
+    here = shared(request)
+    sheet = here.sheets.current(request.path_params["name"])
+    return here.drawing.page("survey_withdraw.html", title=sheet.title)
+
+
+async def withdraw(request: Request) -> Response:
+    """`POST /surveys/NAME/withdraw`: takes answers back. They are gone from every table when this is answered."""
+    here, sheet = await asked_for(request)
+    sent = await body_of(request, Key)
+    require_key(sent.client_key)
+    id = answer_id(sheet.name, sent.client_key)
+    return await anyio.to_thread.run_sync(_withdrawn, here, sheet.name, id, limiter=here.withdrawing)
+
+
+async def asked_for(request: Request) -> tuple[Shared, Sheet]:
+    """What requests share and the survey that this one is about, where its sender does not come too fast."""
     here, name = shared(request), request.path_params["name"]
-    sent = await body_of(request, Answers)
-    if not re.fullmatch(KEY_PATTERN, sent.client_key):
-        raise BadRequest(
-            "client_key is not 16 to 64 letters, digits, - and _", mend="Draw one at random for each respondent."
-        )
-    if here.checking.statistics().tasks_waiting >= WAITING_MAX:
-        raise Overloaded("many answers arrive at this moment", mend="Send them again in a few seconds.")
-    return await anyio.to_thread.run_sync(_taken, here, name, sent, limiter=here.checking)
+    here.pace.hold(address_of(request.scope))
+    sheet = here.sheets.cached(name)
+    return here, sheet if sheet else await anyio.to_thread.run_sync(here.sheets.current, name)
 
 
-def _taken(here: Shared, name: str, sent: Answers) -> Response:
-    text, version = _version(here, name, sent.version)
-    try:
-        checked = here.check.check(text, sent.answers)
-    except Uncheckable as error:
-        log.warning("survey %s: %s", name, error)
-        raise
-    if checked.errors:
-        refused = {"error": "some answers can't be taken as they are", "mend": "See the messages by question."}
-        return json_reply({**refused, "messages": checked.errors}, status=422)
-    body = _body(checked, version)
-    newest = here.project.lake.state.append(stream_of(name), [(sent.client_key, body)])
-    if _kept(here.project.lake.state, stream_of(name), sent.client_key, newest=newest) != msgspec.json.decode(body):
-        said = "other answers were kept under this key before, and these are not taken in their place"
-        return json_reply({"error": said, "mend": "Another respondent needs a key of their own."}, status=409)
-    return json_reply({"status": "kept", "dropped": len(checked.dropped)})
+def bytes_max(sheet: Sheet) -> int:
+    """How much answers to a survey may be."""
+    return FILES_BYTES_MAX if sheet.takes_files else BODY_BYTES_MAX
 
 
-def _kept(state: State, stream: str, key: str, *, newest: int) -> Any:  # the body, parsed
-    """What the stream holds under a key that it has: nearly always in its newest event, just now appended."""
-    (event,) = state.events(stream, after=newest - 1, limit=1)
-    after = 0
-    while event.key != key:
-        events = state.events(stream, after=after, limit=EVENTS_AT_ONCE)
-        after, event = events[-1].seq, next((one for one in events if one.key == key), event)
-    return msgspec.json.decode(event.body)
+def page_of(here: Shared, sheet: Sheet, definition: dict[str, object]) -> Response:
+    """The page of a form."""
+    language = sheet.definition.get("locale")
+    return here.drawing.page(
+        "survey.html",
+        title=sheet.title,
+        language=language if isinstance(language, str) and language else "en",
+        definition=data_block({"name": sheet.name, **definition}),
+    )
 
 
-def _body(checked: Checked, version: str) -> str:
-    return msgspec.json.encode(
-        {"version": version, "answers": checked.answers, "dropped": len(checked.dropped)}
-    ).decode()
+def questions_of(sheet: Sheet) -> dict[str, object]:
+    """What a form needs to ask."""
+    agreement = {"text": sheet.consent, "version": sheet.consent_version} if sheet.consent is not None else None
+    return {"version": sheet.version, "survey": sheet.definition, "consent": agreement}
 
 
-def _current(here: Shared, name: str) -> tuple[str, str]:
-    """The survey's text and its version. What was shown once stays known: somebody may be filling it in."""
-    asset = here.project.assets.get(name)
-    if asset is None or asset.kind != "survey":
-        raise UnknownName(f"there is no survey '{name}'", asset=name)
-    text = read_survey(asset, here.project.folder)
-    version = hashlib.sha256(text.encode()).hexdigest()
-    lake = here.project.lake
-    if lake.state.recall(_shown(name, version)) is None:
-        lake.blobs.put(text.encode())
-        lake.state.remember(_shown(name, version), "1")
-    return text, version
+def _opened(here: Shared, sheet: Sheet, key: str) -> Response:
+    state, id = here.project.lake.state, answer_id(sheet.name, key)
+    if invitation(state, sheet.name, id) is None:
+        raise AccessDenied("this link is not one of this survey's", mend="Open the link as it was sent to you.")
+    stands = state.bodies(stream_of(sheet.name), [id, id + WITHDRAWN])
+    if stands:
+        return json_reply({"status": "withdrawn" if len(stands) > 1 else "sent"})
+    if over := is_over(here, sheet):
+        raise over
+    return json_reply({"status": "open", **questions_of(sheet)})
 
 
-def _version(here: Shared, name: str, version: str | None) -> tuple[str, str]:
-    text, current = _current(here, name)
-    if version in (None, current):
-        return text, current
-    assert version is not None
-    if here.project.lake.state.recall(_shown(name, version)) is None:
-        raise BadRequest(
-            "this version of the survey was never shown", mend="Load the form again; what you typed is kept."
-        )
-    return here.project.lake.blobs.get(version).decode(), version
+def _withdrawn(here: Shared, name: str, id: str) -> Response:
+    """The event comes first: whatever happens then, the next build leaves the answers out, and so does a new try."""
+    state, stream = here.project.lake.state, stream_of(name)
+    body = state.bodies(stream, [id]).get(id)
+    if body is None:
+        raise UnknownName("no answers were kept under this receipt", mend="Look at it again: every letter counts.")
+    event = AnswerEvent(version=decode(body).version, withdrawn=id)
+    state.append(stream, [(id + WITHDRAWN, encode(event))])
+    if state.recall(_hidden(name, id)) is None:
+        here.project.hide("answer_id", id, why=f"the respondent took back their answers to {name}")
+        state.remember(_hidden(name, id), "1")
+    return json_reply({"status": "withdrawn"})
 
 
-def _shown(name: str, version: str) -> str:
-    return f"survey:{name}:{version}"
+def _hidden(name: str, id: str) -> str:
+    return f"survey:{name}:withdrawn:{id}"

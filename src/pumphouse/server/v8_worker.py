@@ -2,8 +2,9 @@
 
     python v8_worker.py LIBRARY.js CHECK.js
 
-It says `ready`, then answers each line `[survey, answers]` (JSON, both as JSON texts) with one line of JSON. It ends
-with its standard input, and whoever started it may kill it at any time. It imports nothing of ours: it starts fast.
+It says `ready`, then answers each line `[version, survey, sent]` (JSON; the survey and what was sent as JSON texts, the
+survey empty where this process has seen the version) with one line of JSON. It ends with its standard input, and
+whoever started it may kill it at any time. It imports nothing of ours: it starts fast.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ def main() -> None:
         v8.eval(Path(script).read_text(encoding="utf-8"))
     say("ready")
     for line in sys.stdin:
-        survey, answers = json.loads(line)
-        say(v8.call("checkAnswers", survey, answers))
+        version, survey, sent = json.loads(line)
+        say(v8.call("checkAnswers", version, survey, sent))
     os._exit(0)  # V8's own end may wait for ever
 
 

@@ -5,60 +5,148 @@
 // V8 alone lacks it; the library puts off the drawing of menus with it.
 globalThis.queueMicrotask ??= (task) => Promise.resolve().then(task);
 
-// JSON texts in, JSON text out: {answers, errors: {question: [message]}, dropped: [key]}, or {failed: reason}.
-function checkAnswers(surveyText, answersText) {
+const MODELS_MAX = 16;
+// What a model remembers of the answers before; of a survey with such rules each answer gets a model of its own.
+const REMEMBERING = /"(triggers|calculatedValues|setValueIf|setValueExpression|resetValueIf|defaultValueExpression)"/;
+const UNKNOWN = { unknown: true };
+
+const models = new Map(); // version -> the survey as it was built once; building takes longer than checking
+
+// JSON texts in, JSON text out: {answers, errors: {question: [message]}, dropped: [key], marks: {key: why there is no
+// answer}, files: [key]}; {failed: reason}; or {unknown: true} where the survey's text is wanted, and was not given.
+function checkAnswers(version, surveyText, sentText) {
   try {
-    return JSON.stringify(checked(JSON.parse(surveyText), JSON.parse(answersText)));
+    const known = models.get(version) ?? (surveyText && learnt(version, surveyText));
+    return JSON.stringify(known ? checked(known, JSON.parse(sentText)) : UNKNOWN);
   } catch (error) {
+    models.delete(version); // whatever state it is in now
     return JSON.stringify({ failed: String(error).slice(0, 200) });
   }
 }
 
-function checked(definition, sent) {
-  const survey = new Survey.Model(definition);
+function learnt(version, text) {
+  if (models.size >= MODELS_MAX) models.delete(models.keys().next().value);
+  const known = { definition: JSON.parse(text), remembers: REMEMBERING.test(text) };
+  known.survey = new Survey.Model(known.definition);
+  known.defaults = JSON.parse(JSON.stringify(known.survey.data));
+  models.set(version, known);
+  return known;
+}
+
+function checked(known, sent) {
+  if (!known.remembers) {
+    const result = outcome(known.survey, known.defaults, sent);
+    if (Object.keys(result.errors).length === 0) return result;
+  }
+  const survey = new Survey.Model(known.definition); // nobody is refused for what others answered before
+  const result = outcome(survey, known.defaults, sent);
+  survey.dispose();
+  return result;
+}
+
+function outcome(survey, defaults, sent) {
   const questions = survey.getAllQuestions().filter((question) => question.hasInput || question.getType() === "expression");
-  const owners = new Map();
+  const owners = new Map(); // questions with one valueName share their answer
+  const own = (key, question) => owners.has(key) ? owners.get(key).push(question) : owners.set(key, [question]);
   for (const question of questions) {
-    owners.set(question.getValueName(), question);
-    if (question.hasOther || question.hasComment) owners.set(question.getValueName() + survey.commentSuffix, question);
+    own(question.getValueName(), question);
+    if (commented(question)) own(question.getValueName() + survey.commentSuffix, question);
   }
 
   const known = {};
   const dropped = [];
-  for (const [key, value] of Object.entries(sent)) {
+  for (const [key, value] of Object.entries(sent.answers)) {
     if (!owners.has(key)) dropped.push(key);
     else if (value !== null) known[key] = value;
   }
   survey.data = known;
+  const locked = new Set();
+  for (const [key, all] of owners) if (all.every((question) => reckoned(question) || question.isReadOnly)) locked.add(key);
+  const theirs = [...locked].filter((key) => key in known && !same(known[key], defaults[key]));
+  if (theirs.length > 0 || [...locked].some((key) => key in defaults)) {
+    for (const key of locked) delete known[key];
+    const given = Object.entries(defaults).filter(([key]) => locked.has(key));
+    survey.data = { ...Object.fromEntries(given), ...known };
+  }
   survey.validate(true, false);
+  const beyond = notReached(survey);
 
   const answers = {};
   const errors = {};
+  const marks = {};
+  const files = [];
   const refuse = (question, message) => (errors[question.name] ??= []).push(message);
-  for (const question of questions) {
-    const key = question.getValueName();
-    if (!question.isVisibleInSurvey) continue;
-    for (const error of question.getAllErrors()) refuse(question, error.getText());
-    if (question.getType() === "expression") {
-      if (survey.data[key] !== undefined) answers[key] = survey.data[key]; // reckoned here, whatever was sent
-    } else if (key in known) {
-      const mistaken = shape(question, known[key]) ?? changed(known[key], survey.data[key]);
-      if (mistaken) refuse(question, mistaken);
+  for (const [key, all] of owners) {
+    const visible = all.filter((question) => question.isVisibleInSurvey && !(beyond.has(question.page) && question.isEmpty()));
+    const isComment = !all.some((question) => question.getValueName() === key);
+    if (visible.length === 0) {
+      if (!isComment) marks[key] = "hidden";
+      if (key in known) dropped.push(key);
+    } else if (isComment) {
+      if (!(key in known)) continue;
+      if (typeof known[key] !== "string") refuse(visible[0], "The comment is not a text.");
       answers[key] = known[key];
-    }
-    const comment = key + survey.commentSuffix;
-    if (comment in known) {
-      if (typeof known[comment] !== "string") refuse(question, "The comment is not a text.");
-      answers[comment] = known[comment];
+    } else if (locked.has(key)) {
+      const value = survey.data[key];
+      if (value !== undefined) answers[key] = value; // reckoned here, whatever was sent
+      if (key in sent.answers && sent.answers[key] !== null && !same(sent.answers[key], value)) dropped.push(key);
+    } else {
+      for (const question of visible) {
+        for (const error of question.getAllErrors()) refuse(question, error.getText());
+        if (!(key in known)) continue;
+        const mistaken = shape(question, known[key], all) ?? changed(known[key], survey.data[key]);
+        if (mistaken) refuse(question, mistaken);
+        if (question.getType() === "file") files.push(key);
+      }
+      if (key in known) answers[key] = known[key];
+      const mark = empty(known[key]) ? ((sent.cleared ?? []).includes(key) ? "cleared" : "skipped") : said(visible[0], known[key]);
+      if (mark) marks[key] = mark;
     }
   }
-  for (const key of Object.keys(known)) if (!owners.get(key).isVisibleInSurvey) dropped.push(key);
-  survey.dispose();
-  return { answers, errors, dropped };
+  return { answers, errors, dropped, marks, files };
 }
 
-// What is wrong with a value's form for this kind of question, if anything.
-function shape(question, value) {
+function reckoned(question) {
+  return question.getType() === "expression";
+}
+
+function commented(question) {
+  return question.hasOther || question.hasComment;
+}
+
+function empty(value) {
+  return value === undefined || value === "" || (Array.isArray(value) && value.length === 0);
+}
+
+// What a choice says that is no answer: "don't know", "rather not say".
+function said(question, value) {
+  const chosen = Array.isArray(value) ? value : [value];
+  if (question.showDontKnowItem && chosen.includes(question.dontKnowItem.value)) return "unknown";
+  if (question.showRefuseItem && chosen.includes(question.refuseItem.value)) return "refused";
+}
+
+// Pages that a respondent does not come to, since a trigger ended the survey before or went on behind them.
+function notReached(survey) {
+  const beyond = new Set();
+  const pages = survey.visiblePages;
+  const triggers = survey.triggers.filter((one) => ["completetrigger", "skiptrigger"].includes(one.getType()) && one.expression);
+  if (triggers.length === 0) return beyond;
+  const values = {};
+  for (let at = 0; at < pages.length; at++) {
+    if (beyond.has(pages[at])) continue;
+    for (const question of pages[at].questions) if (!question.isEmpty()) values[question.getValueName()] = question.value;
+    for (const trigger of triggers) {
+      if (!new Survey.ConditionRunner(trigger.expression).runValues(values)) continue;
+      const target = trigger.getType() === "skiptrigger" && survey.getQuestionByName(trigger.gotoName);
+      const until = target ? pages.indexOf(target.page) : pages.length;
+      for (const page of pages.slice(at + 1, Math.max(until, at + 1))) beyond.add(page);
+    }
+  }
+  return beyond;
+}
+
+// What is wrong with a value's form for this kind of question, if anything; `all` are those that share the value.
+function shape(question, value, all = [question]) {
   switch (question.getType()) {
     case "boolean":
       return [question.valueTrue ?? true, question.valueFalse ?? false].includes(value) ? undefined : "Answer yes or no.";
@@ -74,7 +162,7 @@ function shape(question, value) {
     case "checkbox":
     case "tagbox":
     case "ranking":
-      return Array.isArray(value) && value.every((one) => offered(question, one)) ? undefined : "Choose from the answers that are offered.";
+      return several(question, value) ? undefined : "Choose from the answers that are offered.";
     case "text":
       if (["number", "range"].includes(question.inputType)) {
         return Number.isFinite(value) ? undefined : "Enter a number.";
@@ -82,15 +170,21 @@ function shape(question, value) {
       return words(question, value);
     case "comment":
       return words(question, value);
+    case "slider":
+      return [value].flat().every(Number.isFinite) ? undefined : "Enter a number.";
+    case "signaturepad":
+      return typeof value === "string" && value.startsWith("data:image/") ? undefined : "This is no signature.";
+    case "file":
+      return attached(question, value);
     case "matrix":
-      return fields(value, question.rows.map((row) => row.value));
+      return fields(value, question.rows.map((row) => row.value)) ?? cells(question, value);
     case "multipletext":
-      return fields(value, question.items.map((item) => item.name));
+      return fields(value, question.items.map((item) => item.name)) ?? items(question, value);
     case "matrixdropdown":
-      return fields(value, question.rows.map((row) => row.value)) ?? each(Object.values(value), question);
+      return fields(value, question.rows.map((row) => row.value)) ?? each(Object.values(value), question, all);
     case "matrixdynamic":
     case "paneldynamic":
-      return Array.isArray(value) ? each(value, question) : "This is no list.";
+      return Array.isArray(value) ? each(value, question, all) : "This is no list.";
   }
 }
 
@@ -101,10 +195,30 @@ function offered(question, value) {
   return question.visibleChoices.some((choice) => choice.value === value);
 }
 
+function several(question, value) {
+  if (!Array.isArray(value)) return false;
+  const property = question.valuePropertyName; // each choice may be an object with one field
+  const chosen = property ? value.map((one) => one?.[property]) : value;
+  return new Set(chosen).size === chosen.length && chosen.every((one) => offered(question, one));
+}
+
 function words(question, value) {
   if (typeof value !== "string") return "Enter a text.";
   const longest = question.getMaxLength();
   return longest > 0 && value.length > longest ? `Enter at most ${longest} characters.` : undefined;
+}
+
+// Files as the form sends them: name, type and the bytes in base64.
+function attached(question, value) {
+  if (!Array.isArray(value)) return "This is no list of files.";
+  if (!question.allowMultiple && value.length > 1) return "Choose one file.";
+  for (const file of value) {
+    const mistaken = fields(file, ["name", "type", "content"]);
+    if (mistaken || !["name", "type", "content"].every((field) => typeof file[field] === "string")) return "This is no file.";
+    const bytes = /^data:[^,]*;base64,([A-Za-z0-9+/]*)(={0,2})$/.exec(file.content);
+    if (!bytes || (bytes[1].length + bytes[2].length) % 4) return "This is no file.";
+    if (question.maxSize > 0 && Math.floor((bytes[1].length * 3) / 4) > question.maxSize) return "This file is too large.";
+  }
 }
 
 function fields(value, names) {
@@ -112,9 +226,22 @@ function fields(value, names) {
   return Object.keys(value).every((name) => names.some((known) => String(known) === name)) ? undefined : "There is no such field.";
 }
 
+function cells(question, value) {
+  const columns = question.visibleColumns.map((column) => column.value);
+  const chosen = Object.values(value).flat();
+  return chosen.every((one) => columns.includes(one)) ? undefined : "Choose one of the answers that are offered.";
+}
+
+function items(question, value) {
+  for (const item of question.items) {
+    const mistaken = item.name in value ? shape(item.editor, value[item.name]) : undefined;
+    if (mistaken) return mistaken;
+  }
+}
+
 // Rows of a matrix or panels of one kind: their fields are known, and each cell is of its own question's form.
-function each(rows, question) {
-  const names = question.columns?.map((column) => column.name) ?? question.template.questions.map((cell) => cell.getValueName());
+function each(rows, question, all) {
+  const names = all.flatMap(cellNames);
   for (const row of rows) {
     const mistaken = fields(row, names);
     if (mistaken) return mistaken;
@@ -125,7 +252,19 @@ function each(rows, question) {
   }
 }
 
+function cellNames(question) {
+  const cells = question.columns?.map((column) => column.templateQuestion) ?? question.template?.questions ?? [];
+  const detail = question.detailPanel?.questions ?? [];
+  const suffix = question.survey.commentSuffix;
+  const name = (cell) => cell.getValueName();
+  return [...cells, ...detail].flatMap((cell) => commented(cell) ? [name(cell), name(cell) + suffix] : [name(cell)]);
+}
+
 // The library takes off what it does not know, without a word.
 function changed(sent, kept) {
-  return JSON.stringify(sent) === JSON.stringify(kept) ? undefined : "Choose one of the answers that are offered.";
+  return same(sent, kept) ? undefined : "Choose one of the answers that are offered.";
+}
+
+function same(one, other) {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
