@@ -65,6 +65,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
             "refuse": "terms:refuse",
             "history": "terms:history",
         },
+        "survey": {"invite": "surveys:invite", "show": "surveys:show"},
         "token": {"make": "tokens:make", "list": "tokens:show", "revoke": "tokens:revoke"},
     },
 }

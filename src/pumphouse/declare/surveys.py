@@ -36,9 +36,9 @@ def survey(
 
     The server asks the questions, at /surveys/ and the asset's name, and checks each answer by the same file.
 
-    Whoever has the address may answer, or with `access="invited"` only who has a link of `pumphouse survey invite`. No
-    answer is taken after `closes` (a day, such as "2026-12-31", is taken whole), nor more than `quota`. `consent` names
-    a text (Markdown) of the project: it is shown first, and no answer is taken without agreement to it.
+    Whoever has the address may answer, or with `access="invited"` only who has a link that `pumphouse survey invite
+    NAME` made. No answer is taken after `closes` (a day, such as "2026-12-31", is taken whole), nor more than `quota`.
+    `consent` names a text of the project: it is shown first, and no answer is taken without agreement to it.
 
     For example:
 

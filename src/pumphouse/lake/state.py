@@ -234,6 +234,14 @@ class State:
         """How many places of a stream are taken at this moment, as `admit` counts them."""
         return int(self._database.rows(_COUNTED, [f"%{freed}", stream])[0][0])
 
+    def counted(self, stream: str, *, ending: str) -> tuple[int, int]:
+        """How many events of a stream have keys that don't end so, and how many do."""
+        ends = "sum(CASE WHEN key LIKE ? THEN 1 ELSE 0 END)"
+        ((all_, some),) = self._database.rows(
+            f"SELECT count(*), coalesce({ends}, 0) FROM events WHERE stream = ?", [f"%{ending}", stream]
+        )
+        return int(all_) - int(some), int(some)
+
     def events(self, stream: str, *, after: int = 0, limit: int = 10_000) -> tuple[Event, ...]:
         """Events of a stream that came after a sequence number, oldest first."""
         rows = self._database.rows(
