@@ -34,7 +34,7 @@ SIGNATURE_WIDTH_MAX = 100
 NAMES = {
     "Gathering": ("source", "files", "fixed_width", "csv", "database", "website", "messages", "survey"),
     "Tables, and what must hold of them": ("table", "check"),
-    "Facts about an asset": ("search", "deliver", "bet"),
+    "Facts about an asset": ("contract", "search", "deliver", "bet"),
     "Models and experiments": (
         "model",
         "rollout",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pumphouse.declare.contracts import contract
 from pumphouse.declare.databases import database
 from pumphouse.declare.facts import bet, deliver, search
 from pumphouse.declare.files import csv, files, fixed_width
@@ -36,6 +37,7 @@ __all__ = [
     "bet",
     "challenger",
     "check",
+    "contract",
     "csv",
     "database",
     "deliver",

@@ -21,6 +21,7 @@ TESTED_BY = {
     "docs/guides/duplicates.md": "tests/cleaning/test_guide.py",
     "docs/guides/checks.md": "tests/checks/test_guide.py",
     "docs/guides/cleaning.md": "tests/cleaning/test_guide.py",
+    "docs/guides/contracts.md": "tests/sources/test_contracts.py",
     "docs/guides/contacts.md": "tests/cleaning/test_guide.py",
     "docs/guides/personal-data.md": "tests/cleaning/test_guide.py",
     "docs/guides/gaps-and-outliers.md": "tests/cleaning/test_guide.py",

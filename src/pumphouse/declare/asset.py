@@ -17,7 +17,7 @@ Kind = Literal[
     "source", "files", "database", "website", "messages", "survey",
     "sql", "table", "clean",
     "feature", "label", "model", "rollout", "scores", "online", "experiment",
-    "report", "check", "search", "deliver", "bet",
+    "report", "check", "contract", "search", "deliver", "bet",
 ]  # fmt: skip
 
 GATHERED: frozenset[str] = frozenset({"source", "files", "database", "website", "messages", "survey"})

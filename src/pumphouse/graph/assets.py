@@ -13,6 +13,7 @@ from pumphouse.errors import ConfigError, Fault, Place, ProjectFaults, UnknownNa
 from pumphouse.graph.cache import Cache
 from pumphouse.graph.checks import column_faults, waits_of_checks
 from pumphouse.graph.closure import Code
+from pumphouse.graph.contracts import contract_faults
 from pumphouse.graph.declarations import Modules, draft_modules
 from pumphouse.graph.drafts import Draft, draft_page, draft_sql
 from pumphouse.graph.edges import find_edges, find_loops, sort_by_edges
@@ -142,6 +143,7 @@ def load(folder: Path, *, cache: Path | None = None, ignore: Collection[str] = (
     faults += wrong
     faults += find_loops(named, edges)
     faults += column_faults(named)
+    faults += contract_faults(named)
     if faults:
         raise ProjectFaults(list(dict.fromkeys(faults)))
     loading = Loading(files=len(facts) + len(documents) + len(pages), read=kept.read, parsed=kept.parsed)
@@ -157,7 +159,7 @@ def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[
     assets = {}
     for name, draft in drafts.items():
         about = (drafts[one] for one in readers.get(name, ()))
-        checks = [one.content for one in about if one.kind == "check" and one.spec.asset == name]
+        facts = [one.content for one in about if one.kind in ("check", "contract") and one.spec.asset == name]
         assets[name] = Asset(
             name=name,
             kind=draft.kind,
@@ -169,7 +171,7 @@ def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[
             forms=draft.forms,
             settings=draft.settings,
             files=draft.files,
-            fingerprint=fingerprint(draft.content, sorted(checks)) if checks else draft.content,
+            fingerprint=fingerprint(draft.content, sorted(facts)) if facts else draft.content,
             module=draft.module,
             variable=draft.variable,
         )

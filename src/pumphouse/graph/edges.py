@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from pumphouse.declare.asset import TABLES
+from pumphouse.declare.asset import GATHERED, TABLES
 from pumphouse.errors import Fault, did_you_mean
 from pumphouse.graph.drafts import Draft
 from pumphouse.graph.moments import MOMENTS
@@ -16,6 +16,7 @@ _READABLE: Mapping[str, frozenset[str]] = {
     "scores": frozenset({"rollout"}),
     "online": frozenset({"feature"}),
     "deliver": TABLES | {"report"},
+    "contract": GATHERED,
     "bet": TABLES | {"report", "model", "rollout", "experiment", "search", "deliver", "feature"},
 }
 """Kinds that an asset of a kind may read, where those are not just tables."""

@@ -148,6 +148,8 @@ def said(kind: pa.DataType) -> str:
         return "a day (ISO 8601)"
     if pa.types.is_time(kind):
         return "a time of the day"
+    if pa.types.is_string(kind):
+        return "text"
     if pa.types.is_timestamp(kind):
         return "a time (ISO 8601)" if kind.tz else "a time without a zone (ISO 8601)"
     return f"a value of type {kind}"

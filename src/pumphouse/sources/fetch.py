@@ -177,22 +177,37 @@ def visits(asset: Asset, context: Context, *, whole: bool) -> tuple[Visit, ...]:
     `whole` says that the kind always fetches everything; a first visit and `--refetch` do so too.
     """
     lake = context.lake
-    if context.mode == "full" and (found := recorded_since_whole(lake.history(asset.name), lake.blobs)):
-        return tuple(
-            Visit(
-                lake.blobs,
-                asset=asset.name,
-                at=record.manifest.at,
-                cursor=record.manifest.cursor,
-                whole=record.manifest.whole,
-                recorded=record,
-            )
-            for record in found
-        )
+    if context.mode == "full" and (found := recorded(asset, context)):
+        return found
     last = lake.builds().get(asset.name)
     from_start = whole or context.mode == "refetch" or last is None or asset.name not in lake.tables()
     cursor = None if last is None or from_start else last.cursor
     return (Visit(lake.blobs, asset=asset.name, at=context.now, cursor=cursor, whole=from_start),)
+
+
+def recorded(asset: Asset, context: Context) -> tuple[Visit, ...]:
+    """The recorded visits that the table's content was made from."""
+    blobs = context.lake.blobs
+    found = recorded_since_whole(context.lake.history(asset.name), blobs)
+    return tuple(_answering(record, blobs, asset=asset.name) for record in found)
+
+
+def as_recorded(done: tuple[Visit, ...], blobs: Blobs) -> tuple[Visit, ...]:
+    """Visits to be read once more, live ones from what they were answered; from the last that was whole on."""
+    found: list[Visit] = []
+    for visit in done:
+        found = [] if visit.whole else found
+        record = visit.recorded
+        if record is None:
+            manifest = manifest_of(visit)
+            record = Recorded(sha=blobs.put(msgspec.json.encode(manifest)), manifest=manifest)
+        found.append(_answering(record, blobs, asset=visit.asset))
+    return tuple(found)
+
+
+def _answering(record: Recorded, blobs: Blobs, *, asset: str) -> Visit:
+    manifest = record.manifest
+    return Visit(blobs, asset=asset, at=manifest.at, cursor=manifest.cursor, whole=manifest.whole, recorded=record)
 
 
 def recorded_since_whole(history: tuple[Build, ...], blobs: Blobs) -> tuple[Recorded, ...]:

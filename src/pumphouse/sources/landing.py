@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.schemas import refuse_narrowing
-from pumphouse.sources import columns, fetch, merging, patching
+from pumphouse.sources import columns, contracts, fetch, merging, patching
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, require_names
 from pumphouse.sources.shaping import Shape, Shaping
@@ -80,15 +81,20 @@ def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = N
         known=_known(asset, context),
     )
     built = _gathered(landing, read)
-    if built is None:  # beside what is new, all is read again
+    if built is None and landing.patches:  # beside what is new, all is read again
         landing.visits[0].replaced = None
         built = _gathered(landing, read)
-    assert built is not None  # only a patch may not fit
+    if built is None:  # a column outgrew the type it has: all of it is read once more
+        everything = fetch.as_recorded((*fetch.recorded(asset, context), *landing.visits), context.lake.blobs)
+        full = dataclasses.replace(context, mode="full")
+        again = dataclasses.replace(landing, context=full, visits=everything)
+        built = _gathered(again, read)
+    assert built is not None  # what starts over takes any type
     return built
 
 
 def _gathered(landing: _Landing, read: Read) -> Built | None:
-    """The build; None where what was read can't patch the table."""
+    """What these visits make of the table; None where it has to be made of all that ever came."""
     asset, context = landing.asset, landing.context
     times = (asset.common.time.event, asset.common.time.known, landing.cursor)
     with Spool(
@@ -106,8 +112,9 @@ def _gathered(landing: _Landing, read: Read) -> Built | None:
         if _has_same_answers(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new")
         replaced = landing.visits[0].replaced
-        if replaced is not None and not patching.fits(
-            context.lake, asset.name, spool, known=landing.known, replaced=replaced
+        if replaced is not None and not (
+            contracts.tells_each_alone(asset, context, spool)
+            and patching.fits(context.lake, asset.name, spool, known=landing.known, replaced=replaced)
         ):
             return None
         return _land(landing, spool)
@@ -132,7 +139,7 @@ def _has_same_answers(landing: _Landing) -> bool:
     return last is not None and last.manifest.answers == fetch.manifest_of(landing.visits[0]).answers
 
 
-def _land(landing: _Landing, spool: Spool) -> Built:
+def _land(landing: _Landing, spool: Spool) -> Built | None:
     asset, lake = landing.asset, landing.context.lake
     if not spool.rows and not spool.ledger.rows:
         _refuse_emptiness(landing, spool)
@@ -140,9 +147,14 @@ def _land(landing: _Landing, spool: Spool) -> Built:
             return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
     lines_withheld = spool.ledger.rows
     stem = f"{asset.name}_{uuid.uuid4().hex}"
-    shaping = Shaping(spool, _shape(landing, spool))
+    shape = _shape(landing, spool)
+    if shape.terms and not landing.starts_over and contracts.outgrows(shape.terms, shape.kinds):
+        return None
+    shaping = Shaping(spool, shape)
     rows, merged = _stage(landing, shaping, folder=spool.folder, stem=stem)
     replaced = landing.visits[0].replaced
+    if shape.terms and spool.rows and not rows.rows:
+        _refuse_emptiness(landing, spool)
     entries = merging.new_entries(
         lake,
         spool.ledger.close(),
@@ -150,7 +162,8 @@ def _land(landing: _Landing, spool: Spool) -> Built:
         stem=f"{stem}_quarantine",
     )
 
-    commit = landing.context.begin(asset)
+    # Under a contract the columns are what its answers make of them.
+    commit = (dataclasses.replace(landing.context, accept_schema=True) if shape.terms else landing.context).begin(asset)
     if landing.starts_over:
         commit.replace(asset.name, rows, key=() if landing.history else asset.common.key)
         commit.replace_quarantine(asset.name, entries)
@@ -187,7 +200,7 @@ def _refuse_emptiness(landing: _Landing, spool: Spool) -> None:
     is_all = context.mode == "normal" and (landing.starts_over or landing.compares)
     if is_all and landing.known and merging.has_rows(context.lake, name):
         raise SourceError(
-            f"'{name}' gave no row, and its table would be emptied",
+            f"'{name}' gave no row{' that may go in' if spool.rows else ''}, and its table would be emptied",
             asset=name,
             mend=f"If there really is none any more: pumphouse run {name} --refetch",
         )
@@ -197,6 +210,24 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
     asset, known, context = landing.asset, landing.known, landing.context
     if spool.kinds:
         require_names(_declared(landing), spool.kinds, asset=asset.name)
+    terms = contracts.terms_of(asset, context, known=known)
+    kinds = contracts.kinds_of(terms, spool) if terms and spool.kinds else _kinds(landing, spool)
+    return Shape(
+        asset=asset.name,
+        kinds=kinds,
+        key=asset.common.key,
+        required=asset.common.required,
+        cursor=landing.cursor,
+        appends=landing.how == "append",
+        known=asset.common.time.known,
+        terms=terms,
+        zone=context.zone,
+    )
+
+
+def _kinds(landing: _Landing, spool: Spool) -> dict[str, pa.DataType]:
+    """The table's columns where nothing was promised of them."""
+    asset, known, context = landing.asset, landing.known, landing.context
     kinds = {
         name: spool.kind_of(name, known=None if context.accept_schema and seen else known.get(name))
         for name, seen in spool.kinds.items()
@@ -209,16 +240,7 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
         kinds |= {name: kind for name, kind in known.items() if name not in kinds}
     if known.keys() - kinds.keys() and not context.accept_schema:
         refuse_narrowing(asset.name, old=pa.schema([*known.items()]), new=pa.schema([*kinds.items()]))
-    return Shape(
-        asset=asset.name,
-        kinds=kinds,
-        key=asset.common.key,
-        required=asset.common.required,
-        cursor=landing.cursor,
-        appends=landing.how == "append",
-        known=asset.common.time.known,
-        zone=context.zone,
-    )
+    return kinds
 
 
 def _declared(landing: _Landing) -> dict[str, str]:

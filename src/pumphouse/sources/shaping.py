@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pumphouse.errors import SourceError
 from pumphouse.lake import times
 from pumphouse.sources import columns
+from pumphouse.sources.contracts import Judge, Judged, Terms
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, RAW, as_text
 from pumphouse.sources.spool import Spool, Spooled
@@ -32,6 +33,8 @@ class Shape:
     """Whether rows only ever come once: those up to the cursor are dropped."""
     known: str | None = None
     """The column that says when a row was known."""
+    terms: Terms | None = None
+    """What was promised of the rows."""
     zone: str = "UTC"
     """In which its days end."""
 
@@ -62,25 +65,38 @@ class Shaping:
         self._visit: Visit | None = None
         self._of_raw: Counter[str] = Counter()
         self._numbers: list[tuple[str, int]] | None = None
+        self._judge = Judge(shape.terms, spool, shape.kinds) if shape.terms else None
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The table's rows, in the order in which they came."""
         for spooled in self._spool.read():
             yield self._shaped(spooled)
+        if self._judge:
+            self._spool.warnings += self._judge.warnings
 
     def _shaped(self, spooled: Spooled) -> pa.RecordBatch:
         shape, came = self.shape, spooled.columns
         length = len(came[RAW])
         original = {name: came[name] if name in came else pa.nulls(length) for name in shape.kinds}
-        cells = {name: self._spool.cells_of(name, original[name], kind) for name, kind in shape.kinds.items()}
-        kept = self._withhold(spooled, original, cells)
+        fitted = {name: self._spool.cells_of(name, original[name], kind) for name, kind in shape.kinds.items()}
+        judged = self._judge.judge(spooled, original, fitted) if self._judge else Judged(fitted, [], [])
+        cells = judged.cells
+        kept = self._withhold(spooled, original, judged)
         if shape.cursor:
             self._follow(original[shape.cursor], cells[shape.cursor], since=spooled.visit.cursor)
             if shape.appends and spooled.visit.cursor is not None:
                 later = self._later(cells[shape.cursor], spooled.visit.cursor)
                 self.dropped += pc.sum(pc.and_(kept, pc.invert(later))).as_py() or 0
                 kept = pc.and_(kept, later)
-        self._quarantine(spooled, original, cells, kept)
+        self._quarantine(spooled, original, fitted, kept)
+        for aside in judged.set_aside:
+            for at in pc.indices_nonzero(pc.and_(aside.where, kept)).to_pylist():
+                self._spool.ledger.cell(
+                    row_id=self._row_id(spooled, cells, at),
+                    column=aside.column,
+                    original=as_text(aside.values[at].as_py()),
+                    reason=aside.reason,
+                )
         loaded = _loaded_at(spooled.visit, came[RAW])
         own = [loaded, came[RAW].cast(pa.string()), self._known_at(cells, loaded)]
         order = pa.arange(self._rows, self._rows + length)
@@ -88,27 +104,31 @@ class Shaping:
         self._count_raw(spooled)
         return pa.RecordBatch.from_arrays([*cells.values(), *own, order], schema=shape.schema).filter(kept)
 
-    def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array]) -> pa.Array:
+    def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], judged: Judged) -> pa.Array:
         """Which rows go in; the others are in the ledger, whole."""
         kept = pa.repeat(pa.scalar(True), len(spooled.columns[RAW]))  # noqa: FBT003 (a value, not a switch)
+        for where, reason in judged.withheld:
+            for at in pc.indices_nonzero(pc.and_(kept, where)).to_pylist():
+                self._keep_row(spooled, at, reason)
+            kept = pc.and_not(kept, where)
         for name, what in self.shape.needed.items():
-            there = pc.is_valid(cells[name])
-            # A row of a table that is replaced is named by its place; else by what it is: it may come again.
-            is_placed = not self.shape.key and not self.shape.appends
+            there = pc.is_valid(judged.cells[name])
             for at in pc.indices_nonzero(pc.and_(kept, pc.invert(there))).to_pylist():
                 value = original[name][at].as_py()
                 why = (
                     "is null" if value is None else f"is not {columns.said(self.shape.kinds[name])}: {as_text(value)!r}"
                 )
-                row = {column: came[at].as_py() for column, came in spooled.columns.items() if column != RAW}
-                text = as_text({column: cell for column, cell in row.items() if cell is not None})
-                self._spool.ledger.row(
-                    row_id=(self._place(spooled, at) if is_placed else hashlib.sha256(text.encode()).hexdigest()[:16]),
-                    original=text,
-                    reason=f"{what} '{name}' {why}",
-                )
+                self._keep_row(spooled, at, f"{what} '{name}' {why}")
             kept = pc.and_(kept, there)
         return kept
+
+    def _keep_row(self, spooled: Spooled, at: int, reason: str) -> None:
+        row = {column: came[at].as_py() for column, came in spooled.columns.items() if column != RAW}
+        text = as_text({column: cell for column, cell in row.items() if cell is not None})
+        # A row of a table that is replaced is named by its place; else by what it is: it may come again.
+        is_placed = not self.shape.key and not self.shape.appends
+        name = self._place(spooled, at) if is_placed else hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._spool.ledger.row(row_id=name, original=text, reason=reason)
 
     def _quarantine(
         self, spooled: Spooled, original: dict[str, pa.Array], cells: dict[str, pa.Array], kept: pa.Array

@@ -8,7 +8,7 @@ more with the types that fit all.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -119,6 +119,10 @@ class Spool:
         self.rows = 0
         self.kinds: dict[str, set[pa.DataType]] = {}
         self.forms: dict[str, Form | None] = {}
+        self.came: dict[Visit, set[str]] = {}
+        """The columns that the rows of each visit had, in the order of visits."""
+        self.named: dict[str, frozenset[str]] = {}
+        """The columns that stored bytes name themselves: a file's header, an Arrow schema."""
         self.has_every_column = True
         """False once rows came as dicts, where a column that is always null may not come at all."""
         self.folder = folder
@@ -137,6 +141,7 @@ class Spool:
         self._rows_raw: list[tuple[str, int]] = []
         """From which stored bytes they came, and how many from each."""
         self._pieces = Pieces()
+        self._names: frozenset[str] = frozenset()
 
     def __enter__(self) -> Spool:
         return self
@@ -155,6 +160,7 @@ class Spool:
         """What comes from here on came with this visit."""
         self.flush()
         self._visit, self._rows_of_visit = visit, 0
+        self.came[visit] = set()
 
     def declare(self, forms: Mapping[str, Form | None]) -> None:
         """Columns that come, also where no row does, with how their text is read; None where only the values tell."""
@@ -201,7 +207,7 @@ class Spool:
         if any(not isinstance(form, pa.DataType) for form in self.forms.values()):
             self._look(kept.read())
         if wanted > 0:
-            self._note(Kept(read=kept.read, rows=wanted, raw=kept.raw), wanted)
+            self._note(Kept(read=kept.read, rows=wanted, raw=kept.raw), self.forms, wanted)
         self._count(wanted)
 
     def flush(self) -> None:
@@ -245,6 +251,9 @@ class Spool:
 
     def _add(self, batch: Batch, rows: int, *, raw: str) -> None:
         self._convert()
+        if self._names != batch.keys():
+            self._names = frozenset(batch)
+        self.named[raw] = self._names
         self._join(batch, [(raw, rows)])
 
     def _join(self, batch: Batch, raw: list[tuple[str, int]]) -> None:
@@ -266,7 +275,7 @@ class Spool:
         for start in range(0, len(raw), BATCH_ROWS):
             arrays = {name: column.values[start : start + BATCH_ROWS] for name, column in batch.items()}
             kept = pa.RecordBatch.from_pydict({**arrays, RAW: raw[start : start + BATCH_ROWS]})
-            self._note(self._in_memory_or_on_disk(kept), kept.num_rows)
+            self._note(self._in_memory_or_on_disk(kept), batch, kept.num_rows)
 
     def _in_memory_or_on_disk(self, batch: pa.RecordBatch) -> pa.RecordBatch | Path:
         if self._memory_bytes + batch.nbytes <= MEMORY_BYTES_MAX:
@@ -277,8 +286,9 @@ class Spool:
             file.write_batch(batch)
         return path
 
-    def _note(self, place: pa.RecordBatch | Path | Kept, rows: int) -> None:
+    def _note(self, place: pa.RecordBatch | Path | Kept, names: Iterable[str], rows: int) -> None:
         assert self._visit is not None  # begin() was called
+        self.came[self._visit].update(names)
         self._batches.append((self._visit, self._rows_of_visit + 1, place))
         self._rows_of_visit += rows
 
