@@ -138,6 +138,19 @@ user = "reader"
 password = "secret:SHOP_DB"
 readers = 4                         # how many connections may read one table at a time
 
+[connections.drops]                 # files in object storage, for ph.files("s3://shop-drops/...", connection="drops")
+url = "s3://shop-drops"             # s3://bucket, gs://bucket or az://container: its keys are shown to no other place
+endpoint = "https://minio.example"  # where it is, unless where its maker has it
+region = "eu-central-1"             # of s3
+access_key = "secret:DROPS_KEY"     # with secret_key, and session_token where there is one; none: the machine's own
+secret_key = "secret:DROPS_SECRET"
+anonymous = false                   # of s3 and gs: ask without any key
+
+[connections.archive]
+url = "az://archive"
+account = "shopdata"                # of az, with account_key or sas_token; none: the machine's own
+account_key = "secret:ARCHIVE_KEY"
+
 [failures]                          # who is told, once, that something failed
 command = "logger -t shop"          # gets the text on its standard input
 webhook = "https://chat.example/hook"

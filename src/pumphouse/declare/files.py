@@ -33,6 +33,7 @@ class Files:
 
     pattern: str
     format: FixedWidth | Delimited | None
+    connection: str | None = None
     cursor: str | None = None
     history: bool = False
 
@@ -41,6 +42,7 @@ def files(
     pattern: str,
     *,
     format: FixedWidth | Delimited | None = None,
+    connection: str | None = None,
     key: str | tuple[str, ...] | None = None,
     cursor: str | None = None,
     time: Mapping[str, str] | None = None,
@@ -49,7 +51,7 @@ def files(
     required: str | tuple[str, ...] | None = None,
     doc: str = "",
 ) -> Declaration:
-    """A table made of all files that match `pattern`, relative to the project's folder (an address also works).
+    """A table made of all files that match `pattern`, relative to the project's folder, or at an address.
 
     At each run new and changed files are seen, and only they are read; the bytes of each are stored before. Without
     `format` the ending tells: csv, tsv, json, jsonl, parquet, each also as .gz.
@@ -57,13 +59,16 @@ def files(
     `key` and `cursor` upsert, a `cursor` alone appends, a `key` alone compares the whole, neither replaces.
     `history=True` keeps every version of a key.
 
+    An address is https://..., or one of object storage: s3://bucket/..., gs://bucket/..., az://container/.... It is
+    looked at when a run builds the table: say `every`. `connection` names one of pumphouse.toml with the keys for it.
+
     For example:
 
         raw_visits = ph.files("visits/*.csv.gz", key="visit_id", time={"event": "began_at"})
     """
     return Declaration(
         kind="files",
-        spec=Files(pattern=pattern, format=format, cursor=cursor, history=history),
+        spec=Files(pattern=pattern, format=format, connection=connection, cursor=cursor, history=history),
         common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
         place=place_of_caller(),
     )

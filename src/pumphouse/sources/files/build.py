@@ -24,13 +24,17 @@ from pumphouse.errors import PumphouseError, SourceError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit, newest_visit
-from pumphouse.sources.files.keeping import kept, looks_same
-from pumphouse.sources.files.listing import Found, matching
+from pumphouse.sources.files.keeping import TIME_GRAIN_NS, Opening, kept, looks_same
+from pumphouse.sources.files.listing import Found, matching, opened
+from pumphouse.sources.files.places import is_stored, storage
 from pumphouse.sources.files.reading import READERS, read_all
 from pumphouse.sources.http.addresses import is_web
 from pumphouse.sources.http.asking import asking, get
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
+
+STORAGE_GRAIN_NS = 3_000_000_000
+"""Object storage tells the second in which an object was written, by its own clock."""
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -45,10 +49,15 @@ def build(asset: Asset, context: Context) -> Built:
                 _recall(visit)
                 came = visit.exchanges if visit.whole else _new(visit)
             elif is_web(spec.pattern):
-                _download(asset, visit)
+                _download(asset, context, visit)
+            elif is_stored(spec.pattern):
+                place = storage(asset, _connection(asset, context))
+                came = _gathered(
+                    asset, context, visit, place.matching(), opening=place.opened, grain_ns=STORAGE_GRAIN_NS
+                )
             else:
                 found = matching(asset, context.folder)
-                came = _gathered(asset, context, visit, found)
+                came = _gathered(asset, context, visit, found, opening=lambda some: opened(some, context.folder))
                 looks.append(_look(found))
         engine = context.lake.engine.fork()
         try:
@@ -66,11 +75,11 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
     """Whether a file came, went or changed since it was last read: a look at sizes and times, and where only a time
     differs, once at the bytes. A table that was restored stays as it is until they change again, or back to its own.
 
-    What can't be looked at counts as changed, so that a build says why; but an address, which would have to be fetched,
-    as unchanged.
+    What can't be looked at counts as changed, so that a build says why; an address, which would have to be asked, as
+    unchanged.
     """
     spec: Files = asset.spec
-    if is_web(spec.pattern):
+    if is_web(spec.pattern) or is_stored(spec.pattern):
         return False
     history = lake.history(asset.name)
     try:
@@ -123,13 +132,19 @@ def _recall(visit: Visit) -> None:
         visit.note(exchange)
 
 
-def _gathered(asset: Asset, context: Context, visit: Visit, found: list[Found]) -> Sequence[Exchange]:
+def _connection(asset: Asset, context: Context) -> Connection | None:
+    return context.connection(asset.spec.connection) if asset.spec.connection else None
+
+
+def _gathered(
+    asset: Asset, context: Context, visit: Visit, found: list[Found], *, opening: Opening, grain_ns: int = TIME_GRAIN_NS
+) -> Sequence[Exchange]:
     """Store the files' bytes; those of which rows have to be read."""
     blobs = context.lake.blobs
     last = None if context.mode == "refetch" else last_visit(context.lake.history(asset.name), blobs)
     known = _by_name(last) if last else {}
     try:
-        exchanges = kept(found, blobs, known=known, opening=lambda one: (context.folder / one.name).open("rb"))
+        exchanges = kept(found, blobs, known=known, opening=opening, grain_ns=grain_ns)
     except OSError as error:
         name = str(error.filename).removeprefix(f"{context.folder}/")
         raise SourceError(
@@ -187,9 +202,10 @@ def _by_name(last: Recorded) -> dict[str, Exchange]:
     return {one.address: one if one.at else replace(one, at=at) for one in last.manifest.exchanges}
 
 
-def _download(asset: Asset, visit: Visit) -> None:
+def _download(asset: Asset, context: Context, visit: Visit) -> None:
     address = asset.spec.pattern
-    with asking(Connection(name=asset.name, url=address), visit) as asker:
+    connection = _connection(asset, context) or Connection(name=asset.name, url=address)
+    with asking(connection, visit) as asker:
         answer = get(asker, address)
     if answer.status >= 400:
         raise SourceError(f"{answer.url} answered {answer.status}", asset=asset.name, mend="Is the address right?")

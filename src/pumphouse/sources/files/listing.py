@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from errno import ELOOP
 from fnmatch import fnmatchcase, translate
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import ConfigError, SourceError
@@ -66,6 +66,11 @@ def matching(asset: Asset, folder: Path) -> list[Found]:
             mend=_nearest(pattern, folder),
         )
     return sorted(found.values())
+
+
+def opened(wanted: Iterable[Found], folder: Path) -> Iterator[IO[bytes]]:
+    """The bytes of files, each to be closed before the next is asked for."""
+    return ((folder / one.name).open("rb") for one in wanted)
 
 
 def too_many(asset: Asset) -> SourceError:
