@@ -32,7 +32,7 @@ FOLDER = Path(__file__).resolve().parent
 SIGNATURE_WIDTH_MAX = 100
 
 NAMES = {
-    "Gathering": ("source", "files", "fixed_width", "csv", "database", "website", "messages", "survey"),
+    "Gathering": ("source", "files", "fixed_width", "csv", "database", "api", "website", "messages", "survey"),
     "Tables, and what must hold of them": ("table", "check"),
     "Facts about an asset": ("contract", "search", "deliver", "bet"),
     "Models and experiments": (
@@ -131,6 +131,8 @@ url = "https://shop.example/api"    # https://, postgresql://, or sqlite:///FILE
 auth = { bearer = "secret:SHOP_API" }
 hosts = ["cdn.shop.example"]        # other hosts that its answers may lead to
 tries = 5                           # how often to ask before giving up
+rate = "10/s"                       # how often it may be asked; also "100/min", "5000/h"
+private = false                     # whether a public name may lead to an address inside your network
 
 [connections.shop_db]
 url = "postgresql://db.example/shop"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pumphouse.declare.apis import api
 from pumphouse.declare.contracts import contract
 from pumphouse.declare.databases import database
 from pumphouse.declare.facts import bet, deliver, search
@@ -34,6 +35,7 @@ __all__ = [
     "Project",
     "PumphouseError",
     "TrainingSet",
+    "api",
     "bet",
     "challenger",
     "check",

@@ -19,6 +19,7 @@ from pumphouse.lake.lake import Lake, Location
 from pumphouse.sources import function
 from pumphouse.sources.databases import build as database
 from pumphouse.sources.files import build as files
+from pumphouse.sources.http import build as api
 from pumphouse.sources.messages import build as messages
 from pumphouse.sources.websites import build as website
 
@@ -27,6 +28,7 @@ BUILDS = {
     "files": files.build,
     "database": database.build,
     "source": function.build,
+    "api": api.build,
     "website": website.build,
     "messages": messages.build,
 }
@@ -135,6 +137,7 @@ class World(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.replies: dict[str, Callable[[str], Reply] | Reply | list[Reply]] = {}
         self.asked: list[str] = []
+        self.sent: list[bytes] = []
         self.headers: list[dict[str, str]] = []
 
     def reply(self, target: str) -> Reply:
@@ -148,6 +151,10 @@ class World(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: World
+
+    def do_POST(self) -> None:
+        self.server.sent.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.do_GET()
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)

@@ -515,7 +515,7 @@ def test_the_same_page_for_ever_ends(idle, bad_api, following):
 
 
 def test_pages_without_end_end(idle, bad_api, monkeypatch):
-    monkeypatch.setattr("pumphouse.sources.http.service.PAGES_MAX", 5)
+    monkeypatch.setattr("pumphouse.declare.apis.PAGES_MAX", 5)
     bad_api.replies["/api/orders"] = lambda target: json_reply(
         {"data": [order(len(bad_api.asked), 1)], "next": f"?page={len(bad_api.asked)}"}
     )

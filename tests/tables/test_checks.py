@@ -20,6 +20,7 @@ MADE = {
     "source": "numbers",
     "files": "visits",
     "database": "crm_people",
+    "api": "rates",
     "website": "pages",
     "survey": "asked",
     "sql": "orders",
@@ -41,6 +42,7 @@ def numbers():
 
 visits = ph.files("visits.csv", time={"event": "day", "known": "day"})
 crm = ph.database("db", tables={"people": {"key": "id"}})
+rates = ph.api("site", "/rates", format="csv")
 pages = ph.website("site", follow="a.product", key="sku", item={"sku": "h1"})
 asked = ph.survey("asked.json")
 
@@ -74,7 +76,9 @@ FROM moments m LEFT JOIN visits v ON v.person = m.person GROUP BY ALL"""
 
 class Site(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        found = {"/": b"<a class=product href=/one>one</a>", "/one": b"<h1>sku-1</h1>"}.get(self.path)
+        found = {"/": b"<a class=product href=/one>one</a>", "/one": b"<h1>sku-1</h1>", "/rates": b"id\n1\n"}.get(
+            self.path
+        )
         self.send_response(200 if found else 404)
         self.send_header("Content-Type", "text/html")
         self.end_headers()

@@ -14,13 +14,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Kind = Literal[
-    "source", "files", "database", "website", "messages", "survey",
+    "source", "files", "database", "api", "website", "messages", "survey",
     "sql", "table", "clean",
     "feature", "label", "model", "rollout", "scores", "online", "experiment",
     "report", "check", "contract", "search", "deliver", "bet",
 ]  # fmt: skip
 
-GATHERED: frozenset[str] = frozenset({"source", "files", "database", "website", "messages", "survey"})
+GATHERED: frozenset[str] = frozenset({"source", "files", "database", "api", "website", "messages", "survey"})
 TABLES: frozenset[str] = GATHERED | {"sql", "table", "clean", "label", "scores"}
 """Kinds whose build is a table in the lake, which other assets may read by name."""
 

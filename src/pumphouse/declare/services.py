@@ -18,16 +18,36 @@ class Http(Protocol):
     from stored bytes (`run --full`) answers from the store and asks nobody.
     """
 
-    def get(self, path: str, *, params: Mapping[str, object] | None = None) -> Any:
-        """The JSON value of one answer. Raises SourceError naming the address, the status and what was tried."""
+    def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        body: Any = None,
+        graphql: str | None = None,
+    ) -> Any:
+        """The JSON value of one answer. Raises SourceError naming the address, the status and what was tried.
+
+        With `body`, which is sent as JSON, or a `graphql` query with `params` as its variables it is a POST.
+        """
         ...
 
     def pages(
-        self, path: str, *, params: Mapping[str, object] | None = None, records: str = "data", next_page: str = "next"
+        self,
+        path: str,
+        *,
+        params: Mapping[str, object] | None = None,
+        records: str | Mapping[str, str] | None = None,
+        pages: Mapping[str, Any] | None = None,
+        body: Any = None,
+        graphql: str | None = None,
+        format: str | None = None,
     ) -> Iterator[list[dict[str, Any]]]:
-        """The records of each page until there is no next one. `records` and `next_page` name the fields of an answer.
+        """The records of each page until there is no next one, said in the words of `ph.api`.
 
-        Raises SourceError when a page comes twice, when the bound on pages is reached, or when an answer is not JSON.
+        Without `records` an answer is the list of them, or has it in its field `data`; without `pages` the address of
+        the next page is in its field `next`. Raises SourceError when a page comes twice, when the bound on pages is
+        reached, or when an answer can't be read.
         """
         ...
 

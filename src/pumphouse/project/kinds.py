@@ -20,6 +20,7 @@ from pumphouse.reports.build import build as build_report
 from pumphouse.sources.databases.build import build as build_database
 from pumphouse.sources.files.build import build as build_files
 from pumphouse.sources.function import build as build_source
+from pumphouse.sources.http.build import build as build_api
 from pumphouse.sources.messages.build import build as build_messages
 from pumphouse.sources.surveys.build import build as build_survey
 from pumphouse.sources.websites.build import build as build_website
@@ -39,6 +40,7 @@ KINDS: dict[Kind, Kinds] = {
     "source": Kinds(build_source, "process"),
     "files": Kinds(build_files),
     "database": Kinds(build_database),
+    "api": Kinds(build_api),
     "website": Kinds(build_website),
     "messages": Kinds(build_messages),
     "survey": Kinds(build_survey),

@@ -6,6 +6,7 @@ so a source can be built again, also by changed code, without asking anybody.
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from pumphouse.lake.builds import Build
 from pumphouse.lake.context import Context
 from pumphouse.lake.packs import Place
 
-Method = Literal["GET", "FILE", "TABLE", "ROWS"]
+Method = Literal["GET", "POST", "FILE", "TABLE", "ROWS"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Exchange:
     offset: int = 0
     at: datetime | None = None
     """When these bytes came, where that was an earlier visit than the one that lists them."""
+    sent: str = ""
+    """The stored bytes that were sent along, for POST."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,10 @@ class Manifest:
     @property
     def answers(self) -> list[tuple[str, str]]:
         """What was asked below the base, and the bytes of each answer: equal where nothing changed."""
-        return [(exchange.address.removeprefix(self.base), exchange.sha) for exchange in self.exchanges]
+        return [
+            (f"{exchange.address.removeprefix(self.base)}{exchange.sent and ' '}{exchange.sent}", exchange.sha)
+            for exchange in self.exchanges
+        ]
 
 
 class Visit:
@@ -84,9 +90,10 @@ class Visit:
         A reader that knows which bytes the table was made from says so, and reads only what came beside them.
         """
         self._blobs = blobs
-        self._answers: dict[tuple[Method, str], deque[Exchange]] = {}
+        self._answers: dict[tuple[Method, str, str], deque[Exchange]] = {}
         for exchange in recorded.manifest.exchanges if recorded else ():
-            self._answers.setdefault((exchange.method, exchange.address), deque()).append(exchange)
+            asked = (exchange.method, exchange.address, exchange.sent)
+            self._answers.setdefault(asked, deque()).append(exchange)
 
     @property
     def latest(self) -> str:
@@ -101,9 +108,10 @@ class Visit:
         *,
         status: int | None = None,
         headers: dict[str, str] | None = None,
+        sent: bytes | None = None,
     ) -> Exchange:
-        """Store an answer's bytes and note the exchange."""
-        exchange = self.store(method, address, body, status=status, headers=headers)
+        """Store an answer's bytes, and those that were sent along, and note the exchange."""
+        exchange = self.store(method, address, body, status=status, headers=headers, sent=sent)
         self.exchanges.append(exchange)
         return exchange
 
@@ -115,6 +123,7 @@ class Visit:
         *,
         status: int | None = None,
         headers: dict[str, str] | None = None,
+        sent: bytes | None = None,
     ) -> Exchange:
         """Store an answer's bytes, to be noted later: several threads may do so at a time."""
         return Exchange(
@@ -124,18 +133,19 @@ class Visit:
             size_bytes=len(body),
             status=status,
             headers=headers or {},
+            sent="" if sent is None else self._blobs.put(sent),
         )
 
     def note(self, exchange: Exchange) -> None:
         """Note an exchange whose bytes are stored already."""
         self.exchanges.append(exchange)
 
-    def recall(self, method: Method, address: str) -> Exchange:
+    def recall(self, method: Method, address: str, *, sent: bytes | None = None) -> Exchange:
         """What was answered when this was asked, in the order of asking; the last answer stands for any later asking.
 
         Raises SourceError for what was never asked.
         """
-        answers = self._answers.get((method, address))
+        answers = self._answers.get((method, address, "" if sent is None else hashlib.sha256(sent).hexdigest()))
         if not answers:
             raise SourceError(
                 f"the stored answers hold none for {address}: the code now asks for something it did not ask then",
@@ -150,6 +160,15 @@ class Visit:
         """The stored bytes of an answer. Raises SourceError where they are gone or damaged."""
         with _told_as_raw(self.asset):
             return self._blobs.read(exchange.sha, self.place(exchange))
+
+    def stored(self, sha: str) -> bytes:
+        """The bytes of an answer, by their name, where no pack holds them. Raises SourceError where they are gone."""
+        with _told_as_raw(self.asset):
+            return self._blobs.get(sha)
+
+    def holds(self, exchange: Exchange) -> bool:
+        """Whether the bytes of an answer are there still, in no pack."""
+        return self._blobs.has(exchange.sha)
 
     def place(self, exchange: Exchange) -> Place:
         """Where the bytes of an answer lie, to be read only. Raises SourceError where they are gone."""

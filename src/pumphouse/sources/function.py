@@ -55,7 +55,7 @@ def _read_answers(asset: Asset, context: Context, function: Callable[..., Any], 
         )
     connection = context.connection(asset.spec.connection)
     with asking(connection, visit) as asker:
-        http = HttpConnection(connection, asker, asset=asset.name)
+        http = HttpConnection(connection, asker)
         for rows in _yielded(asset, function, _arguments(asset, context, visit, http=http), spool):
             if isinstance(rows, list):
                 spool.add_rows(rows, raw=visit.latest)

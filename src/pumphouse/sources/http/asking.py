@@ -7,23 +7,25 @@ thereby allows them, private addresses too; nothing that a page or an API says (
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Protocol
+from threading import Lock
+from typing import Protocol
+
+import msgspec
 
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.fetch import Exchange, Visit
+from pumphouse.sources.fetch import Exchange, Method, Visit
 from pumphouse.sources.http.addresses import base_of, host_of, is_private, is_web, joined
+from pumphouse.sources.http.client import PrivateAddress, Reach, client_of
+from pumphouse.sources.http.rates import Rate
 from pumphouse.sources.http.sign_in import SignIn
 
-if TYPE_CHECKING:
-    import httpx
-
-USER_AGENT = f"pumphouse/{version('pumphouse')}"
 TRIES_MAX = 6
 """Unless the connection says `tries`."""
 TRYING_S_MAX = 120.0
@@ -31,15 +33,32 @@ TRYING_S_MAX = 120.0
 WAIT_S_FIRST = 0.5
 WAIT_S_MAX = 30.0
 """Between two tries, unless the server asks for longer."""
-CONNECT_S_MAX = 10.0
-SILENCE_S_MAX = 60.0
-"""How long a server may say nothing in the middle of an answer."""
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 REDIRECTS_MAX = 5
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same question may get an answer."""
-KEPT_HEADERS = ("content-type", "etag", "last-modified", "location")
+NOT_MODIFIED = 304
+KEPT_HEADERS = ("content-type", "etag", "last-modified", "location", "link")
+TOKEN_S = 300.0
+"""How long a token lives whose answer does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked for. With a body it is a POST of JSON."""
+
+    address: str
+    body: bytes | None = None
+    known: Exchange | None = None
+    """What it answered before: a server that says it is the same still needs not send it again."""
+    named_by: str | None = None
+    """The page or answer that leads there."""
+
+    @property
+    def method(self) -> Method:
+        """GET, or POST where something is sent along."""
+        return "GET" if self.body is None else "POST"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +69,7 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    sha: str = ""
 
     @property
     def leads_to(self) -> str | None:
@@ -58,14 +78,32 @@ class Answer:
 
 
 class Asker(Protocol):
-    """Answers a GET of an address: `Live` from the web, `Stored` from an earlier visit."""
+    """Answers a GET or POST of an address: `Live` from the web, `Stored` from an earlier visit."""
 
     asset: str
     base: str
     """The address of the connection, without sign-in."""
 
-    def ask(self, address: str, *, named_by: str | None = None) -> Answer:
-        """One answer, which may be a redirect. `named_by` is the page or answer that leads there."""
+    def ask(
+        self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
+    ) -> Answer:
+        """One answer, which may be a redirect. `named_by` is the page or answer that leads there.
+
+        With `known`, an earlier exchange of the same address, a server that says that nothing changed since sends
+        nothing: the answer is then that of `known`, and the manifest names its bytes.
+        """
+        ...
+
+    def ask_all(self, questions: Iterable[Question], *, at_once: int) -> Iterator[Answer]:
+        """The answers in the order of the questions, of which up to `at_once` are asked at the same time."""
+        ...
+
+    def stored(self, sha: str) -> bytes:
+        """The bytes of an answer that was given before."""
+        ...
+
+    def hide(self, text: str) -> str:
+        """The text without any secret in it."""
         ...
 
     def close(self) -> None: ...
@@ -73,13 +111,18 @@ class Asker(Protocol):
 
 def get(asker: Asker, address: str) -> Answer:
     """The answer after redirects. Raises SourceError where they lead to a host that is not declared, or have no end."""
-    answer = asker.ask(address)
+    return settled(asker, Question(address=address), asker.ask(address))
+
+
+def settled(asker: Asker, question: Question, answer: Answer) -> Answer:
+    """The answer that the redirects of an answer lead to; itself where it is none. Raises SourceError as `get` does."""
     for _ in range(REDIRECTS_MAX):
         if answer.leads_to is None:
             return answer
-        answer = asker.ask(answer.leads_to, named_by=answer.url)
+        body = question.body if answer.status in (307, 308) else None
+        answer = asker.ask(answer.leads_to, named_by=answer.url, body=body)
     raise SourceError(
-        f"{address} redirects more than {REDIRECTS_MAX} times",
+        f"{question.address} redirects more than {REDIRECTS_MAX} times",
         asset=asker.asset,
         mend="Ask for the address it should lead to.",
     )
@@ -88,44 +131,113 @@ def get(asker: Asker, address: str) -> Answer:
 class Stored:
     """Answers as they were when a visit was recorded. Nobody is asked."""
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, signed: SignIn) -> None:
         self.asset = visit.asset
         self.base = visit.base
         self._visit = visit
+        self._signed = signed
 
-    def ask(self, address: str, *, named_by: str | None = None) -> Answer:
+    def ask(
+        self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
+    ) -> Answer:
         """What this address answered. Raises SourceError where it was never asked."""
-        exchange = self._visit.recall("GET", address)
+        exchange = self._visit.recall("GET" if body is None else "POST", address, sent=body)
         return _answer(exchange, self._visit.body(exchange))
+
+    def ask_all(self, questions: Iterable[Question], *, at_once: int) -> Iterator[Answer]:
+        """What each of them answered."""
+        for question in questions:
+            yield self.ask(question.address, body=question.body)
+
+    def stored(self, sha: str) -> bytes:
+        """The bytes of an answer."""
+        return self._visit.stored(sha)
+
+    def hide(self, text: str) -> str:
+        """The text without any secret in it."""
+        return self._signed.hide(text)
 
     def close(self) -> None:
         """Nothing is open."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Came:
+    """An answer as it came over the wire."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Live:
     """The web, as one connection of the project may see it. Every answer is stored before anybody looks into it."""
 
-    def __init__(self, connection: Connection, visit: Visit) -> None:
+    def __init__(self, connection: Connection, visit: Visit, signed: SignIn) -> None:
         self.asset = visit.asset
         self.base = visit.base = base_of(connection)
         self._visit = visit
         self._connection = connection
         self._tries_max = int(connection.options.get("tries", TRIES_MAX))
         self._hosts = frozenset({host_of(self.base), *connection.options.get("hosts", ())})
-        self._signed = SignIn(connection)
-        self._client = _client(self._signed)
+        self._signed = signed
+        self._rate = Rate(connection)
+        self._signing_in = Lock()
+        hosts = {*self._hosts, *([host_of(signed.tokens.url)] if signed.tokens else ())}
+        self._client = client_of(signed, Reach(connection, hosts))
 
-    def ask(self, address: str, *, named_by: str | None = None) -> Answer:
+    def ask(
+        self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
+    ) -> Answer:
         """The answer, after retries. Raises SourceError naming the address and what was tried."""
-        url = self._signed.secured(address)
-        self._refuse_undeclared(url, named_by=named_by)
-        status, headers, body = self._with_patience(url)
-        kept = {name: headers[name] for name in KEPT_HEADERS if name in headers}
-        return _answer(self._visit.keep("GET", address, body, status=status, headers=kept), body)
+        question = Question(address=address, body=body, known=known, named_by=named_by)
+        return self._kept(question, self._fetched(question))
+
+    def ask_all(self, questions: Iterable[Question], *, at_once: int) -> Iterator[Answer]:
+        """The answers in the order of the questions: the manifest lists them so, whichever came first."""
+        with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="asking") as pool:
+            waiting: deque[tuple[Question, Future[_Came]]] = deque()
+            try:
+                for question in questions:
+                    waiting.append((question, pool.submit(self._fetched, question)))
+                    if len(waiting) >= at_once:
+                        asked, coming = waiting.popleft()
+                        yield self._kept(asked, coming.result())
+                while waiting:
+                    asked, coming = waiting.popleft()
+                    yield self._kept(asked, coming.result())
+            finally:
+                for _, coming in waiting:
+                    coming.cancel()
+
+    def stored(self, sha: str) -> bytes:
+        """The bytes of an answer."""
+        return self._visit.stored(sha)
+
+    def hide(self, text: str) -> str:
+        """The text without any secret in it."""
+        return self._signed.hide(text)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _fetched(self, question: Question) -> _Came:
+        url = self._signed.secured(question.address)
+        self._refuse_undeclared(url, named_by=question.named_by)
+        headers = _conditions(question.known) if question.known and self._visit.holds(question.known) else {}
+        return self._with_patience(url, question.body, headers)
+
+    def _kept(self, question: Question, came: _Came) -> Answer:
+        if came.status == NOT_MODIFIED and question.known:
+            exchange = replace(question.known, address=question.address)
+            self._visit.note(exchange)
+            return _answer(exchange, self._visit.body(exchange))
+        kept = {name: came.headers[name] for name in KEPT_HEADERS if name in came.headers}
+        exchange = self._visit.keep(
+            question.method, question.address, came.body, status=came.status, headers=kept, sent=question.body
+        )
+        return _answer(exchange, came.body)
 
     def _refuse_undeclared(self, url: str, *, named_by: str | None) -> None:
         host = host_of(url)
@@ -139,7 +251,7 @@ class Live:
             mend = "It is a private address, so it is only read where pumphouse.toml names it."
         raise self._error(f"{came}, which is not a declared host of connection '{self._connection.name}'", mend=mend)
 
-    def _with_patience(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
+    def _with_patience(self, url: str, sent: bytes | None, headers: Mapping[str, str]) -> _Came:
         import stamina
 
         began = time.monotonic()
@@ -163,23 +275,63 @@ class Live:
             ):
                 with attempt:
                     tries += 1
-                    return self._once(url, deadline=began + TRYING_S_MAX)
+                    return self._signed_in(url, sent, headers, deadline=began + TRYING_S_MAX)
         except _Passing as error:
             asked_for = f", and asks to wait {error.retry_after_s:,.0f} s" if error.retry_after_s else ""
             tried = f"tried {tries} time{'s' if tries != 1 else ''} in {time.monotonic() - began:.1f} s"
-            raise self._error(f"{url} {error}{asked_for}; {tried}", mend=error.mend) from None
+            raise self._error(f"{error.url or url} {error}{asked_for}; {tried}", mend=error.mend) from None
         raise AssertionError("retry_context returns or raises")
 
-    def _once(self, url: str, *, deadline: float) -> tuple[int, Mapping[str, str], bytes]:
+    def _signed_in(self, url: str, sent: bytes | None, headers: Mapping[str, str], *, deadline: float) -> _Came:
+        """One try, with a token where the connection signs in by one; a token that is refused is fetched anew once."""
+        self._have_token(deadline=deadline)
+        token = self._signed.token
+        came = self._once(url, sent, headers, deadline=deadline)
+        if came.status == 401 and self._signed.refused(token):
+            self._have_token(deadline=deadline)
+            came = self._once(url, sent, headers, deadline=deadline)
+        return came
+
+    def _have_token(self, *, deadline: float) -> None:
+        with self._signing_in:  # of several who need one, one asks
+            asked = self._signed.tokens
+            if asked is None or not self._signed.needs_token:
+                return
+            came = self._once(asked.url, None, {}, deadline=deadline, form=asked.form)
+            given = _json_object(came.body)
+            token, kind = given.get("access_token"), str(given.get("token_type", "bearer"))
+            if came.status != 200 or not isinstance(token, str) or not token or kind.lower() != "bearer":
+                said = given.get("error") or (f"a token of type {kind!r}" if token else "no token")
+                raise self._error(
+                    f"{asked.url} answered {came.status} to signing in: {str(said)[:80]}",
+                    mend=f"Look at auth of [connections.{self._connection.name}].",
+                )
+            lives = str(given.get("expires_in", ""))
+            self._signed.accept(token, lives_s=float(lives) if lives.isdigit() else TOKEN_S)
+
+    def _once(
+        self,
+        url: str,
+        sent: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        deadline: float,
+        form: Mapping[str, str] | None = None,
+    ) -> _Came:
         import httpx
 
+        self._rate.wait()
+        method = "GET" if sent is None and form is None else "POST"
+        given = {**headers, **({} if sent is None else {"Content-Type": "application/json"})}
         try:
-            with self._client.stream("GET", url) as response:
+            with self._client.stream(method, url, content=sent, data=form, headers=given) as response:
+                self._rate.learn(response.headers)
                 if response.status_code in PASSING:
                     raise _Passing(
                         f"answered {response.status_code} {response.reason_phrase}".rstrip(),
                         retry_after_s=_retry_after_s(response.headers),
                         mend="Wait until it is well again, then run again: nothing was lost.",
+                        url=url,
                     )
                 body = bytearray()
                 for chunk in response.iter_bytes():
@@ -190,11 +342,17 @@ class Live:
                         )
                     if time.monotonic() > deadline:
                         raise _Passing("has not finished its answer", mend="Is it overloaded? Ask for smaller pages.")
-                return (
-                    response.status_code,
-                    {name.lower(): value for name, value in response.headers.items()},
-                    bytes(body),
+                return _Came(
+                    status=response.status_code,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=bytes(body),
                 )
+        except PrivateAddress as error:
+            name = self._connection.name
+            raise self._error(
+                f"{url} was not asked: {error}, a private address behind a public name",
+                mend=f"Where that is meant, say private = true in [connections.{name}].",
+            ) from None
         except httpx.TimeoutException:
             raise _Passing("did not answer in time", mend="Is it up, and reachable from this machine?") from None
         except httpx.DecodingError as error:
@@ -205,6 +363,7 @@ class Live:
             raise _Passing(
                 f"could not be reached ({self._signed.hide(str(error) or type(error).__name__)})",
                 mend="Is it up, and reachable from this machine?",
+                url=url,
             ) from None
         except (httpx.InvalidURL, UnicodeError):
             raise self._error(f"{url!r} is no address", mend="Look at where the link comes from.") from None
@@ -216,46 +375,18 @@ class Live:
 class _Passing(Exception):
     """A failure that may pass; its text ends the sentence that the address begins."""
 
-    def __init__(self, what: str, *, mend: str, retry_after_s: float | None = None) -> None:
+    def __init__(self, what: str, *, mend: str, retry_after_s: float | None = None, url: str = "") -> None:
         super().__init__(what)
         self.mend = mend
         self.retry_after_s = retry_after_s
-
-
-def _client(signed: SignIn) -> httpx.Client:
-    import httpx
-
-    class Signing(httpx.BaseTransport):
-        # The client logs, and puts into its errors, the request it handed down; only this copy is signed.
-        def __init__(self) -> None:
-            self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_connections=4))
-
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            copy = httpx.Request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                stream=request.stream,
-                extensions=request.extensions,
-            )
-            signed.sign(copy)
-            return self._inner.handle_request(copy)
-
-        def close(self) -> None:
-            self._inner.close()
-
-    return httpx.Client(
-        transport=Signing(),
-        headers={"User-Agent": USER_AGENT, "Accept": "*/*"},
-        timeout=httpx.Timeout(SILENCE_S_MAX, connect=CONNECT_S_MAX),
-        follow_redirects=False,
-    )
+        self.url = url
 
 
 @contextmanager
 def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
     """Whoever answers for a visit: the web for a live one, the stored answers for a recorded one."""
-    asker: Asker = Stored(visit) if visit.recorded else Live(connection, visit)
+    signed = SignIn(connection)
+    asker: Asker = Stored(visit, signed) if visit.recorded else Live(connection, visit, signed)
     try:
         yield asker
     finally:
@@ -263,7 +394,25 @@ def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
 
 
 def _answer(exchange: Exchange, body: bytes) -> Answer:
-    return Answer(url=exchange.address, status=exchange.status or 200, headers=exchange.headers, body=body)
+    return Answer(
+        url=exchange.address, status=exchange.status or 200, headers=exchange.headers, body=body, sha=exchange.sha
+    )
+
+
+def _conditions(known: Exchange) -> dict[str, str]:
+    """Headers that ask for an answer only where it is another than that one (RFC 9110, section 13)."""
+    if known.status != 200:
+        return {}
+    found = {"If-None-Match": known.headers.get("etag"), "If-Modified-Since": known.headers.get("last-modified")}
+    return {name: value for name, value in found.items() if value}
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        value = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
