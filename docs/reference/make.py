@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pumphouse
-from pumphouse import checks, cleaning, errors
+from pumphouse import checks, cleaning, errors, questions
 from pumphouse.errors import PumphouseError
 from pumphouse.experiments.verdicts import Verdict
 from pumphouse.graph.headers import KEYS
@@ -213,6 +213,7 @@ def pages() -> dict[str, str]:
         "project.md": _page("A project that is open", _project_page()),
         "cleaning.md": _page("from pumphouse.cleaning import ...", _cleaning_page()),
         "checks.md": _page("from pumphouse.checks import ...", _checks_page()),
+        "questions.md": _page("from pumphouse.questions import ...", _questions_page()),
         "headers.md": _page("Headers of .sql and .md files", _headers_page()),
         "settings.md": _page("pumphouse.toml", [SETTINGS]),
         "errors.md": _page("Errors", _errors_page()),
@@ -267,6 +268,12 @@ def _checks_page() -> Iterator[str]:
     yield ('Rules that a check may have in place of a condition in SQL: `ph.check("orders", unique("order_id"))`.')
     for name in checks.__all__:
         yield from _function(getattr(checks, name), name=name)
+
+
+def _questions_page() -> Iterator[str]:
+    yield "Questions of a survey that is written in Python. [guides/answers.md](../guides/answers.md) shows one."
+    for name in questions.__all__:
+        yield from _function(getattr(questions, name), name=name)
 
 
 def _headers_page() -> Iterator[str]:

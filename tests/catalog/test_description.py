@@ -122,7 +122,7 @@ def test_it_is_json(shop: Shop) -> None:
     values = json.loads(
         json.dumps(describe(shop.lake, shop.assets, "orders", folder=shop.folder, now=_now(shop)).to_dict())
     )
-    assert values["columns"][0] == {"name": "order_id", "type": "BIGINT", "hidden": False}
+    assert values["columns"][0] == {"name": "order_id", "type": "BIGINT", "hidden": False, "doc": ""}
     assert values["place"] == {"file": "shop/orders.py", "line": 3}
     assert values["freshness"].startswith("built")
 

@@ -17,6 +17,7 @@ from pumphouse.cli.main import application
 TESTED_BY = {
     "README.md": "tests/docs/test_readme.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
+    "docs/guides/answers.md": "tests/sources/surveys/test_guide.py",
     "docs/guides/catalog.md": "tests/catalog/test_guide.py",
     "docs/guides/duplicates.md": "tests/cleaning/test_guide.py",
     "docs/guides/checks.md": "tests/checks/test_guide.py",
@@ -51,6 +52,7 @@ TESTED_BY = {
     "docs/reference/errors.md": "tests/docs/test_reference.py",
     "docs/reference/headers.md": "tests/docs/test_reference.py",
     "docs/reference/project.md": "tests/docs/test_reference.py",
+    "docs/reference/questions.md": "tests/docs/test_reference.py",
     "docs/reference/python.md": "tests/docs/test_reference.py",
     "docs/reference/settings.md": "tests/docs/test_reference.py",
 }

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.docs.markdown import REPOSITORY
 
 import pumphouse
-from pumphouse import checks, cleaning, errors
+from pumphouse import checks, cleaning, errors, questions
 from pumphouse.graph.headers import KEYS, declared, read_page_header, read_sql_header
 from pumphouse.project import config
 
@@ -30,6 +30,7 @@ FUNCTIONS = {
     **{f"ph.{name}": getattr(pumphouse, name) for name in pumphouse.__all__},
     **{name: getattr(checks, name) for name in checks.__all__},
     **{name: getattr(cleaning, name) for name in cleaning.__all__},
+    **{name: getattr(questions, name) for name in questions.__all__},
 }
 FUNCTIONS = {name: function for name, function in FUNCTIONS.items() if inspect.isfunction(function)}
 
@@ -41,7 +42,8 @@ def test_page_is_what_the_code_says(file: str) -> None:
 
 
 def test_every_page_is_made() -> None:
-    pages = {"checks.md", "cleaning.md", "errors.md", "headers.md", "project.md", "python.md", "settings.md"}
+    pages = {"checks.md", "cleaning.md", "errors.md", "headers.md", "project.md", "python.md", "questions.md"}
+    pages |= {"settings.md"}
     assert set(PAGES) == pages
     assert {path.name for path in REFERENCE.glob("*.md")} == pages | {"cli.md"}  # which the command line makes
 
@@ -50,6 +52,7 @@ def test_every_public_name_is_in_it() -> None:
     assert sorted(name for names in make.NAMES.values() for name in names) == sorted(pumphouse.__all__)
     assert [name for name in checks.__all__ if f"## `{name}`" not in PAGES["checks.md"]] == []
     assert [name for name in cleaning.__all__ if f"## `{name}`" not in PAGES["cleaning.md"]] == []
+    assert [name for name in questions.__all__ if f"## `{name}`" not in PAGES["questions.md"]] == []
 
 
 def test_every_public_method_of_a_project_and_its_rows_is_in_it_with_words() -> None:
@@ -129,6 +132,8 @@ def test_docstring_has_an_example_that_runs(name: str, tmp_path: Path, monkeypat
         **{one: getattr(checks, one) for one in checks.__all__},
         **{one: getattr(cleaning, one) for one in cleaning.__all__},
     }  # fmt: skip
+    if name in (*questions.__all__, "ph.survey"):  # its `date` asks for one
+        names |= {one: getattr(questions, one) for one in questions.__all__}
     for example in examples_of(inspect.getdoc(FUNCTIONS[name]) or ""):
         tree = ast.parse(example)
         if len(tree.body) == 1 and isinstance(tree.body[0], ast.Expr):

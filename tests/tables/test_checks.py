@@ -13,7 +13,7 @@ import pytest
 import pumphouse as ph
 from pumphouse.declare.asset import TABLES
 from pumphouse.project.running import Result
-from pumphouse.sources.surveys.build import stream_of
+from pumphouse.sources.surveys.kept import stream_of
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 MADE = {
@@ -23,6 +23,7 @@ MADE = {
     "api": "rates",
     "website": "pages",
     "survey": "asked",
+    "survey_events": "asked_events",
     "sql": "orders",
     "table": "doubled",
     "clean": "cleaned",

@@ -18,6 +18,7 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import Place, UnknownName, did_you_mean
 from pumphouse.graph.plan import NOT_BUILT
 from pumphouse.lake.builds import Build, Counts, quarantine_of
+from pumphouse.lake.column_docs import column_docs
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import CheckRecord
 
@@ -31,6 +32,8 @@ class Column:
     name: str
     type: str
     hidden: bool
+    doc: str = ""
+    """What it means, where the kind that built the table knows: of an answer the question and its choices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,7 @@ def describe(
         checks=_check_lines(lake, assets, name, now=now),
         upstream=asset.inputs,
         downstream=made_from(assets).get(name, ()),
-        columns=_columns(lake, name) if is_there else (),
+        columns=_columns(lake, name, builds) if is_there else (),
         rows=lake.count(name) if is_there else None,
         quarantined=lake.count(quarantine) if is_there and lake.has(quarantine) else None,
         builds=tuple(
@@ -173,8 +176,11 @@ def describe(
 
 def _builds(lake: Lake, name: str) -> tuple[Build, ...]:
     """The builds of an asset; those of the lake above where this one never built it."""
-    own = lake.history(name)
-    return lake.upstream.history(name) if not own and lake.upstream is not None else own
+    return _home(lake, name).history(name)
+
+
+def _home(lake: Lake, name: str) -> Lake:
+    return lake.upstream if lake.upstream is not None and not lake.history(name) else lake
 
 
 def _behind(lake: Lake, build: Build) -> tuple[str, ...]:
@@ -182,9 +188,12 @@ def _behind(lake: Lake, build: Build) -> tuple[str, ...]:
     return tuple(name for name, version in build.inputs.items() if versions.get(name, version) != version)
 
 
-def _columns(lake: Lake, name: str) -> tuple[Column, ...]:
+def _columns(lake: Lake, name: str, builds: tuple[Build, ...]) -> tuple[Column, ...]:
     described = lake.engine.fork().execute(f"DESCRIBE {lake.scan(name).relation}")
-    columns = [Column(name=row[0], type=row[1], hidden=row[0] in HIDDEN_COLUMNS) for row in described]
+    docs = column_docs(_home(lake, name), builds[-1]) if builds else {}
+    columns = [
+        Column(name=row[0], type=row[1], hidden=row[0] in HIDDEN_COLUMNS, doc=docs.get(row[0], "")) for row in described
+    ]
     return tuple(sorted(columns, key=lambda column: column.hidden))
 
 
@@ -210,8 +219,9 @@ def _definition(asset: Asset, folder: Path) -> str:
 
 
 def _column_line(column: Column, columns: tuple[Column, ...]) -> str:
-    width = max(len(one.name) for one in columns)
-    return f"{column.name:<{width}}  {column.type}{'  (hidden)' if column.hidden else ''}"
+    width, kind = max(len(one.name) for one in columns), max(len(one.type) for one in columns)
+    said = "(hidden)" if column.hidden else column.doc
+    return f"{column.name:<{width}}  {column.type:<{kind}}  {said}".rstrip()
 
 
 def _check_lines(lake: Lake, assets: Mapping[str, Asset], name: str, *, now: datetime) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_columns, print_json, print_text
 from pumphouse.errors import ConfigError
-from pumphouse.sources.surveys.build import stream_of
 from pumphouse.sources.surveys.events import WITHDRAWN
 from pumphouse.sources.surveys.invitations import invite as invite_people
 from pumphouse.sources.surveys.invitations import invited
+from pumphouse.sources.surveys.kept import stream_of
 
 LINKS_MAX = 100_000
 LINK = "link"

@@ -14,14 +14,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Kind = Literal[
-    "source", "files", "database", "api", "website", "messages", "survey",
+    "source", "files", "database", "api", "website", "messages", "survey", "survey_events",
     "sql", "table", "clean",
     "feature", "label", "model", "rollout", "scores", "online", "experiment",
     "report", "check", "contract", "search", "deliver", "bet",
 ]  # fmt: skip
 
 GATHERED: frozenset[str] = frozenset({"source", "files", "database", "api", "website", "messages", "survey"})
-TABLES: frozenset[str] = GATHERED | {"sql", "table", "clean", "label", "scores"}
+TABLES: frozenset[str] = GATHERED | {"survey_events", "sql", "table", "clean", "label", "scores"}
 """Kinds whose build is a table in the lake, which other assets may read by name."""
 
 
@@ -63,11 +63,16 @@ class Common:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One of several assets that a single declaration makes; it is named `<variable>_<suffix>`."""
+    """One of several assets that a single declaration makes; it is named `<variable>_<suffix>`.
+
+    Where the declaration is an asset itself, its parts are made from it.
+    """
 
     suffix: str
     spec: Any  # as in Declaration
     common: Common
+    kind: Kind | None = None
+    """None: the declaration's own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,9 @@ class Declaration:
     """Files of the project that it names, relative to the project's folder."""
     function: Callable[..., Any] | None = None
     parts: tuple[Part, ...] = ()
-    """Where one variable declares several assets: `crm` with the parts `customers` and `staff`."""
+    """Where one variable declares several assets: `crm` with the parts `customers` and `staff`.
+
+    With a `spec` the variable is one of them: `exit_survey`, with the part `events`."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.function is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pumphouse.declare.asset import Common, Declaration
+from pumphouse.declare.asset import Common, Declaration, Kind
 from pumphouse.declare.checks import FailingRows
 from pumphouse.declare.tables import Check
 from pumphouse.errors import Fault, Place
@@ -44,6 +44,17 @@ class _Held:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _One:
+    """One asset of a declaration; `reads` are those of the same declaration that it is made from."""
+
+    name: str
+    kind: Kind
+    spec: Any  # as in Declaration
+    common: Common
+    reads: tuple[str, ...] = ()
+
+
 def draft_modules(modules: Modules) -> tuple[list[Draft], list[Fault]]:
     """The assets that the modules declare. An import does not declare again."""
     drafts: list[Draft] = []
@@ -66,8 +77,8 @@ def draft_modules(modules: Modules) -> tuple[list[Draft], list[Fault]]:
         if declaration.kind == "check":
             parameters, wrong = _of_check(held, modules.cache)
             faults += wrong
-        for name, spec, common in _parts(held):
-            draft, wrong = _draft(held, name, spec, common, parameters, modules)
+        for part in _parts(held):
+            draft, wrong = _draft(held, part, parameters, modules)
             drafts.append(draft)
             faults += wrong
     return drafts, faults
@@ -89,27 +100,29 @@ def _owners(modules: Modules) -> Iterator[tuple[Declaration, list[tuple[str, str
         yield declaration, [owner for owner in owners if owner[0] == home] or owners
 
 
-def _parts(held: _Held) -> Iterable[tuple[str, Any, Common]]:  # names with specs, as in Declaration
-    if not held.declaration.parts:
-        return [(held.variable, held.declaration.spec, held.declaration.common)]
-    return [(f"{held.variable}_{part.suffix}", part.spec, part.common) for part in held.declaration.parts]
+def _parts(held: _Held) -> Iterator[_One]:
+    declared = held.declaration
+    own = (held.variable,) if declared.spec is not None else ()
+    if own or not declared.parts:
+        yield _One(name=held.variable, kind=declared.kind, spec=declared.spec, common=declared.common)
+    for part in declared.parts:
+        yield _One(
+            name=f"{held.variable}_{part.suffix}",
+            kind=part.kind or declared.kind,
+            spec=part.spec,
+            common=part.common,
+            reads=own,
+        )
 
 
-def _draft(
-    held: _Held,
-    name: str,
-    spec: Any,  # as in Declaration
-    common: Common,
-    parameters: Parameters,
-    modules: Modules,
-) -> tuple[Draft, list[Fault]]:
-    declaration, place = held.declaration, held.place
+def _draft(held: _Held, one: _One, parameters: Parameters, modules: Modules) -> tuple[Draft, list[Fault]]:
+    declaration, place, name = held.declaration, held.place, one.name
     reading = SpecReading()
-    content = reading.value(spec)
+    content = reading.value(one.spec)
     used = [*reading.callables]
     if declaration.function is not None:
         used.append(inspect.unwrap(declaration.function))
-    needed = {start for one in used for start in _starts(one, held, modules.code)}
+    needed = {start for code in used for start in _starts(code, held, modules.code)}
     if reading.opaque:
         needed.add((held.module, held.variable))
     closure = modules.code.closure(needed)
@@ -118,15 +131,15 @@ def _draft(
     if declaration.kind != "files":  # what a pattern of files matches is the source's clock, and not its code
         texts += [(folder_of_module, text) for text in reading.strings]
     hashes = modules.files.find([*texts, *closure.strings])
-    reads = [(one, place) for one in declaration.inputs]
-    reads += [(one, Place(file=place.file, line=line)) for one, line in parameters.inputs.items()]
+    reads = [(read, place) for read in (*declaration.inputs, *one.reads)]
+    reads += [(read, Place(file=place.file, line=line)) for read, line in parameters.inputs.items()]
     draft = Draft(
         name=name,
-        kind=declaration.kind,
-        spec=spec,
-        common=common,
+        kind=one.kind,
+        spec=one.spec,
+        common=one.common,
         place=place,
-        content=fingerprint(declaration.kind, content, content_of(common), declaration.inputs, closure.digests, hashes),
+        content=fingerprint(one.kind, content, content_of(one.common), declaration.inputs, closure.digests, hashes),
         reads=tuple(reads),
         services=parameters.services,
         forms=parameters.forms,

@@ -16,7 +16,7 @@ from pumphouse.project.config import Config
 from pumphouse.project.schedule import Every, parse_every
 from pumphouse.sources.files.build import changed as files_changed
 from pumphouse.sources.messages.build import waits as messages_wait
-from pumphouse.sources.surveys.build import stream_of
+from pumphouse.sources.surveys.kept import stream_of
 
 AGAIN, AGAIN_MAX = timedelta(minutes=1), timedelta(hours=1)
 """How long after its first failure a due asset is tried again, and after many."""

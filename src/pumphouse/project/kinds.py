@@ -23,6 +23,7 @@ from pumphouse.sources.function import build as build_source
 from pumphouse.sources.http.build import build as build_api
 from pumphouse.sources.messages.build import build as build_messages
 from pumphouse.sources.surveys.build import build as build_survey
+from pumphouse.sources.surveys.long import build as build_survey_events
 from pumphouse.sources.websites.build import build as build_website
 from pumphouse.tables.python import build as build_table
 from pumphouse.tables.sql import build as build_sql
@@ -44,6 +45,7 @@ KINDS: dict[Kind, Kinds] = {
     "website": Kinds(build_website),
     "messages": Kinds(build_messages),
     "survey": Kinds(build_survey),
+    "survey_events": Kinds(build_survey_events),
     "sql": Kinds(build_sql),
     "table": Kinds(build_table, "process"),
     "clean": Kinds(build_clean),

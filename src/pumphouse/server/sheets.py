@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import BadRequest, SourceError, UnknownName
 from pumphouse.server.served import ServedProject
-from pumphouse.sources.surveys.build import read_survey
+from pumphouse.sources.surveys.questions import read_survey
 
 DAY = len("2026-12-31")
 

@@ -14,9 +14,9 @@ from pumphouse.server.replies import BODY_BYTES_MAX, body_of, is_page, json_repl
 from pumphouse.server.shared import Shared, shared
 from pumphouse.server.sheets import Sheet
 from pumphouse.server.taking import Answers, is_over, require_key, taken
-from pumphouse.sources.surveys.build import stream_of
 from pumphouse.sources.surveys.events import WITHDRAWN, AnswerEvent, decode, encode
 from pumphouse.sources.surveys.invitations import answer_id, invitation
+from pumphouse.sources.surveys.kept import stream_of
 
 FILES_BYTES_MAX = 8 * 1024 * 1024
 """Answers with files, in base64."""

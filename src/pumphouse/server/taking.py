@@ -17,9 +17,9 @@ from pumphouse.lake.state import Arrival
 from pumphouse.server.replies import Conflict, Gone, json_reply
 from pumphouse.server.shared import Shared
 from pumphouse.server.sheets import Sheet
-from pumphouse.sources.surveys.build import stream_of
 from pumphouse.sources.surveys.events import WITHDRAWN, AnswerEvent, Mode, decode, encode
 from pumphouse.sources.surveys.invitations import KEY, answer_id, invitation
+from pumphouse.sources.surveys.kept import stream_of
 
 WAITING_MAX = 400
 """Answers that wait to be checked; more are asked to come again."""

@@ -16,7 +16,8 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import CheckFailed, Place, SchemaChange, SourceError
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import Lake, Location
-from pumphouse.sources.surveys.build import build, stream_of
+from pumphouse.sources.surveys.build import build
+from pumphouse.sources.surveys.kept import stream_of
 
 SURVEY: dict[str, Any] = {
     "pages": [
@@ -116,6 +117,14 @@ def test_each_question_is_a_column_of_its_type_before_anybody_answered(asked: As
         "visits": "DOUBLE",
         "mood": "VARCHAR",
         "pets": "VARCHAR",
+        "reason__why": "VARCHAR",
+        "recommend__why": "VARCHAR",
+        "bought__why": "VARCHAR",
+        "may_contact__why": "VARCHAR",
+        "member__why": "VARCHAR",
+        "visits__why": "VARCHAR",
+        "mood__why": "VARCHAR",
+        "pets__why": "VARCHAR",
         "_loaded_at": "TIMESTAMP WITH TIME ZONE",
         "_raw": "VARCHAR",
         "_known_at": "TIMESTAMP WITH TIME ZONE",
@@ -174,7 +183,7 @@ def test_rebuild_from_stored_answers_gives_the_same_table(asked: Asked) -> None:
 
 
 def test_many_answers_come_in_batches_each_stored_first(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pumphouse.sources.surveys.build.EVENTS_PER_BATCH", 3)
+    monkeypatch.setattr("pumphouse.sources.surveys.kept.EVENTS_PER_BATCH", 3)
     for number in range(8):
         asked.answer(f"answer-{number}", {"recommend": number})
     done: list[int] = []

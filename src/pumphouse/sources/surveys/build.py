@@ -1,7 +1,7 @@
 """Answers to a survey: events that the server has kept become rows of a wide table, one an answer.
 
 The columns are those that the survey's questions have, whatever was answered so far. A question that the survey no
-longer has keeps its column.
+longer has keeps its column. Beside a question that may have no answer stands why it has none.
 """
 
 from __future__ import annotations
@@ -10,79 +10,62 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+from datetime import date
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
+from pumphouse.declare.questions import DONT_KNOW
 from pumphouse.engines.engine import HIDDEN_COLUMNS
-from pumphouse.errors import SourceError
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Counts
 from pumphouse.lake.context import Built, Context
-from pumphouse.lake.state import Event
+from pumphouse.lake.lake import Lake
 from pumphouse.sources import fetch
 from pumphouse.sources.columns import MOMENT
-from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.rows import as_text, refuse_names
+from pumphouse.sources.surveys.documentation import document
+from pumphouse.sources.surveys.kept import Batch, Found, Kept, batches, look, questions_by_version
+from pumphouse.sources.surveys.questions import REFUSED, WHY, Asked, questions_of, read_survey
 
 KEY = ("answer_id",)
-EVENTS_PER_BATCH = 10_000
 STEP, STEP_VERSION = "survey", "1"
 OWN_COLUMNS: Mapping[str, pa.DataType] = {
     "answer_id": pa.string(),
     "answered_at": MOMENT,
     "survey_version": pa.string(),
 }
-"""Before the questions': the key that the respondent drew, when it was kept, the SHA-256 of the survey's JSON."""
+"""Before the questions': the key that the respondent drew, when it was given, the SHA-256 of the survey's JSON."""
+USED_COLUMNS: Mapping[str, tuple[str, pa.DataType]] = {
+    "began_at": ("began_at", MOMENT),
+    "mode": ("answer_mode", pa.string()),
+    "by": ("typed_by", pa.string()),
+    "invitation": ("invitation_id", pa.string()),
+    "consent": ("consent_version", pa.string()),
+}
+"""Field of an event -> the column that it has in a survey in which it was ever said."""
 LAKE_COLUMNS: Mapping[str, pa.DataType] = {"_loaded_at": MOMENT, "_raw": pa.string(), "_known_at": MOMENT}
-NO_ANSWER = frozenset({"html", "image"})
-NUMBERS = frozenset({"number", "range"})
-COMMENT_MARKS = ("showOtherItem", "showCommentArea", "hasOther", "hasComment")
-
-
-def stream_of(survey: str) -> str:
-    """The stream of the lake's state in which a survey's answers are kept."""
-    return f"survey/{survey}"
-
-
-def read_survey(asset: Asset, folder: Path) -> str:
-    """The SurveyJS JSON of a survey, as its file has it. Raises SourceError where that is missing or no JSON object."""
-    file = asset.spec.path
-    try:
-        text: str = (folder / file).read_text(encoding="utf-8")
-        survey = json.loads(text)
-    except (OSError, ValueError) as error:
-        raise SourceError(
-            f"the survey {file} can't be read: {error}",
-            asset=asset.name,
-            place=asset.place,
-            mend="It is a JSON file of SurveyJS.",
-        ) from error
-    if not isinstance(survey, dict):
-        raise SourceError(
-            f"the survey {file} is JSON, but no object",
-            asset=asset.name,
-            mend="A survey of SurveyJS is an object with pages.",
-        )
-    return text
+CHOSEN = {DONT_KNOW: "unknown", REFUSED: "refused"}
+"""Choices that say why there is no answer."""
 
 
 def build(asset: Asset, context: Context) -> Built:
     """Answers that arrived since the last build, added to the table by their key; nothing new, nothing done.
 
-    An answer that its question's column can't hold goes to quarantine. Raises SourceError where there is no survey.
+    An answer that its question's column can't hold goes to quarantine, an event that can't be read as a whole row. What
+    was withdrawn is left out, and hidden wherever it stood. Raises SourceError where there is no survey.
     """
     lake = context.lake
     is_there = asset.name in lake.tables()
     visits = fetch.visits(asset, context, whole=False)
-    survey = json.loads(read_survey(asset, context.folder))
-    arriving = _Arriving(asset=asset, context=context, questions=_questions(survey, asset=asset.name), visits=visits)
-    written = lake.stage(arriving.batches(), arriving.schema, stem=f"{asset.name}_{uuid.uuid4().hex}")
-    if is_there and not written.rows and context.mode == "normal":
+    questions = questions_of(json.loads(read_survey(asset, context.folder)))
+    _refuse_names(questions, asset=asset.name)
+    arrived = batches(asset, context, visits)
+    found = look(arrived, newest=max(int(visit.cursor or 0) for visit in visits))
+    if is_there and not arrived and context.mode == "normal":
         return Built(asset=asset.name, snapshot=None, note="nothing new")
+    arriving = _Arriving(asset=asset, context=context, now=questions, arrived=arrived, found=found)
+    written = lake.stage(arriving.batches(), arriving.schema, stem=f"{asset.name}_{uuid.uuid4().hex}")
     entries = [pa.RecordBatch.from_pylist(arriving.quarantined, QUARANTINE_SCHEMA)]
     quarantined = lake.stage(entries, QUARANTINE_SCHEMA, stem=f"{asset.name}_quarantine_{uuid.uuid4().hex}")
 
@@ -93,90 +76,136 @@ def build(asset: Asset, context: Context) -> Built:
     else:
         commit.upsert(asset.name, written, key=KEY)
         commit.quarantine(asset.name, quarantined)
-    commit.cursor(arriving.newest)
+    for one in not_yet_hidden(lake, found.withdrawn):
+        commit.tombstone(KEY[0], one, why="withdrawn")
+    commit.cursor(found.newest)
     commit.raw(fetch.store(visits, lake.blobs, at=context.now))
-    counts = Counts(rows_in=written.rows, rows_out=written.rows, quarantined=quarantined.rows)
+    document(commit, lake, asset, now=questions, versions=found.versions, whole=visits[0].whole)
+    counts = Counts(
+        rows_in=written.rows + arriving.dropped + arriving.withheld,
+        rows_out=written.rows,
+        quarantined=quarantined.rows - arriving.withheld,
+        dropped=arriving.dropped,
+        withheld=arriving.withheld,
+    )
     return Built.of(asset.name, commit.publish(counts), counts=counts)
+
+
+def not_yet_hidden(lake: Lake, answers: set[str]) -> tuple[str, ...]:
+    """Those of these answers that no tombstone hides."""
+    told = pa.table({KEY[0]: pa.array(sorted(answers), pa.string())})
+    return tuple(lake.without_hidden(told).column(KEY[0]).to_pylist()) if answers else ()
 
 
 @dataclass(slots=True, kw_only=True)
 class _Arriving:
-    """Answers on their way into the table. `quarantined` and `newest` are complete when `batches` has ended."""
+    """Answers on their way into the table. What it counts and `quarantined` are complete when `batches` has ended."""
 
     asset: Asset
     context: Context
-    questions: Mapping[str, tuple[str, pa.DataType]]
-    """The key of an answer -> its column and type."""
-    visits: tuple[Visit, ...]
+    now: Mapping[str, Asked]
+    """The questions of the survey as it is, by the key of their answers."""
+    arrived: list[Batch]
+    found: Found
     quarantined: list[dict[str, str]] = field(default_factory=list)
-    newest: int = 0
-    """The sequence number of the last event."""
+    dropped: int = 0
+    """Answers that were withdrawn."""
+    withheld: int = 0
+    """Events that can't be read."""
+    questions: dict[str, Asked] = field(init=False)
+    """Those of now, and those that earlier versions had."""
+    schema: pa.Schema = field(init=False)
+    former: set[str] = field(init=False, default_factory=set)
+    """Columns of questions of which only the table still knows."""
 
-    @property
-    def schema(self) -> pa.Schema:
-        """The table's columns: those of the survey as it is, and of questions it once had."""
+    def __post_init__(self) -> None:
+        earlier = questions_by_version(self.context.lake.blobs, self.found.versions)
+        self.questions = dict(self.now)
+        taken = {one.column.lower() for one in self.now.values()} | _own_names()
+        for version in reversed(list(earlier)):
+            for key, one in earlier[version].items():
+                if key not in self.questions and one.column.lower() not in taken:
+                    self.questions[key] = one
+                    taken.add(one.column.lower())
+        self.schema = self._schema()
+
+    def _schema(self) -> pa.Schema:
+        """The table's columns: those of the survey as it is, of questions it once had, and why they have no answer."""
         lake, name = self.context.lake, self.asset.name
         known = lake.stored_schema(name) if name in lake.tables() else pa.schema([])
-        now = {**OWN_COLUMNS, **dict(self.questions.values())}
-        former = {one.name: one.type for one in known if one.name not in now and one.name not in HIDDEN_COLUMNS}
-        return pa.schema([*now.items(), *former.items(), *LAKE_COLUMNS.items()])
+        said = {
+            column: kind
+            for one, (column, kind) in USED_COLUMNS.items()
+            if one in self.found.used or column in known.names
+        }
+        whys = {one.why: pa.string() for one in self.questions.values() if one.can_be_empty}
+        asked = {one.column: one.type for key, one in self.questions.items() if key in self.now}
+        earlier = {one.column: one.type for one in self.questions.values() if one.column not in asked}
+        now = {**OWN_COLUMNS, **said, **asked}
+        gone = {one.name: one.type for one in known if one.name not in {*now, *earlier, *whys, *HIDDEN_COLUMNS}}
+        self.former = {column for column in gone if not column.endswith(WHY)}
+        return pa.schema([*{**now, **earlier, **gone}.items(), *whys.items(), *LAKE_COLUMNS.items()])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, in the order in which the answers arrived."""
-        schema, done = self.schema, 0
-        for visit in self.visits:
-            self.newest = max(self.newest, int(visit.cursor or 0))
-            for exchange in self._exchanges(visit):
-                events = msgspec.json.decode(visit.body(exchange), type=list[Event])
-                rows = [self._row(event, schema, at=visit.at, raw=exchange.sha) for event in events]
-                self.newest = max([self.newest, *(event.seq for event in events)])
-                done += len(rows)
-                self.context.progress(done)
-                yield pa.RecordBatch.from_pylist(rows, schema)
+        done = 0
+        for batch in self.arrived:
+            rows = [row for kept in batch.read() if (row := self._row(kept)) is not None]
+            table = self.context.lake.without_hidden(pa.Table.from_pylist(rows, self.schema))
+            self.dropped += len(rows) - table.num_rows
+            done += len(rows)
+            self.context.progress(done)
+            yield from table.to_batches()
 
-    def _exchanges(self, visit: Visit) -> Iterator[Exchange]:
-        """The batches of events of a visit, stored before they are looked into."""
-        if visit.recorded:
-            for exchange in visit.recorded.manifest.exchanges:
-                visit.note(exchange)
-                yield exchange
-            return
-        state, left = self.context.lake.state, self.context.sample
-        after = int(visit.cursor or 0)
-        while left is None or left > 0:
-            limit = EVENTS_PER_BATCH if left is None else min(left, EVENTS_PER_BATCH)
-            events = state.events(stream_of(self.asset.name), after=after, limit=limit)
-            if not events:
-                return
-            after, left = events[-1].seq, None if left is None else left - len(events)
-            yield visit.keep("ROWS", f"answers {events[0].seq} to {after}", msgspec.json.encode(events))
-
-    def _row(self, event: Event, schema: pa.Schema, *, at: datetime, raw: str) -> dict[str, Any]:  # cells of any type
-        body = json.loads(event.body)
+    def _row(self, kept: Kept) -> dict[str, Any] | None:  # cells of any type
+        event, answer = kept.event, kept.answer
+        if answer is None:
+            self.withheld += 1
+            self._refuse(event.key, "*", event.body, "is no answer that this version of Pumphouse can read")
+            return None
+        if answer.withdrawn is not None:
+            return None
+        if event.key in self.found.withdrawn:
+            self.dropped += 1
+            return None
         row: dict[str, Any] = {
             "answer_id": event.key,
-            "answered_at": event.at,
-            "survey_version": body["version"],
-            "_loaded_at": at,
-            "_raw": raw,
-            "_known_at": at,
+            "answered_at": kept.answered_at,
+            "survey_version": answer.version,
+            "_loaded_at": kept.loaded_at,
+            "_raw": kept.raw,
+            "_known_at": kept.loaded_at,
         }
-        for key, answer in body["answers"].items():
-            column, _ = self.questions.get(key, (key, None))
-            if column not in schema.names or column in row:
-                self._refuse(event, column, answer, "the survey has no such question any more")
-                continue
-            row[column] = _cell(answer, schema.field(column).type)
-            if row[column] is None and answer is not None:
-                self._refuse(event, column, answer, f"is no {schema.field(column).type}")
+        for name, (column, _) in USED_COLUMNS.items():
+            if column in self.schema.names:
+                row[column] = getattr(answer, name)
+        for key, mark in answer.marks.items():
+            if key in self.questions and (why := self.questions[key].why) in self.schema.names:
+                row[why] = mark
+        for key, value in answer.answers.items():
+            self._answer(row, key, value)
         return row
 
-    def _refuse(self, event: Event, column: str, answer: Any, reason: str) -> None:  # JSON
+    def _answer(self, row: dict[str, Any], key: str, value: Any) -> None:  # JSON
+        question = self.questions.get(key)
+        column = question.column if question else key
+        if question is None and column not in self.former:
+            self._refuse(row["answer_id"], column, value, "the survey has no such question any more")
+            return
+        if question is not None and (why := why_not(question, value)) is not None:
+            if question.why in self.schema.names:
+                row[question.why] = why
+            return
+        row[column] = _cell(value, self.schema.field(column).type)
+        if row[column] is None and value is not None:
+            self._refuse(row["answer_id"], column, value, f"is no {self.schema.field(column).type}")
+
+    def _refuse(self, answer: str, column: str, value: Any, reason: str) -> None:  # JSON
         self.quarantined.append(
             {
-                "row_id": event.key,
+                "row_id": answer,
                 "column": column,
-                "original": as_text(answer),
+                "original": as_text(value),
                 "step": STEP,
                 "step_version": STEP_VERSION,
                 "reason": reason,
@@ -185,44 +214,19 @@ class _Arriving:
         )
 
 
-def _questions(survey: Mapping[str, Any], *, asset: str) -> dict[str, tuple[str, pa.DataType]]:
-    """Each question's answers as they are sent: the key -> the column and its type, in the survey's order."""
-    suffix = survey.get("commentSuffix", "-Comment")
-    found: dict[str, tuple[str, pa.DataType]] = {}
-    for element in _elements(survey):
-        name = element.get("valueName") or element.get("name")
-        if not isinstance(name, str) or element.get("type") in NO_ANSWER:
-            continue
-        found[name] = (name, _kind(element))
-        if any(element.get(mark) for mark in COMMENT_MARKS):
-            found[name + suffix] = (f"{name}__comment", pa.string())
-    refuse_names([*OWN_COLUMNS, *(column for column, _ in found.values())], asset=asset)
-    return found
+def why_not(question: Asked, value: Any) -> str | None:  # JSON
+    """Why there is no answer, where what was chosen says so: "don't know", "rather not say"."""
+    chosen = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return CHOSEN.get(chosen) if isinstance(chosen, str) and chosen in question.choices else None
 
 
-def _elements(part: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The questions of a survey, a page or a panel, in order. Those of a panel that repeats are one answer."""
-    for element in [*part.get("pages", ()), *part.get("elements", ()), *part.get("questions", ())]:
-        if "elements" in element or "questions" in element or element.get("type", "page") in ("panel", "page"):
-            yield from _elements(element)
-        else:
-            yield element
+def _refuse_names(questions: Mapping[str, Asked], *, asset: str) -> None:
+    whys = [one.why for one in questions.values() if one.can_be_empty]
+    refuse_names([*sorted(_own_names()), *(one.column for one in questions.values()), *whys], asset=asset)
 
 
-def _kind(element: Mapping[str, Any]) -> pa.DataType:
-    """The type of a question's answers; lists and tables become JSON text."""
-    match element.get("type"):
-        case "boolean" if "valueTrue" not in element and "valueFalse" not in element:
-            return pa.bool_()
-        case "text" if element.get("inputType") in NUMBERS:
-            return pa.float64()
-        case "rating" if all(isinstance(_value(item), int | float) for item in element.get("rateValues", ())):
-            return pa.float64()
-    return pa.string()
-
-
-def _value(item: Any) -> Any:  # SurveyJS: a value, or an object with one and its text
-    return item.get("value") if isinstance(item, dict) else item
+def _own_names() -> set[str]:
+    return {*OWN_COLUMNS, *(column for column, _ in USED_COLUMNS.values())}
 
 
 def _cell(answer: Any, kind: pa.DataType) -> Any:  # JSON to a value of the column
@@ -231,4 +235,13 @@ def _cell(answer: Any, kind: pa.DataType) -> Any:  # JSON to a value of the colu
         return answer if isinstance(answer, bool) else None
     if pa.types.is_floating(kind):
         return float(answer) if isinstance(answer, int | float) and not isinstance(answer, bool) else None
+    if pa.types.is_date(kind):
+        return _day(answer)
     return as_text(answer) if kind == pa.string() else None
+
+
+def _day(answer: Any) -> date | None:  # JSON
+    try:
+        return date.fromisoformat(answer)
+    except (TypeError, ValueError):
+        return None
