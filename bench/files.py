@@ -1,4 +1,4 @@
-"""Ten thousand files of 100 rows to a table, with every file's bytes kept, beside DuckDB reading the glob; then one more.
+"""Ten thousand files of 100 rows to a table, every file's bytes kept, beside DuckDB reading the glob; then one more.
 
 python bench/files.py
 """
@@ -26,7 +26,7 @@ CODE = 'import pumphouse as ph\n\nraw_visits = ph.files("visits/*.csv")\n'
 
 
 def main(files: int) -> None:
-    """Print what the first run took beside DuckDB, of the clock and of the processor, and the second beside its limit."""
+    """Print what the first run took beside DuckDB, by the clock and of the processor, and the second by its limit."""
     top = Path(tempfile.mkdtemp(prefix="pumphouse-bench-"))
     folder = top / "shop"
     try:

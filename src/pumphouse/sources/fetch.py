@@ -10,7 +10,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -22,6 +22,9 @@ from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import Build
 from pumphouse.lake.context import Context
 from pumphouse.lake.packs import Place
+
+STEPS_MAX = 32
+"""Of manifests that are told by earlier ones; then one is written whole again."""
 
 Method = Literal["GET", "POST", "FILE", "TABLE", "ROWS"]
 
@@ -59,6 +62,11 @@ class Manifest:
     readers: str = ""
     """By which version of its readers they were read, where a reader says so."""
     exchanges: tuple[Exchange, ...] = ()
+    since: str = ""
+    """The manifest by which this one is told: the exchanges of that, without `gone`, and with these."""
+    gone: tuple[str, ...] = ()
+    steps: int = 0
+    """How many manifests have to be read beside this one."""
     parts: tuple[str, ...] = ()
 
     @property
@@ -84,6 +92,8 @@ class Visit:
         self.base = recorded.manifest.base if recorded else ""
         self.exchanges: list[Exchange] = []
         self.readers = ""
+        self.since: Recorded | None = None
+        """A visit with which this one shares most exchanges, by their addresses: only others are written down."""
         self.replaced: frozenset[str] | None = None
         """The stored bytes whose rows leave the table, where its other rows stay; None where nothing is said of them.
 
@@ -272,8 +282,24 @@ def newest_visit(history: tuple[Build, ...], blobs: Blobs) -> Recorded | None:
 def store(done: tuple[Visit, ...], blobs: Blobs, *, at: datetime) -> str:
     """The blob that lists what a build was made from: its live visit, or the recorded ones it was rebuilt from."""
     parts = tuple(visit.recorded.sha for visit in done if visit.recorded)
-    manifest = Manifest(at=at, whole=True, parts=parts) if parts else manifest_of(done[0])
+    manifest = Manifest(at=at, whole=True, parts=parts) if parts else _told_by(done[0].since, manifest_of(done[0]))
     return blobs.put(msgspec.json.encode(manifest))
+
+
+def _told_by(before: Recorded | None, manifest: Manifest) -> Manifest:
+    """The manifest as what is other than in one before, where that is short."""
+    if before is None or before.manifest.steps == STEPS_MAX:
+        return manifest
+    known = {exchange.address: exchange for exchange in dated(before.manifest)}
+    others = tuple(exchange for exchange in manifest.exchanges if known.pop(exchange.address, None) != exchange)
+    if (len(others) + len(known)) * 4 > len(manifest.exchanges):
+        return manifest
+    return replace(manifest, exchanges=others, since=before.sha, gone=tuple(known), steps=before.manifest.steps + 1)
+
+
+def dated(manifest: Manifest) -> tuple[Exchange, ...]:
+    """Its exchanges, each with when its bytes came."""
+    return tuple(one if one.at else replace(one, at=manifest.at) for one in manifest.exchanges)
 
 
 def manifest_of(visit: Visit) -> Manifest:
@@ -291,7 +317,14 @@ def manifest_of(visit: Visit) -> Manifest:
 def load(blobs: Blobs, sha: str, *, asset: str) -> Manifest:
     """The manifest in a blob. Raises SourceError where that is gone or damaged."""
     with _told_as_raw(asset):
-        return msgspec.json.decode(blobs.get(sha), type=Manifest)
+        manifest = msgspec.json.decode(blobs.get(sha), type=Manifest)
+    if not manifest.since:
+        return manifest
+    exchanges = {one.address: one for one in dated(load(blobs, manifest.since, asset=asset))}
+    for address in manifest.gone:
+        exchanges.pop(address)
+    exchanges |= {one.address: one for one in manifest.exchanges}
+    return replace(manifest, exchanges=tuple(exchanges[address] for address in sorted(exchanges)))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.sources.conftest import Works
 
 from pumphouse.declare.files import files
 from pumphouse.errors import SchemaChange
+from pumphouse.sources import fetch
 from pumphouse.sources.files.build import changed
 
 ALL = "*, _loaded_at, _raw, _known_at"
@@ -208,6 +209,29 @@ def test_a_file_that_is_touched_is_not_copied_twice(works):
     assert not changed(made[0], works.lake, works.folder)
     assert works.run(made).snapshot is None
     assert sorted(path.name for path in (works.lake.folder / "blobs").rglob("*")) == kept
+
+
+def test_a_manifest_is_written_as_what_is_other_and_read_whole(works, monkeypatch):
+    monkeypatch.setattr(fetch, "STEPS_MAX", 3)
+    write_days(works, *range(10, 30))
+    made = works.asset(files("days/*.csv"))
+    works.run(made)
+    sizes, steps = [], []
+    for day in range(30, 36):
+        write_days(works, day)
+        (works.folder / f"days/{day - 20}.csv").unlink()
+        works.run(made)
+        stored = works.lake.blobs.get(works.lake.builds()["raw"].raw)
+        manifest = fetch.load(works.lake.blobs, works.lake.builds()["raw"].raw, asset="raw")
+        assert [one.address for one in manifest.exchanges] == [f"days/{n}.csv" for n in range(day - 19, day + 1)]
+        sizes.append(len(stored))
+        steps.append(manifest.steps)
+    assert steps == [1, 2, 3, 0, 1, 2]
+    assert sizes[0] * 5 < sizes[3]
+    assert same_as_rebuilt(works, made)
+    write_days(works, 36)  # after a rebuild, told by the visit that it was rebuilt from
+    works.run(made)
+    assert same_as_rebuilt(works, made)
 
 
 CELLS = st.sampled_from(["1", "2", "07", "2.5", "x", "", "2024-01-01"])

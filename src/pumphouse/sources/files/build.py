@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pumphouse.declare.asset import Asset
@@ -23,7 +22,7 @@ from pumphouse.declare.files import Files
 from pumphouse.errors import PumphouseError, SourceError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
-from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit, newest_visit
+from pumphouse.sources.fetch import Exchange, Recorded, Visit, dated, last_visit, newest_visit
 from pumphouse.sources.files.keeping import TIME_GRAIN_NS, Opening, kept, looks_same
 from pumphouse.sources.files.listing import Found, matching, opened
 from pumphouse.sources.files.places import is_stored, storage
@@ -152,7 +151,7 @@ def _gathered(
         ) from None
     for exchange in exchanges:
         visit.note(exchange)
-    visit.readers = READERS
+    visit.readers, visit.since = READERS, last
     if not visit.whole:
         return _new(visit)
     return _beside(asset, context, visit, last) if last else visit.exchanges
@@ -198,8 +197,7 @@ def _after(visit: Visit, last: Recorded) -> Sequence[Exchange]:
 
 def _by_name(last: Recorded) -> dict[str, Exchange]:
     """The files of a visit, each with when its bytes came."""
-    at = last.manifest.at
-    return {one.address: one if one.at else replace(one, at=at) for one in last.manifest.exchanges}
+    return {exchange.address: exchange for exchange in dated(last.manifest)}
 
 
 def _download(asset: Asset, context: Context, visit: Visit) -> None:
