@@ -145,6 +145,23 @@ def test_a_walk_that_failed_goes_on_where_it_was(works, site):
     assert len(works.rows()) == 7
 
 
+def test_a_page_that_is_unchanged_is_not_sent_again(works, site):
+    chain(site, 2)
+    site.replies["/1"].headers["ETag"] = '"one"'
+    made = works.asset(pages())
+    works.run(made)
+    site.replies["/1"] = lambda target: (
+        Reply(status=304) if site.headers[-1].get("If-None-Match") == '"one"' else page("page 1", "/2")
+    )
+    site.replies["/2"] = page("changed")
+    works.run(made)
+    assert works.rows("raw", "name") == [("changed",), ("home",), ("page 1",)]
+    works.run(made, mode="full")
+    assert works.rows("raw", "name") == [("changed",), ("home",), ("page 1",)]
+    works.run(made, mode="refetch")
+    assert "If-None-Match" not in site.headers[-2]
+
+
 @pytest.mark.parametrize("how", ["a day later", "refetch", "another site"])
 def test_a_walk_that_failed_long_ago_or_elsewhere_begins_anew(works, site, how):
     chain(site, 3)

@@ -11,7 +11,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.websites import Website
 from pumphouse.errors import MissingExtra, SourceError
 from pumphouse.lake.context import Built, Context
-from pumphouse.sources.fetch import Visit
+from pumphouse.sources.fetch import Exchange, Visit, newest_visit
 from pumphouse.sources.http.addresses import base_of
 from pumphouse.sources.http.asking import Answer, asking
 from pumphouse.sources.landing import gather
@@ -47,6 +47,7 @@ def build(asset: Asset, context: Context) -> Built:
                     way = Way(
                         asker=asker,
                         hosts=hosts,
+                        known=_known(asset, context).get,
                         resumed=lambda address: _resumed(journal, visit, address),
                         read=lambda: journal.keep(visit.exchanges[-1]) if journal else None,
                         wait=lambda seconds: time.sleep(max(seconds, 0.0)),
@@ -64,6 +65,13 @@ def build(asset: Asset, context: Context) -> Built:
         if journal:
             journal.forget()
         return built
+
+
+def _known(asset: Asset, context: Context) -> dict[str, Exchange]:
+    """The pages of the last walk by their addresses; none where the world is asked for all again."""
+    lake = context.lake
+    last = None if context.mode == "refetch" else newest_visit(lake.history(asset.name), lake.blobs)
+    return {exchange.address: exchange for exchange in (last.manifest.exchanges if last else ())}
 
 
 def _resumed(journal: Journal | None, visit: Visit, address: str) -> Answer | None:

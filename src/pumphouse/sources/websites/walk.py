@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from pumphouse.declare.websites import PAGES_MAX, Website
 from pumphouse.errors import SourceError
+from pumphouse.sources.fetch import Exchange
 from pumphouse.sources.http.addresses import address_of, host_of, is_web
 from pumphouse.sources.http.asking import Answer, Asker, get
 from pumphouse.sources.websites.pages import Page, page_of
@@ -32,6 +33,8 @@ class Way:
     """Hosts that it may walk to beside that of its first start."""
     resumed: Callable[[str], Answer | None] = field(default=lambda address: None)
     """The answer of a page that was read already, noted in the visit."""
+    known: Callable[[str], Exchange | None] = field(default=lambda address: None)
+    """The exchange of a page at the last walk: a server that says that it is unchanged need not send it."""
     read: Callable[[], None] = field(default=lambda: None)
     """Told of each page that was asked for and may be kept for a walk that goes on."""
     wait: Callable[[float], None] = field(default=lambda seconds: None)
@@ -156,7 +159,8 @@ class Walk:
         robots = self._robots_of(page.address)
         if host in self._asked_at:
             self._way.wait(self._asked_at[host] + robots.pause_s - time.monotonic())
-        answer = self._way.asker.ask(page.address, named_by=page.named_by)
+        known = self._way.known(page.address)
+        answer = self._way.asker.ask(page.address, named_by=page.named_by, known=known)
         self._asked_at[host] = time.monotonic()
         if answer.status < 400 or answer.status in GONE:
             self._way.read()
