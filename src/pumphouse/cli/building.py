@@ -116,7 +116,8 @@ def run(
         snapshot: Read inputs as they were at this snapshot; for named targets, with --only.
         accept_schema: Take columns that were narrowed, renamed or dropped as they are now.
         refit: Choose anew what cleaning steps have chosen: columns to drop, values to fill in.
-        replay: After a rule was mended, clean again only the rows that are in quarantine; of named tables.
+        replay: After a rule was mended, clean again only the rows that are in quarantine, and read a source's stored
+            bytes again; of named tables.
         wait: How long to wait for another run.
         quiet: Print only what failed.
         json: Print what came of each asset as JSON.

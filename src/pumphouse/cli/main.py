@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
     },
     "Look": {
         "show": "looking:show",
+        "sources": {"list": "sourcing:show", "try": "sourcing:try_"},
         "query": "querying:query",
         "log": "looking:log",
         "adoption": "looking:adoption",
@@ -83,6 +84,8 @@ For example:
     cd shop
     pumphouse run
 """
+MEANT = {"sources": "list"}
+"""Commands of several parts, each with the one that is meant where none is named."""
 EVERYWHERE = Group("Everywhere", sort_key=len(COMMANDS))
 """Options that every command has."""
 ASKED_WRONGLY, INTERRUPTED, PIPE_CLOSED = 2, 130, 141
@@ -154,7 +157,7 @@ def application() -> App:
             env: Environment of the project, as its pumphouse.toml names them.
             debug: Show the traceback of an error.
         """
-        command, bound, ignored = app.parse_args(tokens, print_error=False, exit_on_error=False)
+        command, bound, ignored = app.parse_args(_named(tokens), print_error=False, exit_on_error=False)
         for name in ignored:
             folder = project.absolute() if project else nearest_project(Path.cwd())
             bound.arguments[name] = Call(folder=folder, env=env, debug=debug)
@@ -167,6 +170,14 @@ def application() -> App:
             return error.exit_code
 
     return app
+
+
+def _named(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """The tokens with the part of a command that is meant where none is named."""
+    part = MEANT.get(tokens[0]) if tokens else None
+    if part is None or (len(tokens) > 1 and (tokens[1] in ("--help", "-h") or not tokens[1].startswith("-"))):
+        return tokens
+    return (tokens[0], part, *tokens[1:])
 
 
 def _add(app: App, name: str, target: str, *, group: Group | None, sort_key: int) -> None:

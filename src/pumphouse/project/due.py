@@ -150,6 +150,20 @@ def remember_failed(lake: Lake, asset: str, at: datetime) -> None:
     lake.state.remember(f"failed:{asset}", f"{int(times) + 1} {at.isoformat()}")
 
 
+def failures(lake: Lake, asset: str) -> int:
+    """How often the asset has failed since it last worked."""
+    times, _, _ = (lake.state.recall(f"failed:{asset}") or "0").partition(" ")
+    return int(times)
+
+
+def next_run(asset: Asset, lake: Lake, config: Config) -> datetime | None:
+    """When its schedule has it next, also where that is past; None without one, or where it never ran."""
+    if asset.common.every is None:
+        return None
+    last = lake.builds().get(asset.name)
+    return _every(asset, config).due_at(last_checked(lake, asset.name) or (last.at if last else None))
+
+
 def has_failed(lake: Lake, asset: str) -> bool:
     """Whether the asset has failed since it last worked."""
     return bool(lake.state.recall(f"failed:{asset}"))

@@ -27,17 +27,17 @@ def refuse_unsliced(graph: Graph, targets: tuple[str, ...]) -> None:
 
 
 def refuse_uncleaned(graph: Graph, targets: tuple[str, ...]) -> None:
-    """Raise ConfigError where rows that were set aside should be cleaned again of all, or of what is not cleaned."""
+    """Raise ConfigError where what was set aside should be read again of all, or of what sets nothing aside."""
     if not targets:
         raise ConfigError("what was set aside is cleaned again of named tables", mend="Name them: --replay TABLE.")
     for name in targets:
         asset = graph.asset(name)
-        if asset.kind != "clean":
+        if asset.kind != "clean" and not asset.is_gathered:
             raise ConfigError(
-                f"'{name}' is not made by cleaning, so no rows of it were set aside by a rule",
+                f"'{name}' is neither gathered nor made by cleaning, so no rows of it were set aside by a rule",
                 asset=name,
                 place=asset.place,
-                mend="Name a table that clean(...) makes.",
+                mend="Name a source, or a table that clean(...) makes.",
             )
 
 

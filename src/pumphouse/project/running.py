@@ -115,7 +115,7 @@ class Options:
     refit: bool = False
     """Choose anew what cleaning steps have chosen and stored."""
     replay: bool = False
-    """Clean again only the rows that were set aside."""
+    """Clean again only the rows that were set aside; of a source, read the stored bytes again."""
     snapshot: int | None = None
     """Read inputs as they were at this snapshot instead of the newest."""
     wait_s: float = 0.0
@@ -327,6 +327,8 @@ class _Running:
             return Built(asset=asset.name, snapshot=None, note="its inputs came out as they were")
         asked = self._is_asked(asset.name)
         mode = self.options.mode if asked else "normal"
+        if asset.is_gathered and asked and self.options.replay:
+            mode = "full"  # what was set aside is among the stored bytes
         if asset.is_gathered and last is not None and last.fingerprint != fingerprint and mode == "normal":
             mode = "full"  # its code changed: what was fetched is read again, and nobody is asked
         job = Job(

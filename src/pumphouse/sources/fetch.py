@@ -25,6 +25,8 @@ from pumphouse.lake.packs import Place
 
 STEPS_MAX = 32
 """Of manifests that are told by earlier ones; then one is written whole again."""
+SAMPLE_EXCHANGES_MAX = 50
+"""What a sample may ask, however few rows it was answered: requests, files, tables, batches of rows."""
 
 Method = Literal["GET", "POST", "FILE", "TABLE", "ROWS"]
 
@@ -99,6 +101,8 @@ class Visit:
 
         A reader that knows which bytes the table was made from says so, and reads only what came beside them.
         """
+        self.exchanges_max: int | None = None
+        """A sample ends where so much was asked."""
         self._blobs = blobs
         self._answers: dict[tuple[Method, str, str], deque[Exchange]] = {}
         for exchange in recorded.manifest.exchanges if recorded else ():
@@ -120,7 +124,16 @@ class Visit:
         headers: dict[str, str] | None = None,
         sent: bytes | None = None,
     ) -> Exchange:
-        """Store an answer's bytes, and those that were sent along, and note the exchange."""
+        """Store an answer's bytes, and those that were sent along, and note the exchange.
+
+        Raises SourceError where a sample has asked enough.
+        """
+        if self.is_exhausted:
+            raise SourceError(
+                f"a sample of '{self.asset}' asks {self.exchanges_max} times at most, and no row has come by then",
+                asset=self.asset,
+                mend="Does it look in the right place? A whole run goes on.",
+            )
         exchange = self.store(method, address, body, status=status, headers=headers, sent=sent)
         self.exchanges.append(exchange)
         return exchange
@@ -145,6 +158,11 @@ class Visit:
             headers=headers or {},
             sent="" if sent is None else self._blobs.put(sent),
         )
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether a sample has asked all that it may."""
+        return self.exchanges_max is not None and len(self.exchanges) >= self.exchanges_max
 
     def note(self, exchange: Exchange) -> None:
         """Note an exchange whose bytes are stored already."""

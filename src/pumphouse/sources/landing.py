@@ -24,7 +24,7 @@ from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.schemas import refuse_narrowing
-from pumphouse.sources import columns, contracts, fetch, merging, patching
+from pumphouse.sources import columns, contracts, fetch, merging, patching, replaying
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, require_names
 from pumphouse.sources.shaping import Shape, Shaping
@@ -70,6 +70,8 @@ def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = N
         raise ConfigError(
             f"'{asset.name}' keeps a history of no key", asset=asset.name, mend="Declare key=... beside history=True."
         )
+    if context.settings.get("replay") and not replaying.is_needed(asset, context):
+        return Built(asset=asset.name, snapshot=None, note="nothing of it is set aside")
     how = mode(key=asset.common.key, cursor=cursor)
     landing = _Landing(
         asset=asset,
@@ -107,7 +109,12 @@ def _gathered(landing: _Landing, read: Read) -> Built | None:
     ) as spool:
         for visit in landing.visits:
             spool.begin(visit)
-            read(visit, spool)
+            visit.exchanges_max = None if context.sample is None else fetch.SAMPLE_EXCHANGES_MAX
+            try:
+                read(visit, spool)
+            except SourceError:
+                if not (visit.is_exhausted and spool.rows):
+                    raise
         spool.flush()
         if _has_same_answers(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new")
@@ -146,6 +153,7 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
         if landing.known and not landing.starts_over and not landing.visits[0].replaced:
             return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
     lines_withheld = spool.ledger.rows
+    before = replaying.SetAside.now(lake, asset.name) if landing.context.settings.get("replay") else None
     stem = f"{asset.name}_{uuid.uuid4().hex}"
     shape = _shape(landing, spool)
     if shape.terms and not landing.starts_over and contracts.outgrows(shape.terms, shape.kinds):
@@ -184,7 +192,7 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
         withheld=spool.ledger.rows,
     )
     build = commit.publish(counts)
-    note = "" if build else "nothing new"
+    note = before.told(spool.ledger) if before else "" if build else "nothing new"
     return Built.of(asset.name, build, counts=counts, note=note, warnings=tuple(spool.warnings))
 
 

@@ -22,7 +22,7 @@ from pumphouse.declare.files import Files
 from pumphouse.errors import PumphouseError, SourceError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
-from pumphouse.sources.fetch import Exchange, Recorded, Visit, dated, last_visit, newest_visit
+from pumphouse.sources.fetch import SAMPLE_EXCHANGES_MAX, Exchange, Recorded, Visit, dated, last_visit, newest_visit
 from pumphouse.sources.files.keeping import TIME_GRAIN_NS, Opening, kept, looks_same
 from pumphouse.sources.files.listing import Found, matching, opened
 from pumphouse.sources.files.places import is_stored, storage
@@ -140,6 +140,7 @@ def _gathered(
 ) -> Sequence[Exchange]:
     """Store the files' bytes; those of which rows have to be read."""
     blobs = context.lake.blobs
+    found = found if context.sample is None else found[:SAMPLE_EXCHANGES_MAX]
     last = None if context.mode == "refetch" else last_visit(context.lake.history(asset.name), blobs)
     known = _by_name(last) if last else {}
     try:
