@@ -12,6 +12,7 @@ from pumphouse.errors import ConfigError, did_you_mean
 
 PAGES_MAX = 10_000
 AT_ONCE = 4
+PARENTS_MAX = 10_000
 FORMATS = ("json", "csv", "xml")
 CURSOR = "$cursor"
 """In a parameter: how far the source has been read. Where that is nowhere yet, the parameter is left out."""
@@ -88,6 +89,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Per:
+    """The table for each of whose rows an API is asked once."""
+
+    table: str
+    columns: tuple[str, ...]
+    """Those that the request names."""
+    asked_max: int = PARENTS_MAX
+    """How many rows one run asks for; the others wait for the next."""
+    at_once: int = AT_ONCE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """Spec of kind "api"."""
 
@@ -95,6 +108,7 @@ class Api:
     call: Call
     cursor: str | None
     history: bool
+    per: Per | None = None
 
 
 def api(
@@ -107,6 +121,7 @@ def api(
     body: Any = None,
     graphql: str | None = None,
     format: str | None = None,
+    per: str | Mapping[str, Any] | None = None,
     key: str | tuple[str, ...] | None = None,
     cursor: str | None = None,
     time: Mapping[str, str] | None = None,
@@ -121,19 +136,24 @@ def api(
     reads an object of records by id). `pages` says how pages follow: {"next": "links.next"}, {"link": "next"},
     {"page": "page"}, {"offset": "skip"}, {"cursor": "meta.next", "param": "cursor"} or, for GraphQL,
     {"connection": "data.orders"}. `params` are sent along, "$cursor" being how far it was read; `body` is sent as JSON,
-    and `graphql` is a query, whose variables are the `params`. Raises ConfigError for what means nothing.
+    and `graphql` is a query, whose variables are the `params`. `per` names a table: each row of it that is new or has
+    changed is asked about once, `{order_id}` in the path or in `params` being its column. Raises ConfigError for what
+    means nothing.
 
     For example:
 
         raw_orders = ph.api("shop_api", "/orders", records="data.items", pages={"next": "links.next"},
                             params={"since": "$cursor", "limit": 200}, key="order_id", cursor="updated_at", every="1h")
+        raw_refunds = ph.api("shop_api", "/orders/{order_id}/refunds", per="raw_orders", key="refund_id")
     """
     call = call_of(path, records=records, pages=pages, params=params, body=body, graphql=graphql, format=format)
+    asked = _per(per, call, cursor)
     return Declaration(
         kind="api",
-        spec=Api(connection=connection, call=call, cursor=cursor, history=history),
+        spec=Api(connection=connection, call=call, cursor=cursor, history=history, per=asked),
         common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
         place=place_of_caller(),
+        inputs=(asked.table,) if asked else (),
     )
 
 
@@ -169,6 +189,47 @@ def call_of(
 def path_of(text: str | Iterable[str]) -> Path:
     """A place in an answer: "data.items" is the field items of the field data; one with a dot is given in a tuple."""
     return tuple(text.split(".")) if isinstance(text, str) else tuple(text)
+
+
+def _per(given: str | Mapping[str, Any] | None, call: Call, cursor: str | None) -> Per | None:
+    named = tuple(dict.fromkeys(_placeholders((call.path, [value for _, value in call.params], call.body))))
+    if given is None:
+        if in_path := PLACEHOLDER.search(call.path):
+            raise ConfigError(
+                f"'{call.path}' names {in_path[0]}, and no table whose column that is",
+                mend='Say which: per="raw_orders".',
+            )
+        return None
+    options = {"table": given} if isinstance(given, str) else dict(given)
+    _refuse_unknown(options, {"table", "max", "at_once"}, of="the options of per")
+    if "table" not in options:
+        raise ConfigError("per names no table", mend='Say {"table": "raw_orders", "max": 1000}.')
+    if not named:
+        raise ConfigError(
+            f"'{call.path}' is the same for each row of '{options['table']}'",
+            mend='Name a column of it in the path or in params: "/orders/{order_id}/refunds".',
+        )
+    if cursor is not None:
+        raise ConfigError(
+            f"a cursor and per='{options['table']}' are declared: each row of it is asked about from the start",
+            mend="Leave out cursor; a key keeps what is there.",
+        )
+    bounds: dict[str, Any] = {"max": options.get("max", PARENTS_MAX), "at_once": options.get("at_once", AT_ONCE)}
+    for name, value in bounds.items():
+        if not isinstance(value, int) or value < 1:
+            raise ConfigError(f"per has a '{name}' of {value!r}", mend="It is a whole number, 1 or more.")
+    return Per(table=options["table"], columns=named, asked_max=bounds["max"], at_once=bounds["at_once"])
+
+
+def _placeholders(value: Any) -> Iterable[str]:
+    match value:
+        case str():
+            yield from PLACEHOLDER.findall(value)
+        case Mapping():
+            yield from _placeholders(list(value.values()))
+        case list() | tuple():
+            for item in value:
+                yield from _placeholders(item)
 
 
 def _records(given: str | Mapping[str, str] | tuple[str, ...] | None) -> Records:

@@ -122,7 +122,7 @@ def plan(
         after = tuple(one for one in _waits_for(graph, name) if one in planned)
         compared = tuple(one for one in graph.waits.get(name, ()) if one in planned and one not in after)
         certain = bool(reasons)
-        if not has_own_clock(asset) and name in committed:
+        if follows_inputs(asset) and name in committed:
             rebuilt = [one for one in reads(graph, name) if one in planned]
             reasons = [reason for reason in reasons if reason not in {f"{one} changed" for one in rebuilt}]
             reasons += [f"its input {one} will be rebuilt" for one in rebuilt]
@@ -162,7 +162,7 @@ def stale(
     if asset.kind == "model":
         return ()
     reasons = list(_changes(last.fingerprint, effective(graph, name, settings)))
-    if not has_own_clock(asset):
+    if follows_inputs(asset):
         reasons += [
             f"{one} changed"
             for one in reads(graph, name)
@@ -251,6 +251,11 @@ def _wanted(graph: Graph, targets: Collection[str], *, only: bool) -> Collection
 def has_own_clock(asset: Asset) -> bool:
     """Whether it is built when it is asked for or due, and not because something it reads changed."""
     return asset.is_gathered or asset.kind == "model" or asset.common.every is not None
+
+
+def follows_inputs(asset: Asset) -> bool:
+    """Whether it is built when something it reads changed: also an API that is asked about each row of a table."""
+    return not has_own_clock(asset) or (asset.kind == "api" and bool(asset.inputs) and asset.common.every is None)
 
 
 def _settings(asset: Asset, settings: Mapping[str, object]) -> dict[str, str]:

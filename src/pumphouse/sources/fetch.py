@@ -49,6 +49,8 @@ class Exchange:
     """When these bytes came, where that was an earlier visit than the one that lists them."""
     sent: str = ""
     """The stored bytes that were sent along, for POST."""
+    about: dict[str, Any] = field(default_factory=dict)  # JSON
+    """What the kind that asked wants to find again: of which row it was asked, and which version of that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +77,8 @@ class Manifest:
     def answers(self) -> list[tuple[str, str]]:
         """What was asked below the base, and the bytes of each answer: equal where nothing changed."""
         return [
-            (f"{exchange.address.removeprefix(self.base)}{exchange.sent and ' '}{exchange.sent}", exchange.sha)
-            for exchange in self.exchanges
+            (" ".join([one.address.removeprefix(self.base), one.sent, *map(str, one.about.values())]), one.sha)
+            for one in self.exchanges
         ]
 
 
@@ -197,6 +199,11 @@ class Visit:
     def holds(self, exchange: Exchange) -> bool:
         """Whether the bytes of an answer are there still, in no pack."""
         return self._blobs.has(exchange.sha)
+
+    def of(self, exchanges: tuple[Exchange, ...]) -> Visit:
+        """A recorded visit that was answered only these."""
+        manifest = Manifest(at=self.at, whole=self.whole, base=self.base, exchanges=exchanges)
+        return _answering(Recorded(sha="", manifest=manifest), self._blobs, asset=self.asset)
 
     def place(self, exchange: Exchange) -> Place:
         """Where the bytes of an answer lie, to be read only. Raises SourceError where they are gone."""

@@ -150,7 +150,7 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     asset, lake = landing.asset, landing.context.lake
     if not spool.rows and not spool.ledger.rows:
         _refuse_emptiness(landing, spool)
-        if landing.known and not landing.starts_over and not landing.visits[0].replaced:
+        if landing.known and not landing.starts_over and not landing.visits[0].replaced and not _has_moved(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
     lines_withheld = spool.ledger.rows
     before = replaying.SetAside.now(lake, asset.name) if landing.context.settings.get("replay") else None
@@ -194,6 +194,12 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     build = commit.publish(counts)
     note = before.told(spool.ledger) if before else "" if build else "nothing new"
     return Built.of(asset.name, build, counts=counts, note=note, warnings=tuple(spool.warnings))
+
+
+def _has_moved(landing: _Landing) -> bool:
+    """Whether the visit itself got further than the one before, though no row came of it."""
+    last = landing.context.lake.builds().get(landing.asset.name)
+    return last is not None and landing.visits[-1].cursor != last.cursor
 
 
 def _refuse_emptiness(landing: _Landing, spool: Spool) -> None:

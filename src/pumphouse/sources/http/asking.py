@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -131,11 +131,11 @@ def settled(asker: Asker, question: Question, answer: Answer) -> Answer:
 class Stored:
     """Answers as they were when a visit was recorded. Nobody is asked."""
 
-    def __init__(self, visit: Visit, signed: SignIn) -> None:
+    def __init__(self, visit: Visit, hide: Callable[[str], str]) -> None:
         self.asset = visit.asset
         self.base = visit.base
         self._visit = visit
-        self._signed = signed
+        self._hide = hide
 
     def ask(
         self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
@@ -155,7 +155,7 @@ class Stored:
 
     def hide(self, text: str) -> str:
         """The text without any secret in it."""
-        return self._signed.hide(text)
+        return self._hide(text)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -386,7 +386,7 @@ class _Passing(Exception):
 def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
     """Whoever answers for a visit: the web for a live one, the stored answers for a recorded one."""
     signed = SignIn(connection)
-    asker: Asker = Stored(visit, signed) if visit.recorded else Live(connection, visit, signed)
+    asker: Asker = Stored(visit, signed.hide) if visit.recorded else Live(connection, visit, signed)
     try:
         yield asker
     finally:

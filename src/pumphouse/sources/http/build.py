@@ -8,7 +8,9 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.sources import fetch
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.http.asking import asking
-from pumphouse.sources.http.walking import Known, Page, Walk
+from pumphouse.sources.http.parents import build as build_per_row
+from pumphouse.sources.http.taking import take
+from pumphouse.sources.http.walking import Known, Walk
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
 
@@ -16,6 +18,8 @@ from pumphouse.sources.spool import Spool
 def build(asset: Asset, context: Context) -> Built:
     """The records of all pages that the API answers."""
     spec: Api = asset.spec
+    if spec.per is not None:
+        return build_per_row(asset, context, spec.per)
 
     def read(visit: Visit, spool: Spool) -> None:
         connection = context.connection(spec.connection)
@@ -29,16 +33,6 @@ def build(asset: Asset, context: Context) -> Built:
                     return
 
     return gather(asset, context, read, cursor=spec.cursor, history=spec.history)
-
-
-def take(page: Page, spool: Spool) -> None:
-    """Give a page's records to the spool, and the lines that are none to its quarantine."""
-    found, sha = page.found, page.answer.sha
-    if found.texts:
-        spool.declare(dict.fromkeys(found.texts, "text"))
-    spool.add_rows(found.rows, raw=sha)
-    for line, text, reason in found.withheld:
-        spool.ledger.row(row_id=f"{sha[:12]}:{line}", original=text, reason=f"line {line:,} {reason}")
 
 
 def _known(asset: Asset, context: Context, visit: Visit) -> Known:

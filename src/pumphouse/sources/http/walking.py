@@ -71,10 +71,17 @@ class Walk:
         self._seen: dict[bytes, list[str]] = {}
         self._count = 0
 
-    def pages(self) -> Iterator[Page]:
-        """Each page, until there is no next one. Raises SourceError where one comes twice, or there are too many."""
+    def question(self) -> Question:
+        """What is asked first."""
+        return self._on_first_page().question(self._known)
+
+    def pages(self, first: Answer | None = None) -> Iterator[Page]:
+        """Each page, until there is no next one. Raises SourceError where one comes twice, or there are too many.
+
+        `first` is the answer to `question`, where that was asked already.
+        """
         pages = self._call.pages
-        request = self._request if pages.by not in ("page", "offset") else self._request.on_page(pages, pages.first)
+        request = self._on_first_page()
         asked: set[tuple[str, bytes | None]] = set()
         number, rows = pages.first, 0
         while True:
@@ -87,7 +94,10 @@ class Walk:
             asked.add((question.address, question.body))
             if self._count == pages.pages_max:
                 raise self._too_many(question.address)
-            page = self._read(question, self._asker.ask(question.address, body=question.body, known=question.known))
+            answer, first = first, None
+            if answer is None:
+                answer = self._asker.ask(question.address, body=question.body, known=question.known)
+            page = self._read(question, answer)
             yield page
             rows += len(page.found.rows)
             if pages.by in ("page", "offset"):
@@ -99,6 +109,10 @@ class Walk:
             if following is None:
                 return
             request = following
+
+    def _on_first_page(self) -> _Request:
+        pages = self._call.pages
+        return self._request.on_page(pages, pages.first) if pages.by in ("page", "offset") else self._request
 
     def _following(self, request: _Request, page: Page, *, rows: int, number: int) -> _Request | None:
         """The request for the page after one, None after the last."""
