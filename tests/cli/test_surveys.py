@@ -43,3 +43,28 @@ def test_what_is_no_list_of_people_is_refused(words: list[str], pumphouse: Any, 
     refused = pumphouse("survey", "invite", "exit_survey", *words, cwd=asking)
     assert refused.code == 2
     assert refused.err.startswith("error: ")
+
+
+def test_answers_of_a_file_are_taken_once_and_what_does_not_hold_comes_back(pumphouse: Any, asking: Path) -> None:
+    (asking / "exit.json").write_text(
+        '{"elements": [{"type": "text", "name": "why", "isRequired": true}, {"type": "rating", "name": "recommend"}]}',
+        encoding="utf-8",
+    )
+    (asking / "paper.csv").write_text("why,recommend,Note\nprice,5,\nmoved,9,x\n", encoding="utf-8")
+    words = ("survey", "import", "exit_survey", "paper.csv", "--by", "ada", "--mode", "paper", "--on", "2026-05-03")
+    refused = pumphouse(*words, cwd=asking)
+    assert refused.code == 1
+    assert "--map 'Note='" in refused.err
+    taken = pumphouse(*words, "--map", "Note=", cwd=asking)
+    assert "2 rows of the file: 1 taken, 0 here already, 1 refused" in taken.out
+    assert "row 3: recommend: Choose one of the ratings." in taken.out
+    again = pumphouse(*words, "--map", "Note=", "--json", cwd=asking)
+    assert (again.json["taken"], again.json["already"], again.json["refused"][0]["row"]) == (0, 1, 3)
+    assert (asking / "paper.refused.csv").exists()
+
+
+@pytest.mark.parametrize("words", [["--map", "why"], ["--on", "in May"]])
+def test_what_says_nothing_of_a_file_is_refused(words: list[str], pumphouse: Any, asking: Path) -> None:
+    (asking / "paper.csv").write_text("why\nprice\n", encoding="utf-8")
+    refused = pumphouse("survey", "import", "exit_survey", "paper.csv", "--by", "ada", *words, cwd=asking)
+    assert refused.code == 2

@@ -66,7 +66,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
             "refuse": "terms:refuse",
             "history": "terms:history",
         },
-        "survey": {"invite": "surveys:invite", "show": "surveys:show"},
+        "survey": {"invite": "surveys:invite", "show": "surveys:show", "import": "importing_answers:import_"},
         "token": {"make": "tokens:make", "list": "tokens:show", "revoke": "tokens:revoke"},
     },
 }

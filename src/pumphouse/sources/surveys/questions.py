@@ -47,9 +47,13 @@ class Asked:
     title: str
     choices: Mapping[str, str]
     """What may be chosen, as text -> what people read; of a matrix its columns."""
+    values: Mapping[str, Any]  # JSON
+    """Each choice, as text -> the value that the form sends."""
     rows: Mapping[str, str]
     """The rows of a matrix, or the names in a panel that repeats, each with what people read."""
     unit: str
+    words_key: str
+    """The key of the words beside it; empty where there are none."""
     can_be_empty: bool
     """Whether there may be no answer, so that it matters why."""
 
@@ -91,8 +95,10 @@ def questions_of(survey: Mapping[str, Any]) -> dict[str, Asked]:
         name = element.get("valueName") or element.get("name")
         if not isinstance(name, str) or element.get("type") in NO_ANSWER:
             continue
-        found[name] = _asked(name, element, is_conditional=is_conditional)
-        if any(element.get(mark) for mark in COMMENT_MARKS):
+        has_words = any(element.get(mark) for mark in COMMENT_MARKS)
+        words_key = name + suffix if has_words else ""
+        found[name] = _asked(name, element, is_conditional=is_conditional, words_key=words_key)
+        if has_words:
             found[name + suffix] = Asked(
                 key=name + suffix,
                 column=f"{name}{COMMENT}",
@@ -100,8 +106,10 @@ def questions_of(survey: Mapping[str, Any]) -> dict[str, Asked]:
                 form="words",
                 title=found[name].title,
                 choices={},
+                values={},
                 rows={},
                 unit="",
+                words_key="",
                 can_be_empty=False,
             )
     return found
@@ -121,7 +129,7 @@ def choice_text(value: Any) -> str:  # JSON
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _asked(name: str, element: Mapping[str, Any], *, is_conditional: bool) -> Asked:
+def _asked(name: str, element: Mapping[str, Any], *, is_conditional: bool, words_key: str) -> Asked:
     form = str(element.get("type", "text"))
     return Asked(
         key=name,
@@ -130,8 +138,10 @@ def _asked(name: str, element: Mapping[str, Any], *, is_conditional: bool) -> As
         form=f"text {element['inputType']}" if form == "text" and "inputType" in element else form,
         title=text_of(element.get("title", name)),
         choices=_choices(element),
+        values=_values(element),
         rows=_rows(element),
         unit=text_of(element.get("unit", "")),
+        words_key=words_key,
         can_be_empty=form != "expression"
         and (is_conditional or not element.get("isRequired") or _offers(element, (DONT_KNOW, REFUSED))),
     )
@@ -166,11 +176,24 @@ def _kind(element: Mapping[str, Any]) -> pa.DataType:
     return pa.string()
 
 
-def _choices(element: Mapping[str, Any]) -> dict[str, str]:
+def _items(element: Mapping[str, Any]) -> list[Any]:  # SurveyJS: values, or objects with one and its text
     items = [*element.get("choices", ()), *element.get("rateValues", ())]
     if str(element.get("type", "")).startswith("matrix"):
         items += [one for one in element.get("columns", ()) if not isinstance(one, dict) or "value" in one]
-    found = dict(_labelled(item) for item in items)
+    return items
+
+
+def _values(element: Mapping[str, Any]) -> dict[str, Any]:  # JSON
+    found = {choice_text(_value(item)): _value(item) for item in _items(element)}
+    found |= {value: value for mark, (value, _, _) in SPECIAL.items() if element.get(mark)}
+    if element.get("type") == "boolean":
+        ends = (element.get("valueTrue", True), element.get("valueFalse", False))
+        found |= {choice_text(value): value for value in ends}
+    return found
+
+
+def _choices(element: Mapping[str, Any]) -> dict[str, str]:
+    found = dict(_labelled(item) for item in _items(element))
     for mark, (value, where, otherwise) in SPECIAL.items():
         if element.get(mark):
             found[value] = text_of(element.get(where, otherwise))
