@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,52 @@ def test_any_fetches_end_as_the_rows_of_their_keys_and_rebuild_to_the_same(how, 
         works.run(made, mode="full")
         assert works.rows("raw", "id, n") == sorted(expected.items())
         works.lake.close()
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    arriving=st.lists(
+        st.lists(st.tuples(st.integers(0, 2), st.none() | st.integers(0, 1)), max_size=5), min_size=2, max_size=4
+    )
+)
+def test_rows_that_come_late_at_the_cursor_are_added_once(arriving):
+    world: list[dict[str, int | None]] = []
+
+    @source(cursor="at")
+    def raw(since):
+        yield {"at": -1, "n": 0}
+        yield [row for row in world if not since or row["at"] >= since.value]
+
+    with tempfile.TemporaryDirectory() as folder:
+        works = Works(Path(folder))
+        made = works.asset(raw, services={"since": "Cursor"})
+        newest = 0
+        for some in arriving:
+            world += [{"at": newest + later, "n": n} for later, n in some]
+            newest = max((row["at"] for row in world), default=0)
+            works.run(made)
+            expected = sorted([(-1, 0), *((row["at"], row["n"]) for row in world)], key=str)
+            assert sorted(works.rows("raw", '"at", n'), key=str) == expected
+        works.run(made, mode="full")
+        assert sorted(works.rows("raw", '"at", n'), key=str) == expected
+        works.lake.close()
+
+
+def test_versions_stay_in_order_where_the_clock_is_set_back(works):
+    prices = [1, 2, 2, 1]
+
+    @source(key="id", history=True)
+    def raw():
+        yield {"id": 7, "price": prices.pop(0)}
+
+    made = works.asset(raw)
+    for _ in range(4):
+        works.run(made)
+        works.now -= timedelta(hours=3)
+    seen = works.rows("raw", "price, _loaded_at", "_loaded_at")
+    assert [price for price, _ in seen] == [1, 2, 1]
+    works.run(made, mode="full")
+    assert works.rows("raw", "price, _loaded_at", "_loaded_at") == seen
 
 
 def test_a_restored_table_goes_on_and_rebuilds_from_the_fetches_up_to_then(works):

@@ -127,6 +127,8 @@ class Written:
     files: tuple[Path, ...]
     rows: int
     schema: pa.Schema
+    key: tuple[str, ...] = ()
+    """Columns of which it is known that none is ever null, and that no two rows have the same values."""
 
 
 BatchFunction = Callable[["pa.RecordBatch"], Mapping[str, "pa.RecordBatch"]]

@@ -96,7 +96,7 @@ class Commit:
             if old is not None and not self._accept_schema:
                 refuse_narrowing(table, old=old, new=storable(written.schema))
             self._replace_now(engine, outcome, table, written)
-            self._guard_key(engine, table, _rows_of(written), key)
+            self._guard_key(engine, table, _rows_of(written), () if written.key == key else key)
 
         self._changes.append(change)
 
@@ -444,6 +444,8 @@ class Commit:
 
     def _last_of_each_key(self, engine: DuckDB, table: str, written: Written, key: tuple[str, ...]) -> tuple[str, int]:
         """The relation in which the last row of each key is, and how many rows it has."""
+        if written.key == key:
+            return _rows_of(written), written.rows
         self._refuse_missing_key(engine, table, _rows_of(written), key)
         keys = ", ".join(map(quoted, key))
         rows = int(engine.execute(f"SELECT count(DISTINCT ({keys})) FROM {_rows_of(written)}")[0][0])

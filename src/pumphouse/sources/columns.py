@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from math import isfinite
+from math import copysign, isfinite
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -111,10 +112,8 @@ def fit(values: pa.Array, kind: pa.DataType) -> pa.Array:
         return values
     if pa.types.is_null(values.type):
         return pa.nulls(len(values), kind)
-    if kind == pa.string() and pa.types.is_binary(values.type):
-        return pa.array([None if value is None else bytes_as_text(value) for value in values.to_pylist()], kind)
     if kind == pa.string():
-        return values.cast(kind)
+        return _texts(values)
     if values.type == pa.string():
         return _parsed(values, kind)
     if kind == MOMENT and values.type == NAIVE:
@@ -128,6 +127,20 @@ def fit(values: pa.Array, kind: pa.DataType) -> pa.Array:
 def bytes_as_text(value: bytes | bytearray) -> str:
     """Bytes as text that tells them back: `\\x` and two digits for each."""
     return f"\\x{value.hex()}"
+
+
+def float_as_text(value: float) -> str:
+    """A number as text: a whole one as if it were an integer, since JSON writes 1 and 1.0 for the same."""
+    if isfinite(value) and abs(value) <= EXACT_IN_DOUBLE_MAX and value == int(value) and not _is_minus_zero(value):
+        return str(int(value))
+    return msgspec.json.encode(value).decode() if isfinite(value) else str(value)
+
+
+def time_as_text(value: datetime | date | time) -> str:
+    """ISO 8601, a moment in UTC."""
+    if isinstance(value, datetime) and value.tzinfo:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.isoformat()
 
 
 def said(kind: pa.DataType) -> str:
@@ -158,6 +171,24 @@ def said(kind: pa.DataType) -> str:
 def vanishes(text: str, number: float) -> bool:
     """Whether a number is zero and its text is not: 1e-400 is smaller than a double can be."""
     return number == 0 and re.match(VANISHING_TEXT, text) is not None
+
+
+def _is_minus_zero(value: float) -> bool:
+    return value == 0 and copysign(1, value) < 0
+
+
+def _texts(values: pa.Array) -> pa.Array:
+    """Values as the text that one of them has among texts."""
+    write: Callable[[Any], str] | None = None
+    if pa.types.is_binary(values.type):
+        write = bytes_as_text
+    elif pa.types.is_floating(values.type):
+        write = float_as_text
+    elif pa.types.is_timestamp(values.type) or pa.types.is_time(values.type):
+        write = time_as_text
+    if write is None:
+        return values.cast(pa.string())
+    return pa.array([None if value is None else write(value) for value in values.to_pylist()], pa.string())
 
 
 def _wide_enough(kinds: set[pa.DataType]) -> pa.DataType:
@@ -294,6 +325,9 @@ def _naive(text: str) -> datetime | None:
 
 
 def _cast(value: pa.Scalar, kind: pa.DataType) -> Any:  # a Python value of whatever type
+    if pa.types.is_integer(value.type) and kind == pa.float64():
+        number = value.as_py()
+        return float(number) if number is not None and int(float(number)) == number else None
     try:
         return value.cast(kind).as_py()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +29,9 @@ SAMPLE_EXCHANGES_MAX = 50
 """What a sample may ask, however few rows it was answered: requests, files, tables, batches of rows."""
 
 Method = Literal["GET", "POST", "FILE", "TABLE", "ROWS"]
+
+TICK = timedelta(microseconds=1)
+"""The least that two times are apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,8 @@ class Manifest:
     """What one build was made from: the exchanges of one visit, or, for a rebuild, the manifests of several."""
 
     at: datetime
-    cursor: Any = None  # a number or text: where the visit began
+    cursor: Any = None  # a number or text: how far all was read before
+    begins: Any = None  # where the visit began, if that is before the cursor
     whole: bool
     """Whether the table's content was this and nothing before it."""
     base: str = ""
@@ -91,6 +95,8 @@ class Visit:
         self.asset = asset
         self.at = at
         self.cursor = cursor
+        self.begins = cursor if recorded is None or recorded.manifest.begins is None else recorded.manifest.begins
+        """From where it reads: the cursor, unless a reader sets it to an earlier value, for rows that come late."""
         self.whole = whole
         self.recorded = recorded
         self.base = recorded.manifest.base if recorded else ""
@@ -264,6 +270,12 @@ def _answering(record: Recorded, blobs: Blobs, *, asset: str) -> Visit:
     return Visit(blobs, asset=asset, at=manifest.at, cursor=manifest.cursor, whole=manifest.whole, recorded=record)
 
 
+def date_after(visit: Visit, last: Recorded | None) -> None:
+    """Date a live visit after the last one, also where the clock was set back since: versions are in this order."""
+    if visit.recorded is None and last is not None:
+        visit.at = max(visit.at, last.manifest.at + TICK)
+
+
 def recorded_since_whole(history: tuple[Build, ...], blobs: Blobs) -> tuple[Recorded, ...]:
     """The manifests that a table's content was made from, oldest first: back to the last that was the whole content.
 
@@ -332,6 +344,7 @@ def manifest_of(visit: Visit) -> Manifest:
     return Manifest(
         at=visit.at,
         cursor=visit.cursor,
+        begins=None if visit.begins == visit.cursor else visit.begins,
         whole=visit.whole,
         base=visit.base,
         readers=visit.readers,

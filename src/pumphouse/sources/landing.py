@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -82,6 +82,8 @@ def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = N
         visits=fetch.visits(asset, context, whole=how in ("replace", "compare") and not history),
         known=_known(asset, context),
     )
+    if history and not landing.visits[0].whole:
+        fetch.date_after(landing.visits[0], fetch.newest_visit(context.lake.history(asset.name), context.lake.blobs))
     built = _gathered(landing, read)
     if built is None and landing.patches:  # beside what is new, all is read again
         landing.visits[0].replaced = None
@@ -272,16 +274,32 @@ def _declared(landing: _Landing) -> dict[str, str]:
 def _stage(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
     """Files of the table's new rows in the lake's data path, and how many were merged into others of their key."""
     lake, key, schema = landing.context.lake, landing.asset.common.key, shaping.shape.schema
-    if not key:
-        plain = pa.schema([field for field in schema if field.name != ORDER])
-        return lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=stem), 0
-    arrived = write_batches(shaping.batches(), schema, folder=folder, stem="arrived")
     if not landing.history:
-        rows = merging.last_of_key(lake, arrived, key=key, stem=stem)
-        return rows, arrived.rows - rows.rows
+        plain = pa.schema([field for field in schema if field.name != ORDER])
+        staged = lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=stem)
+        if landing.how == "append":
+            return _with_those_not_there(landing, shaping, staged, stem=stem), 0
+        if not key or shaping.has_unique_keys:
+            return replace(staged, key=key), 0
+        rows = merging.last_of_key(lake, staged, key=key, stem=stem)
+        return rows, staged.rows - rows.rows
+    arrived = write_batches(shaping.batches(), schema, folder=folder, stem="arrived")
     found = merging.last_of_key_and_visit(lake, arrived, key=key, folder=folder)
     existing = None if landing.starts_over else lake.scan(landing.asset.name)
     return merging.new_versions(lake, found, existing=existing, key=key, stem=stem), arrived.rows - found.rows
+
+
+def _with_those_not_there(landing: _Landing, shaping: Shaping, staged: Written, *, stem: str) -> Written:
+    """Rows that are added, and those among them that are so because nobody brought them before."""
+    again = shaping.again.close()
+    if not again.rows:
+        return staged
+    lake, cursor = landing.context.lake, shaping.shape.cursor
+    assert cursor is not None  # else it would not append
+    existing = None if landing.starts_over else lake.scan(landing.asset.name)
+    new = merging.not_there(lake, again, existing=existing, cursor=cursor, stem=f"{stem}_again")
+    shaping.dropped += again.rows - new.rows
+    return replace(staged, files=staged.files + new.files, rows=staged.rows + new.rows) if new.rows else staged
 
 
 def _add(landing: _Landing, commit: Commit, rows: Written, *, stem: str) -> None:

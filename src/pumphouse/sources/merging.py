@@ -4,27 +4,46 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.lake import Lake
-from pumphouse.sources.rows import ORDER
+from pumphouse.sources.rows import ORDER, VISIT
 
 ARRIVED = "arrived"
 EXISTING = "existing"
+PLACE = "_landing_place"
 
 
 def last_of_key(lake: Lake, arrived: Written, *, key: tuple[str, ...], stem: str) -> Written:
-    """The last row of each key, without ORDER."""
-    return _write(
+    """The last row of each key, in files of their own; the files that came where each key came once.
+
+    Only keys are compared: a row's place is its file's and its own in that.
+    """
+    engine = lake.engine.fork()
+    try:
+        rows = _scan(arrived).relation
+        keys = engine.execute(f"SELECT count(*) FROM (SELECT 1 FROM ({rows}) GROUP BY {_names(key)})")[0][0]
+    finally:
+        engine.close()
+    if keys == arrived.rows:
+        return replace(arrived, key=key)
+    columns = ", ".join(quoted(name) for name in arrived.schema.names)
+    files = ", ".join(literal(str(file)) for file in arrived.files)
+    place = f"SELECT {columns}, file_index::HUGEINT << 64 | file_row_number AS {PLACE} FROM read_parquet([{files}])"
+    last = _write(
         lake,
-        f"SELECT * EXCLUDE ({ORDER}) FROM {ARRIVED}"
-        f" QUALIFY row_number() OVER (PARTITION BY {_names(key)} ORDER BY {ORDER} DESC) = 1 ORDER BY {ORDER}",
-        {ARRIVED: arrived},
+        f"SELECT * EXCLUDE ({PLACE}) FROM {ARRIVED} WHERE {PLACE} IN"
+        f" (SELECT max({PLACE}) FROM {ARRIVED} GROUP BY {_names(key)})",
+        {ARRIVED: Scan(table=ARRIVED, snapshot=0, schema=arrived.schema, relation=place)},
         stem=stem,
     )
+    for file in arrived.files:
+        file.unlink()
+    return replace(last, key=key)
 
 
 def last_of_key_and_visit(lake: Lake, arrived: Written, *, key: tuple[str, ...], folder: Path) -> Written:
@@ -57,6 +76,34 @@ def new_versions(lake: Lake, arrived: Written, *, existing: Scan | None, key: tu
         f" QUALIFY {ORDER} IS NOT NULL AND {row} IS DISTINCT FROM {before}"
         f" ORDER BY _loaded_at, {_names(key)}",
         {ARRIVED: arrived} | ({EXISTING: existing} if existing is not None else {}),
+        stem=stem,
+    )
+
+
+def not_there(lake: Lake, again: Written, *, existing: Scan | None, cursor: str, stem: str) -> Written:
+    """Of rows that several visits may have brought, without ORDER and VISIT, those that none before theirs did.
+
+    Rows are the same where all columns are that both have; where a visit brings more of the same than any before it,
+    the rest are new.
+    """
+    own = (*HIDDEN_COLUMNS, ORDER, VISIT)
+    names = [name for name in again.schema.names if existing is None or name in existing.schema.names]
+    row = f"struct_pack({', '.join(f'{quoted(name)} := {quoted(name)}' for name in names if name not in own)})"
+    every = f"SELECT * FROM {ARRIVED}"
+    if existing is not None:
+        here = ", ".join(quoted(name) for name in names)
+        every += (
+            f" UNION ALL BY NAME (SELECT {here}, -1 AS {VISIT} FROM {EXISTING}"
+            f" WHERE {quoted(cursor)} IN (SELECT {quoted(cursor)} FROM {ARRIVED}))"
+        )
+    before = f"PARTITION BY {row} ORDER BY {VISIT} GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING"
+    return _write(
+        lake,
+        f"WITH every_row AS ({every}), numbered AS (SELECT *, row_number() OVER"
+        f" (PARTITION BY {row}, {VISIT} ORDER BY {ORDER}) AS {PLACE} FROM every_row)"
+        f" SELECT * EXCLUDE ({ORDER}, {VISIT}, {PLACE}) FROM numbered"
+        f" QUALIFY {VISIT} >= 0 AND {PLACE} > coalesce(max({PLACE}) OVER ({before}), 0) ORDER BY {ORDER}",
+        {ARRIVED: again} | ({EXISTING: existing} if existing is not None else {}),
         stem=stem,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import chain
 from operator import itemgetter
@@ -24,6 +24,8 @@ RAW = "_raw"
 """The lake's own column that names the stored bytes a row came from."""
 ORDER = "_landing_order"
 """A column for the time of landing only: the number of a row in all that came."""
+VISIT = "_landing_visit"
+"""Another one: the number of the visit that a row came with."""
 
 
 class Column(NamedTuple):
@@ -138,10 +140,10 @@ def as_text(value: Any) -> str:
             return columns.bytes_as_text(value)
         case int() | Decimal() | UUID():
             return str(value)
-        case datetime() if value.tzinfo:
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case float():
+            return columns.float_as_text(value)
         case date() | time():
-            return value.isoformat()
+            return columns.time_as_text(value)
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()
     except UnicodeEncodeError:  # half a character
@@ -156,7 +158,7 @@ def refuse_names(names: Iterable[Any], *, asset: str) -> None:
             raise SourceError(
                 f"a column is called {name!r}", asset=asset, mend="Give every column a name that is text."
             )
-        if name.lower() in (*HIDDEN_COLUMNS, ORDER):
+        if name.lower() in (*HIDDEN_COLUMNS, ORDER, VISIT):
             raise SourceError(
                 f"a column is called '{name}', which is the lake's own", asset=asset, mend="Rename it in the source."
             )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pumphouse.engines.parquet import ParquetFiles
 from pumphouse.errors import SourceError
 from pumphouse.lake import times
 from pumphouse.sources import columns
 from pumphouse.sources.contracts import Judge, Judged, Terms
 from pumphouse.sources.fetch import Visit
-from pumphouse.sources.rows import ORDER, RAW, as_text
+from pumphouse.sources.rows import ORDER, RAW, VISIT, as_text
 from pumphouse.sources.spool import Spool, Spooled
 
 
@@ -56,7 +57,10 @@ class Shaping:
 
     def __init__(self, spool: Spool, shape: Shape) -> None:
         self.dropped = 0
-        """Rows that were there already, by the cursor."""
+        """Rows from before where their visit began, which were there already."""
+        self.again = ParquetFiles(spool.folder, "again", shape.schema.append(pa.field(VISIT, pa.int64())))
+        """Rows that another visit may have brought too, in a table that only grows: those from where one visit began up
+        to where the one before it ended."""
         self.newest: Any = None  # a number or text: how far the cursor came, as the source wrote it; None if no further
         self._spool = spool
         self.shape = shape
@@ -66,13 +70,40 @@ class Shaping:
         self._of_raw: Counter[str] = Counter()
         self._numbers: list[tuple[str, int]] | None = None
         self._judge = Judge(shape.terms, spool, shape.kinds) if shape.terms else None
+        self._last_key: pa.Scalar | None = None
+        self._keys_rise = len(shape.key) == 1 and _has_an_order(shape.kinds[shape.key[0]])
+        """Whether each key was greater than the one before it, so far."""
+
+    @property
+    def has_unique_keys(self) -> bool:
+        """Whether no two rows have one key: it was seen, or the source sees to it. Known when `batches` has ended."""
+        return bool(self.shape.key) and (self._keys_rise or self._has_keys_of_the_source)
+
+    @property
+    def _has_keys_of_the_source(self) -> bool:
+        kinds, forms = self.shape.kinds, self._spool.forms
+        if not self._spool.has_unique_keys or len(self._spool.visits) > 1:
+            return False
+        # A time is cut off at the microsecond, and a fraction is the nearest double: two keys may become one.
+        return not any(
+            kinds[name] != forms.get(name) or pa.types.is_temporal(kinds[name]) or pa.types.is_floating(kinds[name])
+            for name in self.shape.key
+        )
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The table's rows, in the order in which they came."""
         for spooled in self._spool.read():
-            yield self._shaped(spooled)
+            batch = self._shaped(spooled)
+            if self._keys_rise and batch.num_rows:
+                self._follow_key(batch[self.shape.key[0]])
+            yield batch
         if self._judge:
             self._spool.warnings += self._judge.warnings
+
+    def _follow_key(self, keys: pa.Array) -> None:
+        first = self._last_key is None or pc.greater(keys[0], self._last_key).as_py()
+        self._keys_rise = bool(first and pc.all(pc.greater(keys[1:], keys[:-1]), min_count=0).as_py())
+        self._last_key = keys[-1]
 
     def _shaped(self, spooled: Spooled) -> pa.RecordBatch:
         shape, came = self.shape, spooled.columns
@@ -82,12 +113,18 @@ class Shaping:
         judged = self._judge.judge(spooled, original, fitted) if self._judge else Judged(fitted, [], [])
         cells = judged.cells
         kept = self._withhold(spooled, original, judged)
+        again = None
         if shape.cursor:
-            self._follow(original[shape.cursor], cells[shape.cursor], since=spooled.visit.cursor)
+            cursors = cells[shape.cursor]
+            self._follow(original[shape.cursor], cursors, since=spooled.visit.cursor)
             if shape.appends and spooled.visit.cursor is not None:
-                later = self._later(cells[shape.cursor], spooled.visit.cursor)
-                self.dropped += pc.sum(pc.and_(kept, pc.invert(later))).as_py() or 0
-                kept = pc.and_(kept, later)
+                before = self._compared(pc.less, cursors, spooled.visit.begins)
+                self.dropped += pc.sum(pc.and_(kept, before)).as_py() or 0
+                kept = pc.and_(kept, pc.invert(before))
+                again = self._compared(pc.less_equal, cursors, spooled.visit.cursor)
+            if shape.appends and (begins := self._spool.later_begins(spooled.visit)) is not None:
+                still = self._compared(pc.greater_equal, cursors, begins)
+                again = still if again is None else pc.or_(again, still)
         self._quarantine(spooled, original, fitted, kept)
         for aside in judged.set_aside:
             for at in pc.indices_nonzero(pc.and_(aside.where, kept)).to_pylist():
@@ -102,7 +139,13 @@ class Shaping:
         order = pa.arange(self._rows, self._rows + length)
         self._rows += length
         self._count_raw(spooled)
-        return pa.RecordBatch.from_arrays([*cells.values(), *own, order], schema=shape.schema).filter(kept)
+        batch = pa.RecordBatch.from_arrays([*cells.values(), *own, order], schema=shape.schema)
+        if again is not None and pc.any(again).as_py():
+            some = batch.filter(pc.and_(kept, again))
+            number = pa.repeat(pa.scalar(spooled.number, pa.int64()), some.num_rows)
+            self.again.write(some.append_column(VISIT, number))
+            kept = pc.and_(kept, pc.invert(again))
+        return batch if pc.all(kept).as_py() else batch.filter(kept)
 
     def _withhold(self, spooled: Spooled, original: dict[str, pa.Array], judged: Judged) -> pa.Array:
         """Which rows go in; the others are in the ledger, whole."""
@@ -189,15 +232,15 @@ class Shaping:
                 value if isinstance(value, int | float | str) and not isinstance(value, bool) else as_text(value)
             )
 
-    def _later(self, cells: pa.Array, cursor: Any) -> pa.Array:
-        start = columns.fit(pa.array([cursor]), cells.type)[0]
-        if not start.is_valid:
+    def _compared(self, how: Callable[[pa.Array, pa.Scalar], pa.Array], cells: pa.Array, cursor: Any) -> pa.Array:
+        place = columns.fit(pa.array([cursor]), cells.type)[0]
+        if not place.is_valid:
             raise SourceError(
                 f"cursor '{self.shape.cursor}' stood at {cursor!r}, and its column is now {columns.said(cells.type)}",
                 asset=self.shape.asset,
                 mend=f"Read it from the start: pumphouse run {self.shape.asset} --refetch",
             )
-        return pc.fill_null(pc.greater(cells, start), False)  # noqa: FBT003
+        return pc.fill_null(how(cells, place), False)  # noqa: FBT003
 
     def _known_at(self, cells: dict[str, pa.Array], loaded: pa.Array) -> pa.Array:
         """When each row was known: its declared column, a day being known when it is over.
@@ -225,3 +268,7 @@ def _loaded_at(visit: Visit, raws: pa.Array) -> pa.Array:
     encoded = raws if pa.types.is_dictionary(raws.type) else raws.dictionary_encode()
     moments = [earlier.get(raw.partition("/")[0], visit.at) for raw in encoded.dictionary.to_pylist()]
     return pa.array(moments, columns.MOMENT).take(encoded.indices)
+
+
+def _has_an_order(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_temporal(kind))

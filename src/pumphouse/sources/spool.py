@@ -45,6 +45,8 @@ class Spooled:
     """
 
     visit: Visit
+    number: int
+    """Of the visit, in their order."""
     first_row: int
     columns: Mapping[str, pa.Array]
 
@@ -134,6 +136,7 @@ class Spool:
         """Whether no two rows of this visit have one key, because the source itself sees to it."""
         self._batches: list[tuple[Visit, int, pa.RecordBatch | Path | Kept]] = []
         self._memory_bytes = 0
+        self.visits: list[Visit] = []
         self._visit: Visit | None = None
         self._rows_of_visit = 0
         self._rows: list[Mapping[str, Any]] = []
@@ -161,6 +164,7 @@ class Spool:
         self.flush()
         self._visit, self._rows_of_visit = visit, 0
         self.came[visit] = set()
+        self.visits.append(visit)
 
     def declare(self, forms: Mapping[str, Form | None]) -> None:
         """Columns that come, also where no row does, with how their text is read; None where only the values tell."""
@@ -233,13 +237,21 @@ class Spool:
             values = pc.replace_substring_regex(values, "^0+([0-9])", r"\1")
         return columns.fit(values, kind)
 
+    def later_begins(self, visit: Visit) -> Any:  # a number or text
+        """Where the visit after this one began; None where there is none. Those after that began no earlier."""
+        following = self.visits[self.visits.index(visit) + 1 :]
+        return following[0].begins if following else None
+
     def read(self) -> Iterator[Spooled]:
         """Every batch, in the order in which it came."""
         for visit, first_row, place in self._batches:
             batch = _of_kept(place) if isinstance(place, Kept) else place
             batch = _from_file(batch) if isinstance(batch, Path) else batch
             yield Spooled(
-                visit=visit, first_row=first_row, columns=dict(zip(batch.schema.names, batch.columns, strict=True))
+                visit=visit,
+                number=self.visits.index(visit),
+                first_row=first_row,
+                columns=dict(zip(batch.schema.names, batch.columns, strict=True)),
             )
 
     def _convert(self) -> None:

@@ -156,13 +156,13 @@ def test_a_cursor_appends_what_is_later_and_rows_of_files_that_went_stay(works, 
     path.write_text("at,n\n1,1\n2,2\n3,3\n")
     works.write("log/b.csv", "at,n\n2,0\n4,4\n")
     counts = works.run(made).counts
-    assert works.rows() == [(1, 1), (2, 2), (3, 3), (4, 4)]
-    assert (counts.rows_in, counts.rows_out, counts.dropped) == (5, 2, 3)
+    assert works.rows() == [(1, 1), (2, 0), (2, 2), (3, 3), (4, 4)]  # what stands at the cursor may be late
+    assert (counts.rows_in, counts.rows_out, counts.dropped) == (5, 3, 2)
     path.unlink()
     works.write("log/c.csv", "at,n\n5,5\n")
     works.run(made)
     assert readings == [["log/a.csv"], ["log/a.csv", "log/b.csv"], ["log/c.csv"]]
-    assert len(works.rows()) == 5
+    assert len(works.rows()) == 6
     assert same_as_rebuilt(works, made)
 
 

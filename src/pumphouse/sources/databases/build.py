@@ -48,13 +48,14 @@ def build(asset: Asset, context: Context) -> Built:
 
 def _selection(asset: Asset, visit: Visit) -> Selection:
     spec: DatabaseTable = asset.spec
-    since = visit.cursor if spec.lag is None else before(visit.cursor, spec.lag, asset=asset.name)
+    if spec.lag is not None:
+        visit.begins = before(visit.cursor, spec.lag, asset=asset.name)
     return Selection(
         asset=asset.name,
         table=spec.table,
         query=spec.query,
         cursor=spec.cursor,
-        since=since,
+        since=visit.begins,
         key=asset.common.key,
     )
 
