@@ -18,6 +18,7 @@ TESTED_BY = {
     "README.md": "tests/docs/test_readme.py",
     "docs/tutorial.md": "tests/docs/test_tutorial.py",
     "docs/guides/answers.md": "tests/sources/surveys/test_guide.py",
+    "docs/guides/apis.md": "tests/sources/http/test_guide.py",
     "docs/guides/catalog.md": "tests/catalog/test_guide.py",
     "docs/guides/duplicates.md": "tests/cleaning/test_guide.py",
     "docs/guides/checks.md": "tests/checks/test_guide.py",
