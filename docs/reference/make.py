@@ -32,7 +32,20 @@ FOLDER = Path(__file__).resolve().parent
 SIGNATURE_WIDTH_MAX = 100
 
 NAMES = {
-    "Gathering": ("source", "files", "fixed_width", "csv", "database", "api", "website", "messages", "survey"),
+    "Gathering": (
+        "source",
+        "files",
+        "csv",
+        "excel",
+        "xml",
+        "access_log",
+        "fixed_width",
+        "database",
+        "api",
+        "website",
+        "messages",
+        "survey",
+    ),
     "Tables, and what must hold of them": ("table", "check"),
     "Facts about an asset": ("contract", "search", "deliver", "bet"),
     "Models and experiments": (

@@ -12,7 +12,8 @@ from pumphouse.declare.apis import api
 from pumphouse.declare.contracts import contract
 from pumphouse.declare.databases import database
 from pumphouse.declare.facts import bet, deliver, search
-from pumphouse.declare.files import csv, files, fixed_width
+from pumphouse.declare.files import files
+from pumphouse.declare.formats import access_log, csv, excel, fixed_width, xml
 from pumphouse.declare.learning import experiment, mean, model
 from pumphouse.declare.messages import messages
 from pumphouse.declare.rollouts import challenger, guardrails, online, rollout, scores, serving, worth
@@ -35,6 +36,7 @@ __all__ = [
     "Project",
     "PumphouseError",
     "TrainingSet",
+    "access_log",
     "api",
     "bet",
     "challenger",
@@ -43,6 +45,7 @@ __all__ = [
     "csv",
     "database",
     "deliver",
+    "excel",
     "experiment",
     "files",
     "fixed_width",
@@ -61,6 +64,7 @@ __all__ = [
     "table",
     "website",
     "worth",
+    "xml",
 ]
 
 

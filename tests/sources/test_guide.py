@@ -45,3 +45,21 @@ def test_the_guides_sources_gather(works, world):
     assert works.rows("crm_staff") == []
     assert works.rows("raw_orders", "order_id") == [(7,)]
     assert works.rows("raw_products") == [("A-1", "A", "$1")]
+
+
+def test_the_guide_to_files_gathers(works):
+    from tests.sources.files.test_workbooks import book
+
+    code = re.findall(r"```python\n(.*?)```", (GUIDE.parent / "files.md").read_text(encoding="utf-8"), re.DOTALL)[0]
+    declared: dict[str, object] = {}
+    exec(compile(code, "files.md", "exec"), declared)
+    works.write("visits/a.csv.gz", gzip.compress(b"visit_id,page\n1,/a\n"))
+    works.write("budget/a.xlsx", book(("Notes", [["x"], ["y"]]), ("Plan", [["team", "eur"], ["a", 1]])))
+    works.write("exports/a.xml", "<all><orders><order id='7'><eur>1.5</eur></order></orders></all>")
+    works.write("logs/access.log.1", '::1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 9\n')
+    for name in ("raw_visits", "raw_budget", "raw_orders", "raw_access"):
+        works.run(works.asset(declared[name], name))
+    assert works.rows("raw_visits") == [(1, "/a")]
+    assert works.rows("raw_budget") == [("a", 1)]
+    assert works.rows("raw_orders", "id, eur") == [(7, 1.5)]
+    assert works.rows("raw_access", "ip, status") == [("::1", 200)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pumphouse.declare.files import FixedWidth
+from pumphouse.declare.formats import FixedWidth
 from pumphouse.errors import Fault, did_you_mean
 from pumphouse.graph.drafts import Draft
 

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -26,7 +27,9 @@ from pumphouse.lake.lake import Lake
 from pumphouse.project import starter
 from pumphouse.project.config import FILE, read_config
 from pumphouse.project.project import Project
-from pumphouse.sources.files.texts import StoredFile, likely_encoding
+from pumphouse.sources.files.encodings import encoding_of
+from pumphouse.sources.files.packing import unpacked
+from pumphouse.sources.files.texts import StoredFile
 
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 ENDING_OF_TYPE = {
@@ -51,7 +54,7 @@ _CALLED_A_KEY = re.compile(r"(^|[_\W])(id|key|uuid|code|number|no|nr)$|(?-i:[a-z
 class Scaffold:
     """What was written: the names of the source, of the table made from it, and of the report; the rows gathered.
 
-    `encoding` is what the file is read in where that is not UTF-8: a guess, which `gather.py` says.
+    `encoding` is what the file is read in where that is not UTF-8, told by its words; `gather.py` says it.
     """
 
     folder: Path
@@ -194,7 +197,10 @@ def _encoding(file: Path) -> str | None:
     """What a delimited file seems to be in, where that is not UTF-8."""
     if not file.name.removesuffix(".gz").endswith((".csv", ".tsv")):
         return None
-    return likely_encoding(StoredFile(asset="", name=file.name, sha="", path=file))
+    stored = StoredFile(asset="", name=file.name, sha="", path=file)
+    with TemporaryDirectory() as folder:
+        found = unpacked(stored, folder=Path(folder), choose=list, told=[])
+        return next((encoding_of(one.path) for one in found), None)
 
 
 def _csv_options(file: Path, encoding: str) -> str:

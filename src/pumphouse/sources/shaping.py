@@ -20,6 +20,8 @@ from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, RAW, VISIT, as_text
 from pumphouse.sources.spool import Spool, Spooled
 
+SHA_DIGITS = 64
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -197,7 +199,7 @@ class Shaping:
 
     def _place(self, spooled: Spooled, at: int) -> str:
         raw, number = self._numbered(spooled)[at]
-        return f"{raw[:12]}:{number}"
+        return f"{raw[:12]}{raw[SHA_DIGITS:]}:{number}"  # a part of them is named behind
 
     def _numbered(self, spooled: Spooled) -> list[tuple[str, int]]:
         """For each row of the batch the stored bytes it came from, and its number among all rows from them."""

@@ -155,6 +155,11 @@ class Spool:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
+    def has_limit(self) -> bool:
+        """Whether this is a sample, which wants some rows only."""
+        return self._rows_max is not None
+
+    @property
     def is_full(self) -> bool:
         """Whether a sample has all the rows it wants: a reader stops here."""
         return self._rows_max is not None and self.rows >= self._rows_max
@@ -203,6 +208,19 @@ class Spool:
             batch = {name: Column(column.values[:wanted], column.kinds) for name, column in batch.items()}
         self._add(batch, wanted, raw=raw)
         self._count(wanted)
+
+    def add_columns_of(self, batch: Batch, *, raw: Sequence[tuple[str, int]]) -> None:
+        """Take columns whose rows came from several stored bytes: which, and how many from each, in order."""
+        if self._rows_max is None:
+            self._convert()
+            self._join(batch, list(raw))
+            self._count(sum(rows for _, rows in raw))
+            return
+        start = 0
+        for name, rows in raw:
+            some = {one: Column(column.values[start : start + rows], column.kinds) for one, column in batch.items()}
+            self.add_columns(some, raw=name)
+            start += rows
 
     def add_kept(self, kept: Kept) -> None:
         """Take columns of one length that are stored already, and are looked at only where a type is not declared."""

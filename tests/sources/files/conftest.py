@@ -7,9 +7,13 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from pyarrow.fs import S3FileSystem
+from tests.sources.files.desk import Desk
+
+from pumphouse.engines.duckdb import DuckDB
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,15 @@ def s3() -> Iterator[S3]:
         threading.Thread(target=process.stderr.read, daemon=True).start()
         yield S3(url, process)
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def _engine() -> Iterator[DuckDB]:
+    engine = DuckDB(threads=2, zone="Europe/Berlin")
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, _engine: DuckDB) -> Desk:
+    return Desk(tmp_path, _engine)

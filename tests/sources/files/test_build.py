@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pumphouse.declare.files import csv, files, fixed_width
+from pumphouse.declare.files import files
+from pumphouse.declare.formats import csv, fixed_width
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.changes import restore
 from pumphouse.sources.files.build import changed
@@ -158,36 +159,28 @@ def test_files_of_one_pattern_may_have_different_columns(works):
     assert works.rows("raw", "id, a, b") == [(1, "x", None), (2, None, 2.5)]
 
 
-def test_two_names_that_sql_does_not_tell_apart_are_refused(idle):
-    idle.write("a.csv", "Id,id\n1,2\n")
-    with pytest.raises(SourceError, match="two columns are called 'Id' and 'id'"):
-        idle.run(idle.asset(files("a.csv")))
+def test_a_name_that_sql_does_not_tell_apart_from_one_before_gets_a_number_and_is_told(works):
+    works.write("a.csv", "Id,id,id_2,ID\n1,2,3,4\n")
+    built = works.run(works.asset(files("a.csv")))
+    assert works.rows("raw", "Id, id_3, id_2, ID_4") == [(1, 2, 3, 4)]
+    assert built.warnings[0] == "a.csv: column 2 is called 'id', as one before it, and becomes 'id_3'"
 
 
-def test_another_encoding_is_refused_naming_the_byte_and_read_when_it_is_said(works):
+def test_another_encoding_is_read_and_told_until_it_is_said(works):
     works.write("a.csv", "name\nMüller\nJürgen\n".encode("cp1252"))
-    with pytest.raises(SourceError) as caught:
-        works.run(works.asset(files("a.csv")))
-    assert "a.csv: it is not utf-8: byte 6 (0xfc), in line 2" in str(caught.value)
-    assert 'format=ph.csv(encoding="cp1252")' in str(caught.value)
-    assert works.lake.tables() == ()
-
-    works.run(works.asset(files("a.csv", format=csv(encoding="cp1252"))))
+    built = works.run(works.asset(files("a.csv")))
     assert works.rows() == [("Jürgen",), ("Müller",)]
+    assert built.warnings == ('a.csv: read as cp1252; ph.csv(encoding="cp1252") says so for good',)
+
+    built = works.run(works.asset(files("a.csv", format=csv(encoding="cp1252"))), mode="full")
+    assert works.rows() == [("Jürgen",), ("Müller",)]
+    assert built.warnings == ()
 
 
 def test_the_byte_of_another_encoding_is_counted_through_a_long_file(idle):
     idle.write("a.csv", b"name\n" + "ü\n".encode() * 700_000 + b"\xff\n")
     with pytest.raises(SourceError, match=r"byte 2,100,005 \(0xff\), in line 700,002"):
         idle.run(idle.asset(files("a.csv")))
-
-
-def test_utf16_is_read_when_it_is_said(works):
-    works.write("a.csv", "a,b\n1,ü\n".encode("utf-16"))
-    with pytest.raises(SourceError, match=r'ph\.csv\(encoding="utf-16"\)'):
-        works.run(works.asset(files("a.csv")))
-    works.run(works.asset(files("a.csv", format=csv(encoding="utf-16"))))
-    assert works.rows() == [(1, "ü")]
 
 
 def test_a_format_without_other_encodings_does_not_offer_one(idle):

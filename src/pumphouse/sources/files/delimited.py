@@ -1,106 +1,177 @@
-"""CSV and TSV with a header line, read by DuckDB.
+"""CSV and TSV, read by DuckDB.
 
-Before, the text is written out once as clean UTF-8: DuckDB reads half of a gzip that was cut off without a word, and
-takes a quoted last line without a line end for a broken one. A row with too many or too few cells is withheld with its
-text and the number of the line on which it begins; an empty cell is null. A column has the type from which all its
-cells can be told back.
+Before, the rows are written out once as clean UTF-8 up to a line end: DuckDB takes a quoted last line without one for a
+broken line. A row with too many or too few cells is withheld with its text and the number of the line on which it
+begins; an empty cell is null. A column has the type from which all its cells can be told back.
 """
 
 from __future__ import annotations
 
-import csv
+import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from pumphouse.declare.files import Delimited
+from pumphouse.declare.formats import Delimited
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.parameters import literal
-from pumphouse.errors import ConfigError
-from pumphouse.sources.files.texts import CHUNK_BYTES, StoredFile, opened
-from pumphouse.sources.rows import batch_of_arrow, refuse_names
+from pumphouse.sources.files.dialects import Dialect, dialect_of
+from pumphouse.sources.files.encodings import is_utf8, readings
+from pumphouse.sources.files.headers import named
+from pumphouse.sources.files.texts import CHUNK_BYTES, StoredFile, Told, opened
+from pumphouse.sources.rows import batch_of_arrow
 from pumphouse.sources.spool import BATCH_ROWS, Spool
 
-DELIMITERS = (",", ";", "\t", "|")
+SAMPLE_CHARACTERS = 256 * 1024
 LINE_BYTES_MAX = 16 * 1024 * 1024
+RAGGED = {"MISSING COLUMNS": "has fewer cells than the header", "TOO MANY COLUMNS": "has more cells than the header"}
 REASONS = {
-    "MISSING COLUMNS": "has fewer cells than the header",
-    "TOO MANY COLUMNS": "has more cells than the header",
+    **RAGGED,
     "UNQUOTED VALUE": "has a quote that is not closed, or not where a cell ends",
     "LINE SIZE OVER MAXIMUM": f"is longer than {LINE_BYTES_MAX:,} bytes",
 }
 
 
-def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What stands before the rows of a text, and how they are cut."""
+
+    text: str
+    dialect: Dialect
+    names: tuple[str, ...]
+    """Of the columns, as the table has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A line that DuckDB refused: the byte at which it begins, its text, and the kind of fault."""
+
+    place: int
+    text: str
+    kind: str
+
+
+def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB, told: Told) -> bool:
     """Read a file into the spool; false where there is nothing in it, not even a header."""
-    clean = spool.folder / "clean.csv"
-    begins = _clean(file, form, clean)
-    if begins is None:
+    encoding = form.encoding or _encoding(file, told)
+    head = head_of(file, form, encoding, told)
+    if head is None:
         return False
-    blank_lines, header = begins
-    delimiter = form.delimiter or _delimiter(header)
-    if len(delimiter) != 1:
-        raise ConfigError(
-            f"delimiter {delimiter!r} is not one character", asset=file.asset, mend='Say ph.csv(delimiter=";").'
-        )
-    names = _names(file, header, delimiter)
-    spool.declare(dict.fromkeys(names, "text"))
-    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    clean = spool.folder / "clean.csv"
+    _clean(file, head, encoding, clean)
+    spool.declare(dict.fromkeys(head.names, "text"))
+    if not clean.stat().st_size:
+        return True
+    for batch in rows_of(clean, head, engine, file):
+        spool.add_columns(batch_of_arrow(batch, asset=file.asset), raw=file.raw)
+        if spool.is_full:  # DuckDB names the lines it refused at the end only
+            return True
+    rejected = rejected_of(engine)
+    lines = _lines_at(clean, [one.place for one in rejected])
+    for above, one in zip(lines, rejected, strict=True):
+        withhold(file, one, head.dialect.lines_above + above + 1, spool)
+    return True
+
+
+def head_of(file: StoredFile, form: Delimited, encoding: str, told: Told) -> Head | None:
+    """The head of a text; None where there is nothing in it."""
+    with opened(file, encoding=encoding) as text:
+        sample = text.read(SAMPLE_CHARACTERS)
+        while sample and not sample.strip() and (more := text.read(SAMPLE_CHARACTERS)):
+            sample += more
+        is_whole = len(sample) < SAMPLE_CHARACTERS
+        if not is_whole:
+            sample += text.readline(LINE_BYTES_MAX)
+    lines = list(io.StringIO(sample, newline=""))
+    if not sample.strip():
+        return None
+    dialect = dialect_of(file, lines, form, told)
+    return Head(
+        text="".join(lines[: dialect.lines_above]), dialect=dialect, names=tuple(named(file, dialect.names, told))
+    )
+
+
+def rows_of(clean: Path, head: Head, engine: DuckDB, file: StoredFile) -> Iterator[pa.RecordBatch]:
+    """The rows of a clean text, every column text. Raises SourceError where it can't be cut into lines."""
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in head.names)
+    quote = literal(head.dialect.quote)
     options = (
-        f"columns = {{{columns}}}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
-        " escape = '\"', strict_mode = true, store_rejects = true, rejects_table = 'rejected_lines',"
-        f" rejects_scan = 'rejected_scans', rejects_limit = 0, max_line_size = {LINE_BYTES_MAX}"
+        f"columns = {{{columns}}}, auto_detect = false, header = false, delim = {literal(head.dialect.delimiter)},"
+        f" quote = {quote}, escape = {quote}, strict_mode = true, store_rejects = true,"
+        " rejects_table = 'rejected_lines', rejects_scan = 'rejected_scans', rejects_limit = 0,"
+        f" max_line_size = {LINE_BYTES_MAX}"
     )
     try:
         rows = engine.connection.execute(f"SELECT * FROM read_csv({literal(str(clean))}, {options})")
-        for batch in rows.to_arrow_reader(BATCH_ROWS):
-            spool.add_columns(batch_of_arrow(batch, asset=file.asset), raw=file.sha)
-            if spool.is_full:  # DuckDB names the lines it refused at the end only
-                return True
+        yield from rows.to_arrow_reader(BATCH_ROWS)
     except duckdb.InvalidInputException as error:
         raise file.error(
             f"it can't be read as a delimited file: {str(error).splitlines()[0]}",
             mend="Is one kind of line end used throughout, and is every quote inside a quoted cell doubled?",
         ) from None
-    rejected = engine.execute(
+
+
+def rejected_of(engine: DuckDB) -> list[Rejected]:
+    """The lines that were refused in what was read last, in their order."""
+    if not engine.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = 'rejected_lines'"):
+        return []
+    found = engine.execute(
         "SELECT min(line_byte_position), any_value(csv_line), min(error_type::VARCHAR) FROM rejected_lines"
         " GROUP BY line ORDER BY line"
     )
-    lines = _lines_at(clean, [place - 1 for place, _, _ in rejected])
-    for above, (_, text, kind) in zip(lines, rejected, strict=True):
-        line = blank_lines + above + 1
-        spool.ledger.row(
-            row_id=f"{file.sha[:12]}:{line}",
-            original=text.removeprefix("\n"),  # of the line end \r\n before it
-            reason=f"line {line:,} of {file.name} {REASONS.get(kind, kind.lower())}",
-        )
     engine.execute("DROP TABLE rejected_lines")
     engine.execute("DROP TABLE rejected_scans")
-    return True
+    # A text may begin with the \n of the line end \r\n before it.
+    return [Rejected(place=place - 1, text=text.removeprefix("\n"), kind=kind) for place, text, kind in found]
 
 
-def _clean(file: StoredFile, form: Delimited, clean: Path) -> tuple[int, str] | None:
-    """Write the text as UTF-8, from the first line that is not blank to a line end.
+def withhold(file: StoredFile, rejected: Rejected, line: int, spool: Spool) -> None:
+    """Keep a refused line for the quarantine."""
+    spool.ledger.row(
+        row_id=file.row_id(line),
+        original=rejected.text,
+        reason=f"line {line:,} of {file.name} {REASONS.get(rejected.kind, rejected.kind.lower())}",
+    )
 
-    The number of lines before it and that line; None where there is none.
-    """
-    with opened(file, encoding=form.encoding) as text, clean.open("w", encoding="utf-8", newline="") as target:
-        found = next(((number, line) for number, line in enumerate(text) if line.strip()), None)
-        if found is None:
-            return None
-        blank_lines, header = found
-        # A name may hold a line end inside quotes.
-        while header.count('"') % 2 and (more := text.readline()):
-            header += more
-        target.write(header)
-        last = header
+
+def _encoding(file: StoredFile, told: Told) -> str:
+    """The encoding of a text, told where it is not UTF-8. Raises SourceError where there is room for doubt."""
+    if is_utf8(file.path):
+        return "utf-8"
+    found = readings(file.path)
+    if len(found) == 1:
+        encoding = found[0].encoding
+        told.add(file.name, f'read as {encoding}; ph.csv(encoding="{encoding}") says so for good')
+        return encoding
+    if not found:
+        return "utf-8"  # which names the byte that is none
+    said = " or ".join(f"{one.encoding} ({', '.join(one.words)})" for one in found)
+    raise file.error(
+        f"it is not UTF-8, and it can't be told whether it is {said}",
+        mend=f'Say which: ph.csv(encoding="{found[0].encoding}").',
+    )
+
+
+def _clean(file: StoredFile, head: Head, encoding: str, clean: Path) -> None:
+    """Write what follows the head as UTF-8, up to a line end."""
+    last = head.text
+    with opened(file, encoding=encoding) as text, clean.open("wb") as target:
+        left = len(head.text)
+        while left:
+            left -= len(text.read(min(left, SAMPLE_CHARACTERS)))
         while chunk := text.read(CHUNK_BYTES):
-            target.write(chunk)
+            target.write(chunk.encode())
             last = chunk
-        if not last.endswith(("\n", "\r")):
-            target.write("\r\n" if header.endswith("\r\n") else "\r" if header.endswith("\r") else "\n")
-    return blank_lines, header
+        if target.tell() and not last.endswith(("\n", "\r")):
+            target.write(line_end(last or head.text))
+
+
+def line_end(text: str) -> bytes:
+    """The line end that a text uses."""
+    return b"\r\n" if "\r\n" in text else b"\r" if "\r" in text and "\n" not in text else b"\n"
 
 
 def _lines_at(clean: Path, places: list[int]) -> Iterator[int]:
@@ -115,19 +186,3 @@ def _lines_at(clean: Path, places: list[int]) -> Iterator[int]:
                 lines += chunk.count(b"\n") + chunk.count(b"\r") - pairs
                 last = chunk[-1:]
             yield lines
-
-
-def _delimiter(header: str) -> str:
-    """The one that cuts the header into the most names; a comma where none does."""
-    return max(DELIMITERS, key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter))))
-
-
-def _names(file: StoredFile, header: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(csv.reader(header.splitlines(keepends=True), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise file.error(f"its header can't be read: {error}", mend="Is there a quote that is not closed?") from None
-    # A column without a name is often a row number that was saved along.
-    names = [cell.strip() or f"column_{place}" for place, cell in enumerate(cells, 1)]
-    refuse_names(names, asset=file.asset)
-    return names

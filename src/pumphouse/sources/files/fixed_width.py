@@ -15,7 +15,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pumphouse.declare.files import FixedWidth
+from pumphouse.declare.formats import FixedWidth
 from pumphouse.errors import ConfigError
 from pumphouse.sources.files.texts import StoredFile, opened
 from pumphouse.sources.rows import Column
@@ -49,7 +49,7 @@ def read(file: StoredFile, form: FixedWidth, spool: Spool) -> bool:
             for at in pc.indices_nonzero(pc.is_null(cut)).to_pylist():
                 line = numbers[at].as_py()
                 spool.ledger.row(
-                    row_id=f"{file.sha[:12]}:{line}",
+                    row_id=file.row_id(line),
                     original=lines[line - (first - len(lines))].rstrip("\r\n"),
                     reason=f"line {line:,} of {file.name} does not have the columns {', '.join(names)}",
                 )
@@ -58,7 +58,7 @@ def read(file: StoredFile, form: FixedWidth, spool: Spool) -> bool:
                 values = [_value(rows.field(place), how) for place, (_, how) in enumerate(form.columns)]
                 spool.add_columns(
                     {name: Column(value, {pa.string()}) for name, value in zip(names, values, strict=True)},
-                    raw=file.sha,
+                    raw=file.raw,
                 )
     return found
 

@@ -49,7 +49,7 @@ def read_list(file: StoredFile, spool: Spool) -> bool:
             [content] if isinstance(value, dict) else map(_text, msgspec.json.decode(content, type=list[msgspec.Raw]))
         )
         rows = _one_by_one(file, texts, "row", 1, spool)
-    spool.add_rows(rows, raw=file.sha)
+    spool.add_rows(rows, raw=file.raw)
     return True
 
 
@@ -61,7 +61,7 @@ def read_lines(file: StoredFile, spool: Spool) -> bool:
             rows = _rows(file, lines, first, spool)
             found = found or any(line.strip() for line in lines)
             first += len(lines)
-            spool.add_rows(rows, raw=file.sha)
+            spool.add_rows(rows, raw=file.raw)
     return found
 
 
@@ -92,7 +92,7 @@ def _one_by_one(file: StoredFile, texts: Iterable[str], what: str, first: int, s
             rows.append(row)
         else:
             spool.ledger.row(
-                row_id=f"{file.sha[:12]}:{number}",
+                row_id=file.row_id(number),
                 original=text.rstrip("\r\n"),
                 reason=f"{what} {number:,} of {file.name} {why}",
             )

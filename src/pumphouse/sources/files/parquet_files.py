@@ -13,9 +13,9 @@ def read(file: StoredFile, spool: Spool) -> bool:
     """Read a file into the spool. It always says which columns it has."""
     try:
         with pq.ParquetFile(file.path) as parquet:
-            spool.add_arrow(pa.RecordBatch.from_pylist([], parquet.schema_arrow), raw=file.sha)
+            spool.add_arrow(pa.RecordBatch.from_pylist([], parquet.schema_arrow), raw=file.raw)
             for batch in parquet.iter_batches(BATCH_ROWS):
-                spool.add_arrow(batch, raw=file.sha)
+                spool.add_arrow(batch, raw=file.raw)
                 if spool.is_full:
                     break
     except (pa.ArrowInvalid, OSError) as error:

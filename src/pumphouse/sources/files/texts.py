@@ -1,21 +1,17 @@
-"""Stored files as text: unpacked where they are gzip, decoded strictly, with the byte named where that fails."""
+"""Stored files as text: decoded strictly, with the byte named where that fails."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from pumphouse.errors import ConfigError, SourceError
 
 CHUNK_BYTES = 1024 * 1024
-_GZIP = b"\x1f\x8b"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -27,10 +23,44 @@ class StoredFile:
     name: str
     sha: str
     path: Path
+    part: str = ""
+    """Which part of the stored bytes this is: a file in a zip, a sheet of a workbook."""
+
+    @property
+    def raw(self) -> str:
+        """What rows of it say they came from."""
+        return f"{self.sha}/{self.part}" if self.part else self.sha
+
+    def row_id(self, number: int) -> str:
+        """What names a row, or a line, that is withheld."""
+        return f"{self.sha[:12]}/{self.part}:{number}" if self.part else f"{self.sha[:12]}:{number}"
 
     def error(self, what: str, *, mend: str | None = None) -> SourceError:
         """An error about this file."""
         return SourceError(f"{self.name}: {what}", asset=self.asset, mend=mend)
+
+
+class Told:
+    """What was found in files that nobody declared, with the files in which it was."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, list[str]] = {}
+
+    def add(self, name: str, what: str) -> None:
+        """Note what was found in a file."""
+        self._files.setdefault(what, []).append(name)
+
+    def repeat(self, name: str, others: Told) -> None:
+        """Note of a file what was found in others."""
+        for what in others._files:
+            self.add(name, what)
+
+    def lines(self) -> list[str]:
+        """What is to be told, a line for what is the same in many files."""
+        return [
+            f"{names[0]}: {what}" if len(names) == 1 else f"{len(names):,} files, the first is {names[0]}: {what}"
+            for what, names in self._files.items()
+        ]
 
 
 @contextmanager
@@ -48,27 +78,13 @@ def opened(file: StoredFile, *, encoding: str | None = None) -> Iterator[io.Text
     try:
         # Text in UTF-8 may begin with a mark that says so, which is no text.
         codec = "utf-8-sig" if known == "utf-8" else known
-        with _bytes_of(file) as stream, io.TextIOWrapper(stream, encoding=codec, errors="strict", newline="") as text:
+        with (
+            file.path.open("rb") as stream,
+            io.TextIOWrapper(stream, encoding=codec, errors="strict", newline="") as text,
+        ):
             yield text
     except UnicodeDecodeError:
         raise _not_in(file, known, has_other=encoding is not None) from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise file.error(f"its gzip is damaged or cut off ({error})", mend="Fetch the file again.") from None
-
-
-def likely_encoding(file: StoredFile) -> str | None:
-    """The encoding that all of a text reads in where it is not UTF-8; None where it is, or where nothing else fits."""
-    with _bytes_of(file) as stream:
-        likely = _likely(stream.read(2))
-    for encoding in ("utf-8", likely):
-        try:
-            with opened(file, encoding=encoding) as text:
-                while text.read(CHUNK_BYTES):
-                    pass
-        except SourceError:
-            continue
-        return None if encoding == "utf-8" else encoding
-    return None
 
 
 def _likely(start: bytes) -> str:
@@ -76,23 +92,11 @@ def _likely(start: bytes) -> str:
     return "utf-16" if start in _UTF16 else "cp1252"
 
 
-@contextmanager
-def _bytes_of(file: StoredFile) -> Iterator[IO[bytes]]:
-    with file.path.open("rb") as packed:
-        is_gzip = packed.read(len(_GZIP)) == _GZIP
-        packed.seek(0)
-        if not is_gzip:
-            yield packed
-            return
-        with gzip.open(packed) as unpacked:
-            yield unpacked  # type: ignore[misc]  # a GzipFile reads as any file of bytes does
-
-
 def _not_in(file: StoredFile, encoding: str, *, has_other: bool) -> SourceError:
     """The error that names the first byte that is not of the encoding, and the line it stands in."""
     decoder = codecs.getincrementaldecoder(encoding)("strict")
     offset, line = 0, 1
-    with _bytes_of(file) as stream:
+    with file.path.open("rb") as stream:
         start = stream.read(2)
         stream.seek(0)
         while True:
