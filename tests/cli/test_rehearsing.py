@@ -100,7 +100,7 @@ def test_a_mended_rule_is_applied_to_what_was_set_aside(pumphouse: Any, folder: 
     assert '"run customers --replay"' in pumphouse("log", "--limit", "1", "--json", cwd=folder).out
     assert pumphouse("plan", "--json", cwd=folder).json["builds"] == []  # the table is fresh: nothing is left to do
     assert "Name them: --replay TABLE" in pumphouse("run", "--replay", cwd=folder).err
-    assert "not made by cleaning" in pumphouse("run", "raw_customers", "--replay", cwd=folder).err
+    assert "nothing of it is set aside" in pumphouse("run", "raw_customers", "--replay", cwd=folder).out
 
 
 def test_suggest_proposes_code_and_is_a_read_in_the_log(pumphouse: Any, folder: Path) -> None:

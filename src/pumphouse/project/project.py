@@ -52,7 +52,7 @@ from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.overview import overview
 from pumphouse.project.reading import Reader, Rows
 from pumphouse.project.rehearsing import rehearse
-from pumphouse.project.run_requests import command_line, refuse_uncleaned, refuse_unsliced
+from pumphouse.project.run_requests import command_line, refuse_replay, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
@@ -247,7 +247,7 @@ class Project:
         if window is not None:
             refuse_unsliced(self.graph, targets)
         if replay:
-            refuse_uncleaned(self.graph, targets)
+            refuse_replay(self.graph, targets)
         flags = {
             "only": only, "due": due, "full": full, "refetch": refetch, "from": window and window[0],
             "to": window and window[1], "sample": sample, "snapshot": snapshot, "accept-schema": accept_schema,

@@ -26,7 +26,7 @@ def refuse_unsliced(graph: Graph, targets: tuple[str, ...]) -> None:
             )
 
 
-def refuse_uncleaned(graph: Graph, targets: tuple[str, ...]) -> None:
+def refuse_replay(graph: Graph, targets: tuple[str, ...]) -> None:
     """Raise ConfigError where what was set aside should be read again of all, or of what sets nothing aside."""
     if not targets:
         raise ConfigError("what was set aside is cleaned again of named tables", mend="Name them: --replay TABLE.")

@@ -229,6 +229,8 @@ class Recorded:
 
     sha: str
     manifest: Manifest
+    set_aside: int = 0
+    """Cells and rows that the build which it was committed with put into quarantine."""
 
 
 def visits(asset: Asset, context: Context, *, whole: bool) -> tuple[Visit, ...]:
@@ -292,10 +294,11 @@ def recorded_since_whole(history: tuple[Build, ...], blobs: Blobs) -> tuple[Reco
             continue
         if build.raw is None:
             continue
-        record = Recorded(sha=build.raw, manifest=load(blobs, build.raw, asset=build.asset))
+        held = build.counts.withheld + build.counts.quarantined
+        record = Recorded(sha=build.raw, manifest=load(blobs, build.raw, asset=build.asset), set_aside=held)
         if record.manifest.parts:
             found += [
-                Recorded(sha=sha, manifest=load(blobs, sha, asset=build.asset))
+                Recorded(sha=sha, manifest=load(blobs, sha, asset=build.asset), set_aside=held)
                 for sha in reversed(record.manifest.parts)
             ]
         else:

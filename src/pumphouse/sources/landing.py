@@ -46,11 +46,13 @@ class _Landing:
     visits: tuple[Visit, ...]
     known: dict[str, pa.DataType]
     """The table's columns; empty before the first build."""
+    replays: bool = False
+    """Whether only recorded visits are read of which something was set aside."""
 
     @property
     def starts_over(self) -> bool:
         """Whether the table becomes what these visits brought, and nothing that was there before."""
-        return self.visits[0].whole and not self.compares and not self.patches
+        return self.visits[0].whole and not self.compares and not self.patches and not self.replays
 
     @property
     def compares(self) -> bool:
@@ -73,18 +75,24 @@ def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = N
     if context.settings.get("replay") and not replaying.is_needed(asset, context):
         return Built(asset=asset.name, snapshot=None, note="nothing of it is set aside")
     how = mode(key=asset.common.key, cursor=cursor)
+    visits = fetch.visits(asset, context, whole=how in ("replace", "compare") and not history)
+    picked = replaying.picked(asset, context, visits, how=how, history=history)
     landing = _Landing(
         asset=asset,
         context=context,
         how=how,
         cursor=cursor,
         history=history,
-        visits=fetch.visits(asset, context, whole=how in ("replace", "compare") and not history),
+        visits=picked,
         known=_known(asset, context),
+        replays=len(picked) < len(visits),
     )
     if history and not landing.visits[0].whole:
         fetch.date_after(landing.visits[0], fetch.newest_visit(context.lake.history(asset.name), context.lake.blobs))
     built = _gathered(landing, read)
+    if built is None and landing.replays:  # what was clean comes out otherwise too
+        again = dataclasses.replace(landing, replays=False, visits=fetch.visits(asset, context, whole=False))
+        built = _gathered(again, read)
     if built is None and landing.patches:  # beside what is new, all is read again
         landing.visits[0].replaced = None
         built = _gathered(landing, read)
@@ -160,15 +168,19 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     shape = _shape(landing, spool)
     if shape.terms and not landing.starts_over and contracts.outgrows(shape.terms, shape.kinds):
         return None
+    if landing.replays and shape.kinds != landing.known:
+        return None
     shaping = Shaping(spool, shape)
     rows, merged = _stage(landing, shaping, folder=spool.folder, stem=stem)
     replaced = landing.visits[0].replaced
     if shape.terms and spool.rows and not rows.rows:
         _refuse_emptiness(landing, spool)
+    if landing.replays and not replaying.fits(lake, asset, rows, visits=landing.visits, how=landing.how):
+        return None
     entries = merging.new_entries(
         lake,
         spool.ledger.close(),
-        table=None if landing.starts_over or replaced else asset.name,
+        table=None if landing.starts_over or landing.replays or replaced else asset.name,
         stem=f"{stem}_quarantine",
     )
 
@@ -177,13 +189,16 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     if landing.starts_over:
         commit.replace(asset.name, rows, key=() if landing.history else asset.common.key)
         commit.replace_quarantine(asset.name, entries)
+    elif landing.replays:
+        replaying.land(commit, lake, asset, rows, entries, visits=landing.visits, how=landing.how)
     elif landing.how == "replace":
         patching.patch(commit, lake, asset.name, rows, entries, folder=spool.folder, replaced=replaced or ())
     else:
         _add(landing, commit, rows, stem=stem)
         commit.quarantine(asset.name, entries)
-    commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
-    commit.raw(fetch.store(landing.visits, lake.blobs, at=landing.context.now))
+    if not landing.replays:
+        commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
+        commit.raw(fetch.store(landing.visits, lake.blobs, at=landing.context.now))
     held_back = spool.ledger.rows + shaping.dropped + merged
     counts = Counts(
         rows_in=spool.rows + lines_withheld,
@@ -254,7 +269,7 @@ def _kinds(landing: _Landing, spool: Spool) -> dict[str, pa.DataType]:
     # Rows that are dicts leave out what is null. But one column gone and another come may be a rename.
     if not spool.has_every_column and not kinds.keys() - known.keys():
         kinds |= {name: kind for name, kind in known.items() if name not in kinds}
-    if known.keys() - kinds.keys() and not context.accept_schema:
+    if known.keys() - kinds.keys() and not context.accept_schema and not landing.replays:
         refuse_narrowing(asset.name, old=pa.schema([*known.items()]), new=pa.schema([*kinds.items()]))
     return kinds
 
