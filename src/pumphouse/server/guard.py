@@ -8,7 +8,7 @@ from collections.abc import Set
 from urllib.parse import urlencode, urlsplit
 
 import anyio.to_thread
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,6 +67,8 @@ class Guard:
         try:
             answer = await self._stopped(scope)
             await (answer or self._app)(scope, receive, send_guarded)
+        except ClientDisconnect:
+            return  # nobody is there to be told
         except Exception as error:  # the outermost edge
             request = Request(scope, receive)
             if started:

@@ -34,17 +34,16 @@ function learnt(version, text) {
 }
 
 function checked(known, sent) {
-  if (!known.remembers) {
-    const result = outcome(known.survey, known.defaults, sent);
-    if (Object.keys(result.errors).length === 0) return result;
-  }
+  const quick = known.remembers ? null : outcome(known.survey, known.defaults, sent, false);
+  if (quick && Object.keys(quick.errors).length === 0) return quick;
   const survey = new Survey.Model(known.definition); // nobody is refused for what others answered before
-  const result = outcome(survey, known.defaults, sent);
+  const result = outcome(survey, known.defaults, sent, true);
   survey.dispose();
   return result;
 }
 
-function outcome(survey, defaults, sent) {
+// What became of what was sent; null where something is wrong and nobody asks for the messages.
+function outcome(survey, defaults, sent, withMessages) {
   const questions = survey.getAllQuestions().filter((question) => question.hasInput || question.getType() === "expression");
   const owners = new Map(); // questions with one valueName share their answer
   const own = (key, question) => owners.has(key) ? owners.get(key).push(question) : owners.set(key, [question]);
@@ -68,7 +67,7 @@ function outcome(survey, defaults, sent) {
     const given = Object.entries(defaults).filter(([key]) => locked.has(key));
     survey.data = { ...Object.fromEntries(given), ...known };
   }
-  survey.validate(true, false);
+  if (!survey.validate(withMessages, false) && !withMessages) return null;
   const beyond = notReached(survey);
 
   const answers = {};
@@ -92,7 +91,7 @@ function outcome(survey, defaults, sent) {
       if (key in sent.answers && sent.answers[key] !== null && !same(sent.answers[key], value)) dropped.push(key);
     } else {
       for (const question of visible) {
-        for (const error of question.getAllErrors()) refuse(question, error.getText());
+        if (withMessages) for (const error of question.getAllErrors()) refuse(question, error.getText());
         if (!(key in known)) continue;
         const mistaken = shape(question, known[key], all) ?? changed(known[key], survey.data[key]);
         if (mistaken) refuse(question, mistaken);
