@@ -113,6 +113,34 @@ def test_what_is_not_fetched_is_not_tried(pumphouse: Any, folder: Path) -> None:
     assert "Did you mean 'raw_orders'?" in pumphouse("sources", "try", "raw_order", cwd=folder).err
 
 
+def test_a_source_that_can_not_be_asked_says_where_it_stands_and_how_to_mend(pumphouse: Any, folder: Path) -> None:
+    declared = """
+import pumphouse as ph
+
+crm = ph.database("shop_ap", tables={"staff": {}})
+
+@ph.source(connection="shop_api")
+def raw_broken(http: ph.Http):
+    yield {"order_id": 1 / 0}
+
+@ph.source(connection="nobody")
+def raw_nobody(http: ph.Http):
+    yield from http.pages("/orders", records=None)
+"""
+    (folder / "gather.py").write_text(declared)
+    with (folder / "pumphouse.toml").open("a") as toml:
+        toml.write('[connections.nobody]\nurl = "http://127.0.0.1:1"\ntries = 2\n')
+    done = pumphouse("sources", "try", "crm_staff", cwd=folder)
+    assert "there is no connection 'shop_ap' (gather.py:4)" in done.err
+    assert "Did you mean 'shop_api'?" in done.err
+    broken = pumphouse("sources", "try", "raw_broken", cwd=folder)
+    assert "'raw_broken' failed: ZeroDivisionError: division by zero (gather.py:8)" in broken.err
+    nobody = pumphouse("sources", "try", "raw_nobody", cwd=folder)
+    assert nobody.err.startswith("error: http://127.0.0.1:1/orders could not be reached")
+    assert "tried 2 times" in nobody.err
+    assert "(gather.py:10)" in nobody.err
+
+
 def test_replay_of_a_source_lets_in_what_fits_now_and_asks_nobody(pumphouse: Any, folder: Path) -> None:
     pumphouse("run", "raw_orders", "--quiet", cwd=folder)
     gather = folder / "gather.py"

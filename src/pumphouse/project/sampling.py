@@ -20,6 +20,7 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS, Query
 from pumphouse.errors import ConfigError
 from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.lake import Lake, Location
+from pumphouse.project.explaining import explained
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
 from pumphouse.sources.fetch import newest_visit
@@ -128,7 +129,12 @@ def try_source(
             declaration=project.graph.declaration(name) if asset.module else None,
             progress=progress,
         )
-        built = KINDS[asset.kind].build(asset, context)
+        try:
+            built = KINDS[asset.kind].build(asset, context)
+        except Exception as error:  # as the runner: what a source raises is told with its place
+            told = explained(error, asset=name, folder=project.config.folder)
+            told.place = told.place or asset.place
+            raise told from error
         table, rejected = _all_of(lake, name), _all_of(lake, quarantine_of(name))
         visit = newest_visit(lake.history(name), lake.blobs)
     exchanges = visit.manifest.exchanges if visit else ()

@@ -6,6 +6,7 @@ thereby allows them, private addresses too; nothing that a page or an API says (
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,6 +43,8 @@ NOT_MODIFIED = 304
 KEPT_HEADERS = ("content-type", "etag", "last-modified", "location", "link")
 TOKEN_S = 300.0
 """How long a token lives whose answer does not say."""
+_UNSAID = logging.NullHandler()
+"""Each try is no line on a person's terminal: the error at the end counts them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +257,7 @@ class Live:
     def _with_patience(self, url: str, sent: bytes | None, headers: Mapping[str, str]) -> _Came:
         import stamina
 
+        logging.getLogger("stamina").addHandler(_UNSAID)
         began = time.monotonic()
         tries = 0
 
