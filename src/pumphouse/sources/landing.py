@@ -152,7 +152,7 @@ def _has_same_answers(landing: _Landing) -> bool:
     if not landing.known or landing.context.mode != "normal" or not landing.visits[0].whole:
         return False
     lake = landing.context.lake
-    last = fetch.last_visit(lake.history(landing.asset.name), lake.blobs)
+    last = landing.visits[0].since or fetch.last_visit(lake.history(landing.asset.name), lake.blobs)
     return last is not None and last.manifest.answers == fetch.manifest_of(landing.visits[0]).answers
 
 

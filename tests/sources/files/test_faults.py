@@ -148,7 +148,7 @@ def test_a_file_or_a_folder_that_may_not_be_read_is_told(works, made):
 
 
 def test_names_may_hold_anything_that_is_text(works):
-    names = ["a\nb.csv", "ünï — 日本.csv", "q'uo\"te.csv", "%20.csv", " .csv", ".hidden.csv", "[1].csv"]
+    names = ["a\nb.csv", "ünï — 日本.csv", "q'uo\"te.csv", "%20#?.csv", " .csv", ".hidden.csv", "[1].csv"]
     for number, name in enumerate(names):
         works.write(f"in/{name}", f"id\n{number}\n")
     asset, _ = made = works.asset(files("in/*.csv"))

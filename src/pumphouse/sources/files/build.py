@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pumphouse.declare.asset import Asset
@@ -82,7 +83,9 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
         return False
     history = lake.history(asset.name)
     try:
-        newest, last = newest_visit(history, lake.blobs), last_visit(history, lake.blobs)
+        last = last_visit(history, lake.blobs)
+        was_restored = any("restored" in one.detail for one in history)
+        newest = newest_visit(history, lake.blobs) if was_restored else last
         if newest is None or last is None:
             return True
         found = matching(asset, folder)
@@ -95,7 +98,7 @@ def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
 
 
 def _differs(found: list[Found], visit: Recorded, asset: Asset, lake: Lake, folder: Path) -> bool:
-    known = _by_name(visit)
+    known = {exchange.address: exchange for exchange in visit.manifest.exchanges}
     if [one.name for one in found] != list(known):
         return True
     return any(_is_other(one, before, asset, lake, folder) for one, before in zip(found, known.values(), strict=True))
@@ -142,7 +145,9 @@ def _gathered(
     blobs = context.lake.blobs
     found = found if context.sample is None else found[:SAMPLE_EXCHANGES_MAX]
     last = None if context.mode == "refetch" else last_visit(context.lake.history(asset.name), blobs)
-    known = _by_name(last) if last else {}
+    if last:
+        last = replace(last, manifest=replace(last.manifest, exchanges=dated(last.manifest)))
+    known = {exchange.address: exchange for exchange in last.manifest.exchanges} if last else {}
     try:
         exchanges = kept(found, blobs, known=known, opening=opening, grain_ns=grain_ns)
     except OSError as error:
@@ -194,11 +199,6 @@ def _after(visit: Visit, last: Recorded) -> Sequence[Exchange]:
         return visit.exchanges
     visit.replaced = frozenset()
     return visit.exchanges[before:]
-
-
-def _by_name(last: Recorded) -> dict[str, Exchange]:
-    """The files of a visit, each with when its bytes came."""
-    return {exchange.address: exchange for exchange in dated(last.manifest)}
 
 
 def _download(asset: Asset, context: Context, visit: Visit) -> None:

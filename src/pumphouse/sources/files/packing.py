@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from pumphouse.errors import SourceError
 from pumphouse.sources.files.texts import CHUNK_BYTES, StoredFile
+from pumphouse.sources.http.addresses import is_web
 
 ENDINGS = (".gz", ".zst", ".bz2", ".xz", ".zip")
 UNPACKED_BYTES_MAX = 1024 * 1024 * 1024
@@ -49,7 +50,7 @@ _BZIP2_BLOCK = b"1AY&SY"
 
 def ending(name: str) -> str:
     """What a file's name ends in, in lower case, without what says that it is packed."""
-    path = PurePosixPath(urlsplit(name).path.lower())
+    path = PurePosixPath((urlsplit(name).path if is_web(name) else name).lower())
     return PurePosixPath(path.stem).suffix if path.suffix in ENDINGS else path.suffix
 
 
