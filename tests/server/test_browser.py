@@ -296,6 +296,7 @@ def test_respondent_takes_back_what_they_sent_by_their_receipt(served: Any, brow
     tab.click(COMPLETE)
     tab.wait("!document.querySelector('#receipt').hidden")
     assert events_of(served, "exit_survey")[-1].marks["visits"] == "cleared"
+    assert not tab.run("document.querySelector('#next').checkVisibility()")  # that is an interviewer's
     tab.click("#withdraw")
     tab.wait("document.querySelector('input[name=key]')?.value")
     assert tab.run("location.hash") == ""

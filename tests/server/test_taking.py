@@ -119,7 +119,7 @@ def test_closed_survey_says_so_kindly_and_takes_nothing_but_what_it_has(served: 
     answer = page(served, "/surveys/closed_survey")
     assert answer.status_code == 410
     assert "This survey is closed." in answer.text
-    assert "Monday, 1 June 2026, 00:00" in answer.text
+    assert "until Sunday, 31 May 2026." in answer.text
     assert "recommend" not in answer.text
     respondent = key()
     refused = send(served.stranger, "closed_survey", respondent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import anyio.to_thread
@@ -94,7 +94,8 @@ def is_over(here: Shared, sheet: Sheet) -> Gone | None:
 
 def _closed(sheet: Sheet) -> Gone:
     assert sheet.closes is not None
-    until = f"{sheet.closes:%A}, {sheet.closes.day} {sheet.closes:%B %Y, %H:%M}"
+    last = sheet.closes - timedelta(minutes=1) if f"{sheet.closes:%H:%M}" == "00:00" else sheet.closes
+    until = f"{last:%A}, {last.day} {last:%B %Y}" + (f", {last:%H:%M}" if last == sheet.closes else "")
     return Gone("this survey is closed", mend=f"It took answers until {until}. Thank you for wanting to answer.")
 
 

@@ -45,7 +45,7 @@
     if (given.interviewer) beside();
     if (!asked.consent) return ask(asked.survey);
     if (draft.consent === asked.consent.version) return ask(asked.survey);
-    element("agreement").replaceChildren(...paragraphs(asked.consent.text));
+    element("agreement").replaceChildren(made("h1", document.title), ...paragraphs(asked.consent.text));
     element("consent").hidden = false;
     element("agree").onclick = () => {
       draft.consent = asked.consent.version;
