@@ -82,6 +82,9 @@ def serve() -> None:
 
 def ours(url: str, folder: Path) -> int:
     """A build of a declared API."""
+    import httpx  # noqa: F401  # as with the others, libraries are imported before the clock starts
+    import stamina  # noqa: F401
+
     import pumphouse as ph
 
     project = folder / "shop"

@@ -35,7 +35,12 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store bytes; their SHA-256 in hex. They are on disk when this returns."""
         sha = hashlib.sha256(data).hexdigest()
-        return sha if self.has_alone(sha) else self._store([data])[0]
+        if not self.has_alone(sha):
+            with self._written() as (scratch, target):
+                target.write(data)
+                _to_disk(target)
+                self._name(scratch, sha)
+        return sha
 
     def put_file(self, path: Path) -> str:
         """Store a file's bytes without holding them in memory; their SHA-256 in hex."""
@@ -122,10 +127,13 @@ class Blobs:
                 size_bytes += len(chunk)
             _to_disk(target)
             sha = digest.hexdigest()
-            path = self._path(sha)
-            path.parent.mkdir(exist_ok=True)
-            scratch.replace(path)
+            self._name(scratch, sha)
         return sha, size_bytes
+
+    def _name(self, scratch: Path, sha: str) -> None:
+        path = self._path(sha)
+        path.parent.mkdir(exist_ok=True)
+        scratch.replace(path)
 
     @contextmanager
     def _written(self) -> Iterator[tuple[Path, IO[bytes]]]:

@@ -106,7 +106,7 @@ def rows_of(value: Any, records: Records) -> list[dict[str, Any]]:
         return []
     if not isinstance(here, list):
         raise _no_records(value, records, what="no list of records")
-    if not all(isinstance(row, dict) for row in here):
+    if set(map(type, here)) - {dict}:
         raise _no_records(value, records, what="no list of records")
     return here
 
