@@ -22,6 +22,8 @@ settings.register_profile("pumphouse", deadline=None)
 settings.load_profile("pumphouse")
 
 POSTGRES_STARTS_S = 30.0
+MARIADB_STARTS_S = 60.0
+PROGRAMS = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -98,4 +100,37 @@ def postgres() -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGINT)  # whoever is still connected is shown the door
         server.wait(POSTGRES_STARTS_S)
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[str]:
+    """The url of a MariaDB server of its own, on a socket in a folder of its own, with the database `shop`."""
+    program, install = shutil.which("mariadbd", path=PROGRAMS), shutil.which("mariadb-install-db", path=PROGRAMS)
+    if program is None or install is None:
+        pytest.skip("no MariaDB server: apt-get install mariadb-server")
+    folder = Path(tempfile.mkdtemp(prefix="my-"))
+    data, socket = folder / "data", folder / "socket"
+    who: list[str] = []
+    if os.geteuid() == 0:  # the server asks to be told that it may run as root
+        who = ["--user=root"]
+    auth = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
+    subprocess.run([install, "--no-defaults", *who, f"--datadir={data}", *auth], check=True, capture_output=True)
+    (folder / "init.sql").write_text("CREATE DATABASE shop;")
+    options = [
+        f"--datadir={data}", f"--socket={socket}", f"--pid-file={folder}/pid", f"--init-file={folder}/init.sql",
+        "--skip-networking", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--sql-mode=",
+    ]  # fmt: skip
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([program, "--no-defaults", *who, *options], stderr=log, stdout=log, cwd=folder)
+    try:
+        until = time.monotonic() + MARIADB_STARTS_S
+        while b"ready for connections" not in (folder / "log").read_bytes():
+            assert server.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < until, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield f"mysql://root@localhost/shop?unix_socket={socket}"
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(MARIADB_STARTS_S)
         shutil.rmtree(folder)

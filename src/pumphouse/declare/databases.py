@@ -10,7 +10,7 @@ from typing import Any
 
 from pumphouse.declare.asset import Common, Declaration, Part, Time, names, place_of_caller
 
-OPTIONS = frozenset({"key", "cursor", "query", "time", "every", "history", "required", "doc"})
+OPTIONS = frozenset({"key", "cursor", "lag", "deletes", "query", "time", "every", "history", "required", "doc"})
 UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 
 
@@ -35,12 +35,13 @@ def database(
     """Tables of a database, each an asset named `<variable>_<table>`.
 
     `tables` maps a table, or what a `query` is to be called, to its `key`, `cursor`, `time`, `every`, `history`,
-    `required` and `doc`, all optional. `history=True` keeps every version of a key.
+    `required` and `doc`, all optional. `lag` ("1h", or a number) reads again what lies so far before the cursor,
+    `deletes=True` compares keys and removes what is gone. `history=True` keeps every version of a key.
 
     For example, the assets `crm_customers`, `crm_staff` and `crm_big_spenders`:
 
         crm = ph.database("shop_db", tables={
-            "customers": {"key": "customer_id", "cursor": "updated_at"},
+            "customers": {"key": "customer_id", "cursor": "updated_at", "lag": "1h", "deletes": True},
             "staff": {},
             "big_spenders": {"query": "SELECT id, sum(cents) AS cents FROM orders GROUP BY id", "key": "id"},
         })

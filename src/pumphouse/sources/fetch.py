@@ -28,7 +28,7 @@ STEPS_MAX = 32
 SAMPLE_EXCHANGES_MAX = 50
 """What a sample may ask, however few rows it was answered: requests, files, tables, batches of rows."""
 
-Method = Literal["GET", "POST", "FILE", "TABLE", "ROWS"]
+Method = Literal["GET", "POST", "FILE", "TABLE", "ROWS", "KEYS"]
 
 TICK = timedelta(microseconds=1)
 """The least that two times are apart."""

@@ -66,7 +66,14 @@ class _Landing:
         return self.visits[0].replaced is not None
 
 
-def gather(asset: Asset, context: Context, read: Read, *, cursor: str | None = None, history: bool = False) -> Built:
+def gather(
+    asset: Asset,
+    context: Context,
+    read: Read,
+    *,
+    cursor: str | None = None,
+    history: bool = False,
+) -> Built:
     """Build a gathered asset. Raises SourceError; what was read before it stays stored, and nothing is committed."""
     if history and not asset.common.key:
         raise ConfigError(
@@ -160,7 +167,8 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     asset, lake = landing.asset, landing.context.lake
     if not spool.rows and not spool.ledger.rows:
         _refuse_emptiness(landing, spool)
-        if landing.known and not landing.starts_over and not landing.visits[0].replaced and not _has_moved(landing):
+        stays = landing.known and not landing.starts_over and not landing.visits[0].replaced
+        if stays and not spool.listings and not _has_moved(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
     lines_withheld = spool.ledger.rows
     before = replaying.SetAside.now(lake, asset.name) if landing.context.settings.get("replay") else None
@@ -194,7 +202,7 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     elif landing.how == "replace":
         patching.patch(commit, lake, asset.name, rows, entries, folder=spool.folder, replaced=replaced or ())
     else:
-        _add(landing, commit, rows, stem=stem)
+        _add(landing, commit, rows, shaping, folder=spool.folder, stem=stem)
         commit.quarantine(asset.name, entries)
     if not landing.replays:
         commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
@@ -228,7 +236,8 @@ def _refuse_emptiness(landing: _Landing, spool: Spool) -> None:
             asset=name,
             mend="Run again when there is one.",
         )
-    is_all = context.mode == "normal" and (landing.starts_over or landing.compares)
+    lists_none = bool(spool.listings) and not any(spool.listings.values())
+    is_all = context.mode == "normal" and (landing.starts_over or landing.compares or lists_none)
     if is_all and landing.known and merging.has_rows(context.lake, name):
         raise SourceError(
             f"'{name}' gave no row{' that may go in' if spool.rows else ''}, and its table would be emptied",
@@ -289,6 +298,8 @@ def _declared(landing: _Landing) -> dict[str, str]:
 def _stage(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
     """Files of the table's new rows in the lake's data path, and how many were merged into others of their key."""
     lake, key, schema = landing.context.lake, landing.asset.common.key, shaping.shape.schema
+    if key and len(landing.visits) > 1 and not landing.history:
+        return _replayed(landing, shaping, folder=folder, stem=stem)
     if not landing.history:
         plain = pa.schema([field for field in schema if field.name != ORDER])
         staged = lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=stem)
@@ -317,14 +328,33 @@ def _with_those_not_there(landing: _Landing, shaping: Shaping, staged: Written, 
     return replace(staged, files=staged.files + new.files, rows=staged.rows + new.rows) if new.rows else staged
 
 
-def _add(landing: _Landing, commit: Commit, rows: Written, *, stem: str) -> None:
+def _replayed(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
+    """Files of what one visit after the other left there: a row that came again unchanged stays the one it was."""
+    lake, key = landing.context.lake, landing.asset.common.key
+    arrived = here = write_batches(shaping.batches(), shaping.shape.schema, folder=folder, stem="arrived")
+    if shaping.lists:
+        listed = _listed(shaping, folder)
+        here = merging.not_removed(lake, arrived, listed=listed, at=shaping.lists, key=key, folder=folder)
+    found = merging.last_of_key_and_visit(lake, here, key=key, folder=folder)
+    versions = merging.new_versions(lake, found, existing=None, key=key, stem="new", folder=folder)
+    rows = merging.latest_version(lake, versions, key=key, stem=stem)
+    return replace(rows, key=key), arrived.rows - rows.rows
+
+
+def _listed(shaping: Shaping, folder: Path) -> Written:
+    """Files of the keys that were listed."""
+    return write_batches(shaping.keys(), shaping.schema_of_keys, folder=folder, stem="listed")
+
+
+def _add(landing: _Landing, commit: Commit, rows: Written, shaping: Shaping, *, folder: Path, stem: str) -> None:
     """Add rows to the table that is there."""
     name, key = landing.asset.name, landing.asset.common.key
     if landing.history or landing.how == "append":
         commit.append(name, rows)
         return
     commit.upsert(name, rows, key=key)
-    if landing.compares:
+    if landing.compares or shaping.lists:
         lake = landing.context.lake
-        gone = merging.keys_gone(lake, rows, existing=lake.scan(name), key=key, stem=f"{stem}_gone")
+        here = (rows,) if landing.compares else (rows, _listed(shaping, folder))
+        gone = merging.keys_gone(lake, *here, existing=lake.scan(name), key=key, stem=f"{stem}_gone")
         commit.delete_keys(name, gone, key=key)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan, Written
@@ -46,6 +47,17 @@ def last_of_key(lake: Lake, arrived: Written, *, key: tuple[str, ...], stem: str
     return replace(last, key=key)
 
 
+def latest_version(lake: Lake, versions: Written, *, key: tuple[str, ...], stem: str) -> Written:
+    """The last version of each key."""
+    return _write(
+        lake,
+        f"SELECT * FROM {ARRIVED} QUALIFY row_number() OVER (PARTITION BY {_names(key)} ORDER BY _loaded_at DESC) = 1"
+        f" ORDER BY _loaded_at, {_names(key)}",
+        {ARRIVED: versions},
+        stem=stem,
+    )
+
+
 def last_of_key_and_visit(lake: Lake, arrived: Written, *, key: tuple[str, ...], folder: Path) -> Written:
     """The last row of each key in each visit, in `folder`, ORDER included."""
     return _write(
@@ -58,7 +70,15 @@ def last_of_key_and_visit(lake: Lake, arrived: Written, *, key: tuple[str, ...],
     )
 
 
-def new_versions(lake: Lake, arrived: Written, *, existing: Scan | None, key: tuple[str, ...], stem: str) -> Written:
+def new_versions(
+    lake: Lake,
+    arrived: Written,
+    *,
+    existing: Scan | None,
+    key: tuple[str, ...],
+    stem: str,
+    folder: Path | None = None,
+) -> Written:
     """The rows that differ from the version of their key before them, without ORDER."""
     content = [name for name in arrived.schema.names if name not in (*key, *HIDDEN_COLUMNS, ORDER)]
     row = f"struct_pack({', '.join(f'{quoted(name)} := {quoted(name)}' for name in content)})" if content else "TRUE"
@@ -77,6 +97,7 @@ def new_versions(lake: Lake, arrived: Written, *, existing: Scan | None, key: tu
         f" ORDER BY _loaded_at, {_names(key)}",
         {ARRIVED: arrived} | ({EXISTING: existing} if existing is not None else {}),
         stem=stem,
+        folder=folder,
     )
 
 
@@ -108,14 +129,34 @@ def not_there(lake: Lake, again: Written, *, existing: Scan | None, cursor: str,
     )
 
 
-def keys_gone(lake: Lake, arrived: Written, *, existing: Scan, key: tuple[str, ...], stem: str) -> Written:
-    """The keys that are there and did not come any more."""
+def keys_gone(lake: Lake, *present: Written, existing: Scan, key: tuple[str, ...], stem: str) -> Written:
+    """The keys that are there and in none of what is present."""
     same = " AND ".join(f"e.{quoted(name)} = a.{quoted(name)}" for name in key)
+    names = [f"{ARRIVED}_{nth}" for nth in range(len(present))]
+    absent = " AND ".join(f"NOT EXISTS (SELECT 1 FROM {name} a WHERE {same})" for name in names)
     return _write(
         lake,
-        f"SELECT {_names(key)} FROM {EXISTING} e WHERE NOT EXISTS (SELECT 1 FROM {ARRIVED} a WHERE {same})",
-        {ARRIVED: arrived, EXISTING: existing},
+        f"SELECT {_names(key)} FROM {EXISTING} e WHERE {absent}",
+        {**dict(zip(names, present, strict=True)), EXISTING: existing},
         stem=stem,
+    )
+
+
+def not_removed(
+    lake: Lake, arrived: Written, *, listed: Written, at: list[datetime], key: tuple[str, ...], folder: Path
+) -> Written:
+    """The rows whose key was in every list of keys (made at those times) after they came, ORDER included."""
+    lists = ", ".join(literal(one) for one in at)
+    same = " AND ".join(f"l.{quoted(name)} = a.{quoted(name)}" for name in key)
+    return _write(
+        lake,
+        f"WITH listed AS (SELECT DISTINCT * FROM {EXISTING}), lists AS (SELECT unnest([{lists}]) AS listed_at)"
+        f" SELECT a.* FROM {ARRIVED} a"
+        " WHERE (SELECT count(*) FROM lists WHERE listed_at > a._loaded_at)"
+        f" = (SELECT count(*) FROM listed l WHERE {same} AND l._loaded_at > a._loaded_at)",
+        {ARRIVED: arrived, EXISTING: listed},
+        stem="listed",
+        folder=folder,
     )
 
 
@@ -160,5 +201,5 @@ def _scan(written: Written) -> Scan:
     return Scan(table=ARRIVED, snapshot=0, schema=written.schema, relation=f"SELECT * FROM read_parquet([{files}])")
 
 
-def _names(key: tuple[str, ...]) -> str:
+def _names(key: Sequence[str]) -> str:
     return ", ".join(map(quoted, key))

@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -106,6 +107,27 @@ class Shaping:
         first = self._last_key is None or pc.greater(keys[0], self._last_key).as_py()
         self._keys_rise = bool(first and pc.all(pc.greater(keys[1:], keys[:-1]), min_count=0).as_py())
         self._last_key = keys[-1]
+
+    @property
+    def lists(self) -> list[datetime]:
+        """When the visits were that listed the keys of all there is."""
+        return [visit.at for visit in self._spool.listings]
+
+    @property
+    def schema_of_keys(self) -> pa.Schema:
+        """What `keys` gives."""
+        key = [(name, self.shape.kinds[name]) for name in self.shape.key]
+        return pa.schema([*key, ("_loaded_at", columns.MOMENT)])
+
+    def keys(self) -> Iterator[pa.RecordBatch]:
+        """The listed keys, each with when the visit was that listed it."""
+        key, schema = self.shape.key, self.schema_of_keys
+        for visit, kept in self._spool.listings.items():
+            for one in kept:
+                batch = one.read()
+                cells = [self._spool.cells_of(name, batch[name].values, self.shape.kinds[name]) for name in key]
+                at = pa.repeat(pa.scalar(visit.at, columns.MOMENT), len(cells[0]))
+                yield pa.RecordBatch.from_arrays([*cells, at], schema=schema)
 
     def _shaped(self, spooled: Spooled) -> pa.RecordBatch:
         shape, came = self.shape, spooled.columns

@@ -137,6 +137,8 @@ class Spool:
         self._batches: list[tuple[Visit, int, pa.RecordBatch | Path | Kept]] = []
         self._memory_bytes = 0
         self.visits: list[Visit] = []
+        self.listings: dict[Visit, list[Kept]] = {}
+        """For each visit that listed the keys of all there is: the batches of its list."""
         self._visit: Visit | None = None
         self._rows_of_visit = 0
         self._rows: list[Mapping[str, Any]] = []
@@ -231,6 +233,11 @@ class Spool:
         if wanted > 0:
             self._note(Kept(read=kept.read, rows=wanted, raw=kept.raw), self.forms, wanted)
         self._count(wanted)
+
+    def list_keys(self, *batches: Kept) -> None:
+        """Take keys of all there is in this visit; no batch at all is an empty list."""
+        assert self._visit is not None  # begin() was called
+        self.listings.setdefault(self._visit, []).extend(batches)
 
     def flush(self) -> None:
         """Keep what waits."""

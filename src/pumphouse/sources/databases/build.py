@@ -16,12 +16,11 @@ import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.databases import DatabaseTable
-from pumphouse.errors import ConfigError
 from pumphouse.lake.context import Built, Connection, Context
-from pumphouse.sources.databases import postgresql, sqlite
+from pumphouse.sources.databases import alchemy, duckdb_files, postgresql, sqlite
 from pumphouse.sources.databases.lag import before
 from pumphouse.sources.databases.query import Selection, Table
-from pumphouse.sources.databases.ranges import ROWS, each_stored
+from pumphouse.sources.databases.ranges import ROWS, each_stored, keys_stored
 from pumphouse.sources.databases.stored import columns_of
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.landing import gather
@@ -37,11 +36,11 @@ def build(asset: Asset, context: Context) -> Built:
 
     def read(visit: Visit, spool: Spool) -> None:
         if visit.recorded:
-            _take(visit, _stored(visit), spool)
+            _take(visit, _stored(visit), spool, spec)
             return
         connection = context.connection(spec.connection)
         with _opened(connection, _selection(asset, visit), folder=context.folder) as table:
-            _take(visit, _fetched(visit, table, spec, lambda: context.progress(spool.rows)), spool)
+            _take(visit, _fetched(visit, table, spec, lambda: context.progress(spool.rows)), spool, spec)
 
     return gather(asset, context, read, cursor=spec.cursor, history=spec.history)
 
@@ -57,10 +56,11 @@ def _selection(asset: Asset, visit: Visit) -> Selection:
         cursor=spec.cursor,
         since=visit.begins,
         key=asset.common.key,
+        lists_keys=spec.deletes and visit.begins is not None,
     )
 
 
-def _take(visit: Visit, exchanges: Iterator[Exchange], spool: Spool) -> None:
+def _take(visit: Visit, exchanges: Iterator[Exchange], spool: Spool, spec: DatabaseTable) -> None:
     """What was stored, into the spool: the table's columns first, then its batches."""
     about = next(exchanges)
     schema = pa.ipc.read_schema(pa.py_buffer(visit.body(about)))
@@ -68,17 +68,21 @@ def _take(visit: Visit, exchanges: Iterator[Exchange], spool: Spool) -> None:
     spool.declare(forms)
     spool.has_unique_keys = about.headers.get(UNIQUE) == "yes"
     for exchange in exchanges:
-        read = partial(_columns, visit, exchange, forms)
-        rows = exchange.headers.get(ROWS)
-        spool.add_kept(
-            Kept(
-                read=read,
-                rows=len(next(iter(read().values())).values) if rows is None else int(rows),
-                raw=exchange.sha,
-            )
-        )
-        if spool.is_full:
+        if exchange.method == "KEYS":
+            if spec.deletes:
+                spool.list_keys(*([_kept(visit, exchange, forms)] if exchange.headers.get(ROWS) != "0" else []))
+        elif not spool.is_full:
+            spool.add_kept(_kept(visit, exchange, forms))
+        elif not visit.recorded:
             break
+
+
+def _kept(visit: Visit, exchange: Exchange, forms: Mapping[str, pa.DataType | None]) -> Kept:
+    read = partial(_columns, visit, exchange, forms)
+    rows = exchange.headers.get(ROWS)
+    return Kept(
+        read=read, rows=len(next(iter(read().values())).values) if rows is None else int(rows), raw=exchange.sha
+    )
 
 
 def _columns(visit: Visit, exchange: Exchange, forms: Mapping[str, pa.DataType | None]) -> Batch:
@@ -101,6 +105,7 @@ def _fetched(visit: Visit, table: Table, spec: DatabaseTable, waiting: Callable[
         headers={UNIQUE: "yes" if table.has_unique_keys else "no"},
     )
     yield from each_stored(visit, table, name=spec.table, waiting=waiting)
+    yield from keys_stored(visit, table, name=spec.table)
 
 
 def _opened(connection: Connection, selection: Selection, *, folder: Path) -> AbstractContextManager[Table]:
@@ -109,9 +114,7 @@ def _opened(connection: Connection, selection: Selection, *, folder: Path) -> Ab
             return sqlite.opened(connection, selection, folder=folder)
         case "postgresql" | "postgres":
             return postgresql.opened(connection, selection)
-        case other:
-            raise ConfigError(
-                f"connection '{connection.name}' is a '{other}' and no database that is known",
-                asset=selection.asset,
-                mend="url is sqlite:///path or postgresql://user@host/database.",
-            )
+        case "duckdb":
+            return duckdb_files.opened(connection, selection, folder=folder)
+        case _:
+            return alchemy.opened(connection, selection)

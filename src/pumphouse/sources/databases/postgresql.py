@@ -31,6 +31,8 @@ CONNECT_S_MAX = 10
 LOCKED_S_MAX = 30
 SILENT_S_MAX = 60
 """How long a server may be gone from the network before that is noticed."""
+DRIVER = "[libpq]"
+"""With this begins what goes wrong while rows come, whatever type of error it is then."""
 DOMAINS_DEEP_MAX = 10
 RANGE_BLOCKS = 4_096
 READERS_MAX = 4
@@ -101,13 +103,18 @@ def _told(connection: Connection, selection: Selection) -> Iterator[None]:
     where = f"{parts.hostname or 'the local socket'}{parts.path}"
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, OSError) as error:
+        if isinstance(error, OSError) and DRIVER not in str(error):
+            raise
+        how = "can't be reached" if isinstance(error, OperationalError) else "broke off"
         raise SourceError(
-            f"connection '{connection.name}': {where} can't be reached: {_said(error, connection)}",
+            f"connection '{connection.name}': {where} {how}: {_said(error, connection)}",
             asset=selection.asset,
             mend="Is it up, and do its user and password hold? What was committed stands; run it again.",
         ) from None
-    except Error as error:
+    except (Error, pa.ArrowException) as error:
+        if isinstance(error, pa.ArrowException) and DRIVER not in str(error):
+            raise
         raise SourceError(
             f"connection '{connection.name}': {where} refuses: {_said(error, connection)}",
             asset=selection.asset,
@@ -118,7 +125,8 @@ def _told(connection: Connection, selection: Selection) -> Iterator[None]:
 def _said(error: Exception, connection: Connection) -> str:
     """What the server said, without what the driver says around it."""
     text = without_secrets(error, connection).partition(" Query was: ")[0].partition(" LINE 1: ")[0]
-    return re.sub(r"^[A-Z_]+: (\[libpq\] )?(Failed to [^:]*: )?(ERROR: )?", "", text)
+    text = re.sub(r"^([A-Z_]+: )?(\[libpq\] )?(Execution error \[\w+\]: )?", "", text)
+    return re.sub(r"^(Failed to [^:]*: )?((ERROR|FATAL): )?", "", text)
 
 
 def _begin(session: Session, *, snapshot: str | None = None) -> None:
@@ -155,7 +163,8 @@ def _table(session: Session, connection: Connection, selection: Selection) -> Ta
     forms, columns = _columns(session, selection)
     refuse_names(forms, asset=selection.asset)
     mark = "" if selection.starts_over else literal(selection.since)
-    read = partial(_read, session)
+    numbers = frozenset(name for name, form in forms.items() if form is None)
+    read = partial(_read, session, numbers=numbers)
     keys = None
     if selection.lists_keys:
         named = ", ".join(f"{columns[name]}" if name in columns else quoted(name) for name in selection.key)
@@ -175,6 +184,7 @@ def _table(session: Session, connection: Connection, selection: Selection) -> Ta
             + (f" AND ctid < '({start + RANGE_BLOCKS},0)'" if start != starts[-1] else ""),
             snapshot=exported["snapshot"],
             selection=selection,
+            numbers=numbers,
         )
         for start in starts
     )
@@ -276,15 +286,17 @@ def _blocks(session: Session, selection: Selection) -> int:
     return int(row["blocks"])
 
 
-def _read(session: Session, sql: str) -> Generator[Fetched]:
+def _read(session: Session, sql: str, *, numbers: frozenset[str]) -> Generator[Fetched]:
     with session.cursor() as cursor:
         cursor.execute(sql)
         for batch in cursor.fetch_record_batch():
             if batch.num_rows:
-                yield of_arrow(batch)
+                yield of_arrow(batch, numbers=numbers)
 
 
-def _read_apart(connection: Connection, sql: str, *, snapshot: str, selection: Selection) -> Generator[Fetched]:
+def _read_apart(
+    connection: Connection, sql: str, *, snapshot: str, selection: Selection, numbers: frozenset[str]
+) -> Generator[Fetched]:
     import adbc_driver_postgresql.dbapi
 
     with (
@@ -292,4 +304,4 @@ def _read_apart(connection: Connection, sql: str, *, snapshot: str, selection: S
         adbc_driver_postgresql.dbapi.connect(address(connection), autocommit=True) as session,
     ):
         _begin(session, snapshot=snapshot)
-        yield from _read(session, sql)
+        yield from _read(session, sql, numbers=numbers)

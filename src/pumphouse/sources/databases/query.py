@@ -38,7 +38,7 @@ class Selection:
     def relation(self, quote: Quote = quoted) -> str:
         """What stands behind FROM; `schema.table` is in a schema."""
         if self.query is not None:
-            return f"({self.query.strip().rstrip(';')}\n) AS selected"
+            return f"({self.query.strip().rstrip(';')}\n) selected"
         return ".".join(quote(part) for part in self.table.split("."))
 
     def where(self, mark: str, quote: Quote = quoted) -> str:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 
 from pumphouse.sources.databases.query import Read, Table
-from pumphouse.sources.fetch import Exchange, Visit
+from pumphouse.sources.fetch import Exchange, Method, Visit
 
 ROWS = "rows"
 """The header that says how many rows are in a stored batch."""
@@ -41,6 +41,19 @@ def each_stored(visit: Visit, table: Table, *, name: str, waiting: Callable[[], 
             pool.shutdown(cancel_futures=True)
 
 
+def keys_stored(visit: Visit, table: Table, *, name: str) -> Iterator[Exchange]:
+    """The stored batches of the keys of all there is, noted; an empty one where there is none."""
+    if table.keys is None:
+        return
+    nothing = True
+    for exchange in _each(visit, table.keys, f"{name}: keys", method="KEYS"):
+        nothing = False
+        visit.note(exchange)
+        yield exchange
+    if nothing:
+        yield visit.keep("KEYS", f"{name}: no keys", b"", headers={ROWS: "0"})
+
+
 def _result(future: Future[list[Exchange]], waiting: Callable[[], None]) -> list[Exchange]:
     while not wait([future], timeout=LOOK_S).done:
         waiting()
@@ -57,7 +70,7 @@ def _all(visit: Visit, read: Read, where: str, stopped: threading.Event) -> list
     return found
 
 
-def _each(visit: Visit, read: Read, where: str) -> Generator[Exchange]:
+def _each(visit: Visit, read: Read, where: str, *, method: Method = "TABLE") -> Generator[Exchange]:
     with closing(read()) as batches:
         for nth, batch in enumerate(batches, 1):
-            yield visit.store("TABLE", f"{where}: batch {nth}", batch.body, headers={ROWS: str(batch.rows)})
+            yield visit.store(method, f"{where}: batch {nth}", batch.body, headers={ROWS: str(batch.rows)})

@@ -16,9 +16,8 @@ from pumphouse.engines.parameters import quoted
 from pumphouse.errors import ConfigError, SourceError, did_you_mean
 from pumphouse.lake.context import Connection
 from pumphouse.sources.databases.query import Selection, Table
-from pumphouse.sources.databases.stored import Fetched, of_rows
+from pumphouse.sources.databases.stored import Fetched, chunks, of_rows
 from pumphouse.sources.rows import column_of, refuse_names
-from pumphouse.sources.spool import BATCH_ROWS
 
 LOCKED_S_MAX = 30.0
 
@@ -26,7 +25,7 @@ LOCKED_S_MAX = 30.0
 @contextmanager
 def opened(connection: Connection, selection: Selection, *, folder: Path) -> Iterator[Table]:
     """The selected rows. Raises SourceError where the file, the table or a column is not there, or it stays locked."""
-    path = _path(connection, folder)
+    path = path_of(connection, folder)
     if not path.is_file():
         raise SourceError(
             f"connection '{connection.name}': there is no file {path}",
@@ -36,6 +35,7 @@ def opened(connection: Connection, selection: Selection, *, folder: Path) -> Ite
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCKED_S_MAX)) as database:
             database.text_factory = _text
+            database.execute("BEGIN")  # all that is read is of one moment
             yield _table(database, selection)
     except sqlite3.Error as error:
         raise SourceError(
@@ -45,12 +45,13 @@ def opened(connection: Connection, selection: Selection, *, folder: Path) -> Ite
         ) from None
 
 
-def _path(connection: Connection, folder: Path) -> Path:
+def path_of(connection: Connection, folder: Path) -> Path:
+    """The file of a database that is one. Raises ConfigError where the url names none."""
     parts = urlsplit(connection.url)
     if parts.netloc or not parts.path.strip("/"):
         raise ConfigError(
             f"connection '{connection.name}' names no file",
-            mend="url is sqlite:///shop.db, or sqlite:////data/shop.db.",
+            mend=f"url is {parts.scheme}:///shop.db, or {parts.scheme}:////data/shop.db.",
         )
     return folder / unquote(parts.path[1:])
 
@@ -91,7 +92,7 @@ def _read(
     database: sqlite3.Connection, sql: str, parameters: tuple[Any, ...], names: tuple[str, ...], *, asset: str
 ) -> Generator[Fetched]:
     rows = database.execute(sql, parameters)
-    while chunk := rows.fetchmany(BATCH_ROWS):
+    for chunk in chunks(rows.fetchmany):
         yield of_rows(
             {
                 name: column_of(list(values), name=name, asset=asset)

@@ -6,13 +6,13 @@ years 1 to 9999, infinity included, is no value of any type here: its batch's co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pumphouse.sources.columns import BIG
+from pumphouse.sources.columns import BIG, INT64_DIGITS, NAIVE
 from pumphouse.sources.rows import Batch, Column, from_bytes, has_kinds, to_bytes
 
 NUMBER_TEXT = r"^-?[0-9]+(\.[0-9]+)?$"
@@ -27,6 +27,14 @@ INFINITE = {
 }  # fmt: skip
 
 
+NUMBERS = {b"text": b"numbers"}
+
+
+ROWS_FIRST, ROWS_MAX = 500, 50_000
+CHUNK_BYTES = 32 * 1024 * 1024
+"""About how much of rows of Python values is held at a time."""
+
+
 class Fetched(NamedTuple):
     """A batch as it is stored, and how many rows are in it."""
 
@@ -34,12 +42,24 @@ class Fetched(NamedTuple):
     rows: int
 
 
-def of_arrow(batch: pa.RecordBatch) -> Fetched:
-    """A batch that came as Arrow."""
+def of_arrow(batch: pa.RecordBatch, *, numbers: Collection[str] = ()) -> Fetched:
+    """A batch that came as Arrow. `numbers` are columns of text that is numbers, of as many digits as it has."""
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+    schema = pa.schema([field.with_metadata(NUMBERS if field.name in numbers else None) for field in batch.schema])
+    batch = pa.RecordBatch.from_arrays(batch.columns, schema=schema)
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         writer.write_batch(batch)
     return Fetched(sink.getvalue().to_pybytes(), batch.num_rows)
+
+
+def chunks(fetch: Callable[[int], Sequence[Sequence[Any]]]) -> Iterator[Sequence[Sequence[Any]]]:
+    """Rows of a cursor, so many at a time as CHUNK_BYTES hold, judged by the longest texts of those before."""
+    rows = ROWS_FIRST
+    while chunk := fetch(rows):
+        yield chunk
+        sample = chunk[:: max(len(chunk) // 100, 1)]
+        widest = max(sum(len(cell) for cell in row if isinstance(cell, str | bytes)) + 16 * len(row) for row in sample)
+        rows = max(min(CHUNK_BYTES // widest, ROWS_MAX), 1)
 
 
 def of_rows(batch: Batch) -> Fetched:
@@ -54,28 +74,37 @@ def columns_of(body: bytes, forms: Mapping[str, pa.DataType | None]) -> Batch:
     if has_kinds(batch.schema):
         return from_bytes(body)
     return {
-        field.name: _typed(values, forms.get(field.name))
+        field.name: _numbers(values) if field.metadata == NUMBERS else _typed(values, forms.get(field.name))
         for field, values in zip(batch.schema, batch.columns, strict=True)
     }
 
 
 def _typed(values: pa.Array, form: pa.DataType | None) -> Column:
+    if pa.types.is_null(values.type):
+        return Column(values, set())
     if form is None:
-        return _numbers(values) if values.type == pa.string() else Column(values, {values.type})
-    if pa.types.is_decimal(form) and values.type == pa.string():
-        try:
-            return Column(values.cast(form), {form})
-        except pa.ArrowInvalid:  # NaN: looked at one by one
-            return Column(values, {pa.string()})
+        return Column(values, {values.type})
+    if values.type == pa.string() and form != pa.string():
+        values = _read_as(values, form)
     if pa.types.is_temporal(values.type) and (texts := _beyond(values)) is not None:
         return Column(texts, {pa.string()})
-    return Column(values if values.type == form else values.cast(form), {form})
+    return Column(values if values.type in (form, pa.string()) else values.cast(form), {form})
+
+
+def _read_as(texts: pa.Array, form: pa.DataType) -> pa.Array:
+    """Texts as what they say; as they are where one of them says something else, to be looked at one by one."""
+    try:
+        if pa.types.is_timestamp(form) and form.tz:
+            return pc.assume_timezone(texts.cast(NAIVE), "UTC")
+        return texts.cast(form)
+    except pa.ArrowInvalid:  # NaN, or the day 0000-00-00
+        return texts
 
 
 def _numbers(texts: pa.Array) -> Column:
     """Texts of numbers without declared digits as those that hold all of this batch."""
     if len(texts) == texts.null_count:
-        return Column(texts, set())
+        return Column(pa.nulls(len(texts)), set())
     is_number = pc.match_substring_regex(texts, NUMBER_TEXT)
     plain = texts if pc.all(is_number).as_py() else texts.filter(is_number)
     if not len(plain):
@@ -87,7 +116,7 @@ def _numbers(texts: pa.Array) -> Column:
     whole = pc.max(pc.if_else(has_point, point, digits)).as_py()
     if whole + scale > BIG.precision:
         return Column(texts, {pa.string()})
-    kind = pa.decimal128(whole + scale, scale)
+    kind = pa.decimal128(whole + scale, scale) if scale else pa.int64() if whole < INT64_DIGITS else BIG
     return Column(texts.cast(kind), {kind}) if plain is texts else Column(texts, {kind, pa.string()})
 
 
