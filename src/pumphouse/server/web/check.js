@@ -28,7 +28,7 @@ function learnt(version, text) {
   if (models.size >= MODELS_MAX) models.delete(models.keys().next().value);
   const known = { definition: JSON.parse(text), remembers: REMEMBERING.test(text) };
   known.survey = new Survey.Model(known.definition);
-  known.defaults = JSON.parse(JSON.stringify(known.survey.data));
+  known.defaults = copied(known.survey.data);
   models.set(version, known);
   return known;
 }
@@ -58,14 +58,14 @@ function outcome(survey, defaults, sent, withMessages) {
     if (!owners.has(key)) dropped.push(key);
     else if (value !== null) known[key] = value;
   }
-  survey.data = known;
+  survey.data = copied(known); // the library changes lists in place, and what was sent has to stay as it was
   const locked = new Set();
   for (const [key, all] of owners) if (all.every((question) => reckoned(question) || question.isReadOnly)) locked.add(key);
   const theirs = [...locked].filter((key) => key in known && !same(known[key], defaults[key]));
   if (theirs.length > 0 || [...locked].some((key) => key in defaults)) {
     for (const key of locked) delete known[key];
     const given = Object.entries(defaults).filter(([key]) => locked.has(key));
-    survey.data = { ...Object.fromEntries(given), ...known };
+    survey.data = copied({ ...Object.fromEntries(given), ...known });
   }
   if (!survey.validate(withMessages, false) && !withMessages) return null;
   const beyond = notReached(survey);
@@ -262,6 +262,10 @@ function cellNames(question) {
 // The library takes off what it does not know, without a word.
 function changed(sent, kept) {
   return same(sent, kept) ? undefined : "Choose one of the answers that are offered.";
+}
+
+function copied(value) {
+  return JSON.parse(JSON.stringify(value));
 }
 
 function same(one, other) {
