@@ -22,7 +22,7 @@ VALUES = st.one_of(
     st.none(),
     st.integers(-9, 9),
     st.sampled_from([2**53 + 1, -(2**60), 2**63, 10**40]),
-    st.sampled_from([0.5, 2.0, 1e20, -0.0, 1e-7, float("inf")]),
+    st.sampled_from([0.5, 2.0, 1e20, -0.0, 1e-7]),
     st.sampled_from(["x", "7", "007", "2024-01-02", "2024-01-02T03:04:05Z", "é\udc80"]),
     st.booleans(),
     st.sampled_from([Decimal("1.50"), Decimal("3.25"), date(2024, 1, 2), NOW, NOW.replace(tzinfo=None), b"\x00\xff"]),
