@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 from base64 import b64decode
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
@@ -150,8 +151,8 @@ def test_what_an_api_says_of_its_rate_is_learned(headers, seconds):
 
 def test_requests_of_several_threads_keep_the_declared_distance(monkeypatch):
     clock, slept = [100.0], []
-    monkeypatch.setattr("pumphouse.sources.http.rates.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("pumphouse.sources.http.rates.time.sleep", slept.append)
+    clocks = SimpleNamespace(monotonic=lambda: clock[0], sleep=slept.append)
+    monkeypatch.setattr("pumphouse.sources.http.rates.time", clocks)  # and nobody else's
     rate = Rate(Connection(name="x", url="", options={"rate": "10/s"}))
     threads = [threading.Thread(target=rate.wait) for _ in range(5)]
     for thread in threads:

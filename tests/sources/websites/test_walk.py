@@ -69,7 +69,7 @@ def test_sitemaps_that_robots_names_lead_to_pages_that_no_link_does(works, site)
     [
         (b"<urlset><url>", "no whole XML"),
         (b'<!DOCTYPE x [<!ENTITY a "b">]><urlset/>', "declares entities"),
-        (gzip.compress(b"<urlset/>")[:-6], "cut off"),
+        (gzip.compress(b"<urlset/>", mtime=0)[:-6], "cut off"),
     ],
 )
 def test_a_sitemap_that_is_none_is_named(works, site, body, why):
