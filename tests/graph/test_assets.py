@@ -37,6 +37,11 @@ def test_names_come_from_variables_functions_stems_and_parts(loaded) -> None:
     assert (orders.module, orders.variable, orders.place) == (None, None, Place(file="deep/down/orders.sql"))
 
 
+def test_an_api_reads_the_settings_that_its_call_names(loaded) -> None:
+    code = 'import pumphouse as ph\nraw = ph.api("shop", "/$region", params={"at": ["$today", "$page"], "$top": "$$5"})'
+    assert loaded({"gather.py": code}).assets["raw"].settings == ("region", "page")
+
+
 def test_source_asks_for_services_and_settings(loaded) -> None:
     asset = loaded({"gather.py": GATHER}).assets["raw_orders"]
     assert asset.services == (("http", "Http"), ("since", "Cursor"))

@@ -14,10 +14,11 @@ PAGES_MAX = 10_000
 AT_ONCE = 4
 PARENTS_MAX = 10_000
 FORMATS = ("json", "csv", "xml")
-CURSOR = "$cursor"
-"""In a parameter: how far the source has been read. Where that is nowhere yet, the parameter is left out."""
-PLACEHOLDER = re.compile(r"\{([A-Za-z_]\w*)\}")
-"""`{order_id}` in a path or a parameter: that column of the row of `per`."""
+CURSOR, TODAY = "cursor", "today"
+"""`$cursor` in a parameter is how far the source has been read: where that is nowhere yet, the parameter is left out.
+`$today` is the day of the visit. Any other `$name` is a setting."""
+OPEN = re.compile(r"\$\$|\$(?P<name>[A-Za-z_]\w*)|\{(?P<column>[A-Za-z_]\w*)\}")
+"""In a path, a parameter or a body: `$name`, or `{order_id}`, that column of the row of `per`; `$$` is a dollar."""
 
 Path = tuple[str, ...]
 """Where something stands in an answer, from its outermost field inwards."""
@@ -135,10 +136,10 @@ def api(
     `records` is where an answer has them ("data.items"; "." makes the answer one row; {"at": "rates", "id": "currency"}
     reads an object of records by id). `pages` says how pages follow: {"next": "links.next"}, {"link": "next"},
     {"page": "page"}, {"offset": "skip"}, {"cursor": "meta.next", "param": "cursor"} or, for GraphQL,
-    {"connection": "data.orders"}. `params` are sent along, "$cursor" being how far it was read; `body` is sent as JSON,
-    and `graphql` is a query, whose variables are the `params`. `per` names a table: each row of it that is new or has
-    changed is asked about once, `{order_id}` in the path or in `params` being its column. Raises ConfigError for what
-    means nothing.
+    {"connection": "data.orders"}. `params` are sent along, "$cursor" being how far it was read, "$today" the day and
+    "$name" a setting; `body` is sent as JSON, and `graphql` is a query, whose variables are the `params`. `per` names a
+    table: each row of it that is new or has changed is asked about once, `{order_id}` in the path or in `params` being
+    its column. Raises ConfigError for what means nothing.
 
     For example:
 
@@ -154,6 +155,7 @@ def api(
         common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
         place=place_of_caller(),
         inputs=(asked.table,) if asked else (),
+        settings=tuple(name for name in left_open(call, "name") if name not in (CURSOR, TODAY)),
     )
 
 
@@ -186,15 +188,21 @@ def call_of(
     )
 
 
+def left_open(call: Call, kind: Literal["name", "column"]) -> tuple[str, ...]:
+    """The `$name`s or the `{column}`s of a call, each once."""
+    texts = _texts((call.path, [value for _, value in call.params], call.body))
+    return tuple(dict.fromkeys(found[kind] for text in texts for found in OPEN.finditer(text) if found[kind]))
+
+
 def path_of(text: str | Iterable[str]) -> Path:
     """A place in an answer: "data.items" is the field items of the field data; one with a dot is given in a tuple."""
     return tuple(text.split(".")) if isinstance(text, str) else tuple(text)
 
 
 def _per(given: str | Mapping[str, Any] | None, call: Call, cursor: str | None) -> Per | None:
-    named = tuple(dict.fromkeys(_placeholders((call.path, [value for _, value in call.params], call.body))))
+    named = left_open(call, "column")
     if given is None:
-        if in_path := PLACEHOLDER.search(call.path):
+        if in_path := [found[0] for found in OPEN.finditer(call.path) if found["column"]]:
             raise ConfigError(
                 f"'{call.path}' names {in_path[0]}, and no table whose column that is",
                 mend='Say which: per="raw_orders".',
@@ -221,15 +229,15 @@ def _per(given: str | Mapping[str, Any] | None, call: Call, cursor: str | None) 
     return Per(table=options["table"], columns=named, asked_max=bounds["max"], at_once=bounds["at_once"])
 
 
-def _placeholders(value: Any) -> Iterable[str]:
+def _texts(value: Any) -> Iterable[str]:
     match value:
         case str():
-            yield from PLACEHOLDER.findall(value)
+            yield value
         case Mapping():
-            yield from _placeholders(list(value.values()))
+            yield from _texts(list(value.values()))
         case list() | tuple():
             for item in value:
-                yield from _placeholders(item)
+                yield from _texts(item)
 
 
 def _records(given: str | Mapping[str, str] | tuple[str, ...] | None) -> Records:

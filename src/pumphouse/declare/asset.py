@@ -90,6 +90,8 @@ class Declaration:
     """Names of the assets it reads; those of a function's parameters are added when the project is loaded."""
     files: tuple[str, ...] = ()
     """Files of the project that it names, relative to the project's folder."""
+    settings: tuple[str, ...] = ()
+    """Names of the settings it reads; those of a function's parameters are added when the project is loaded."""
     function: Callable[..., Any] | None = None
     parts: tuple[Part, ...] = ()
     """Where one variable declares several assets: `crm` with the parts `customers` and `staff`.

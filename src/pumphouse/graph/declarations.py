@@ -143,7 +143,7 @@ def _draft(held: _Held, one: _One, parameters: Parameters, modules: Modules) -> 
         reads=tuple(reads),
         services=parameters.services,
         forms=parameters.forms,
-        settings=parameters.settings,
+        settings=(*declaration.settings, *parameters.settings),
         files=tuple(hashes),
         module=held.module,
         variable=held.variable,

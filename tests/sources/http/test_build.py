@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -166,6 +167,27 @@ def test_the_cursor_is_sent_where_it_is_declared(works, shop):
         "/api/orders?limit=5",
         "/api/orders?since=2024-01-01T00%3A00%3A00Z&q=at%3A%3E2024-01-01T00%3A00%3A00Z&limit=5",
     ]
+
+
+def test_settings_and_the_day_are_sent_and_a_rebuild_on_another_day_asks_nobody(works, shop):
+    shop.replies["/api/EU/orders"] = lambda target: json_reply(numbers(len(shop.asked)))
+    options = {"params": {"day": "$today", "q": "at:$today of $region", "size": "$size", "price": "$$5"}}
+    made = works.asset(declared("/$region/orders", **options))
+    settings = {"region": "EU", "size": 5, "zone": "Pacific/Auckland"}
+    assert made[1].settings == ("region", "size")
+    works.run(made, settings=settings)
+    before = works.rows()
+    works.run(made, settings=settings, mode="full", now=works.now + timedelta(days=3))
+    assert shop.asked == ["/api/EU/orders?day=2026-11-23&q=at%3A2026-11-23+of+EU&size=5&price=%245"]
+    assert works.rows() == before
+    works.run(made, settings=settings, now=datetime(2026, 11, 25, 11, tzinfo=UTC))
+    assert "day=2026-11-26" in shop.asked[-1]  # it is Thursday already in Auckland
+
+
+def test_a_setting_without_a_value_is_told_before_anybody_is_asked(idle, bad):
+    with pytest.raises(ConfigError, match=r"setting '\$regoin' has no value"):
+        idle.run(idle.asset(declared(params={"r": "$regoin"})), settings={"region": "EU"})
+    assert bad.asked == []
 
 
 def test_a_body_is_posted_and_a_rebuild_finds_each_answer_by_what_was_sent(works, shop):

@@ -8,6 +8,7 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.sources import fetch
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.http.asking import asking
+from pumphouse.sources.http.filling import Values
 from pumphouse.sources.http.parents import build as build_per_row
 from pumphouse.sources.http.taking import take
 from pumphouse.sources.http.walking import Known, Walk
@@ -24,9 +25,9 @@ def build(asset: Asset, context: Context) -> Built:
     def read(visit: Visit, spool: Spool) -> None:
         connection = context.connection(spec.connection)
         with asking(connection, visit) as asker:
-            walk = Walk(
-                asker, spec.call, connection=connection.name, cursor=visit.cursor, known=_known(asset, context, visit)
-            )
+            values = Values.at(visit.at, context, cursor=visit.cursor)
+            known = _known(asset, context, visit)
+            walk = Walk(asker, spec.call, connection=connection.name, values=values, known=known)
             for page in walk.pages():
                 take(page, spool)
                 if spool.is_full:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from pumphouse.declare.apis import Api, Per
+from pumphouse.declare.apis import TODAY, Api, Per, left_open
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import SourceError, did_you_mean
@@ -24,6 +24,7 @@ from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit
 from pumphouse.sources.http.addresses import base_of
 from pumphouse.sources.http.asking import Asker, Stored, asking
+from pumphouse.sources.http.filling import Values
 from pumphouse.sources.http.taking import take
 from pumphouse.sources.http.walking import Walk
 from pumphouse.sources.landing import gather
@@ -52,9 +53,10 @@ def build(asset: Asset, context: Context, per: Per) -> Built:
         journal = None
         if context.mode == "normal" and context.sample is None:
             path = context.lake.folder / "scratch" / f"rows_{asset.name}.jsonl"
-            journal = stack.enter_context(
-                Journal(path, walk=base_of(connection), now=context.now, blobs=context.lake.blobs)
-            )
+            walk = base_of(connection)
+            if TODAY in left_open(asset.spec.call, "name"):  # on another day it would be another question
+                walk = f"{walk} {context.today}"
+            journal = stack.enter_context(Journal(path, walk=walk, now=context.now, blobs=context.lake.blobs))
 
         def read(visit: Visit, spool: Spool) -> None:
             wanted: Iterable[Exchange] | None = None
@@ -66,7 +68,7 @@ def build(asset: Asset, context: Context, per: Per) -> Built:
                         wanted = [exchange for exchange in visit.exchanges if exchange.at is None]
                 elif not visit.exchanges:
                     wanted = _Asking(asset, context, per, connection, asker, journal).all(visit, spool)
-                _read(asset.spec, visit, visit.exchanges if wanted is None else wanted, asker, connection, spool)
+                _read(asset, context, visit, visit.exchanges if wanted is None else wanted, asker, spool)
 
         built = gather(asset, context, read, history=asset.spec.history)
         if journal:
@@ -120,7 +122,15 @@ class _Asking:
         resumed = _resumed(self.journal)
         found = {_key(one.row): resumed[_key(one.row), one.version] for one in parents if _is_in(resumed, one)}
         todo = [one for one in parents if _key(one.row) not in found]
-        walks = [Walk(self.asker, spec.call, connection=self.connection.name, row=one.row) for one in todo]
+        walks = [
+            Walk(
+                self.asker,
+                spec.call,
+                connection=self.connection.name,
+                values=Values.at(visit.at, self.context, row=one.row),
+            )
+            for one in todo
+        ]
         answers = self.asker.ask_all((walk.question() for walk in walks), at_once=self.per.at_once)
         start, missing = len(visit.exchanges), 0
         for parent, walk, answer in zip(todo, walks, answers, strict=True):
@@ -167,9 +177,10 @@ class _Asking:
 
 
 def _read(
-    spec: Api, visit: Visit, exchanges: Iterable[Exchange], asker: Asker, connection: Connection, spool: Spool
+    asset: Asset, context: Context, visit: Visit, exchanges: Iterable[Exchange], asker: Asker, spool: Spool
 ) -> None:
     """Read the answers about each row into the spool."""
+    spec: Api = asset.spec
     keys = {_key(exchange.about[ROW]) for exchange in exchanges}
     shas = {exchange.sha for exchange in exchanges}
     for key, about in groupby(visit.exchanges, key=lambda exchange: _key(exchange.about[ROW])):
@@ -178,7 +189,8 @@ def _read(
             continue
         row = group[0].about[ROW]
         stored = Stored(visit.of(tuple(group)), asker.hide)
-        for page in Walk(stored, spec.call, connection=connection.name, row=row).pages():
+        values = Values.at(group[0].at or visit.at, context, row=row)
+        for page in Walk(stored, spec.call, connection=spec.connection, values=values).pages():
             if page.answer.sha in shas:
                 take(page, spool, beside=row)
             if spool.is_full:

@@ -7,16 +7,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import msgspec
 
-from pumphouse.declare.apis import CURSOR, PLACEHOLDER, Call, Pages, Path
+from pumphouse.declare.apis import Call, Pages, Path
 from pumphouse.errors import SourceError
 from pumphouse.sources.fetch import Exchange
 from pumphouse.sources.http.addresses import address_of, joined
 from pumphouse.sources.http.asking import Answer, Asker, Question, settled
 from pumphouse.sources.http.decoding import Found, Undecodable, at, found, rows_of, value_of
+from pumphouse.sources.http.filling import Values
 from pumphouse.sources.rows import as_text
 
 SAID_CHARACTERS_MAX = 200
@@ -54,7 +55,7 @@ class _Request:
 
 
 class Walk:
-    """The pages of a call. `connection` is named where an answer is refused."""
+    """The pages of a call, as it stands where no `values` are given. `connection` is for errors to name."""
 
     def __init__(
         self,
@@ -62,12 +63,11 @@ class Walk:
         call: Call,
         *,
         connection: str,
-        cursor: object = None,
-        row: Mapping[str, Any] | None = None,
+        values: Values | None = None,
         known: Known = lambda address, body: None,
     ) -> None:
         self._asker, self._call, self._connection, self._known = asker, call, connection, known
-        self._request = _first(asker, call, cursor=cursor, row=row or {})
+        self._request = _first(asker, call, values)
         self._seen: dict[bytes, list[str]] = {}
         self._count = 0
 
@@ -271,32 +271,14 @@ def with_parameters(address: str, params: Mapping[str, object]) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
 
 
-def _first(asker: Asker, call: Call, *, cursor: object, row: Mapping[str, Any]) -> _Request:
-    path = PLACEHOLDER.sub(lambda found: quote(as_text(row[found[1]]), safe=""), call.path) if row else call.path
-    params = {name: filled for name, value in call.params if (filled := _filled(value, cursor, row)) is not None}
-    body = None if call.body is None else _filled(call.body, cursor, row)
+def _first(asker: Asker, call: Call, values: Values | None) -> _Request:
+    path, params, body = call.path, dict(call.params), call.body
+    if values is not None:
+        path, body = values.path(path), values.fill(body)
+        params = {name: filled for name, value in params.items() if (filled := values.fill(value)) is not None}
     if call.graphql is not None:
         body, params = {"query": call.graphql, "variables": params}, {}
     return _Request(address=address_of(asker.base, path), params=tuple(params.items()), body=body)
-
-
-def _filled(value: Any, cursor: object, row: Mapping[str, Any]) -> Any:
-    """A parameter or a body with the cursor and the row's values in it; None where the cursor is nowhere yet."""
-    match value:
-        case str() if value == CURSOR:
-            return cursor
-        case str() if CURSOR in value:
-            return None if cursor is None else value.replace(CURSOR, as_text(cursor))
-        case str() if row and (one := PLACEHOLDER.fullmatch(value)):
-            return row[one[1]]
-        case str() if row:
-            return PLACEHOLDER.sub(lambda found: as_text(row[found[1]]), value)
-        case Mapping():
-            filled = {name: _filled(item, cursor, row) for name, item in value.items()}
-            return {name: item for name, item in filled.items() if item is not None or value[name] is None}
-        case list() | tuple():
-            return [_filled(item, cursor, row) for item in value]
-    return value
 
 
 def _put(body: Any, path: Path, value: Any) -> Any:
