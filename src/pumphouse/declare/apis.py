@@ -143,8 +143,16 @@ def api(
 
     For example:
 
-        raw_orders = ph.api("shop_api", "/orders", records="data.items", pages={"next": "links.next"},
-                            params={"since": "$cursor", "limit": 200}, key="order_id", cursor="updated_at", every="1h")
+        raw_orders = ph.api(
+            "shop_api",
+            "/orders",
+            records="data.items",
+            pages={"next": "links.next"},
+            params={"since": "$cursor", "limit": 200},
+            key="order_id",
+            cursor="updated_at",
+            every="1h",
+        )
         raw_refunds = ph.api("shop_api", "/orders/{order_id}/refunds", per="raw_orders", key="refund_id")
     """
     call = call_of(path, records=records, pages=pages, params=params, body=body, graphql=graphql, format=format)

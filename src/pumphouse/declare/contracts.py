@@ -70,8 +70,11 @@ def contract(
 
     For example:
 
-        orders_contract = ph.contract("raw_orders", new="quarantine", columns={
-            "amount_usd": {"type": "DOUBLE", "min": 0, "max": 10_000}, "status": {"one_of": ["open", "paid"]}})
+        orders_contract = ph.contract(
+            "raw_orders",
+            new="quarantine",
+            columns={"amount_usd": {"type": "DOUBLE", "min": 0, "max": 10_000}, "status": {"one_of": ["open", "paid"]}},
+        )
     """
     for drift, answer in {"new": new, "missing": missing, "type": type, "outside": outside}.items():
         if answer not in get_args(Answer):

@@ -40,11 +40,14 @@ def database(
 
     For example, the assets `crm_customers`, `crm_staff` and `crm_big_spenders`:
 
-        crm = ph.database("shop_db", tables={
-            "customers": {"key": "customer_id", "cursor": "updated_at", "lag": "1h", "deletes": True},
-            "staff": {},
-            "big_spenders": {"query": "SELECT id, sum(cents) AS cents FROM orders GROUP BY id", "key": "id"},
-        })
+        crm = ph.database(
+            "shop_db",
+            tables={
+                "customers": {"key": "customer_id", "cursor": "updated_at", "lag": "1h", "deletes": True},
+                "staff": {},
+                "big_spenders": {"query": "SELECT id, sum(cents) AS cents FROM orders GROUP BY id", "key": "id"},
+            },
+        )
     """
     parts = []
     for table, options in tables.items():
