@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+from pumphouse.declare.sources import Lag, lag_of
 from pumphouse.errors import ConfigError, did_you_mean
 
 PAGES_MAX = 10_000
@@ -108,6 +109,7 @@ class Api:
     connection: str
     call: Call
     cursor: str | None
+    lag: Lag
     history: bool
     per: Per | None = None
 
@@ -125,6 +127,7 @@ def api(
     per: str | Mapping[str, Any] | None = None,
     key: str | tuple[str, ...] | None = None,
     cursor: str | None = None,
+    lag: str | float | None = None,
     time: Mapping[str, str] | None = None,
     required: str | tuple[str, ...] | None = None,
     every: str | None = None,
@@ -134,12 +137,12 @@ def api(
     """A table of what an API answers below the connection's url, in JSON, CSV or XML.
 
     `records` is where an answer has them ("data.items"; "." makes the answer one row; {"at": "rates", "id": "currency"}
-    reads an object of records by id). `pages` says how pages follow: {"next": "links.next"}, {"link": "next"},
-    {"page": "page"}, {"offset": "skip"}, {"cursor": "meta.next", "param": "cursor"} or, for GraphQL,
-    {"connection": "data.orders"}. `params` are sent along, "$cursor" being how far it was read, "$today" the day and
-    "$name" a setting; `body` is sent as JSON, and `graphql` is a query, whose variables are the `params`. `per` names a
-    table: each row of it that is new or has changed is asked about once, `{order_id}` in the path or in `params` being
-    its column. Raises ConfigError for what means nothing.
+    reads an object of records by id). `pages` says how pages follow: {"next": "links.next"}, {"link": "next"}, {"page":
+    "page"}, {"offset": "skip"}, {"cursor": "meta.next", "param": "cursor"} or, for GraphQL, {"connection":
+    "data.orders"}. `params` are sent along, "$cursor" being how far it was read (less `lag`, for records that come
+    late), "$today" the day and "$name" a setting; `body` is sent as JSON, and `graphql` is a query, whose variables are
+    the `params`. `per` names a table: each row of it that is new or has changed is asked about once, `{order_id}` in
+    the path or in `params` being its column. Raises ConfigError for what means nothing.
 
     For example:
 
@@ -156,10 +159,17 @@ def api(
         raw_refunds = ph.api("shop_api", "/orders/{order_id}/refunds", per="raw_orders", key="refund_id")
     """
     call = call_of(path, records=records, pages=pages, params=params, body=body, graphql=graphql, format=format)
-    asked = _per(per, call, cursor)
+    asked, late = _per(per, call, cursor), lag_of(lag, cursor=cursor, of="an API")
     return Declaration(
         kind="api",
-        spec=Api(connection=connection, call=call, cursor=cursor, history=history, per=asked),
+        spec=Api(
+            connection=connection,
+            call=call,
+            cursor=cursor,
+            lag=late,
+            history=history,
+            per=asked,
+        ),
         common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
         place=place_of_caller(),
         inputs=(asked.table,) if asked else (),

@@ -13,6 +13,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.sources import FunctionSource
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.context import Built, Context
+from pumphouse.sources.databases.lag import before
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.http.asking import asking
 from pumphouse.sources.http.service import CursorValue, HttpConnection
@@ -34,6 +35,8 @@ def build(asset: Asset, context: Context) -> Built:
     asks_http = any(service == "Http" for _, service in asset.services)
 
     def read(visit: Visit, spool: Spool) -> None:
+        if spec.lag is not None and visit.recorded is None:
+            visit.begins = before(visit.cursor, spec.lag, asset=asset.name)
         if asks_http:
             _read_answers(asset, context, function, visit, spool)
         elif visit.recorded:
@@ -92,7 +95,7 @@ def _batches(given: Iterable[list[dict[str, Any]] | pa.RecordBatch], *, asset: s
 
 
 def _arguments(asset: Asset, context: Context, visit: Visit, *, http: HttpConnection | None) -> dict[str, Any]:
-    given: Mapping[str, Any] = {"Http": http, "Cursor": CursorValue(visit.cursor)}
+    given: Mapping[str, Any] = {"Http": http, "Cursor": CursorValue(visit.begins)}
     settings = {name: context.settings[name] for name in asset.settings if name in context.settings}
     return {**{parameter: given[service] for parameter, service in asset.services}, **settings}
 

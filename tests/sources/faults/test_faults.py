@@ -1,7 +1,8 @@
 """The law of gathering: whatever goes wrong, wherever, no row is lost and none is there twice.
 
 Each case is a project of its own over a world that grows. Some runs meet a fault at a place that the case's seed
-decides: killed, a connection dropped, 429, 500, an answer cut off, a page that repeats, a clock that jumps, a full disk.
+decides: killed, a connection dropped, 429, 500, an answer cut off, a page that repeats, a clock that jumps, a full
+disk.
 The last runs are undisturbed, and the tables are then what is true. PUMPHOUSE_FAULTS says how many faults, 500 or any.
 """
 
@@ -27,17 +28,24 @@ RUNS_PER_CASE = 4
 QUIET_RUNS_MAX = 4
 KINDS = ("kill", "kill", "clock", "disk", *FAULTS)
 ROOM_BYTES = 256 * 1024 * 1024
-PROJECT = f"""
+PROJECT = """
 import pumphouse as ph
 
-paged = {{"_size": 20, "_shape": "objects", "_sort": "at", "at__gte": "$cursor"}}
-pages, late = {{"next": "next_url"}}, "{LATE_TICKS_MAX}s"
-api_items = ph.api("api", "/world/NAME_items.json", records="rows", pages=pages, params=paged, key="id", cursor="at", lag=late)
-api_events = ph.api("api", "/world/NAME_events.json", records="rows", pages=pages, params=paged, cursor="at", lag=late)
-api_whole = ph.api("api", "/world/NAME_items.json", records="rows", pages=pages, params={{"_size": 50, "_shape": "objects"}}, key="id")
-db = ph.database("db", tables={{
-    "NAME_items": {{"key": "id", "cursor": "at", "lag": late}}, "NAME_events": {{"key": "seq", "cursor": "at", "lag": late}},
-}})
+LATE, PAGES = "LATEs", {"next": "next_url"}
+PAGED = {"_size": 20, "_shape": "objects", "_sort": "at", "at__gte": "$cursor"}
+api_items = ph.api(
+    "api", "/world/NAME_items.json", records="rows", pages=PAGES, params=PAGED, key="id", cursor="at", lag=LATE
+)
+api_events = ph.api("api", "/world/NAME_events.json", records="rows", pages=PAGES, params=PAGED, cursor="at", lag=LATE)
+WHOLE = {"_size": 50, "_shape": "objects"}
+api_whole = ph.api("api", "/world/NAME_items.json", records="rows", pages=PAGES, params=WHOLE, key="id")
+db = ph.database(
+    "db",
+    tables={
+        "NAME_items": {"key": "id", "cursor": "at", "lag": LATE},
+        "NAME_events": {"cursor": "at", "lag": LATE},
+    },
+)
 dropped = ph.files("dropped/*.csv")
 """
 RUNNER = """
@@ -81,9 +89,14 @@ class Runner:
     """Whoever runs projects in other processes."""
 
     def __init__(self, errors: Path) -> None:
+        self.errors = errors
         self._errors = errors.open("w")
         self._process = subprocess.Popen(
-            [sys.executable, "-c", RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True
+            [sys.executable, "-c", RUNNER],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
         )
 
     def run(self, folder: Path, *, hours: float, kill_after_s: float = float("inf")) -> tuple[int, float]:
@@ -163,7 +176,7 @@ def test_whatever_goes_wrong_no_row_is_lost_and_none_is_there_twice(
         with small_disk(tmp_path / f"case_{seed}" / "shop" / "lake") as has_disk:
             met += _case(tmp_path / f"case_{seed}" / "shop", seed, database, proxy, runner, has_disk=has_disk)
         shutil.rmtree(tmp_path / f"case_{seed}", ignore_errors=True)
-    print(f"{met.total()} faults: {dict(met)}")
+    sys.stdout.write(f"{met.total()} faults: {dict(met)}\n")
 
 
 def _case(folder: Path, seed: int, database: Path, proxy: Proxy, runner: Runner, *, has_disk: bool) -> Counter[str]:
@@ -172,7 +185,7 @@ def _case(folder: Path, seed: int, database: Path, proxy: Proxy, runner: Runner,
     world.begin()
     connections = f'[connections.api]\nurl = "{proxy.url}"\ntries = 2\n[connections.db]\nurl = "sqlite:///{database}"\n'
     (folder / "pumphouse.toml").write_text(f'name = "shop"\n{connections}')
-    (folder / "gather.py").write_text(PROJECT.replace("NAME", world.name))
+    (folder / "gather.py").write_text(PROJECT.replace("NAME", world.name).replace("LATEs", f"{LATE_TICKS_MAX}s"))
     met: Counter[str] = Counter()
     hours, usual_s = 0.0, 2.0
     for _ in range(RUNS_PER_CASE):
@@ -201,7 +214,10 @@ def _case(folder: Path, seed: int, database: Path, proxy: Proxy, runner: Runner,
         hours = max(hours, 0) + 24
         if runner.run(folder, hours=hours)[0] == 0:
             break
-    assert _tables(folder, world) == _truth(world), f"seed {seed}: {dict(met)}"
+    else:
+        pytest.fail(f"seed {seed}: runs fail without any fault: {runner.errors.read_text()}")
+    said = f"seed {seed}, {dict(met)}: {runner.errors.read_text()}"
+    assert _tables(folder, world) == _truth(world), said
     return met
 
 
@@ -218,7 +234,7 @@ def _truth(world: World) -> dict[str, list[tuple[object, ...]]]:
 
 
 def _tables(folder: Path, world: World) -> dict[str, list[tuple[object, ...]]]:
-    at = 'strftime("at"::TIMESTAMPTZ AT TIME ZONE \'UTC\', \'%Y-%m-%dT%H:%M:%SZ\')'
+    at = "strftime(\"at\"::TIMESTAMPTZ AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ')"
     asked = {
         "api_items": f"SELECT id, {at}, value FROM api_items",
         "api_whole": f"SELECT id, {at}, value FROM api_whole",

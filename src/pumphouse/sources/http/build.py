@@ -6,6 +6,7 @@ from pumphouse.declare.apis import Api
 from pumphouse.declare.asset import Asset
 from pumphouse.lake.context import Built, Context
 from pumphouse.sources import fetch
+from pumphouse.sources.databases.lag import before
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.http.asking import asking
 from pumphouse.sources.http.filling import Values
@@ -24,8 +25,10 @@ def build(asset: Asset, context: Context) -> Built:
 
     def read(visit: Visit, spool: Spool) -> None:
         connection = context.connection(spec.connection)
+        if spec.lag is not None and visit.recorded is None:
+            visit.begins = before(visit.cursor, spec.lag, asset=asset.name)
         with asking(connection, visit) as asker:
-            values = Values.at(visit.at, context, cursor=visit.cursor)
+            values = Values.at(visit.at, context, cursor=visit.begins)
             known = _known(asset, context, visit)
             walk = Walk(asker, spec.call, connection=connection.name, values=values, known=known)
             for page in walk.pages():
