@@ -643,3 +643,30 @@ def test_the_rows_of_a_dlt_resource_are_taken(works):
     assert list(from_dlt(tracker().resources["labels"])) == [{"n": 1}]
     with pytest.raises(TypeError, match="has 2 resources; name one of issues, labels"):
         list(from_dlt(tracker()))
+
+
+def test_what_comes_late_is_read_again_within_the_lag(works):
+    came = [{"id": 1, "at": "2026-01-01T10:00:00Z"}]
+    asked = []
+
+    def rows(since):
+        asked.append(str(since))
+        yield from came
+
+    made = works.asset(source(cursor="at", lag="1h")(rows), services={"since": "Cursor"})
+    works.run(made)
+    came += [{"id": 2, "at": "2026-01-01T09:30:00Z"}, {"id": 3, "at": "2026-01-01T10:00:00Z"}]
+    works.run(made)
+    assert asked == ["", "2026-01-01T09:00:00Z"]
+    assert works.rows("raw", "id") == [(1,), (2,), (3,)]
+    assert works.run(made).snapshot is None
+    works.run(made, mode="full")
+    assert works.rows("raw", "id") == [(1,), (2,), (3,)]
+
+
+@pytest.mark.parametrize("lag", ["1 week", -1, True, "h"])
+def test_a_lag_that_is_none_is_refused_when_it_is_declared(lag):
+    with pytest.raises(TypeError, match="a source has lag="):
+        source(cursor="at", lag=lag)
+    with pytest.raises(TypeError, match="a lag and no cursor"):
+        source(lag="1h")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -57,7 +56,7 @@ class Pieces:
         batch = {name: self._column(name, kind) for name, kind in self._types.items()}
         names = {sha: at for at, sha in enumerate(dict.fromkeys(sha for sha, _ in self._raw))}
         raw = pa.DictionaryArray.from_arrays(
-            np.repeat([names[sha] for sha, _ in self._raw], [rows for _, rows in self._raw]).astype(np.int32),
+            pa.concat_arrays([pa.repeat(pa.scalar(names[sha], pa.int32()), rows) for sha, rows in self._raw]),
             pa.array(list(names), pa.string()),
         )
         self.__init__()  # type: ignore[misc]

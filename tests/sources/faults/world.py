@@ -67,7 +67,8 @@ class Proxy(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.breaks: deque[str] = deque()
         """What is done to the next answers, in order: one of FAULTS, or nothing."""
-        self.last = b""
+        self.last: dict[tuple[str, ...], bytes] = {}
+        """The last answer to each walk, for a page that repeats."""
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -92,9 +93,11 @@ class _Handing(BaseHTTPRequestHandler):
         except urllib.error.HTTPError as error:
             status, body = error.code, error.read()
         body = body.replace(self.server.upstream.encode(), self.server.url.encode())
-        if fault == "repeat" and self.server.last:
-            body = self.server.last
-        self.server.last = body
+        path, _, query = self.path.partition("?")
+        walk = (path, *(part for part in query.split("&") if part.startswith("_size")))
+        if fault == "repeat":
+            body = self.server.last.get(walk, body)
+        self.server.last[walk] = body
         self._answer(status, body, {}, whole=fault != "truncate")
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str], *, whole: bool = True) -> None:
