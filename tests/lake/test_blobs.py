@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,27 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
 def test_only_the_name_of_stored_bytes_finds_a_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnknownName):
         Blobs(tmp_path).path(name)
+
+
+def test_what_is_stored_has_its_name_on_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[tuple[str, list[str]]] = []
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        waited.append((path.name, [one.name for one in path.iterdir()] if path.is_dir() else []))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    blobs = Blobs(tmp_path / "blobs")
+    for store in (blobs.put, lambda data: blobs.put_stream(BytesIO(data))[0]):
+        waited.clear()
+        sha = store(os.urandom(9))
+        assert waited[-1] == (sha[:2], [sha])
+    pack, _ = blobs.put_many([(hashlib.sha256(b"small").hexdigest(), b"small")])
+    assert waited[-1] == ("packs", [f"{pack}.pack"])
+
+    several = [blobs.put_unsettled(bytes([number])) for number in range(9)]
+    waited.clear()
+    blobs.settle(several)
+    assert {name for _, names in waited for name in names} >= set(several)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,6 +11,7 @@ from typing import Any, BinaryIO
 from pumphouse.deliveries.parcel import Parcel, Receipt
 from pumphouse.engines.csv import write_csv
 from pumphouse.errors import BuildError
+from pumphouse.lake.disk import to_disk
 
 _CHUNK_BYTES = 1024 * 1024
 _ABOUT_TEXT = "A text that a spreadsheet would take for a formula has an apostrophe in front; take one off to read it."
@@ -35,7 +35,7 @@ def deliver(parcel: Parcel, *, folder: Path, run: str) -> Receipt:
         with part.open("wb") as file:
             hashed = _Hashed(file)
             rows = write_csv(parcel.rows(), parcel.schema, sink=hashed)  # type: ignore[arg-type]  # all that Arrow needs
-            _to_disk(file)
+            to_disk(file)
         manifest = {
             **parcel.manifest(),
             "rows": rows,
@@ -45,7 +45,7 @@ def deliver(parcel: Parcel, *, folder: Path, run: str) -> Receipt:
         }
         with about_part.open("wb") as file:
             file.write((json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode())
-            _to_disk(file)
+            to_disk(file)
         # A run that dies between the two leaves a file that its manifest does not fit: the next run delivers again.
         part.replace(path)
         about_part.replace(about)
@@ -97,8 +97,3 @@ def _remove_parts(path: Path) -> None:
     """Remove what a killed run left. A run that still writes one then fails at its rename, and replaces nothing."""
     for part in path.parent.glob(f".{path.name}.*part"):
         part.unlink(missing_ok=True)
-
-
-def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())

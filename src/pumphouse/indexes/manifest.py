@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import msgspec
 
+from pumphouse.lake.disk import to_disk
 from pumphouse.lake.lake import Lake
 
 _FILE = "manifest.json"
@@ -56,8 +56,7 @@ def swap(lake: Lake, manifest: Manifest) -> bytes:
     scratch = folder / f".{manifest.folder}.json"
     with scratch.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        to_disk(file)
     scratch.replace(folder / _FILE)
     for state in folder.iterdir():
         if state.is_dir() and state.name not in (manifest.folder, manifest.previous):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from pumphouse.errors import LakeError, UnknownName
+from pumphouse.lake.disk import folder_to_disk, to_disk
 from pumphouse.lake.packs import ENDING, Place, find, write
 
 CHUNK_BYTES = 1024 * 1024
@@ -34,13 +34,24 @@ class Blobs:
 
     def put(self, data: bytes) -> str:
         """Store bytes; their SHA-256 in hex. They are on disk when this returns."""
+        sha = self.put_unsettled(data)
+        self.settle([sha])
+        return sha
+
+    def put_unsettled(self, data: bytes) -> str:
+        """Store bytes of which a loss of power may take the name, until `settle`: it waits once for many of them."""
         sha = hashlib.sha256(data).hexdigest()
         if not self.has_alone(sha):
             with self._written() as (scratch, target):
                 target.write(data)
-                _to_disk(target)
-                self._name(scratch, sha)
+                to_disk(target)
+                self._name(scratch, self._path(sha))
         return sha
+
+    def settle(self, shas: Iterable[str]) -> None:
+        """Have the names of stored bytes on disk: before something that lasts names them."""
+        for folder in {self._path(sha).parent for sha in shas}:
+            folder_to_disk(folder)
 
     def put_file(self, path: Path) -> str:
         """Store a file's bytes without holding them in memory; their SHA-256 in hex."""
@@ -55,9 +66,9 @@ class Blobs:
         """Store small files, each with its SHA-256, as one pack: its name, and where in it each begins."""
         with self._written() as (scratch, target):
             name, offsets = write(files, target)
-            _to_disk(target)
-            self.packs.mkdir(exist_ok=True)
-            scratch.replace(self._pack(name))
+            to_disk(target)
+            self._name(scratch, self._pack(name))
+            folder_to_disk(self.packs)
         return name, offsets
 
     def get(self, sha: str) -> bytes:
@@ -125,20 +136,24 @@ class Blobs:
                 digest.update(chunk)
                 target.write(chunk)
                 size_bytes += len(chunk)
-            _to_disk(target)
+            to_disk(target)
             sha = digest.hexdigest()
-            self._name(scratch, sha)
+            self._name(scratch, self._path(sha))
+        self.settle([sha])
         return sha, size_bytes
 
-    def _name(self, scratch: Path, sha: str) -> None:
-        path = self._path(sha)
-        path.parent.mkdir(exist_ok=True)
+    def _name(self, scratch: Path, path: Path) -> None:
+        if not path.parent.exists():
+            path.parent.mkdir(exist_ok=True)
+            folder_to_disk(self.folder)
         scratch.replace(path)
 
     @contextmanager
     def _written(self) -> Iterator[tuple[Path, IO[bytes]]]:
         """A scratch file, and its path to be renamed; after an error it is gone."""
-        self.arriving.mkdir(parents=True, exist_ok=True)
+        if not self.arriving.exists():
+            self.arriving.mkdir(parents=True, exist_ok=True)
+            folder_to_disk(self.folder.parent)
         scratch = self.arriving / uuid.uuid4().hex
         try:
             with scratch.open("wb") as target:
@@ -149,8 +164,3 @@ class Blobs:
                 mend = "Free some space and run again."
                 raise LakeError("the lake's disk is full; nothing was changed", mend=mend) from error
             raise
-
-
-def _to_disk(target: IO[bytes]) -> None:
-    target.flush()
-    os.fsync(target.fileno())

@@ -160,11 +160,11 @@ class Visit:
         return Exchange(
             method=method,
             address=address,
-            sha=self._blobs.put(body),
+            sha=self._blobs.put_unsettled(body),
             size_bytes=len(body),
             status=status,
             headers=headers or {},
-            sent="" if sent is None else self._blobs.put(sent),
+            sent="" if sent is None else self._blobs.put_unsettled(sent),
         )
 
     @property
@@ -262,6 +262,7 @@ def as_recorded(done: tuple[Visit, ...], blobs: Blobs) -> tuple[Visit, ...]:
         record = visit.recorded
         if record is None:
             manifest = manifest_of(visit)
+            _settle(visit, blobs)
             record = Recorded(sha=blobs.put(msgspec.json.encode(manifest)), manifest=manifest)
         found.append(_answering(record, blobs, asset=visit.asset))
     return tuple(found)
@@ -320,10 +321,21 @@ def newest_visit(history: tuple[Build, ...], blobs: Blobs) -> Recorded | None:
 
 
 def store(done: tuple[Visit, ...], blobs: Blobs, *, at: datetime) -> str:
-    """The blob that lists what a build was made from: its live visit, or the recorded ones it was rebuilt from."""
+    """The blob that lists what a build was made from: its live visit, or the recorded ones it was rebuilt from.
+
+    All that it names is on disk, under its name, before it is.
+    """
+    for visit in done:
+        if visit.recorded is None:
+            _settle(visit, blobs)
     parts = tuple(visit.recorded.sha for visit in done if visit.recorded)
     manifest = Manifest(at=at, whole=True, parts=parts) if parts else _told_by(done[0].since, manifest_of(done[0]))
     return blobs.put(msgspec.json.encode(manifest))
+
+
+def _settle(visit: Visit, blobs: Blobs) -> None:
+    came = [exchange for exchange in visit.exchanges if exchange.at is None and not exchange.pack]
+    blobs.settle([sha for exchange in came for sha in (exchange.sha, exchange.sent) if sha])
 
 
 def _told_by(before: Recorded | None, manifest: Manifest) -> Manifest:

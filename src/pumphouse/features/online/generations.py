@@ -34,11 +34,11 @@ from pumphouse.features.online.segments import (
     Segment,
     SegmentWriter,
     equal_texts,
-    folder_to_disk,
     sealed_text,
     unsealed_text,
 )
 from pumphouse.features.online.store import Generation, micros, moment_of
+from pumphouse.lake.disk import folder_to_disk, to_disk
 from pumphouse.lake.locks import held
 
 DELTAS_MAX = 4
@@ -357,8 +357,7 @@ def _replace(path: Path, data: bytes) -> None:
     scratch = path.with_name(f".{path.name}")
     with scratch.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        to_disk(file)
     scratch.replace(path)
     folder_to_disk(path.parent)
 

@@ -14,6 +14,7 @@ import msgspec
 
 from pumphouse.errors import Overloaded
 from pumphouse.features.online.store import Key, Value
+from pumphouse.lake.disk import to_disk
 
 LOG_BYTES_MAX = 64 * 1024 * 1024
 RECORD_BYTES_MAX = 1024 * 1024
@@ -154,8 +155,7 @@ def append(path: Path, frames: Sequence[bytes]) -> None:
             )
         file.seek(end)
         file.write(b"".join(frames))
-        file.flush()
-        os.fsync(file.fileno())
+        to_disk(file)
 
 
 def _size(path: str) -> int:

@@ -9,7 +9,6 @@ index and the few lines that its row is long, and each of them proves itself, an
 from __future__ import annotations
 
 import mmap
-import os
 import struct
 import zlib
 from collections.abc import Sequence
@@ -33,6 +32,7 @@ from pumphouse.features.online.layout import (
     seal,
 )
 from pumphouse.features.online.store import Key
+from pumphouse.lake.disk import folder_to_disk, to_disk
 
 FORMAT = 1
 SLOTS = 7
@@ -237,15 +237,6 @@ def unsealed_text(data: bytes) -> bytes:
     return rest
 
 
-def folder_to_disk(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _equal(some: Keys, others: Keys) -> NDArray[np.bool_]:
     same: NDArray[np.bool_] | None = None
     for one, other in zip(some, others, strict=True):
@@ -298,8 +289,7 @@ def _index(hashes: Words, order: NDArray[np.int64]) -> Words:
 
 
 def _to_disk(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+    to_disk(file)
     file.close()
 
 
