@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pumphouse.declare.asset import Common, Declaration, Part, Time, names, place_of_caller
+from pumphouse.declare.sources import Lag, lag_of
 
 OPTIONS = frozenset({"key", "cursor", "lag", "deletes", "query", "time", "every", "history", "required", "doc"})
-UNITS = {"s": "seconds", "m": "minutes", "min": "minutes", "h": "hours", "d": "days"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +20,7 @@ class DatabaseTable:
     table: str
     query: str | None
     cursor: str | None
-    lag: timedelta | float | None
-    """How far before the cursor is read again: a time for a cursor of times, a number for one of numbers."""
+    lag: Lag
     deletes: bool
     """Whether the keys of the whole table are compared, so that rows which are gone are removed."""
     history: bool
@@ -75,9 +72,8 @@ def _spec(connection: str, table: str, options: Mapping[str, Any]) -> DatabaseTa
         raise TypeError(f"database table '{table}' has no option {sorted(unknown)}; it has {sorted(OPTIONS)}")
     if "*" in table:
         raise TypeError(f"database table '{table}' is a pattern: nobody asks a database before a run; name each table")
-    cursor, lag = options.get("cursor"), _lag(table, options.get("lag"))
-    if lag is not None and not cursor:
-        raise TypeError(f"database table '{table}' has a lag and no cursor that it could be before")
+    cursor = options.get("cursor")
+    lag = lag_of(options.get("lag"), cursor=cursor, of=f"database table '{table}'")
     deletes = bool(options.get("deletes", False))
     if deletes and not options.get("key"):
         raise TypeError(f"database table '{table}' has deletes=True and no key to compare")
@@ -92,12 +88,3 @@ def _spec(connection: str, table: str, options: Mapping[str, Any]) -> DatabaseTa
         deletes=deletes and bool(cursor),  # without a cursor the whole is compared anyway
         history=options["history"],
     )
-
-
-def _lag(table: str, given: Any) -> timedelta | float | None:
-    if given is None or (isinstance(given, int | float) and not isinstance(given, bool) and given >= 0):
-        return given
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)", given) if isinstance(given, str) else None
-    if found is None:
-        raise TypeError(f"database table '{table}' has lag={given!r}; it is like '90s', '5m', '1h', '2d', or a number")
-    return timedelta(**{UNITS[found[2]]: float(found[1])})

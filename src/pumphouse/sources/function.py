@@ -13,10 +13,10 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.sources import FunctionSource
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.context import Built, Context
-from pumphouse.sources.databases.lag import before
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.http.asking import asking
 from pumphouse.sources.http.service import CursorValue, HttpConnection
+from pumphouse.sources.lag import begin_before
 from pumphouse.sources.landing import gather
 from pumphouse.sources.pieces import in_larger
 from pumphouse.sources.rows import Batch, are_dicts, batch_of, batch_of_arrow, from_bytes, to_bytes
@@ -35,8 +35,7 @@ def build(asset: Asset, context: Context) -> Built:
     asks_http = any(service == "Http" for _, service in asset.services)
 
     def read(visit: Visit, spool: Spool) -> None:
-        if spec.lag is not None and visit.recorded is None:
-            visit.begins = before(visit.cursor, spec.lag, asset=asset.name)
+        begin_before(visit, spec.lag)
         if asks_http:
             _read_answers(asset, context, function, visit, spool)
         elif visit.recorded:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pumphouse.declare.databases import database
 from pumphouse.errors import ConfigError, SourceError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.databases.lag import before
+from pumphouse.sources.lag import before
 
 KEYED = {"orders": {"key": "id", "cursor": "at", "lag": "1h", "deletes": True}}
 APPENDED = {"orders": {"cursor": "at", "lag": "1h"}}

@@ -18,11 +18,11 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.databases import DatabaseTable
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.sources.databases import alchemy, duckdb_files, postgresql, sqlite
-from pumphouse.sources.databases.lag import before
 from pumphouse.sources.databases.query import Selection, Table
 from pumphouse.sources.databases.ranges import ROWS, each_stored, keys_stored
 from pumphouse.sources.databases.stored import columns_of
 from pumphouse.sources.fetch import Exchange, Visit
+from pumphouse.sources.lag import begin_before
 from pumphouse.sources.landing import gather
 from pumphouse.sources.rows import Batch
 from pumphouse.sources.spool import Kept, Spool
@@ -47,8 +47,7 @@ def build(asset: Asset, context: Context) -> Built:
 
 def _selection(asset: Asset, visit: Visit) -> Selection:
     spec: DatabaseTable = asset.spec
-    if spec.lag is not None:
-        visit.begins = before(visit.cursor, spec.lag, asset=asset.name)
+    begin_before(visit, spec.lag)
     return Selection(
         asset=asset.name,
         table=spec.table,

@@ -6,13 +6,13 @@ from pumphouse.declare.apis import Api
 from pumphouse.declare.asset import Asset
 from pumphouse.lake.context import Built, Context
 from pumphouse.sources import fetch
-from pumphouse.sources.databases.lag import before
 from pumphouse.sources.fetch import Exchange, Visit
 from pumphouse.sources.http.asking import asking
 from pumphouse.sources.http.filling import Values
 from pumphouse.sources.http.parents import build as build_per_row
 from pumphouse.sources.http.taking import take
 from pumphouse.sources.http.walking import Known, Walk
+from pumphouse.sources.lag import begin_before
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
 
@@ -25,8 +25,7 @@ def build(asset: Asset, context: Context) -> Built:
 
     def read(visit: Visit, spool: Spool) -> None:
         connection = context.connection(spec.connection)
-        if spec.lag is not None and visit.recorded is None:
-            visit.begins = before(visit.cursor, spec.lag, asset=asset.name)
+        begin_before(visit, spec.lag)
         with asking(connection, visit) as asker:
             values = Values.at(visit.at, context, cursor=visit.begins)
             known = _known(asset, context, visit)

@@ -27,10 +27,10 @@ from pumphouse.sources.http.asking import Asker, Stored, asking
 from pumphouse.sources.http.filling import Values
 from pumphouse.sources.http.taking import take
 from pumphouse.sources.http.walking import Walk
+from pumphouse.sources.journal import Journal
 from pumphouse.sources.landing import gather
 from pumphouse.sources.rows import as_text
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.websites.journal import Journal
 
 NONE_THERE = frozenset({404, 410})
 """An API that knows nothing below a row often says so by these; that is no row, and it is counted."""
@@ -56,7 +56,7 @@ def build(asset: Asset, context: Context, per: Per) -> Built:
             walk = base_of(connection)
             if TODAY in left_open(asset.spec.call, "name"):  # on another day it would be another question
                 walk = f"{walk} {context.today}"
-            journal = stack.enter_context(Journal(path, walk=walk, now=context.now, blobs=context.lake.blobs))
+            journal = stack.enter_context(Journal(path, of=walk, now=context.now, blobs=context.lake.blobs))
 
         def read(visit: Visit, spool: Spool) -> None:
             wanted: Iterable[Exchange] | None = None

@@ -14,9 +14,9 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.sources.fetch import Exchange, Visit, newest_visit
 from pumphouse.sources.http.addresses import base_of
 from pumphouse.sources.http.asking import Answer, asking
+from pumphouse.sources.journal import Journal
 from pumphouse.sources.landing import gather
 from pumphouse.sources.spool import Spool
-from pumphouse.sources.websites.journal import Journal
 from pumphouse.sources.websites.walk import Walk, Way
 
 
@@ -35,7 +35,7 @@ def build(asset: Asset, context: Context) -> Built:
             if context.mode == "refetch":
                 path.unlink(missing_ok=True)
             journal = stack.enter_context(
-                Journal(path, walk=base_of(connection), now=context.now, blobs=context.lake.blobs)
+                Journal(path, of=base_of(connection), now=context.now, blobs=context.lake.blobs)
             )
 
         def read(visit: Visit, spool: Spool) -> None:

@@ -1,4 +1,4 @@
-"""A cursor moved back by a lag, in the words in which the database wrote it."""
+"""A visit that begins a lag before its cursor, for rows that come late: in the words in which the source wrote it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from pumphouse.declare.sources import Lag
 from pumphouse.errors import ConfigError
+from pumphouse.sources.fetch import Visit
+
+
+def begin_before(visit: Visit, lag: Lag) -> None:
+    """Let a live visit begin so far before its cursor. Raises ConfigError where that is not of the lag's kind."""
+    if lag is not None and visit.recorded is None:
+        visit.begins = before(visit.cursor, lag, asset=visit.asset)
 
 
 def before(cursor: Any, lag: timedelta | float, *, asset: str) -> Any:  # a number or text, or None before the first run
