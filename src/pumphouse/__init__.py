@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.apis import api
+from pumphouse.declare.children import children
 from pumphouse.declare.contracts import contract
 from pumphouse.declare.databases import database
 from pumphouse.declare.facts import bet, deliver, search
@@ -41,6 +42,7 @@ __all__ = [
     "bet",
     "challenger",
     "check",
+    "children",
     "contract",
     "csv",
     "database",

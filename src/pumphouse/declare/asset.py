@@ -15,13 +15,13 @@ R = TypeVar("R")
 
 Kind = Literal[
     "source", "files", "database", "api", "website", "messages", "survey", "survey_events",
-    "sql", "table", "clean",
+    "children", "sql", "table", "clean",
     "feature", "label", "model", "rollout", "scores", "online", "experiment",
     "report", "check", "contract", "search", "deliver", "bet",
 ]  # fmt: skip
 
 GATHERED: frozenset[str] = frozenset({"source", "files", "database", "api", "website", "messages", "survey"})
-TABLES: frozenset[str] = GATHERED | {"survey_events", "sql", "table", "clean", "label", "scores"}
+TABLES: frozenset[str] = GATHERED | {"survey_events", "children", "sql", "table", "clean", "label", "scores"}
 """Kinds whose build is a table in the lake, which other assets may read by name."""
 
 

@@ -12,6 +12,7 @@ from pumphouse.declare.asset import Asset, Declaration
 from pumphouse.errors import ConfigError, Fault, Place, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.graph.cache import Cache
 from pumphouse.graph.checks import column_faults, waits_of_checks
+from pumphouse.graph.children import with_keys
 from pumphouse.graph.closure import Code
 from pumphouse.graph.contracts import contract_faults
 from pumphouse.graph.declarations import Modules, draft_modules
@@ -141,7 +142,10 @@ def load(folder: Path, *, cache: Path | None = None, ignore: Collection[str] = (
     lost |= {name for file, known in facts if known.fault for name in _names_in_broken(file)}
     edges, wrong = find_edges(named, unreadable=lost)
     faults += wrong
-    faults += find_loops(named, edges)
+    faults += (loops := list(find_loops(named, edges)))
+    if not loops:
+        named, wrong = with_keys(named, edges)
+        faults += wrong
     faults += column_faults(named)
     faults += contract_faults(named)
     if faults:

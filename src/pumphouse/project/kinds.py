@@ -17,6 +17,7 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.models.scores import build as build_scores
 from pumphouse.models.training import build as build_model
 from pumphouse.reports.build import build as build_report
+from pumphouse.sources.children import build as build_children
 from pumphouse.sources.databases.build import build as build_database
 from pumphouse.sources.files.build import build as build_files
 from pumphouse.sources.function import build as build_source
@@ -46,6 +47,7 @@ KINDS: dict[Kind, Kinds] = {
     "messages": Kinds(build_messages),
     "survey": Kinds(build_survey),
     "survey_events": Kinds(build_survey_events),
+    "children": Kinds(build_children),
     "sql": Kinds(build_sql),
     "table": Kinds(build_table, "process"),
     "clean": Kinds(build_clean),

@@ -32,9 +32,12 @@ RUNS = 30
 FILES = 10
 READERS_WITHIN = timedelta(days=30)
 STAGES: tuple[tuple[str, frozenset[str]], ...] = (
-    ("Gathered", frozenset({"source", "files", "database", "api", "website", "messages", "survey", "survey_events"})),
+    (
+        "Gathered",
+        frozenset({"source", "files", "database", "api", "website", "messages", "survey", "survey_events"}),
+    ),
     ("Cleaned", frozenset({"clean"})),
-    ("Made", frozenset({"sql", "table"})),
+    ("Made", frozenset({"children", "sql", "table"})),
     ("Learned", frozenset({"feature", "label", "model", "rollout", "scores", "online", "experiment"})),
     ("Handed out", frozenset({"report", "search", "deliver"})),
 )
