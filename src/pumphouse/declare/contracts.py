@@ -128,6 +128,8 @@ def _type(name: str, text: str) -> str:
     found = re.fullmatch(DECIMAL_TYPE, wanted)
     if found and int(found[2]) <= int(found[1]) <= DECIMAL_DIGITS_MAX and int(found[1]):
         return f"DECIMAL({int(found[1])},{int(found[2])})"
+    if re.match(r"(STRUCT|MAP|LIST|JSON)\b", wanted) or wanted.endswith("]"):
+        raise ValueError(f"column '{name}' can't be {text}: what is nested is JSON text. ph.children makes it a table.")
     if wanted not in PLAIN_TYPES:
         mend = did_you_mean(wanted, PLAIN_TYPES) or f"There are {', '.join(PLAIN_TYPES)} and DECIMAL(18,2)."
         raise ValueError(f"column '{name}' has no type '{text}'. {mend}")
