@@ -42,6 +42,7 @@ NAMES = {
         "fixed_width",
         "database",
         "api",
+        "children",
         "website",
         "messages",
         "survey",
