@@ -21,6 +21,7 @@ def test_a_column_is_a_type_or_says_more():
         ({"columns": {"a": {"mx": 1}}}, "column 'a' of a contract has no 'mx'. Did you mean 'max'?"),
         ({"columns": {"a": "DOUBL"}}, "column 'a' has no type 'DOUBL'. Did you mean 'DOUBLE'?"),
         ({"columns": {"a": "DECIMAL(2,3)"}}, "column 'a' has no type 'DECIMAL"),
+        ({"columns": {"a": "STRUCT(n INTEGER)[]"}}, "what is nested is JSON text. ph.children makes it a table."),
         ({"columns": {"a": {"one_of": "open"}}}, "one_of of column 'a' is a list"),
         ({"columns": {"a": {"min": 2, "max": 1}}}, "has a min of 2 above its max of 1"),
         ({"columns": {"a": {"matches": "("}}}, "matches of column 'a' is no regular expression"),
