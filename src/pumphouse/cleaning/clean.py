@@ -10,7 +10,7 @@ from pumphouse.cleaning.columns import ColumnSteps
 from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.table_step import TableStep
-from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, time_of
 
 Mark = TypeVar("Mark")
 
@@ -98,7 +98,7 @@ def clean(
     return Declaration(
         kind="clean",
         spec=spec,
-        common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {}))),
+        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time)),
         place=place_of_caller(),
         inputs=(input,),
         files=tuple(dict.fromkeys(file for one in inner for file in one.files)),

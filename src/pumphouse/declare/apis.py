@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, refuse_unknown, time_of
 from pumphouse.declare.sources import Lag, lag_of
 from pumphouse.errors import ConfigError, did_you_mean
 
@@ -170,7 +170,7 @@ def api(
             history=history,
             per=asked,
         ),
-        common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
+        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), every=every),
         place=place_of_caller(),
         inputs=(asked.table,) if asked else (),
         settings=tuple(name for name in left_open(call, "name") if name not in (CURSOR, TODAY)),
@@ -227,7 +227,7 @@ def _per(given: str | Mapping[str, Any] | None, call: Call, cursor: str | None) 
             )
         return None
     options = {"table": given} if isinstance(given, str) else dict(given)
-    _refuse_unknown(options, {"table", "max", "at_once"}, of="the options of per")
+    refuse_unknown(options, {"table", "max", "at_once"}, what="the options of per have")
     if "table" not in options:
         raise ConfigError("per names no table", mend='Say {"table": "raw_orders", "max": 1000}.')
     if not named:
@@ -262,7 +262,7 @@ def _records(given: str | Mapping[str, str] | tuple[str, ...] | None) -> Records
     if given is None:
         return Records()
     if isinstance(given, Mapping):
-        _refuse_unknown(given, {"at", "id"}, of="records")
+        refuse_unknown(given, {"at", "id"}, what="records have")
         if "id" not in given:
             raise ConfigError("records by id name no column for the id", mend='Say {"at": "rates", "id": "currency"}.')
         return Records(at=path_of(given["at"]) if "at" in given else None, id_into=given["id"])
@@ -281,7 +281,7 @@ def _pages(given: Mapping[str, Any] | None, *, has_body: bool, is_graphql: bool)
             mend=did_you_mean(wrong, _PAGES) or f"Say one of {', '.join(_PAGES)}.",
         )
     way = ways[0]
-    _refuse_unknown(given, {way, *_PAGES[way]}, of=f"pages by {way}")
+    refuse_unknown(given, {way, *_PAGES[way]}, what=f"pages by {way} have")
     for name in ("max", "at_once"):
         if name in given and (not isinstance(given[name], int) or given[name] < 1):
             raise ConfigError(f"pages have a '{name}' of {given[name]!r}", mend="It is a whole number, 1 or more.")
@@ -311,11 +311,3 @@ def _pages(given: Mapping[str, Any] | None, *, has_body: bool, is_graphql: bool)
     common["more"] = (*info, "hasNextPage")
     param = (*inside, *path_of(given.get("param", "after")))
     return Pages(by="cursor", at=(*info, "endCursor"), param=param, **common)
-
-
-def _refuse_unknown(given: Mapping[str, Any], known: Iterable[str], *, of: str) -> None:
-    for name in given:
-        if name not in set(known):
-            raise ConfigError(
-                f"{of} have no '{name}'", mend=did_you_mean(name, known) or f"They have {', '.join(sorted(known))}."
-            )

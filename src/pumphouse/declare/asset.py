@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from pumphouse.errors import Place, PumphouseError
+from pumphouse.errors import ConfigError, Place, PumphouseError, did_you_mean
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -170,3 +170,18 @@ def names(value: str | tuple[str, ...] | list[str] | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def time_of(given: Mapping[str, str] | None) -> Time:
+    """The declared times: `time_of({"event": "paid_at"}) == Time(event="paid_at")`. Raises ConfigError for others."""
+    refuse_unknown(given or {}, ("event", "known"), what="time has")
+    return Time(**(given or {}))
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str], *, what: str) -> None:
+    """Raise ConfigError for a name that is not known: `what` is who has none of it, such as "time has"."""
+    for name in given:
+        if name not in known:
+            raise ConfigError(
+                f"{what} no '{name}'", mend=did_you_mean(name, known) or f"There are {', '.join(sorted(known))}."
+            )

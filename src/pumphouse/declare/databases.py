@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pumphouse.declare.asset import Common, Declaration, Part, Time, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, Part, names, place_of_caller, refuse_unknown, time_of
 from pumphouse.declare.sources import Lag, lag_of
 
 OPTIONS = frozenset({"key", "cursor", "lag", "deletes", "query", "time", "every", "history", "required", "doc"})
@@ -57,7 +57,7 @@ def database(
                     doc=options.get("doc", ""),
                     key=names(options.get("key")),
                     required=names(options.get("required")),
-                    time=Time(**options.get("time", {})),
+                    time=time_of(options.get("time")),
                     every=options.get("every", every),
                 ),
             )
@@ -68,8 +68,7 @@ def database(
 
 
 def _spec(connection: str, table: str, options: Mapping[str, Any]) -> DatabaseTable:
-    if unknown := set(options) - OPTIONS:
-        raise TypeError(f"database table '{table}' has no option {sorted(unknown)}; it has {sorted(OPTIONS)}")
+    refuse_unknown(options, OPTIONS, what=f"database table '{table}' has")
     if "*" in table:
         raise TypeError(f"database table '{table}' is a pattern: nobody asks a database before a run; name each table")
     cursor = options.get("cursor")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, time_of
 from pumphouse.declare.formats import Format
 
 
@@ -52,6 +52,6 @@ def files(
     return Declaration(
         kind="files",
         spec=Files(pattern=pattern, format=format, connection=connection, cursor=cursor, history=history),
-        common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
+        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), every=every),
         place=place_of_caller(),
     )

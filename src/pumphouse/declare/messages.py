@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pumphouse.declare.asset import Common, Declaration, Part, Time, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, Part, names, place_of_caller, refuse_unknown, time_of
 
 OPTIONS = ("key", "cursor", "time", "required", "doc", "history")
 
@@ -32,8 +32,7 @@ def messages(streams: Mapping[str, Mapping[str, Any]]) -> Declaration:  # option
     """
     parts = []
     for stream, options in streams.items():
-        if unknown := sorted(set(options) - set(OPTIONS)):
-            raise TypeError(f"stream '{stream}' has no option {unknown}; it has {', '.join(OPTIONS)}")
+        refuse_unknown(options, OPTIONS, what=f"stream '{stream}' has")
         parts.append(
             Part(
                 suffix="".join(char if char.isalnum() else "_" for char in stream),
@@ -42,7 +41,7 @@ def messages(streams: Mapping[str, Mapping[str, Any]]) -> Declaration:  # option
                     doc=options.get("doc", ""),
                     key=names(options.get("key")),
                     required=names(options.get("required")),
-                    time=Time(**options.get("time", {})),
+                    time=time_of(options.get("time")),
                 ),
             )
         )

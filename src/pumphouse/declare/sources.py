@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_function, with_brackets
+from pumphouse.declare.asset import Common, Declaration, names, place_of_function, time_of, with_brackets
 
 Mode = Literal["replace", "append", "upsert", "compare"]
 
@@ -82,7 +82,7 @@ def source(
         return Declaration(
             kind="source",
             spec=FunctionSource(connection=connection, cursor=cursor, lag=late, history=history),
-            common=Common(doc=(function.__doc__ or "").strip(), key=names(key), time=Time(**(time or {})), every=every),
+            common=Common(doc=(function.__doc__ or "").strip(), key=names(key), time=time_of(time), every=every),
             place=place_of_function(function),
             function=function,
         )

@@ -11,10 +11,10 @@ from pumphouse.declare.asset import (
     Common,
     Declaration,
     Slice,
-    Time,
     names,
     place_of_caller,
     place_of_function,
+    time_of,
     with_brackets,
 )
 from pumphouse.declare.checks import Condition, FailingRows, Fresh, RowCount, Steady, others_read
@@ -93,7 +93,7 @@ def table(
                 doc=(function.__doc__ or "").strip(),
                 key=names(key),
                 required=names(required),
-                time=Time(**(time or {})),
+                time=time_of(time),
                 timeout_s=timeout_s,
             ),
             place=place_of_function(function),

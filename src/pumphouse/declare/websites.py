@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, Time, names, place_of_caller
+from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, refuse_unknown, time_of
 
 PAGES_MAX = 10_000
 
@@ -100,7 +100,7 @@ def website(
             cursor=cursor,
             history=history,
         ),
-        common=Common(doc=doc, key=names(key), required=names(required), time=Time(**(time or {})), every=every),
+        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), every=every),
         place=place_of_caller(),
     )
 
@@ -124,9 +124,7 @@ def _pick(name: str, how: str | Mapping[str, str]) -> Pick:
 
 
 def _bounds(given: Mapping[str, Any]) -> Bounds:
-    known = ("pages_max", "depth_max", "only", "skip")
-    if unknown := set(given) - set(known):
-        raise TypeError(f"bounds of a website has no {sorted(unknown)}; it has {', '.join(known)}")
+    refuse_unknown(given, ("pages_max", "depth_max", "only", "skip"), what="the bounds of a website have")
     for name in ("pages_max", "depth_max"):
         if not (given.get(name) is None or (isinstance(given[name], int) and given[name] > 0)):
             raise TypeError(f"{name} of a website is {given[name]!r}, and no number above 0")

@@ -124,7 +124,6 @@ def test_a_query_that_writes_is_refused(works, shop, sql):
         ({"lag": -1, "cursor": "at"}, "it is like"),
         ({"deletes": True, "cursor": "at"}, "no key"),
         ({"deletes": True, "key": "id", "history": True}, "keeps what is gone"),
-        ({"colour": 1}, "no option"),
     ],
 )
 def test_what_makes_no_sense_together_is_refused_when_it_is_declared(options, said):

@@ -12,7 +12,7 @@ from tests.sources.conftest import Works
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.messages import messages
-from pumphouse.errors import SourceError
+from pumphouse.errors import ConfigError, SourceError
 from pumphouse.sources.messages.build import waits
 from pumphouse.sources.messages.protocols import chunks
 from pumphouse.sources.messages.receiving import receive
@@ -152,7 +152,7 @@ def test_a_stream_of_another_name_is_told(shop):
 
 
 def test_options_that_are_none_are_refused_when_they_are_declared():
-    with pytest.raises(TypeError, match=r"stream 'a' has no option \['keys'\]"):
+    with pytest.raises(ConfigError, match=r"stream 'a' has no 'keys'. Did you mean 'key'\?"):
         messages({"a": {"keys": "id"}})
 
 

@@ -80,7 +80,7 @@ def test_a_value_that_nobody_knows_how_to_find_is_refused_when_it_is_declared(ho
         one(how)
 
 
-@pytest.mark.parametrize("bounds", [{"pages": 3}, {"pages_max": 0}, {"depth_max": "2"}])
+@pytest.mark.parametrize("bounds", [{"pages_max": 0}, {"depth_max": "2"}])
 def test_bounds_that_are_none_are_refused_when_they_are_declared(bounds):
     with pytest.raises(TypeError):
         website("site", item={"a": "b"}, bounds=bounds)
