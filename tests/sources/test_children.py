@@ -163,6 +163,8 @@ def test_where_nothing_says_whose_they_are_children_are_refused(folder):
         folder.open().graph  # noqa: B018 (loaded when it is looked at)
     with pytest.raises(ConfigError, match="names no column"):
         children("raw_orders", "")
+    with pytest.raises(ConfigError, match="called 'position', which children have of their own"):
+        children("raw_orders", "lines", along="position")
     with pytest.raises(ConfigError, match="declare when they were known"):
         children("raw_orders", "lines", time={"known": "at"})
 

@@ -62,6 +62,12 @@ def children(
     if not path or not all(path):
         raise ConfigError(f"{column!r} names no column", mend='Name one: "lines", or "customer.addresses".')
     taken = dict(along) if isinstance(along, Mapping) else {name: name for name in names(along)}
+    for name in taken:
+        if name.lower() in (POSITION, *LAKES_OWN):
+            raise ConfigError(
+                f"a column that comes along is called '{name}', which children have of their own",
+                mend=f'Call it otherwise: along={{"{table}_{name.strip("_")}": "{taken[name]}"}}.',
+            )
     if "known" in (time or {}):
         raise ConfigError(
             "children declare when they were known", mend="They were when their row was: leave out known."
