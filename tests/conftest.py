@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from pumphouse.engines.spark import Spark
 
 # A machine that is busy is no fault: no test judges by the clock.
-settings.register_profile("pumphouse", deadline=None)
+settings.register_profile("pumphouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("pumphouse")
 
 POSTGRES_STARTS_S = 30.0

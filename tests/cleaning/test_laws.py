@@ -222,7 +222,9 @@ def test_every_step_has_an_example() -> None:
 
 
 @pytest.mark.parametrize("name", STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_no_step_throws_and_none_depends_on_rows_around(name: str, resources: Resources, data: st.DataObject) -> None:
     options, cells = EXAMPLES[name]
@@ -247,7 +249,9 @@ def test_no_step_throws_and_none_depends_on_rows_around(name: str, resources: Re
 
 
 @pytest.mark.parametrize("name", STEPS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_every_step_is_idempotent(name: str, resources: Resources, data: st.DataObject) -> None:
     options, cells = EXAMPLES[name]

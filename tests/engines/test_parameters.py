@@ -27,7 +27,9 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(VALUES)
 def test_any_value_comes_through_sql_as_it_was(duck: DuckDB, value: Any) -> None:
     (row,) = duck.read(Query(text="SELECT $v AS v", parameters={"v": value})).read_all().to_pylist()

@@ -19,7 +19,9 @@ SPANS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.none() | SPANS, max_size=5))
 def test_any_interval_is_read_back_as_it_was(
     duck: DuckDB, tmp_path: Path, spans: list[tuple[int, int, int] | None]

@@ -91,7 +91,9 @@ keys = st.sampled_from(["a", "b", None])
 values = st.one_of(st.none(), st.integers(-(2**63) + 1, 2**63 - 1))
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.tuples(keys, values, values), max_size=12))
 def test_groups_joins_and_windows_are_the_same_over_any_rows(both: Both, rows: list[tuple[object, ...]]) -> None:
     columns = list(zip(*rows, strict=True)) or [(), (), ()]

@@ -33,7 +33,9 @@ minutes = st.one_of(st.integers(0, 6).map(lambda n: n * 15), st.integers(0, 120)
 lags = st.one_of(st.just(0), st.integers(0, 4).map(lambda n: n * 15))
 prices = st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 2), minutes, lags, st.integers(0, 99)), max_size=14)
 asked = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 2), minutes), min_size=1, max_size=6, unique=True)
-quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def prices_of(rows: list[tuple[str, int, int, int, int]]) -> pa.Table:

@@ -99,7 +99,9 @@ rows = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(rows=rows, seed=st.integers(0, 100))
 def test_rows_in_another_order_give_the_same_bits(ground, rows, seed):
     moments = moments_of([(1, 20), (2, 20), (3, 30)])

@@ -228,7 +228,9 @@ def test_one_request_gives_what_scores_and_training_give(served, asking):
 purchases = st.lists(st.tuples(st.integers(1, 4), st.integers(-40, 40), st.integers(1, 9_000)), min_size=1, max_size=8)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(bought=purchases)
 def test_batch_and_one_request_agree_whatever_was_bought(served, bought):
     """The lake keeps what earlier examples bought, so histories grow from example to example."""

@@ -346,7 +346,9 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(asked=anything)
 def test_whatever_is_asked_is_rows_or_refused_with_a_reason(asking, asked):
     form = asking.form

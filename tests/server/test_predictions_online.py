@@ -136,7 +136,9 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(asked=anything)
 def test_whatever_is_sent_is_answered_or_refused_with_a_reason(client: httpx.Client, asked: Any) -> None:
     headers = {"Content-Type": "application/json"}
@@ -146,7 +148,9 @@ def test_whatever_is_sent_is_answered_or_refused_with_a_reason(client: httpx.Cli
         assert set(answer.json()) == {"error", "mend"}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "text/plain", ""]))
 def test_no_bytes_break_the_server(client: httpx.Client, body: bytes, kind: str) -> None:
     answer = client.post("/predict/returns_live", content=body, headers={"Content-Type": kind})

@@ -20,7 +20,9 @@ ROWS = st.lists(
 
 
 @pytest.mark.parametrize("how", ["upsert", "compare"])
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(fetches=st.lists(ROWS.filter(lambda rows: any(row["id"] is not None for row in rows)), min_size=1, max_size=3))
 def test_any_fetches_end_as_the_rows_of_their_keys_and_rebuild_to_the_same(how, fetches):
     waiting = list(fetches)
@@ -48,7 +50,9 @@ def test_any_fetches_end_as_the_rows_of_their_keys_and_rebuild_to_the_same(how, 
         works.lake.close()
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(
     arriving=st.lists(
         st.lists(st.tuples(st.integers(0, 2), st.none() | st.integers(0, 1)), max_size=5), min_size=2, max_size=4

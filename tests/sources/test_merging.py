@@ -12,7 +12,9 @@ SCHEMA = pa.schema([("id", pa.int64()), ("code", pa.string()), ("n", pa.int64())
 FILES = st.lists(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("ab")), max_size=5), min_size=1, max_size=12)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(files=FILES)
 def test_the_last_row_of_a_key_wins_over_any_number_of_files(works, files):
     rows = [(*key, n) for n, key in enumerate(key for file in files for key in file)]

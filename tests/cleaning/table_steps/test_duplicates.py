@@ -197,7 +197,9 @@ def test_an_input_that_does_not_say_when_rows_were_loaded_needs_a_column_to_go_b
 CELL = st.sampled_from(["030 901820", "+49 30 901820", "x", "", None])
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, None]), CELL, CELL), max_size=30))
 def test_every_row_is_accounted_for(works: Works, rows: list[tuple[int | None, str | None, str | None]]) -> None:
     schema = pa.schema({"id": pa.int64(), "phone": pa.string(), "fax": pa.string()})

@@ -120,7 +120,7 @@ def bits(value: object) -> object:
     return np.float64(value).tobytes() if isinstance(value, float) else value
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(ROWS, min_size=1, max_size=4))
 def test_what_is_read_is_what_was_published_last(homes: Callable[[], Home], generations: list) -> None:  # type: ignore[type-arg]
     home = homes()

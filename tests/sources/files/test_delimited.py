@@ -153,7 +153,9 @@ BODY = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(bodies=st.lists(BODY, min_size=2, max_size=5))
 def test_reading_many_at_once_gives_what_reading_one_by_one_gives(desk, bodies):
     given_files = {f"{at}.csv": body for at, body in enumerate(bodies)}

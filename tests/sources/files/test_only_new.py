@@ -241,7 +241,9 @@ CONTENTS = st.lists(st.tuples(CELLS, CELLS), max_size=4).map(
 CHANGES = st.dictionaries(st.sampled_from("abcdefgh"), st.none() | CONTENTS, max_size=3)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps=st.lists(CHANGES, min_size=1, max_size=3))
 def test_whatever_happens_to_the_folder_a_rebuild_is_equal(tmp_path_factory, steps):
     works = Works(tmp_path_factory.mktemp("law"))

@@ -70,10 +70,12 @@ def test_two_stars_stand_for_any_folders_and_a_key_alone_for_itself(works, s3, b
 
 
 def test_a_listing_of_more_than_one_page_is_read_to_its_end(works, s3, bucket):
-    for number in range(1005):
-        s3.put(f"{bucket}/many/{number:04}.csv", b"id\n%d\n" % number)
+    for number in range(1000):  # as many as a page has
+        s3.put(f"{bucket}/many/{number:04}.txt")
+    for number in range(5):
+        s3.put(f"{bucket}/many/later{number}.csv", b"id\n%d\n" % number)
     works.run(works.asset(files(f"s3://{bucket}/many/*.csv", connection="drops")))
-    assert works.rows("raw", "count(*), count(DISTINCT id), max(id)") == [(1005, 1005, 1004)]
+    assert works.rows() == [(0,), (1,), (2,), (3,), (4,)]
     assert len(list(works.lake.blobs.packs.iterdir())) == 1
 
 

@@ -164,7 +164,7 @@ def sent() -> Iterable[Any]:
 
 
 @given(sent(), st.integers(1, 200))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_pieces_of_any_size_hold_the_same_messages(tmp_path, monkeypatch, all_sent, size):
     path = tmp_path / "messages.jsonl"
     path.write_bytes(lines(*all_sent).getvalue())
