@@ -28,7 +28,7 @@ def test_the_server_answers_runs_what_is_due_and_ends_on_ctrl_c(pumphouse: Any, 
         address = first.rpartition(" ")[2].strip()
         assert first == f"Serving shop at {address}\n"
         assert second.startswith(f"Sign in with  {address}/?token=")
-        with httpx.Client(base_url=address, trust_env=False) as http:
+        with httpx.Client(base_url=address, trust_env=False, timeout=20) as http:
             assert http.get("/health").status_code == 200
             assert http.get("/api/tables").status_code == 401
         server.send_signal(signal.SIGINT)

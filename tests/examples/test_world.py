@@ -44,7 +44,7 @@ def database(world: World) -> sqlite3.Connection:
 def order_pages(url: str) -> list[list[dict[str, Any]]]:
     pages = []
     following: str | None = url
-    with httpx.Client(headers=BEARER) as client:
+    with httpx.Client(headers=BEARER, timeout=20) as client:
         while following:
             answer = client.get(following).raise_for_status().json()
             pages.append(answer["data"])
@@ -104,7 +104,7 @@ def test_since_gives_that_instant_and_later(world: World) -> None:
 
 def test_since_reads_any_iso_8601_time(world: World) -> None:
     def first_id(since: str) -> int:
-        answer = httpx.get(f"{world.url}/api/orders", params={"since": since}, headers=BEARER)
+        answer = httpx.get(f"{world.url}/api/orders", params={"since": since}, headers=BEARER, timeout=20)
         return answer.raise_for_status().json()["data"][0]["order_id"]
 
     utc = first_id("1998-03-01T00:00:00Z")
@@ -114,7 +114,7 @@ def test_since_reads_any_iso_8601_time(world: World) -> None:
 
 
 def test_nothing_new_is_an_empty_page(world: World) -> None:
-    answer = httpx.get(f"{world.url}/api/orders", params={"since": "1998-07-01"}, headers=BEARER)
+    answer = httpx.get(f"{world.url}/api/orders", params={"since": "1998-07-01"}, headers=BEARER, timeout=20)
     assert answer.json() == {"data": [], "next": None}
 
 
@@ -129,7 +129,7 @@ def test_wrong_token_is_refused(world: World, headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("query", ["since=yesterday", "page=0", "page=-1", "page=two"])
 def test_query_that_says_nothing_is_refused_with_its_reason(world: World, query: str) -> None:
-    answer = httpx.get(f"{world.url}/api/orders?{query}", headers=BEARER)
+    answer = httpx.get(f"{world.url}/api/orders?{query}", headers=BEARER, timeout=20)
     assert answer.status_code == 400
     assert query.split("=")[1] in answer.json()["error"]
 
@@ -140,7 +140,7 @@ def test_query_that_says_nothing_is_refused_with_its_reason(world: World, query:
 def test_walk_along_the_links_finds_every_album(world: World) -> None:
     found = {}
     path: str | None = "/shop/"
-    with httpx.Client(base_url=world.url) as client:
+    with httpx.Client(base_url=world.url, timeout=20) as client:
         while path:
             listing = client.get(path).raise_for_status().text
             for link in re.findall(r'class="product" href="([^"]+)"', listing):
@@ -171,7 +171,7 @@ def test_page_seen_before_is_not_sent_again(world: World) -> None:
 
 
 def test_head_gives_the_head_alone(world: World) -> None:
-    with httpx.Client(base_url=world.url) as client:
+    with httpx.Client(base_url=world.url, timeout=20) as client:
         head, get = client.head("/shop/"), client.get("/shop/")
     assert head.content == b""
     assert head.headers["Content-Length"] == str(len(get.content))

@@ -114,7 +114,7 @@ def test_stream_that_is_left_early_counts_what_was_taken(served: Any) -> None:
     rows = 3_000_000
     served.shop.fill("long", pa.table({"n": pa.array(range(rows), pa.int64())}))
     with (
-        httpx.Client(base_url=served.url, headers=as_bob(served)) as client,
+        httpx.Client(base_url=served.url, headers=as_bob(served), timeout=20) as client,
         client.stream("GET", "/api/tables/long/rows", headers={"Accept": ARROW}) as answer,
     ):
         next(answer.iter_bytes())

@@ -37,7 +37,7 @@ def test_stranger_in_a_browser_is_asked_for_a_token(served: Any) -> None:
 
 
 def test_token_in_the_address_becomes_a_strict_cookie_and_leaves_the_address(served: Any) -> None:
-    with httpx.Client(base_url=served.url) as browser:
+    with httpx.Client(base_url=served.url, timeout=20) as browser:
         entered = browser.get(f"/assets/orders?token={served.serving.token}&x=1", headers=PAGE)
         cookie = entered.headers["set-cookie"]
         assert all(word in cookie for word in ("HttpOnly", "SameSite=Strict", "Path=/", "pumphouse-"))

@@ -107,7 +107,8 @@ def test_token_is_made_where_none_is_given(served: Any) -> None:
 
     def stop(serving: Serving) -> None:
         seen.append(serving)
-        answer = httpx.get(f"{serving.url}/api/tables", headers={"Authorization": f"Bearer {serving.token}"})
+        headers = {"Authorization": f"Bearer {serving.token}"}
+        answer = httpx.get(f"{serving.url}/api/tables", headers=headers, timeout=20)
         assert answer.status_code == 200
         serving.stop()
 
