@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +52,7 @@ SURVEY = {
         {"type": "expression", "name": "double", "expression": "{score} * 2"},
     ]
 }
+ENDLESS = {"elements": [{"type": "text", "name": "slow", "validators": [{"type": "regex", "regex": "^(a+)+$"}]}]}
 GOOD: dict[str, Any] = {
     "why": "price",
     "score": 3,
@@ -146,9 +151,8 @@ def test_rule_that_never_ends_is_stopped_and_the_next_is_checked(
     check: AnswerCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(answers, "CHECK_TIMEOUT_S", 0.5)
-    endless = {"elements": [{"type": "text", "name": "slow", "validators": [{"type": "regex", "regex": "^(a+)+$"}]}]}
     with pytest.raises(Uncheckable, match="took longer"):
-        check.check(json.dumps(endless), {"slow": "a" * 40 + "!"})
+        check.check(json.dumps(ENDLESS), {"slow": "a" * 40 + "!"})
     monkeypatch.undo()
     assert checked(check, {"why": "price"}).errors == {}
 
@@ -192,3 +196,72 @@ def test_whatever_is_sent_is_kept_refused_or_dropped(sent: dict[str, Any], check
         assert key in result.answers or key in result.dropped or owner.get(key, key) in result.errors
     assert set(result.answers) <= given_keys | {"double"}
     assert set(result.dropped) <= set(sent)
+
+
+@pytest.mark.parametrize(
+    "locked",
+    [
+        {"type": "paneldynamic", "templateElements": [{"type": "text", "name": "called", "isRequired": True}]},
+        {"type": "matrixdynamic", "columns": [{"name": "called", "cellType": "text"}]},
+        {"type": "checkbox", "choices": ["Rex", "Bo"]},
+    ],
+    ids=lambda one: one["type"],
+)
+def test_nothing_of_the_answers_before_is_left_in_a_question_that_is_disabled(
+    locked: dict[str, Any], check: AnswerCheck
+) -> None:
+    pets = {"name": "pets", "enableIf": "{any} = true", **locked}
+    pages = [{"elements": [{"type": "boolean", "name": "any"}]}, {"elements": [pets]}]
+    survey = json.dumps({"pages": pages})
+    given = ["Rex", "Bo"] if locked["type"] == "checkbox" else [{"called": "Rex"}, {"called": "Bo"}]
+    before = check.check(survey, {"any": True, "pets": given}, version=f"kept {locked}")
+    assert before.answers["pets"] == given
+    kept, new = (
+        check.check(survey, {"any": False, "pets": given[:1]}, version=f"{which} {locked}") for which in ("kept", "new")
+    )
+    assert kept == new
+    assert (kept.answers, kept.dropped, kept.errors) == ({"any": False}, ["pets"], {})
+    assert "pets" not in check.check(survey, {"any": False}, version=f"kept {locked}").answers
+
+
+STARTED = """
+import sys, threading
+from pumphouse.server.answers import AnswerCheck
+
+check = AnswerCheck()
+check.check('{"elements": []}', {})
+print(check._idle[0].process.pid, flush=True)
+if sys.argv[1] != "idle":
+    check.check(sys.argv[1], {"slow": "a" * 40 + "!"})
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("survey", ["idle", json.dumps(ENDLESS)], ids=["idle", "computing"])
+def test_process_that_checks_ends_with_whoever_started_it(survey: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTED, survey], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        checker = int(starter.stdout.readline())
+        begun, until = cpu_ticks(checker), time.monotonic() + 5
+        while survey != "idle" and cpu_ticks(checker) < begun + 10 and time.monotonic() < until:
+            time.sleep(0.01)
+        starter.kill()
+    until = time.monotonic() + 8
+    while is_running(checker) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not is_running(checker)
+
+
+def stat(process: int) -> list[str]:
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_ticks(process: int) -> int:
+    return int(stat(process)[11]) + int(stat(process)[12])
+
+
+def is_running(process: int) -> bool:
+    try:
+        return stat(process)[0] != "Z"
+    except FileNotFoundError:
+        return False

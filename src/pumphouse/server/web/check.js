@@ -86,7 +86,7 @@ function outcome(survey, defaults, sent, withMessages) {
       if (typeof known[key] !== "string") refuse(visible[0], "The comment is not a text.");
       answers[key] = known[key];
     } else if (locked.has(key)) {
-      const value = survey.data[key];
+      const value = key in defaults || all.some(fillsItself) ? survey.data[key] : undefined;
       if (value !== undefined) answers[key] = value; // reckoned here, whatever was sent
       if (key in sent.answers && sent.answers[key] !== null && !same(sent.answers[key], value)) dropped.push(key);
     } else {
@@ -107,6 +107,11 @@ function outcome(survey, defaults, sent, withMessages) {
 
 function reckoned(question) {
   return question.getType() === "expression";
+}
+
+// Others that are locked have no value: what their model still holds of it is from an answer before.
+function fillsItself(question) {
+  return reckoned(question) || Boolean(question.setValueExpression || question.defaultValueExpression);
 }
 
 function commented(question) {
