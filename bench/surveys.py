@@ -75,11 +75,14 @@ SURVEY: dict[str, Any] = {
 
 def main() -> None:
     """Print answers a second with the check and without it, and what a check takes."""
-    on, cpu = served("on")
-    off, _ = served("off")
+    on, cpu, spent = served("on")
+    off, _, spent_off = served("off")
     print(f"{on:.0f} answers a second, checked and on disk: {on / LIMIT_PER_S:.2f} of the limit, {LIMIT_PER_S:.0f}")
     print(
         f"  without the check {off:.0f}: checked is {on / off:.2f} of it; CPU of the machine meanwhile {cpu:.1f} cores"
+    )
+    print(
+        f"  CPU an answer: server {spent[0]:.2f} ms and checking {spent[1]:.2f}, without the check {spent_off[0]:.2f}"
     )
     checking()
 
@@ -102,8 +105,8 @@ def checking() -> None:
     )
 
 
-def served(check: str) -> tuple[float, float]:
-    """Answers a second of a server of its own, and how many cores were busy."""
+def served(check: str) -> tuple[float, float, list[float]]:
+    """Answers a second of a server of its own, how many cores were busy, and ms of CPU an answer: server, checking."""
     folder = Path(tempfile.mkdtemp(prefix="surveys-"))
     try:
         (folder / "pumphouse.toml").write_text('name = "asking"\n')
@@ -115,9 +118,11 @@ def served(check: str) -> tuple[float, float]:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
             asyncio.run(sent(url, CONNECTIONS * 2, seed=0))  # the processes that check have started
+            spent = cpu_s(server.pid)
             before, began = os.times(), time.perf_counter()
             asyncio.run(sent(url, ANSWERS, seed=1))
             took = time.perf_counter() - began
+            spent = [(now - then) / ANSWERS * 1e3 for now, then in zip(cpu_s(server.pid), spent, strict=True)]
             server.terminate()
             server.wait(30)
             after = os.times()
@@ -126,9 +131,20 @@ def served(check: str) -> tuple[float, float]:
         kept = len(state.events("survey/exit_survey", limit=10 * ANSWERS))
         assert kept == ANSWERS + CONNECTIONS * 2, kept
         state.close()
-        return ANSWERS / took, busy / took
+        return ANSWERS / took, busy / took, spent
     finally:
         shutil.rmtree(folder)
+
+
+def cpu_s(server: int) -> list[float]:
+    """Seconds of CPU that a server took, and those of the processes it started."""
+    threads = Path(f"/proc/{server}/task").iterdir()
+    children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    ticks = [
+        sum(map(int, Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        for process in (server, *children)
+    ]
+    return [ticks[0] / os.sysconf("SC_CLK_TCK"), sum(ticks[1:]) / os.sysconf("SC_CLK_TCK")]
 
 
 async def sent(url: str, count: int, *, seed: int) -> None:

@@ -73,6 +73,18 @@ def _question(rng: random.Random, number: int) -> dict[str, Any]:
             {"type": "expression", "expression": "iif({q0} notempty, 1, 2)"},
             {"type": "text", "readOnly": True, "defaultValue": "ours"},
             {"type": "text", "valueName": "shared"},
+            {"type": "checkbox", "choices": [1, {"value": "two", "text": "Two"}]},
+            {"type": "radiogroup", "choices": CHOICES},
+            {
+                "type": "paneldynamic",
+                "templateElements": [
+                    {"type": "boolean", "name": "tame"},
+                    {"type": "text", "name": "called", "visibleIf": "{panel.tame} = true and {q0} notempty"},
+                ],
+            },
+            {"type": "matrixdropdown", "rows": ["r"], "columns": [{"name": "c", "cellType": "rating"}]},
+            {"type": "expression", "expression": "countInArray({q1}, 'called') + 1"},
+            {"type": "expression", "expression": "displayValue('q0')"},
         ]
     )
     if number and rng.random() < 0.3:
@@ -87,10 +99,14 @@ def _answer(rng: random.Random, question: dict[str, Any]) -> Any:
         case "text" if question.get("inputType") == "number":
             return rng.choice([0, 3.5, 99])
         case "radiogroup":
+            if "showOtherItem" not in question:
+                return rng.choice(CHOICES)
             return rng.choice([*CHOICES, "dontknow", *(["other"] if question["showOtherItem"] else [])])
         case "dropdown":
             return rng.choice(CHOICES)
         case "checkbox":
+            if "two" in str(question["choices"]):
+                return rng.choice([[1], ["two", 1], ["two"]])
             return rng.choice([["none"], rng.sample(CHOICES, rng.randint(0, 3))])
         case "rating":
             return rng.randint(0, 10)
@@ -102,8 +118,13 @@ def _answer(rng: random.Random, question: dict[str, Any]) -> Any:
             return {"row 1": rng.randint(1, 3)}
         case "matrixdynamic":
             return [{"c": "words"} for _ in range(rng.randint(0, 4))]
+        case "paneldynamic" if len(question["templateElements"]) > 1:
+            panels = [{"tame": True, "called": "Rex"}, {"tame": False}, {"tame": False, "called": "Bo"}]
+            return rng.sample(panels, rng.randint(0, 3))
         case "paneldynamic":
             return [{"called": rng.choice(["Rex", "Bo"])} for _ in range(rng.randint(0, 4))]
         case "multipletext":
             return {"i": "one"}
+        case "matrixdropdown":
+            return {"r": {"c": rng.randint(1, 5)}}
     return rng.choice(["words", "more words", "1"])

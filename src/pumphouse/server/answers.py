@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import select
 import subprocess
 import sys
 import threading
@@ -133,16 +134,14 @@ def _asked(process: subprocess.Popen[bytes], request: bytes, *, timeout_s: float
     """The process's next line after a request; nothing where it died or had to be killed."""
     assert process.stdin is not None
     assert process.stdout is not None
-    timer = threading.Timer(timeout_s, process.kill)
-    timer.start()
+    answered = select.poll()
+    answered.register(process.stdout, select.POLLIN)
     try:
         process.stdin.write(request)
         process.stdin.flush()
-        reply = process.stdout.readline()
+        reply = process.stdout.readline() if answered.poll(timeout_s * 1e3) else b""
     except BrokenPipeError:
         reply = b""
-    finally:
-        timer.cancel()
     if not reply:
         _end(process)
     return reply

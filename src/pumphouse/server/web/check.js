@@ -27,37 +27,47 @@ function checkAnswers(version, surveyText, sentText) {
 function learnt(version, text) {
   if (models.size >= MODELS_MAX) models.delete(models.keys().next().value);
   const known = { definition: JSON.parse(text), remembers: REMEMBERING.test(text) };
-  known.survey = new Survey.Model(known.definition);
-  known.defaults = copied(known.survey.data);
+  const whole = new Survey.Model(known.definition);
+  known.defaults = copied(whole.data);
+  known.plain = known.remembers ? new Map() : plainQuestions(known.definition, whole);
+  known.survey = known.plain.size > 0 ? new Survey.Model(without(known.plain, known.definition)) : whole;
+  known.order = [...ownersOf(whole).keys()];
   models.set(version, known);
   return known;
 }
 
 function checked(known, sent) {
-  const quick = known.remembers ? null : outcome(known.survey, known.defaults, sent, false);
+  const quick = known.remembers ? null : outcome(known.survey, known, sent, false, known.plain);
   if (quick && Object.keys(quick.errors).length === 0) return quick;
   const survey = new Survey.Model(known.definition); // nobody is refused for what others answered before
-  const result = outcome(survey, known.defaults, sent, true);
+  const result = outcome(survey, known, sent, true);
   survey.dispose();
   return result;
 }
 
-// What became of what was sent; null where something is wrong and nobody asks for the messages.
-function outcome(survey, defaults, sent, withMessages) {
+// Questions by the key of their answer; those with one valueName share it.
+function ownersOf(survey) {
   const questions = survey.getAllQuestions().filter((question) => question.hasInput || question.getType() === "expression");
-  const owners = new Map(); // questions with one valueName share their answer
+  const owners = new Map();
   const own = (key, question) => owners.has(key) ? owners.get(key).push(question) : owners.set(key, [question]);
   for (const question of questions) {
     own(question.getValueName(), question);
     if (commented(question)) own(question.getValueName() + survey.commentSuffix, question);
   }
+  return owners;
+}
 
+// What became of what was sent; null where something is wrong and nobody asks for the messages. `plain` are questions
+// that are not in `survey`.
+function outcome(survey, { defaults, order }, sent, withMessages, plain = new Map()) {
+  const owners = ownersOf(survey);
   const known = {};
   const dropped = [];
   for (const [key, value] of Object.entries(sent.answers)) {
-    if (!owners.has(key)) dropped.push(key);
+    if (!owners.has(key) && !plain.has(key)) dropped.push(key);
     else if (value !== null) known[key] = value;
   }
+  for (const [key, question] of plain) if (!holds(question, known[key])) return null;
   survey.data = copied(known); // the library changes lists in place, and what was sent has to stay as it was
   const locked = new Set();
   for (const [key, all] of owners) if (all.every((question) => reckoned(question) || question.isReadOnly)) locked.add(key);
@@ -75,7 +85,13 @@ function outcome(survey, defaults, sent, withMessages) {
   const marks = {};
   const files = [];
   const refuse = (question, message) => (errors[question.name] ??= []).push(message);
-  for (const [key, all] of owners) {
+  for (const key of order) {
+    if (plain.has(key)) {
+      if (key in known) answers[key] = known[key];
+      else marks[key] = (sent.cleared ?? []).includes(key) ? "cleared" : "skipped";
+      continue;
+    }
+    const all = owners.get(key);
     const visible = all.filter((question) => question.isVisibleInSurvey && !(beyond.has(question.page) && question.isEmpty()));
     const isComment = !all.some((question) => question.getValueName() === key);
     if (visible.length === 0) {
@@ -103,6 +119,70 @@ function outcome(survey, defaults, sent, withMessages) {
     }
   }
   return { answers, errors, dropped, marks, files };
+}
+
+// Questions whose answer nothing but their own type decides on need no model that is told of each answer, which is most
+// of the work. Of whatever is not in these lists, the library knows.
+const PLAIN = {
+  survey: ["title", "description", "locale", "pages", "elements", "completedHtml", "showProgressBar"],
+  page: ["name", "title", "description", "elements"],
+  panel: ["type", "name", "title", "description", "elements"],
+  question: ["type", "name", "title", "description", "isRequired"],
+  text: ["placeholder", "inputType", "min", "max"],
+  comment: ["placeholder", "maxLength", "rows"],
+  boolean: ["labelTrue", "labelFalse"],
+  rating: ["rateMin", "rateMax", "minRateDescription", "maxRateDescription"],
+  radiogroup: ["choices"],
+  dropdown: ["choices"],
+  checkbox: ["choices"],
+};
+
+function plainQuestions(definition, whole) {
+  const found = new Map();
+  const of = (part, ...kinds) => Object.keys(part).every((name) => kinds.some((kind) => PLAIN[kind].includes(name)));
+  const gather = (part) => {
+    for (const one of part.elements ?? []) {
+      if (one.type === "panel") of(one, "panel") && gather(one);
+      else if (PLAIN[one.type] && !PLAIN[one.type].includes("elements") && of(one, "question", one.type) && isPlain(one, texts)) {
+        found.set(one.name, whole.getQuestionByName(one.name));
+      }
+    }
+  };
+  if (!of(definition, "survey")) return found;
+  const texts = textsOf(definition).map((text) => text.toLowerCase());
+  gather(definition);
+  for (const page of definition.pages ?? []) if (of(page, "page")) gather(page);
+  return found;
+}
+
+// An expression may take a plain question's answer, `{name}`, from the data; whatever else names it wants the question.
+function isPlain(question, texts) {
+  if (typeof question.name !== "string" || !/^[A-Za-z]\w*$/.test(question.name) || question.name in {}) return false;
+  if (!["number", undefined].includes(question.inputType)) return false;
+  if (![question.min, question.max].every((one) => ["number", "undefined"].includes(typeof one))) return false;
+  if (!(question.choices ?? []).every((one) => ["string", "number"].includes(typeof (one?.value ?? one)))) return false;
+  if (!(question.choices ?? []).every((one) => typeof one !== "object" || Object.keys(one).every((key) => ["value", "text"].includes(key)))) return false;
+  const name = question.name.toLowerCase();
+  const named = texts.filter((text) => text.trim() === name || (/[{(]/.test(text) && text.replaceAll(`{${name}}`, "").includes(name)));
+  return named.length === 1; // its own
+}
+
+function textsOf(value) {
+  if (typeof value === "string") return [value];
+  return value !== null && typeof value === "object" ? Object.values(value).flatMap(textsOf) : [];
+}
+
+function without(plain, part) {
+  if (Array.isArray(part)) return part.filter((one) => !(one?.type in PLAIN && plain.has(one.name))).map((one) => without(plain, one));
+  const { pages, elements } = part;
+  return { ...part, ...(pages && { pages: without(plain, pages) }), ...(elements && { elements: without(plain, elements) }) };
+}
+
+// Whether an answer to a plain question holds for certain.
+function holds(question, value) {
+  if (value === undefined) return !question.isRequired;
+  const isBlank = typeof value === "string" ? value.trim() === "" : empty(value);
+  return !isBlank && !shape(question, value) && !(value < question.min) && !(value > question.max);
 }
 
 function reckoned(question) {
