@@ -172,6 +172,7 @@ PYTHON_FAULTS = [
     pytest.param("a = b = ph.files('m.csv')", 4, "one declaration has the names 'a'", "once for each", id="two names"),
     pytest.param("s = ph.survey('no.json')", 4, "there is no file 'no.json'", "relative to the project", id="file"),
     pytest.param("1 / 0", 4, "can't be imported: ZeroDivisionError: division by zero", "", id="import"),
+    pytest.param("del ph\na = ph.files('m.csv')", 5, "name 'ph' is not defined", "import pumphouse as ph", id="ph"),
     pytest.param("import gather", 4, "No module named 'gather'", "from shop.gather import", id="sibling"),
     pytest.param("import no_such_library", 4, "No module named 'no_such_library'", "installed?", id="library"),
     pytest.param("def broken(:\n    pass", 4, "not valid Python", "", id="syntax"),

@@ -193,4 +193,6 @@ def _fault(error: BaseException, folder: Path, path: str) -> Fault:
             mend = f"Modules of the project are imported by its name: from {package}.{error.name} import ..."
         elif not error.name.startswith(f"{package}."):
             mend = f"Is '{error.name.partition('.')[0]}' installed?"
+    if isinstance(error, NameError) and error.name == "ph":
+        mend = "It begins with: import pumphouse as ph"
     return Fault(what=f"the module can't be imported: {said}", place=place, mend=mend)

@@ -223,6 +223,16 @@ def test_a_missing_file_names_pattern_folder_and_what_is_near(idle):
     assert "there is purchases.txt.gz" in str(caught.value)
 
 
+def test_a_missing_folder_names_the_one_that_is_near_and_nothing_hidden(idle):
+    idle.write("visits/a.csv", b"")
+    idle.write(".hidden/a.csv", b"")
+    with pytest.raises(SourceError, match=r"there is visits\."):
+        idle.run(idle.asset(files("visit/*.csv")))
+    with pytest.raises(SourceError) as caught:
+        idle.run(idle.asset(files("qqq/*.csv")))
+    assert ".hidden" not in str(caught.value)
+
+
 def test_an_empty_file_is_refused_alone_and_told_among_others(works):
     works.write("in/a.csv", b"")
     with pytest.raises(SourceError, match=r"in/a\.csv: nothing in it"):

@@ -64,7 +64,7 @@ def test_members_of_a_zip_that_end_as_what_is_read_are_read_and_rows_say_from_wh
     assert [raw.partition("/")[2] for raw in came.raw] == ["in/Ä.csv", "b.csv.gz"]
     assert came.withheld == [("3,4", "line 3 of a.zip/b.csv.gz has more cells than the header")]
     assert came.ledger[0]["row_id"].endswith("/b.csv.gz:3")
-    assert came.warnings == ["a.zip: 1 files in it are not read, the first is readme.txt"]
+    assert came.warnings == ["a.zip: 1 file in it is not read, the first is readme.txt"]
 
 
 def test_a_zip_with_a_declared_format_is_read_by_its_usual_endings_else_whole(desk):

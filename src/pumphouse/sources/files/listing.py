@@ -184,9 +184,10 @@ def _nearest(pattern: str, folder: Path) -> str:
     while "*" in str(parent) or not parent.is_dir():
         parent = parent.parent
     try:
-        names = sorted(path.name for path in parent.iterdir())
+        names = sorted(path.name for path in parent.iterdir() if not path.name.startswith("."))
     except OSError as error:
         return f"{parent} can't be read: {error.strerror}."
-    near = get_close_matches(PurePosixPath(pattern).name, names, n=NAMES_SHOWN_MAX, cutoff=0.3)
+    missing = PurePosixPath(pattern).parts[len(parent.parts) - len(folder.parts) :]
+    near = get_close_matches(missing[0] if missing else "", names, n=NAMES_SHOWN_MAX, cutoff=0.3)
     shown = ", ".join(near or names[:NAMES_SHOWN_MAX])
     return f"In {parent} there is {shown}." if shown else f"There is nothing in {parent}."

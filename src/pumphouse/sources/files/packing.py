@@ -107,7 +107,8 @@ def _members(file: StoredFile, *, folder: Path, choose: Choose, told: list[str])
                     mend="Say what its files are: format=ph.csv(...), or another.",
                 )
             if left_out := [name for name in members if name not in chosen]:
-                told.append(f"{file.name}: {len(left_out):,} files in it are not read, the first is {left_out[0]}")
+                files = "1 file in it is" if len(left_out) == 1 else f"{len(left_out):,} files in it are"
+                told.append(f"{file.name}: {files} not read, the first is {left_out[0]}")
             for name in chosen:
                 member = replace(file, name=f"{file.name}/{name}", part=name, path=target)
                 if members[name].flag_bits & 1:
