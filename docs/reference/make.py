@@ -141,7 +141,7 @@ worker_memory = "4GB"               # what one process with code of the project 
 cohort_end = 1997-04-01
 
 [connections.shop_api]              # an outside system, by the name that the project's code uses
-url = "https://shop.example/api"    # https://, a database (postgresql://, mysql://, sqlite:///FILE ...), or a bucket (s3://, gs://, az://)
+url = "https://shop.example/api"    # https://; postgresql://, mysql://, sqlite:///FILE; s3://, gs://, az://
 auth = { bearer = "secret:SHOP_API" }
 hosts = ["cdn.shop.example"]        # other hosts that its answers may lead to
 tries = 5                           # how often to ask before giving up
@@ -200,8 +200,8 @@ from the lines outside any `[env.NAME]`, which are the environment `prod`; but i
 
 `auth` of a connection is one of `{{ bearer = TOKEN }}`, `{{ user = NAME, password = P }}`,
 `{{ header = NAME, value = V }}`, `{{ query = NAME, value = V }}`, and for OAuth 2.0
-`{{ token_url = URL, client_id = ID, client_secret = S }}` ([more](../guides/apis.md#how-it-is-asked)). Only the connection's
-own host gets it.
+`{{ token_url = URL, client_id = ID, client_secret = S }}` ([more](../guides/apis.md#how-it-is-asked)). Only the
+connection's own host gets it.
 
 ## Secrets
 
