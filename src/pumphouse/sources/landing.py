@@ -165,6 +165,8 @@ def _has_same_answers(landing: _Landing) -> bool:
 
 def _land(landing: _Landing, spool: Spool) -> Built | None:
     asset, lake = landing.asset, landing.context.lake
+    if not spool.rows and spool.ledger.rows and asset.common.key and not landing.known and not spool.kinds:
+        _refuse_emptiness(landing, spool)  # what was withheld is in no column, and a key is one
     if not spool.rows and not spool.ledger.rows:
         _refuse_emptiness(landing, spool)
         stays = landing.known and not landing.starts_over and not landing.visits[0].replaced

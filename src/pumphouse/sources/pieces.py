@@ -56,7 +56,12 @@ class Pieces:
         batch = {name: self._column(name, kind) for name, kind in self._types.items()}
         names = {sha: at for at, sha in enumerate(dict.fromkeys(sha for sha, _ in self._raw))}
         raw = pa.DictionaryArray.from_arrays(
-            pa.concat_arrays([pa.repeat(pa.scalar(names[sha], pa.int32()), rows) for sha, rows in self._raw]),
+            pa.concat_arrays(
+                [
+                    pa.array([], pa.int32()),
+                    *(pa.repeat(pa.scalar(names[sha], pa.int32()), rows) for sha, rows in self._raw),
+                ]
+            ),
             pa.array(list(names), pa.string()),
         )
         self.__init__()  # type: ignore[misc]

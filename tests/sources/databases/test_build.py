@@ -75,6 +75,18 @@ def test_a_rebuild_reads_the_stored_batches_and_not_the_database(works, shop):
     assert works.lake.builds()["crm_customers"].cursor == "2024-01-03 00:00:00"
 
 
+def test_a_query_that_changed_is_not_answered_from_what_is_stored(works, shop):
+    def made(query):
+        return works.asset(database("shop_db", tables={"some": {"query": query, "key": "id"}}), "crm_some")
+
+    works.run(made("SELECT id, 1 AS n FROM customers"))
+    with pytest.raises(SourceError, match=r"answered to another query.*run crm_some --refetch"):
+        works.run(made("SELECT id, 2 AS n FROM customers"), mode="full")
+    works.run(made("SELECT id, 2 AS n FROM customers"), mode="refetch")
+    assert {n for (n,) in works.rows("crm_some", "n")} == {2}
+    works.run(made("SELECT id, 2 AS n FROM customers"), mode="full")
+
+
 def test_a_table_without_key_or_cursor_is_replaced_when_it_changed(works, shop):
     made = works.asset(database("shop_db", tables={"staff": {}}), "crm_staff")
     assert works.run(made).counts.rows_in == 0

@@ -143,6 +143,15 @@ def test_a_source_that_failed_and_what_is_no_message_are_refused_and_leave_nothi
     assert works.lake.tables() == ()
 
 
+def test_a_table_of_which_only_other_lines_came_waits_for_its_first_row(works, shop):
+    shop.send("no message", record("order", id=1, at="2026-01-01"), STATE)
+    with pytest.raises(SourceError, match="'shop_orders' has given no row yet, so its columns are not known"):
+        shop.run()
+    shop.send(record(id=1, at="2026-01-01"), STATE)
+    assert shop.run().counts.withheld == 1
+    assert works.rows("shop_orders", "id") == [(1,)]
+
+
 def test_a_stream_of_another_name_is_told(shop):
     shop.send(record(id=1, at="2026-01-01"), STATE)
     shop.run()

@@ -6,6 +6,7 @@ without a cursor come every time; a key makes that harmless.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.databases import DatabaseTable
+from pumphouse.errors import SourceError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.sources.databases import alchemy, duckdb_files, postgresql, sqlite
 from pumphouse.sources.databases.query import Selection, Table
@@ -28,6 +30,8 @@ from pumphouse.sources.rows import Batch
 from pumphouse.sources.spool import Kept, Spool
 
 UNIQUE = "unique"
+QUERY = "query"
+"""The header of a table's columns that tells the query which they answered, by its SHA-256."""
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -36,6 +40,7 @@ def build(asset: Asset, context: Context) -> Built:
 
     def read(visit: Visit, spool: Spool) -> None:
         if visit.recorded:
+            _refuse_another_query(asset, visit)
             _take(visit, _stored(visit), spool, spec)
             return
         connection = context.connection(spec.connection)
@@ -57,6 +62,23 @@ def _selection(asset: Asset, visit: Visit) -> Selection:
         key=asset.common.key,
         lists_keys=spec.deletes and visit.begins is not None,
     )
+
+
+def _refuse_another_query(asset: Asset, visit: Visit) -> None:
+    """Refuse to take the stored rows of another query for those of today's."""
+    spec: DatabaseTable = asset.spec
+    for exchange in visit.recorded.manifest.exchanges if visit.recorded else ():
+        if exchange.headers.get(QUERY, _digest(spec)) != _digest(spec):
+            raise SourceError(
+                "what is stored was answered to another query",
+                asset=asset.name,
+                place=asset.place,
+                mend=f"Ask the database again: pumphouse run {asset.name} --refetch",
+            )
+
+
+def _digest(spec: DatabaseTable) -> str:
+    return hashlib.sha256((spec.query or spec.table).encode()).hexdigest()
 
 
 def _take(visit: Visit, exchanges: Iterator[Exchange], spool: Spool, spec: DatabaseTable) -> None:
@@ -101,7 +123,7 @@ def _fetched(visit: Visit, table: Table, spec: DatabaseTable, waiting: Callable[
         "TABLE",
         f"{spec.table}: columns",
         schema.serialize().to_pybytes(),
-        headers={UNIQUE: "yes" if table.has_unique_keys else "no"},
+        headers={UNIQUE: "yes" if table.has_unique_keys else "no", QUERY: _digest(spec)},
     )
     yield from each_stored(visit, table, name=spec.table, waiting=waiting)
     yield from keys_stored(visit, table, name=spec.table)
