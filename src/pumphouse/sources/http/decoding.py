@@ -71,8 +71,8 @@ def value_of(body: bytes, *, content_type: str = "") -> Any:
         kind = f" (it says it is {said})" if said and "json" not in said else ""
         raise Undecodable(
             f"answers what is not JSON: {where}{kind}",
-            mend='Its bytes are stored. Where it is CSV or XML, ph.api says so: format="csv". Else run again; if it stays,'
-            " report it to whoever runs the API.",
+            mend='Its bytes are stored. Where it is CSV or XML, ph.api says so: format="csv". Else run again;'
+            " if it stays, report it to whoever runs the API.",
         ) from None
 
 
