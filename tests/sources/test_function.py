@@ -664,6 +664,24 @@ def test_what_comes_late_is_read_again_within_the_lag(works):
     assert works.rows("raw", "id") == [(1,), (2,), (3,)]
 
 
+def test_a_lag_that_was_raised_between_visits_makes_no_row_twice(works):
+    came = [{"id": 1, "at": 8}, {"id": 2, "at": 10}]
+
+    def rows(since):
+        yield from came
+
+    def made(lag):
+        return works.asset(source(cursor="at", lag=lag)(rows), services={"since": "Cursor"})
+
+    works.run(made(1))
+    came.append({"id": 3, "at": 11})
+    works.run(made(1))
+    came.append({"id": 4, "at": 12})
+    works.run(made(9))
+    works.run(made(9), mode="full")
+    assert works.rows("raw", "id") == [(1,), (2,), (3,), (4,)]
+
+
 @pytest.mark.parametrize("lag", ["1 week", -1, True, "h"])
 def test_a_lag_that_is_none_is_refused_when_it_is_declared(lag):
     with pytest.raises(TypeError, match="a source has lag="):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -146,7 +147,7 @@ class Shaping:
                 self.dropped += pc.sum(pc.and_(kept, before)).as_py() or 0
                 kept = pc.and_(kept, pc.invert(before))
                 again = self._compared(pc.less_equal, cursors, spooled.visit.cursor)
-            if shape.appends and (begins := self._spool.later_begins(spooled.visit)) is not None:
+            if shape.appends and (begins := self._later_begins[spooled.number]) is not None:
                 still = self._compared(pc.greater_equal, cursors, begins)
                 again = still if again is None else pc.or_(again, still)
         self._quarantine(spooled, original, fitted, kept)
@@ -265,6 +266,25 @@ class Shaping:
                 mend=f"Read it from the start: pumphouse run {self.shape.asset} --refetch",
             )
         return pc.fill_null(how(cells, place), False)  # noqa: FBT003
+
+    @cached_property
+    def _later_begins(self) -> list[Any]:  # of numbers or texts
+        """For each visit, the earliest value at which one after it began; None where there is none.
+
+        It need not be the next one's: a lag may have been raised since.
+        """
+        assert self.shape.cursor is not None  # what appends has one
+        kind = self.shape.kinds[self.shape.cursor]
+        found: list[Any] = []
+        earliest, place = None, pa.scalar(None, kind)
+        for visit in reversed(self._spool.visits):
+            found.append(earliest)
+            if visit.begins is None:
+                continue
+            begins = columns.fit(pa.array([visit.begins]), kind)[0]
+            if earliest is None or not pc.greater_equal(begins, place).as_py():
+                earliest, place = visit.begins, begins
+        return found[::-1]
 
     def _known_at(self, cells: dict[str, pa.Array], loaded: pa.Array) -> pa.Array:
         """When each row was known: its declared column, a day being known when it is over.

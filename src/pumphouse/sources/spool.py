@@ -262,11 +262,6 @@ class Spool:
             values = pc.replace_substring_regex(values, "^0+([0-9])", r"\1")
         return columns.fit(values, kind)
 
-    def later_begins(self, visit: Visit) -> Any:  # a number or text
-        """Where the visit after this one began; None where there is none. Those after that began no earlier."""
-        following = self.visits[self.visits.index(visit) + 1 :]
-        return following[0].begins if following else None
-
     def read(self) -> Iterator[Spooled]:
         """Every batch, in the order in which it came."""
         for visit, first_row, place in self._batches:
