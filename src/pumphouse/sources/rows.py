@@ -150,11 +150,19 @@ def as_text(value: Any) -> str:
         return json.dumps(value, default=str)
 
 
+def _is_text(name: str) -> bool:
+    """Whether a name has neither half of a character nor a NUL in it, which no catalogue keeps."""
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def refuse_names(names: Iterable[Any], *, asset: str) -> None:
     """Raise SourceError where names of columns are no text, the lake's own, or differ only in case."""
     seen: dict[str, str] = {}
     for name in names:
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or not _is_text(name):
             raise SourceError(
                 f"a column is called {name!r}", asset=asset, mend="Give every column a name that is text."
             )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -297,3 +298,24 @@ def test_a_304_stands_for_the_stored_answer_where_another_page_is_new(works, sho
 def test_what_means_nothing_is_refused_where_it_is_declared(options, said):
     with pytest.raises(ConfigError, match=said.replace("?", r"\?")):
         declared(**options)
+
+
+def test_what_is_nested_too_deeply_is_refused_with_where_it_came_from(bad, idle):
+    bad.replies["/api/orders"] = Reply(b"[" * 100_000 + b"]" * 100_000, headers={"Content-Type": "application/json"})
+    with pytest.raises(SourceError, match=r"/api/orders answers JSON that is nested too deeply"):
+        idle.run(idle.asset(declared()))
+
+
+@pytest.mark.parametrize("packed", ["gzip, gzip", "zstd", "deflate,br"])
+def test_an_answer_that_is_packed_as_nobody_asked_for_is_not_unpacked(bad, idle, packed):
+    body = gzip.compress(gzip.compress(b"[" + b" " * 1_000_000 + b"]"))
+    bad.replies["/api/orders"] = Reply(body, headers={"Content-Encoding": packed})
+    with pytest.raises(SourceError, match=r"/api/orders answers packed by .*, which was not asked for"):
+        idle.run(idle.asset(declared()))
+    assert bad.headers[0]["Accept-Encoding"] == "gzip, deflate"
+
+
+def test_a_name_that_no_catalogue_keeps_is_refused(bad, idle):
+    bad.replies["/api/orders"] = json_reply([{"a\0b": 1}])
+    with pytest.raises(SourceError, match=r"a column is called 'a.x00b'"):
+        idle.run(idle.asset(declared()))

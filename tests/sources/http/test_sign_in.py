@@ -211,3 +211,52 @@ def test_a_public_name_at_a_private_address_is_not_asked_unless_it_is_said(works
 
 def _bytes(host):
     return host if isinstance(host, bytes) else str(host).encode()
+
+
+def test_a_key_that_the_server_writes_into_its_links_is_kept_in_no_manifest(works, world, caplog):
+    caplog.set_level(logging.INFO)
+    works.connections["shop_api"] = Connection(
+        name="shop_api", url=f"{world.url}/api", options={"auth": {"query": "api key", "value": SECRET}, "tries": 1}
+    )
+
+    def orders(target):
+        if "page=3" not in target:
+            following = 3 if "page=2" in target else 2
+            link = f"<{world.url}/api/orders?api+key=s3cr%3At%2F%C3%BC&page={following}>; rel=next"
+            return json_reply([{"id": following - 1}], Link=link)
+        return json_reply([{"id": 3}])
+
+    world.replies["/api/orders"] = orders
+    made = works.asset(api("shop_api", "/orders", pages={"link": "next"}))
+    works.run(made)
+    assert [target.count("api+key=s3cr%3At") for target in world.asked] == [1, 1, 1]
+    manifest = works.lake.blobs.get(works.lake.builds()["raw"].raw).decode()
+    assert "s3cr" not in manifest
+    assert f"{world.url}/api/orders?page=2>; rel=next" in manifest
+    assert "s3cr" not in caplog.text
+    works.run(made, mode="full")
+    assert works.rows() == [(1,), (2,), (3,)]
+    assert len(world.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"bearer": "s3cret\nXYZ"},
+        {"bearer": "s3crétXYZ"},
+        {"header": "X-Key", "value": "s3cretXYZ\r\nEvil: 1"},
+    ],
+)
+def test_a_secret_that_no_header_can_carry_is_refused_without_being_told(idle, world, auth):
+    idle.connections["shop_api"] = Connection(name="shop_api", url=world.url, options={"auth": auth, "tries": 1})
+    with pytest.raises(ConfigError, match="no header can carry") as told:
+        idle.run(idle.asset(api("shop_api", "/orders")))
+    assert "XYZ" not in str(told.value)
+    assert world.asked == []
+
+
+def test_a_token_that_no_header_can_carry_is_none(works, world, tokens):
+    world.replies["/token"] = json_reply({"access_token": "s3cret\r\nXYZ", "token_type": "bearer"})
+    with pytest.raises(SourceError, match="answered 200 to signing in") as told:
+        works.run(connected(works, world))
+    assert "XYZ" not in str(told.value)

@@ -232,3 +232,21 @@ def test_a_real_manual_is_read_whole_and_again_without_change(works, policy):
     assert works.run(made).snapshot is None
     works.run(made, mode="full")
     assert works.rows("raw", "url, title, text") == rows
+
+
+@pytest.mark.parametrize("link", ["{}/x/../private/a", "{}/./private/a", "/x/%2e%2E/private/a"])
+def test_dots_in_a_link_lead_to_no_page_that_robots_forbids(works, site, link):
+    site.replies |= {"/": page("home", link.format(site.url)), "/private/a": page("a")}
+    built = works.run(works.asset(pages()))
+    assert site.asked == ["/robots.txt", "/"]
+    assert built.warnings == ("links not followed, since robots.txt forbids it: 1",)
+
+
+def test_a_sitemap_of_what_is_no_address_leads_nowhere(works, site):
+    site.replies |= {
+        "/robots.txt": Reply(b"Sitemap: http://[::1\nSitemap: /maps.xml\n"),
+        "/maps.xml": Reply(locations("http://[::1", "/a"), headers=XML),
+        "/": page("home"), "/a": page("a"),
+    }  # fmt: skip
+    works.run(works.asset(pages(sitemap=True)))
+    assert paths(works, site) == ["/", "/a"]

@@ -7,9 +7,10 @@ thereby allows them, private addresses too; nothing that a page or an API says (
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -40,6 +41,9 @@ ANSWER_BYTES_MAX = 256 * 1024 * 1024
 PASSING = frozenset({429, 500, 502, 503, 504})
 """Statuses after which the same question may get an answer."""
 NOT_MODIFIED = 304
+PACKED = frozenset({"gzip", "deflate", "br", "zstd"})
+UNPACKED = frozenset({"gzip", "deflate"})
+"""What is asked for: a piece as it comes over the wire grows a thousandfold at most."""
 KEPT_HEADERS = ("content-type", "etag", "last-modified", "location", "link")
 TOKEN_S = 300.0
 """How long a token lives whose answer does not say."""
@@ -86,6 +90,7 @@ class Asker(Protocol):
     asset: str
     base: str
     """The address of the connection, without sign-in."""
+    signed: SignIn
 
     def ask(
         self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
@@ -134,17 +139,17 @@ def settled(asker: Asker, question: Question, answer: Answer) -> Answer:
 class Stored:
     """Answers as they were when a visit was recorded. Nobody is asked."""
 
-    def __init__(self, visit: Visit, hide: Callable[[str], str]) -> None:
+    def __init__(self, visit: Visit, signed: SignIn) -> None:
         self.asset = visit.asset
         self.base = visit.base
         self._visit = visit
-        self._hide = hide
+        self.signed = signed
 
     def ask(
         self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
     ) -> Answer:
         """What this address answered. Raises SourceError where it was never asked."""
-        exchange = self._visit.recall("GET" if body is None else "POST", address, sent=body)
+        exchange = self._visit.recall("GET" if body is None else "POST", self.signed.unsigned(address), sent=body)
         return _answer(exchange, self._visit.body(exchange))
 
     def ask_all(self, questions: Iterable[Question], *, at_once: int) -> Iterator[Answer]:
@@ -158,7 +163,7 @@ class Stored:
 
     def hide(self, text: str) -> str:
         """The text without any secret in it."""
-        return self._hide(text)
+        return self.signed.hide(text)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -183,7 +188,7 @@ class Live:
         self._connection = connection
         self._tries_max = int(connection.options.get("tries", TRIES_MAX))
         self._hosts = frozenset({host_of(self.base), *connection.options.get("hosts", ())})
-        self._signed = signed
+        self.signed = signed
         self._rate = Rate(connection)
         self._signing_in = Lock()
         hosts = {*self._hosts, *([host_of(signed.tokens.url)] if signed.tokens else ())}
@@ -193,7 +198,7 @@ class Live:
         self, address: str, *, named_by: str | None = None, known: Exchange | None = None, body: bytes | None = None
     ) -> Answer:
         """The answer, after retries. Raises SourceError naming the address and what was tried."""
-        question = Question(address=address, body=body, known=known, named_by=named_by)
+        question = Question(address=self.signed.unsigned(address), body=body, known=known, named_by=named_by)
         return self._kept(question, self._fetched(question))
 
     def ask_all(self, questions: Iterable[Question], *, at_once: int) -> Iterator[Answer]:
@@ -201,7 +206,8 @@ class Live:
         with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="asking") as pool:
             waiting: deque[tuple[Question, Future[_Came]]] = deque()
             try:
-                for question in questions:
+                for wanted in questions:
+                    question = replace(wanted, address=self.signed.unsigned(wanted.address))
                     waiting.append((question, pool.submit(self._fetched, question)))
                     if len(waiting) >= at_once:
                         asked, coming = waiting.popleft()
@@ -219,14 +225,14 @@ class Live:
 
     def hide(self, text: str) -> str:
         """The text without any secret in it."""
-        return self._signed.hide(text)
+        return self.signed.hide(text)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
     def _fetched(self, question: Question) -> _Came:
-        url = self._signed.secured(question.address)
+        url = self.signed.secured(question.address)
         self._refuse_undeclared(url, named_by=question.named_by)
         headers = _conditions(question.known) if question.known and self._visit.holds(question.known) else {}
         return self._with_patience(url, question.body, headers)
@@ -237,6 +243,7 @@ class Live:
             self._visit.note(exchange)
             return _answer(exchange, self._visit.body(exchange))
         kept = {name: came.headers[name] for name in KEPT_HEADERS if name in came.headers}
+        kept |= {name: self.signed.unsigned(kept[name]) for name in kept.keys() & {"location", "link"}}
         exchange = self._visit.keep(
             question.method, question.address, came.body, status=came.status, headers=kept, sent=question.body
         )
@@ -289,29 +296,30 @@ class Live:
     def _signed_in(self, url: str, sent: bytes | None, headers: Mapping[str, str], *, deadline: float) -> _Came:
         """One try, with a token where the connection signs in by one; a token that is refused is fetched anew once."""
         self._have_token(deadline=deadline)
-        token = self._signed.token
+        token = self.signed.token
         came = self._once(url, sent, headers, deadline=deadline)
-        if came.status == 401 and self._signed.refused(token):
+        if came.status == 401 and self.signed.refused(token):
             self._have_token(deadline=deadline)
             came = self._once(url, sent, headers, deadline=deadline)
         return came
 
     def _have_token(self, *, deadline: float) -> None:
         with self._signing_in:  # of several who need one, one asks
-            asked = self._signed.tokens
-            if asked is None or not self._signed.needs_token:
+            asked = self.signed.tokens
+            if asked is None or not self.signed.needs_token:
                 return
             came = self._once(asked.url, None, {}, deadline=deadline, form=asked.form)
             given = _json_object(came.body)
             token, kind = given.get("access_token"), str(given.get("token_type", "bearer"))
-            if came.status != 200 or not isinstance(token, str) or not token or kind.lower() != "bearer":
+            is_token = isinstance(token, str) and token and token.isascii() and token.isprintable()
+            if came.status != 200 or not isinstance(token, str) or not is_token or kind.lower() != "bearer":
                 said = given.get("error") or (f"a token of type {kind!r}" if token else "no token")
                 raise self._error(
                     f"{asked.url} answered {came.status} to signing in: {str(said)[:80]}",
                     mend=f"Look at auth of [connections.{self._connection.name}].",
                 )
             lives = str(given.get("expires_in", ""))
-            self._signed.accept(token, lives_s=float(lives) if lives.isdigit() else TOKEN_S)
+            self.signed.accept(token, lives_s=float(lives) if lives.isdigit() else TOKEN_S)
 
     def _once(
         self,
@@ -337,6 +345,7 @@ class Live:
                         mend="Wait until it is well again, then run again: nothing was lost.",
                         url=url,
                     )
+                self._refuse_packed(url, response.headers.get("content-encoding", ""))
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
@@ -365,15 +374,24 @@ class Live:
             ) from None
         except httpx.TransportError as error:
             raise _Passing(
-                f"could not be reached ({self._signed.hide(str(error) or type(error).__name__)})",
+                f"could not be reached ({self.signed.hide(str(error) or type(error).__name__)})",
                 mend="Is it up, and reachable from this machine?",
                 url=url,
             ) from None
         except (httpx.InvalidURL, UnicodeError):
             raise self._error(f"{url!r} is no address", mend="Look at where the link comes from.") from None
 
+    def _refuse_packed(self, url: str, said: str) -> None:
+        """Raise SourceError for an answer that is packed several times or otherwise: a small one could fill memory."""
+        packed = [name for name in re.split(r"[,\s]+", said.lower()) if name in PACKED]
+        if len(packed) > 1 or not UNPACKED.issuperset(packed):
+            raise self._error(
+                f"{url} answers packed by {', then '.join(packed)}, which was not asked for",
+                mend="Report it to whoever runs the server: gzip, once, is what it was offered.",
+            )
+
     def _error(self, what: str, *, mend: str) -> SourceError:
-        return SourceError(self._signed.hide(what), asset=self._visit.asset, mend=mend)
+        return SourceError(self.signed.hide(what), asset=self._visit.asset, mend=mend)
 
 
 class _Passing(Exception):
@@ -390,7 +408,7 @@ class _Passing(Exception):
 def asking(connection: Connection, visit: Visit) -> Iterator[Asker]:
     """Whoever answers for a visit: the web for a live one, the stored answers for a recorded one."""
     signed = SignIn(connection)
-    asker: Asker = Stored(visit, signed.hide) if visit.recorded else Live(connection, visit, signed)
+    asker: Asker = Stored(visit, signed) if visit.recorded else Live(connection, visit, signed)
     try:
         yield asker
     finally:
@@ -414,7 +432,7 @@ def _conditions(known: Exchange) -> dict[str, str]:
 def _json_object(body: bytes) -> dict[str, object]:
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

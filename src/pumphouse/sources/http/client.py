@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import ConfigError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.http.addresses import is_private
+from pumphouse.sources.http.addresses import is_private, is_public
 from pumphouse.sources.http.sign_in import SignIn
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class Reach:
         if self._all or _name_of(host) in self._inside:
             return False
         try:
-            return not ipaddress.ip_address(address.partition("%")[0]).is_global
+            return not is_public(address)
         except ValueError:
             return True
 
@@ -93,7 +92,7 @@ def client_of(signed: SignIn, reach: Reach) -> httpx.Client:
 
     return httpx.Client(
         transport=Signing(),
-        headers={"User-Agent": USER_AGENT, "Accept": "*/*"},
+        headers={"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip, deflate"},
         timeout=httpx.Timeout(SILENCE_S_MAX, connect=CONNECT_S_MAX),
         follow_redirects=False,
     )

@@ -74,6 +74,8 @@ def value_of(body: bytes, *, content_type: str = "") -> Any:
             mend='Its bytes are stored. Where it is CSV or XML, ph.api says so: format="csv". Else run again;'
             " if it stays, report it to whoever runs the API.",
         ) from None
+    except RecursionError:
+        raise Undecodable("answers JSON that is nested too deeply to be read", mend="Its bytes are stored.") from None
 
 
 def at(value: Any, path: Path) -> Any:

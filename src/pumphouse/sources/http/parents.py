@@ -188,7 +188,7 @@ def _read(
         if key not in keys or group[0].status in NONE_THERE:
             continue
         row = group[0].about[ROW]
-        stored = Stored(visit.of(tuple(group)), asker.hide)
+        stored = Stored(visit.of(tuple(group)), asker.signed)
         values = Values.at(group[0].at or visit.at, context, row=row)
         for page in Walk(stored, spec.call, connection=spec.connection, values=values).pages():
             if page.answer.sha in shas:

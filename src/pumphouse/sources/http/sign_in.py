@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from base64 import b64encode
 from dataclasses import dataclass
@@ -72,6 +73,12 @@ class SignIn:
                     f"connection '{connection.name}' has an auth with {', '.join(sorted(auth))}: none that is known",
                     mend=_MEND,
                 )
+        if not all(value.isascii() and value.isprintable() for value in self._headers.values()):
+            raise ConfigError(
+                f"connection '{connection.name}' has an auth that no header can carry: it holds a line break, or a"
+                " letter that is not ASCII",
+                mend="Was the secret copied whole, and without the end of its line?",
+            )
         given = [str(auth[name]) for name in ("bearer", "password", "value", "client_secret") if auth.get(name)]
         signed = [value.split()[-1] for value in self._headers.values()]
         if self.tokens and (basic := self.tokens.headers.get("Authorization")):
@@ -116,6 +123,14 @@ class SignIn:
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         request.url = httpx.URL(request.url).copy_merge_params(self._parameters)
+
+    def unsigned(self, text: str) -> str:
+        """Addresses without the parameters that sign in: a server often names its next page with them."""
+        for name in self._parameters:
+            named = "|".join({re.escape(name), re.escape(quote(name)), re.escape(quote_plus(name))})
+            text, count = re.subn(rf"(?<=[?&])(?:{named})=[^&#>\s]*&?", "", text)
+            text = re.sub(r"[?&](?=[#>]|$)", "", text) if count else text
+        return text
 
     def secured(self, url: str) -> str:
         """The address by https where the connection is: a server behind a proxy often names its own pages by http."""

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from pumphouse.declare.websites import PAGES_MAX, Website
 from pumphouse.errors import SourceError
 from pumphouse.sources.fetch import Exchange
-from pumphouse.sources.http.addresses import address_of, host_of, is_web
+from pumphouse.sources.http.addresses import address_of, host_of, is_web, joined
 from pumphouse.sources.http.asking import Answer, Asker, get
 from pumphouse.sources.websites.pages import Page, page_of
 from pumphouse.sources.websites.robots import Robots, robots_of
@@ -125,7 +125,7 @@ class Walk:
             return
         start = self._starts[0]
         named = self._spec.sitemaps or self._robots_of(start).sitemaps or ("/sitemap.xml",)
-        waiting = deque(urljoin(start, sitemap) for sitemap in named)
+        waiting = deque(joined(start, sitemap) for sitemap in named)
         seen: set[str] = set()
         while waiting:
             address = waiting.popleft()
@@ -143,9 +143,9 @@ class Walk:
                     raise BadSitemap(f"it answered {answer.status}")
                 for is_sitemap, entry in entries(answer):
                     if is_sitemap:
-                        waiting.append(urljoin(address, entry))
+                        waiting.append(joined(address, entry))
                     else:
-                        self._follow(urljoin(address, entry), named_by=address, depth=0)
+                        self._follow(joined(address, entry), named_by=address, depth=0)
             except BadSitemap as error:
                 raise self._error(
                     f"the sitemap {address} can't be read: {error}",
