@@ -294,3 +294,16 @@ def test_key_in_a_link_is_in_no_page(served: Any) -> None:
         answer = page(served, f"{address}#{link}")
         assert link not in answer.text
         assert answer.headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2999-01-01T00:00:00Z"])
+def test_clock_at_an_end_of_the_calendar_spoils_no_table_and_refuses_nobody(
+    served: Any, interviewer: httpx.Client, moment: str
+) -> None:
+    respondent = key()
+    assert send(served.stranger, "exit_survey", respondent, began_at=moment).status_code == 200
+    event = kept(served, "exit_survey", respondent)
+    assert event is not None
+    assert event.began_at is None
+    body = {"client_key": key(), "answers": GOOD, "given_at": moment}
+    assert interviewer.post("/interviews/exit_survey/answers", json=body).status_code == 400

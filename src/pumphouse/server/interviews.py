@@ -12,7 +12,7 @@ from pumphouse.errors import BadRequest
 from pumphouse.server.replies import body_of
 from pumphouse.server.shared import shared, visitor_of
 from pumphouse.server.surveys import asked_for, bytes_max, page_of, questions_of
-from pumphouse.server.taking import Answers, Hand, Moment, taken
+from pumphouse.server.taking import EARLIEST, Answers, Hand, Moment, taken
 
 
 class Interview(Answers, kw_only=True):
@@ -38,5 +38,7 @@ async def take(request: Request) -> Response:
     sent = await body_of(request, Interview, bytes_max=bytes_max(sheet))
     if sent.given_at is not None and sent.given_at > datetime.now(UTC):
         raise BadRequest("given_at is a moment that has not come", mend="Say when the respondent answered.")
+    if sent.given_at is not None and sent.given_at < EARLIEST:
+        raise BadRequest(f"given_at is before {EARLIEST:%Y}", mend="Say when the respondent answered.")
     hand = Hand(who=visitor.who, mode=sent.mode, given_at=sent.given_at)
     return await taken(here, sheet, sent, hand=hand)

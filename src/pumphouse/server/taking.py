@@ -24,6 +24,8 @@ from pumphouse.sources.surveys.kept import stream_of
 WAITING_MAX = 400
 """Answers that wait to be checked; more are asked to come again."""
 CLEARED_MAX = 1_000
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""Nobody answers before."""
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 log = logging.getLogger("pumphouse.server")
@@ -129,9 +131,14 @@ def _checked(here: Shared, sheet: Sheet, id: str, sent: Answers, hand: Hand | No
         mode=hand.mode if hand else "self",
         by=hand.who if hand else None,
         invitation=came_by.id if came_by else None,
-        began_at=sent.began_at,
+        began_at=sent.began_at if sent.began_at and _is_likely(sent.began_at) else None,
         given_at=given_at,
     )
+
+
+def _is_likely(moment: datetime) -> bool:
+    """Whether a device's clock can be meant: a moment at the end of the calendar is one that others can't read."""
+    return EARLIEST <= moment <= datetime.now(UTC) + timedelta(days=366)
 
 
 def _stored(here: Shared, files: list[dict[str, str]]) -> list[dict[str, Any]]:  # JSON

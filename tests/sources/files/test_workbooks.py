@@ -147,3 +147,16 @@ def test_a_bomb_and_what_is_no_workbook_are_refused(desk, monkeypatch):
         archive.writestr("[Content_Types].xml", bytes(5_000_000))
     with pytest.raises(SourceError, match=r"a\.xlsx: its [\d,]+ bytes would become 5,000,000"):
         desk.read({"a.xlsx": sink.getvalue()})
+
+
+def test_a_cell_far_from_all_others_is_refused_before_room_is_made_for_it(desk):
+    def change(made):
+        made["Sheet"]["XFD1048576"] = 1
+
+    with pytest.raises(SourceError, match="so far apart that there are 17,179,869,184 between"):
+        desk.read({"a.xlsx": book(("Sheet", [["id"], [1]]), change=change)})
+
+    def near(made):
+        made["Sheet"]["B5000"] = 1
+
+    assert len(desk.read({"a.xlsx": book(("Sheet", [["id", "n"], [1]]), change=near)}).rows) == 2

@@ -35,7 +35,11 @@ PACKED_TIMES_MAX = 200
 PLAIN_BYTES_MAX = 1024 * 1024 * 1024
 """What is packed in a workbook may be this many times as large, or so many bytes where that is more."""
 WHOLE_MAX = 2**53
+CELLS_MAX = 50_000_000
+"""Between the first cell of a sheet that has something in it and the last: the library makes room for all of them."""
+LOOKED_BYTES = 1024 * 1024
 
+_AT = re.compile(rb'<(?:\w+:)?c\s[^>]{0,200}?\br="([A-Z]{1,3})([0-9]{1,7})"')
 _CELL = re.compile(rb"<c\s([^>]*?)(?:/>|>(.*?)</c>)", re.DOTALL)
 _PLACE = re.compile(rb'\br="([A-Z]{1,3})([0-9]{1,7})"')
 _VALUE = re.compile(rb"<v[^>]*>(.*?)</v>|<is>(.*?)</is>", re.DOTALL)
@@ -51,6 +55,7 @@ def read(file: StoredFile, form: Excel, spool: Spool, told: Told) -> bool:
     except ImportError:
         raise MissingExtra("python-calamine", extra="files", purpose=f"{file.name}: reading workbooks") from None
     _refuse_bombs(file)
+    _refuse_far_cells(file)
     try:
         with CalamineWorkbook.from_path(str(file.path)) as book:
             chosen = _chosen(file, book, form)
@@ -69,6 +74,32 @@ def _refuse_bombs(file: StoredFile) -> None:
         size, packed = sum(one.file_size for one in archive.infolist()), file.path.stat().st_size
     if size > max(PLAIN_BYTES_MAX, PACKED_TIMES_MAX * packed):
         raise file.error(f"its {packed:,} bytes would become {size:,}", mend="Save it as CSV.")
+
+
+def _refuse_far_cells(file: StoredFile) -> None:
+    """One cell far from the others would be an area that no memory holds, and the library ends the process then."""
+    if not zipfile.is_zipfile(file.path):
+        return
+    with zipfile.ZipFile(file.path) as archive:
+        for one in archive.infolist():
+            rows: set[int] = set()
+            columns: set[int] = set()
+            text = b""
+            with archive.open(one) as member:
+                while chunk := member.read(LOOKED_BYTES):
+                    text = text[-300:] + chunk
+                    found = _AT.findall(text)
+                    columns |= {_column(letters) for letters in {letters for letters, _ in found}}
+                    rows = {min(numbers), max(numbers)} if (numbers := rows | {int(row) for _, row in found}) else rows
+            if not rows:
+                continue
+            area = (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1)
+            if area > CELLS_MAX:
+                raise file.error(
+                    f"its cells in {one.filename} lie so far apart that there are {area:,} between the first and the"
+                    f" last, and {CELLS_MAX:,} is the most",
+                    mend="Is there something in a cell far below or beside the table? Delete that, or save it as CSV.",
+                )
 
 
 def _chosen(file: StoredFile, book: CalamineWorkbook, form: Excel) -> Iterator[tuple[str, list[list[Any]]]]:
