@@ -41,7 +41,7 @@ def landed(cuts: list[list[dict]], *, times: frozenset[str] = frozenset(), rows_
         waiting.begin(Visit(Blobs(Path(folder)), asset="raw", at=NOW, cursor=None, whole=True))
         for rows in cuts:
             waiting.add_rows(rows, raw="0" * 64)
-        waiting.flush()
+        waiting.complete()
         kinds = {name: waiting.kind_of(name, known=None) for name in sorted(waiting.kinds)}
         shaping = Shaping(waiting, Shape(asset="raw", kinds=kinds))
         table = pa.Table.from_batches(shaping.batches(), shaping.shape.schema)

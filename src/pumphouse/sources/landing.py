@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from functools import partial
 
 import pyarrow as pa
 
@@ -25,6 +24,7 @@ from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.schemas import refuse_narrowing
 from pumphouse.sources import columns, contracts, fetch, merging, patching, replaying
+from pumphouse.sources.ahead import Ahead, Staged
 from pumphouse.sources.fetch import Visit
 from pumphouse.sources.rows import ORDER, require_names
 from pumphouse.sources.shaping import Shape, Shaping
@@ -53,6 +53,13 @@ class _Landing:
     def starts_over(self) -> bool:
         """Whether the table becomes what these visits brought, and nothing that was there before."""
         return self.visits[0].whole and not self.compares and not self.patches and not self.replays
+
+    @property
+    def stages_ahead(self) -> bool:
+        """Whether its rows are staged while they come: they are all new, and will be committed if they come."""
+        is_first = not self.known or self.context.mode == "refetch"
+        is_live = len(self.visits) == 1 and self.visits[0].recorded is None
+        return is_first and is_live and self.starts_over and not self.history and self.context.sample is None
 
     @property
     def compares(self) -> bool:
@@ -116,14 +123,19 @@ def _gathered(landing: _Landing, read: Read) -> Built | None:
     """What these visits make of the table; None where it has to be made of all that ever came."""
     asset, context = landing.asset, landing.context
     times = (asset.common.time.event, asset.common.time.known, landing.cursor)
-    with Spool(
-        context.lake.folder / "scratch" / f"gather_{asset.name}",
-        asset=asset.name,
-        run=context.run,
-        times=frozenset(name for name in times if name),
-        rows_max=context.sample,
-        progress=context.progress,
-    ) as spool:
+    ahead = Ahead(partial(_shape, landing), partial(_stage, landing))
+    with (
+        Spool(
+            context.lake.folder / "scratch" / f"gather_{asset.name}",
+            asset=asset.name,
+            run=context.run,
+            times=frozenset(name for name in times if name),
+            rows_max=context.sample,
+            progress=context.progress,
+            is_typed=ahead.begin if landing.stages_ahead and not _terms(landing) else lambda spool: None,
+        ) as spool,
+        ahead,
+    ):
         for visit in landing.visits:
             spool.begin(visit)
             visit.exchanges_max = None if context.sample is None else fetch.SAMPLE_EXCHANGES_MAX
@@ -132,7 +144,7 @@ def _gathered(landing: _Landing, read: Read) -> Built | None:
             except SourceError:
                 if not (visit.is_exhausted and spool.rows):
                     raise
-        spool.flush()
+        spool.complete()
         if _has_same_answers(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new")
         replaced = landing.visits[0].replaced
@@ -141,7 +153,7 @@ def _gathered(landing: _Landing, read: Read) -> Built | None:
             and patching.fits(context.lake, asset.name, spool, known=landing.known, replaced=replaced)
         ):
             return None
-        return _land(landing, spool)
+        return _land(landing, spool, ahead)
 
 
 def _known(asset: Asset, context: Context) -> dict[str, pa.DataType]:
@@ -163,7 +175,7 @@ def _has_same_answers(landing: _Landing) -> bool:
     return last is not None and last.manifest.answers == fetch.manifest_of(landing.visits[0]).answers
 
 
-def _land(landing: _Landing, spool: Spool) -> Built | None:
+def _land(landing: _Landing, spool: Spool, ahead: Ahead) -> Built | None:
     asset, lake = landing.asset, landing.context.lake
     if not spool.rows and spool.ledger.rows and asset.common.key and not landing.known and not spool.kinds:
         _refuse_emptiness(landing, spool)  # what was withheld is in no column, and a key is one
@@ -172,16 +184,18 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
         stays = landing.known and not landing.starts_over and not landing.visits[0].replaced
         if stays and not spool.listings and not _has_moved(landing):
             return Built(asset=asset.name, snapshot=None, note="nothing new", warnings=tuple(spool.warnings))
-    lines_withheld = spool.ledger.rows
     before = replaying.SetAside.now(lake, asset.name) if landing.context.settings.get("replay") else None
-    stem = f"{asset.name}_{uuid.uuid4().hex}"
     shape = _shape(landing, spool)
     if shape.terms and not landing.starts_over and contracts.outgrows(shape.terms, shape.kinds):
         return None
     if landing.replays and shape.kinds != landing.known:
         return None
-    shaping = Shaping(spool, shape)
-    rows, merged = _stage(landing, shaping, folder=spool.folder, stem=stem)
+    staged = ahead.staged()
+    if staged is None:
+        shaping = Shaping(spool, shape)
+        staged = Staged(shaping, *_stage(landing, shaping))
+    shaping, rows, merged = staged
+    assert shaping.shape == shape  # the columns were declared before they came
     replaced = landing.visits[0].replaced
     if shape.terms and spool.rows and not rows.rows:
         _refuse_emptiness(landing, spool)
@@ -191,7 +205,7 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
         lake,
         spool.ledger.close(),
         table=None if landing.starts_over or landing.replays or replaced else asset.name,
-        stem=f"{stem}_quarantine",
+        stem=f"{shaping.stem}_quarantine",
     )
 
     # Under a contract the columns are what its answers make of them.
@@ -204,15 +218,15 @@ def _land(landing: _Landing, spool: Spool) -> Built | None:
     elif landing.how == "replace":
         patching.patch(commit, lake, asset.name, rows, entries, folder=spool.folder, replaced=replaced or ())
     else:
-        _add(landing, commit, rows, shaping, folder=spool.folder, stem=stem)
+        _add(landing, commit, rows, shaping)
         commit.quarantine(asset.name, entries)
     if not landing.replays:
         commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
         commit.raw(fetch.store(landing.visits, lake.blobs, at=landing.context.now))
     held_back = spool.ledger.rows + shaping.dropped + merged
     counts = Counts(
-        rows_in=spool.rows + lines_withheld,
-        rows_out=spool.rows + lines_withheld - held_back,
+        rows_in=spool.rows + shaping.lines_withheld,
+        rows_out=spool.rows + shaping.lines_withheld - held_back,
         quarantined=spool.ledger.cells,
         dropped=shaping.dropped,
         merged=merged,
@@ -249,10 +263,10 @@ def _refuse_emptiness(landing: _Landing, spool: Spool) -> None:
 
 
 def _shape(landing: _Landing, spool: Spool) -> Shape:
-    asset, known, context = landing.asset, landing.known, landing.context
+    asset, context = landing.asset, landing.context
     if spool.kinds:
         require_names(_declared(landing), spool.kinds, asset=asset.name)
-    terms = contracts.terms_of(asset, context, known=known)
+    terms = _terms(landing)
     kinds = contracts.kinds_of(terms, spool) if terms and spool.kinds else _kinds(landing, spool)
     return Shape(
         asset=asset.name,
@@ -265,6 +279,10 @@ def _shape(landing: _Landing, spool: Spool) -> Shape:
         terms=terms,
         zone=context.zone,
     )
+
+
+def _terms(landing: _Landing) -> contracts.Terms | None:
+    return contracts.terms_of(landing.asset, landing.context, known=landing.known)
 
 
 def _kinds(landing: _Landing, spool: Spool) -> dict[str, pa.DataType]:
@@ -297,27 +315,27 @@ def _declared(landing: _Landing) -> dict[str, str]:
     }
 
 
-def _stage(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
+def _stage(landing: _Landing, shaping: Shaping) -> tuple[Written, int]:
     """Files of the table's new rows in the lake's data path, and how many were merged into others of their key."""
     lake, key, schema = landing.context.lake, landing.asset.common.key, shaping.shape.schema
     if key and len(landing.visits) > 1 and not landing.history:
-        return _replayed(landing, shaping, folder=folder, stem=stem)
+        return _replayed(landing, shaping)
     if not landing.history:
         plain = pa.schema([field for field in schema if field.name != ORDER])
-        staged = lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=stem)
+        staged = lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=shaping.stem)
         if landing.how == "append":
-            return _with_those_not_there(landing, shaping, staged, stem=stem), 0
+            return _with_those_not_there(landing, shaping, staged), 0
         if not key or shaping.has_unique_keys:
             return replace(staged, key=key), 0
-        rows = merging.last_of_key(lake, staged, key=key, stem=stem)
+        rows = merging.last_of_key(lake, staged, key=key, stem=shaping.stem)
         return rows, staged.rows - rows.rows
-    arrived = write_batches(shaping.batches(), schema, folder=folder, stem="arrived")
-    found = merging.last_of_key_and_visit(lake, arrived, key=key, folder=folder)
+    arrived = write_batches(shaping.batches(), schema, folder=shaping.folder, stem="arrived")
+    found = merging.last_of_key_and_visit(lake, arrived, key=key, folder=shaping.folder)
     existing = None if landing.starts_over else lake.scan(landing.asset.name)
-    return merging.new_versions(lake, found, existing=existing, key=key, stem=stem), arrived.rows - found.rows
+    return merging.new_versions(lake, found, existing=existing, key=key, stem=shaping.stem), arrived.rows - found.rows
 
 
-def _with_those_not_there(landing: _Landing, shaping: Shaping, staged: Written, *, stem: str) -> Written:
+def _with_those_not_there(landing: _Landing, shaping: Shaping, staged: Written) -> Written:
     """Rows that are added, and those among them that are so because nobody brought them before."""
     again = shaping.again.close()
     if not again.rows:
@@ -325,30 +343,30 @@ def _with_those_not_there(landing: _Landing, shaping: Shaping, staged: Written, 
     lake, cursor = landing.context.lake, shaping.shape.cursor
     assert cursor is not None  # else it would not append
     existing = None if landing.starts_over else lake.scan(landing.asset.name)
-    new = merging.not_there(lake, again, existing=existing, cursor=cursor, stem=f"{stem}_again")
+    new = merging.not_there(lake, again, existing=existing, cursor=cursor, stem=f"{shaping.stem}_again")
     shaping.dropped += again.rows - new.rows
     return replace(staged, files=staged.files + new.files, rows=staged.rows + new.rows) if new.rows else staged
 
 
-def _replayed(landing: _Landing, shaping: Shaping, *, folder: Path, stem: str) -> tuple[Written, int]:
+def _replayed(landing: _Landing, shaping: Shaping) -> tuple[Written, int]:
     """Files of what one visit after the other left there: a row that came again unchanged stays the one it was."""
     lake, key = landing.context.lake, landing.asset.common.key
-    arrived = here = write_batches(shaping.batches(), shaping.shape.schema, folder=folder, stem="arrived")
+    arrived = here = write_batches(shaping.batches(), shaping.shape.schema, folder=shaping.folder, stem="arrived")
     if shaping.lists:
-        listed = _listed(shaping, folder)
-        here = merging.not_removed(lake, arrived, listed=listed, at=shaping.lists, key=key, folder=folder)
-    found = merging.last_of_key_and_visit(lake, here, key=key, folder=folder)
-    versions = merging.new_versions(lake, found, existing=None, key=key, stem="new", folder=folder)
-    rows = merging.latest_version(lake, versions, key=key, stem=stem)
+        listed = _listed(shaping)
+        here = merging.not_removed(lake, arrived, listed=listed, at=shaping.lists, key=key, folder=shaping.folder)
+    found = merging.last_of_key_and_visit(lake, here, key=key, folder=shaping.folder)
+    versions = merging.new_versions(lake, found, existing=None, key=key, stem="new", folder=shaping.folder)
+    rows = merging.latest_version(lake, versions, key=key, stem=shaping.stem)
     return replace(rows, key=key), arrived.rows - rows.rows
 
 
-def _listed(shaping: Shaping, folder: Path) -> Written:
+def _listed(shaping: Shaping) -> Written:
     """Files of the keys that were listed."""
-    return write_batches(shaping.keys(), shaping.schema_of_keys, folder=folder, stem="listed")
+    return write_batches(shaping.keys(), shaping.schema_of_keys, folder=shaping.folder, stem="listed")
 
 
-def _add(landing: _Landing, commit: Commit, rows: Written, shaping: Shaping, *, folder: Path, stem: str) -> None:
+def _add(landing: _Landing, commit: Commit, rows: Written, shaping: Shaping) -> None:
     """Add rows to the table that is there."""
     name, key = landing.asset.name, landing.asset.common.key
     if landing.history or landing.how == "append":
@@ -357,6 +375,6 @@ def _add(landing: _Landing, commit: Commit, rows: Written, shaping: Shaping, *, 
     commit.upsert(name, rows, key=key)
     if landing.compares or shaping.lists:
         lake = landing.context.lake
-        here = (rows,) if landing.compares else (rows, _listed(shaping, folder))
-        gone = merging.keys_gone(lake, *here, existing=lake.scan(name), key=key, stem=f"{stem}_gone")
+        here = (rows,) if landing.compares else (rows, _listed(shaping))
+        gone = merging.keys_gone(lake, *here, existing=lake.scan(name), key=key, stem=f"{shaping.stem}_gone")
         commit.delete_keys(name, gone, key=key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -66,6 +67,11 @@ class Shaping:
         """Rows that another visit may have brought too, in a table that only grows: those from where one visit began up
         to where the one before it ended."""
         self.newest: Any = None  # a number or text: how far the cursor came, as the source wrote it; None if no further
+        self.folder = spool.folder
+        self.stem = f"{shape.asset}_{uuid.uuid4().hex}"
+        """With which its files are named."""
+        self.lines_withheld = spool.ledger.rows
+        """What the reader withheld."""
         self._spool = spool
         self.shape = shape
         self._largest: Any = None  # the same value as the column's type, to compare with

@@ -8,6 +8,7 @@ more with the types that fit all.
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,10 @@ class Kept:
     read: Callable[[], Batch]
     rows: int
     raw: str
+
+
+class Abandoned(Exception):
+    """What a spool held is not needed any more."""
 
 
 class Ledger:
@@ -112,7 +117,9 @@ class Spool:
         times: frozenset[str] = frozenset(),
         rows_max: int | None = None,
         progress: Callable[[int], None] = lambda rows: None,
+        is_typed: Callable[[Spool], None] = lambda spool: None,
     ) -> None:
+        """`is_typed` is called before the first batch that is stored already, if each column has a declared type."""
         # A build that was killed left its files; one build of an asset runs at a time.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -132,10 +139,13 @@ class Spool:
         self._times = times
         self._rows_max = rows_max
         self._progress = progress
+        self._is_typed = is_typed
         self.has_unique_keys = False
         """Whether no two rows of this visit have one key, because the source itself sees to it."""
         self._batches: list[tuple[Visit, int, pa.RecordBatch | Path | Kept]] = []
         self._memory_bytes = 0
+        self._more = threading.Condition()
+        self._end: Literal["complete", "abandoned"] | None = None
         self.visits: list[Visit] = []
         self.listings: dict[Visit, list[Kept]] = {}
         """For each visit that listed the keys of all there is: the batches of its list."""
@@ -230,6 +240,8 @@ class Spool:
         wanted = kept.rows if self._rows_max is None else min(kept.rows, self._rows_max - self.rows)
         if any(not isinstance(form, pa.DataType) for form in self.forms.values()):
             self._look(kept.read())
+        elif not self._batches:
+            self._is_typed(self)
         if wanted > 0:
             self._note(Kept(read=kept.read, rows=wanted, raw=kept.raw), self.forms, wanted)
         self._count(wanted)
@@ -244,6 +256,15 @@ class Spool:
         self._convert()
         if self._pieces:
             self._keep(*self._pieces.take())
+
+    def complete(self) -> None:
+        """Nothing comes after this."""
+        self.flush()
+        self._ended("complete")
+
+    def abandon(self) -> None:
+        """Let no one wait for more, or read on."""
+        self._ended("abandoned")
 
     def kind_of(self, name: str, *, known: pa.DataType | None) -> pa.DataType:
         """The type of a column over all that came, in a table where it has the type `known` already."""
@@ -263,8 +284,11 @@ class Spool:
         return columns.fit(values, kind)
 
     def read(self) -> Iterator[Spooled]:
-        """Every batch, in the order in which it came."""
-        for visit, first_row, place in self._batches:
+        """Every batch, in the order in which it came; those that are still to come are waited for.
+
+        Raises Abandoned where they come no more, because the reader failed.
+        """
+        for visit, first_row, place in self._following():
             batch = _of_kept(place) if isinstance(place, Kept) else place
             batch = _from_file(batch) if isinstance(batch, Path) else batch
             yield Spooled(
@@ -273,6 +297,24 @@ class Spool:
                 first_row=first_row,
                 columns=dict(zip(batch.schema.names, batch.columns, strict=True)),
             )
+
+    def _following(self) -> Iterator[tuple[Visit, int, pa.RecordBatch | Path | Kept]]:
+        at = 0
+        while True:
+            with self._more:
+                while self._end is None and at == len(self._batches):
+                    self._more.wait()
+                if self._end == "abandoned":
+                    raise Abandoned
+                if at == len(self._batches):
+                    return
+            yield self._batches[at]
+            at += 1
+
+    def _ended(self, how: Literal["complete", "abandoned"]) -> None:
+        with self._more:
+            self._end = how
+            self._more.notify_all()
 
     def _convert(self) -> None:
         """Make columns of the rows that wait."""
@@ -321,7 +363,9 @@ class Spool:
     def _note(self, place: pa.RecordBatch | Path | Kept, names: Iterable[str], rows: int) -> None:
         assert self._visit is not None  # begin() was called
         self.came[self._visit].update(names)
-        self._batches.append((self._visit, self._rows_of_visit + 1, place))
+        with self._more:
+            self._batches.append((self._visit, self._rows_of_visit + 1, place))
+            self._more.notify_all()
         self._rows_of_visit += rows
 
     def _kinds_of(self, name: str, column: Column, form: Form | None) -> set[pa.DataType]:

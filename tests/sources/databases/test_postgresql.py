@@ -126,7 +126,26 @@ def test_a_key_that_the_database_does_not_guard_is_read_in_order_and_merged(work
     assert works.rows("a_s_t", "id, note", order="n DESC")[0] == (7, "later")
 
 
-def test_a_connection_that_breaks_off_commits_nothing_and_the_next_run_ends_right(works, ranges):
+def test_what_is_staged_while_rows_come_is_what_is_staged_of_stored_ones(works, ranges, monkeypatch):
+    monkeypatch.setattr(postgresql, "BATCH_BYTES", 16 * 1024)
+    ranges(
+        "ALTER TABLE s.t DROP CONSTRAINT t_pkey, ALTER id DROP NOT NULL, ADD day date",
+        "INSERT INTO s.t VALUES (7, 101, 'later', 'infinity'), (NULL, 102, 'no key', '2024-01-02'),"
+        " (20001, 103, 'beyond', '12024-01-01')",
+    )
+    made = works.asset(database("shop_db", tables={"s.t": {"key": "id"}}), "a_s_t")
+    counts = works.run(made).counts
+    assert (counts.rows_in, counts.rows_out, counts.merged, counts.withheld) == (20003, 20001, 1, 1)
+    assert counts.quarantined == 2
+    before, aside = works.rows("a_s_t", "*, _loaded_at, _raw", order="id"), works.quarantine("a_s_t")
+    again = works.run(made, mode="full")
+    assert again.counts == counts
+    assert works.rows("a_s_t", "*, _loaded_at, _raw", order="id") == before
+    assert sorted(works.quarantine("a_s_t")) == sorted(aside)
+
+
+def test_a_connection_that_breaks_off_commits_nothing_and_the_next_run_ends_right(works, ranges, monkeypatch):
+    monkeypatch.setattr(postgresql, "BATCH_BYTES", 16 * 1024)
     ranges("CREATE TABLE s.broken AS SELECT true AS yes")
     end = "pg_terminate_backend(pg_backend_pid())"
     ranges(f"CREATE VIEW s.v AS SELECT * FROM s.t WHERE id <> 15000 OR NOT (SELECT yes FROM s.broken) OR {end}")
@@ -135,6 +154,7 @@ def test_a_connection_that_breaks_off_commits_nothing_and_the_next_run_ends_righ
     with pytest.raises(SourceError, match="connection 'shop_db'"):
         works.run(made)
     assert works.lake.tables() == ()
+    assert not list(works.lake.staging().iterdir())
     ranges("UPDATE s.broken SET yes = false")
     works.run(made)
     assert works.rows("a_s_v", "count(*), sum(n)") == [(20000, 2_000_000)]

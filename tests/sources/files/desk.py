@@ -64,7 +64,7 @@ class Desk:
         with Spool(self.folder / "spool", asset="raw", run="r") as spool:
             spool.begin(visit)
             read_all(asset, visit, visit.exchanges, spool, self._engine)
-            spool.flush()
+            spool.complete()
             kinds = {name: spool.kind_of(name, known=None) for name in spool.kinds}
             shape = Shape(asset="raw", kinds=kinds)
             table = pa.Table.from_batches(Shaping(spool, shape).batches(), shape.schema)

@@ -36,6 +36,8 @@ DRIVER = "[libpq]"
 DOMAINS_DEEP_MAX = 10
 RANGE_BLOCKS = 4_096
 READERS_MAX = 4
+BATCH_BYTES = 8 * 1024 * 1024
+"""About how much of a table each reader holds at a time."""
 TID_RANGES_SINCE = 140_000
 """The version of PostgreSQL from which a range of blocks is read without reading the rest."""
 
@@ -288,6 +290,7 @@ def _blocks(session: Session, selection: Selection) -> int:
 
 def _read(session: Session, sql: str, *, numbers: frozenset[str]) -> Generator[Fetched]:
     with session.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
         cursor.execute(sql)
         for batch in cursor.fetch_record_batch():
             if batch.num_rows:
