@@ -159,3 +159,20 @@ def test_a_schedule_that_is_none_is_a_fault_of_the_project(folder: Folder) -> No
     folder.write({**PROJECT, "waits.sql": '/* pumphouse\nevery = "now and then" */\nSELECT id FROM raw'})
     with pytest.raises(ProjectFaults, match=r'waits.sql:\d: every = "now and then" is no schedule'):
         folder.run()
+
+
+def test_a_source_that_asks_for_the_day_is_asked_on_another_day_and_not_read_again_from_its_store(
+    folder: Folder,
+) -> None:
+    declared = """
+        import pumphouse as ph
+
+
+        @ph.source(cursor="day")
+        def rates(*, today):
+            yield {"day": str(today), "rate": 1}
+    """
+    folder.write({"gather.py": declared})
+    for days in range(3):
+        assert folder.run(now=NOON + timedelta(days=days)).ok
+    assert len(folder.open().sql("SELECT day FROM rates").rows) == 3

@@ -688,3 +688,23 @@ def test_a_lag_that_is_none_is_refused_when_it_is_declared(lag):
         source(cursor="at", lag=lag)
     with pytest.raises(TypeError, match="a lag and no cursor"):
         source(lag="1h")
+
+
+def test_a_function_that_asks_for_the_day_asks_for_that_of_the_visit_when_it_is_rebuilt(works, world):
+    world.replies["/rates"] = lambda target: json_reply([{"day": target.partition("=")[2], "rate": 1}])
+
+    def rates(http, *, today):
+        yield from http.get("/rates", params={"day": today})
+
+    works.connections["api"] = Connection(name="api", url=world.url)
+    made = works.asset(
+        source(connection="api", key="day", cursor="day")(rates), services={"http": "Http"}, settings=("today",)
+    )
+    works.run(made)
+    works.now += dt.timedelta(days=1)
+    works.run(made)
+    days = works.rows("raw", "day")
+    assert len(days) == 2
+    works.now += dt.timedelta(days=5)
+    works.run(made, mode="full")
+    assert works.rows("raw", "day") == days

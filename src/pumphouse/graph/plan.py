@@ -266,6 +266,11 @@ def _settings(asset: Asset, settings: Mapping[str, object]) -> dict[str, str]:
     return {f"${name}": fingerprint(SpecReading().value(settings[name]))[:8] for name in names if name in settings}
 
 
+def only_the_day_is_other(old: str, new: str) -> bool:
+    """Whether two fingerprints differ in the day alone."""
+    return list(_changes(old, new)) == [f"setting {CLOCK_SETTING} changed"]
+
+
 def _changes(old: str, new: str) -> Iterator[str]:
     before = dict(part.rpartition(":")[::2] for part in old.split())
     after = dict(part.rpartition(":")[::2] for part in new.split())

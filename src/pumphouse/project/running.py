@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from pumphouse.engines.engine import Engine
 from pumphouse.errors import LakeError, PumphouseError
 from pumphouse.graph.assets import Graph
-from pumphouse.graph.plan import NOT_BUILT, Plan, PlannedBuild, effective
+from pumphouse.graph.plan import NOT_BUILT, Plan, PlannedBuild, effective, only_the_day_is_other
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
@@ -329,8 +329,10 @@ class _Running:
         mode = self.options.mode if asked else "normal"
         if asset.is_gathered and asked and self.options.replay:
             mode = "full"  # what was set aside is among the stored bytes
-        if asset.is_gathered and last is not None and last.fingerprint != fingerprint and mode == "normal":
-            mode = "full"  # its code changed: what was fetched is read again, and nobody is asked
+        is_other = last is not None and last.fingerprint != fingerprint
+        if asset.is_gathered and last and is_other and mode == "normal":
+            # Its code changed: what was fetched is read again, and nobody is asked. Of another day, the world is.
+            mode = "normal" if only_the_day_is_other(last.fingerprint, fingerprint) else "full"
         job = Job(
             config=self.config, asset=asset.name, run=self.run, actor=self.actor, now=self.now, snapshot=snapshot,
             fingerprint=fingerprint, inputs=inputs, mode=mode,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from types import GeneratorType
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -95,7 +96,9 @@ def _batches(given: Iterable[list[dict[str, Any]] | pa.RecordBatch], *, asset: s
 
 def _arguments(asset: Asset, context: Context, visit: Visit, *, http: HttpConnection | None) -> dict[str, Any]:
     given: Mapping[str, Any] = {"Http": http, "Cursor": CursorValue(visit.begins)}
-    settings = {name: context.settings[name] for name in asset.settings if name in context.settings}
+    # The day is that of the visit: what is read again from stored answers asks what was asked then.
+    known = {**context.settings, "today": visit.at.astimezone(ZoneInfo(context.zone)).date()}
+    settings = {name: known[name] for name in asset.settings if name in known}
     return {**{parameter: given[service] for parameter, service in asset.services}, **settings}
 
 
