@@ -26,9 +26,7 @@ sys.exit(main())
 def shop(tmp_path: Path) -> Path:
     (tmp_path / "pumphouse.toml").write_text("[engine]\nthreads = 1\n")
     (tmp_path / "orders.csv").write_text("order_id,usd\n1,2.5\n2,4\n")
-    (tmp_path / "shop.py").write_text(
-        'import pumphouse as ph\n\norders = ph.files("orders.csv", format="csv", key="order_id")\n'
-    )
+    (tmp_path / "shop.py").write_text('import pumphouse as ph\n\norders = ph.files("orders.csv", key="order_id")\n')
     (tmp_path / "total.sql").write_text("SELECT sum(usd) AS usd FROM orders\n")
     return tmp_path
 
