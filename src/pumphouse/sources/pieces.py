@@ -33,8 +33,13 @@ class Pieces:
         """Whether what waits is worth a batch."""
         return self.rows >= BATCH_ROWS or self.size_bytes >= BATCH_BYTES_MAX
 
-    def fit(self, batch: Batch) -> bool:
-        """Whether its columns go together with those that wait: of one type, or whole numbers and fractions."""
+    def fit(self, batch: Batch, *, alike: bool = False) -> bool:
+        """Whether its columns go together with those that wait: of one type, or whole numbers and fractions.
+
+        `alike`: and they are the same columns, where a column that does not come is missing and not null.
+        """
+        if alike and batch.keys() != self._types.keys():
+            return False
         return all(
             name not in self._types or self._together(name, column.values) is not None for name, column in batch.items()
         )

@@ -331,7 +331,7 @@ class Spool:
         self._join(batch, [(raw, rows)])
 
     def _join(self, batch: Batch, raw: list[tuple[str, int]]) -> None:
-        if self._pieces and not self._pieces.fit(batch):
+        if self._pieces and not self._pieces.fit(batch, alike=self.has_every_column):
             self._keep(*self._pieces.take())
         self._pieces.add(batch, raw)
         if self._pieces.is_enough:

@@ -7,8 +7,10 @@ begins; an empty cell is null. A column has the type from which all its cells ca
 
 from __future__ import annotations
 
+import csv
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from pumphouse.sources.spool import BATCH_ROWS, Spool
 
 SAMPLE_CHARACTERS = 256 * 1024
 LINE_BYTES_MAX = 16 * 1024 * 1024
+SURE_BYTES_MAX = 4 * LINE_BYTES_MAX
+"""In a text no longer than this, DuckDB says of every line that it refuses it."""
 RAGGED = {"MISSING COLUMNS": "has fewer cells than the header", "TOO MANY COLUMNS": "has more cells than the header"}
 REASONS = {
     **RAGGED,
@@ -65,11 +69,15 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB, told: 
     spool.declare(dict.fromkeys(head.names, "text"))
     if not clean.stat().st_size:
         return True
+    rows = 0
     for batch in rows_of(clean, head, engine, file):
+        rows += batch.num_rows
         spool.add_columns(batch_of_arrow(batch, asset=file.asset), raw=file.raw)
         if spool.is_full:  # DuckDB names the lines it refused at the end only
             return True
     rejected = rejected_of(engine)
+    if clean.stat().st_size > SURE_BYTES_MAX:
+        _refuse_overlong(file, clean, head, records=rows + len(rejected))
     lines = _lines_at(clean, [one.place for one in rejected])
     for above, one in zip(lines, rejected, strict=True):
         withhold(file, one, head.dialect.lines_above + above + 1, spool)
@@ -172,6 +180,51 @@ def _clean(file: StoredFile, head: Head, encoding: str, clean: Path) -> None:
 def line_end(text: str) -> bytes:
     """The line end that a text uses."""
     return b"\r\n" if "\r\n" in text else b"\r" if "\r" in text and "\n" not in text else b"\n"
+
+
+def _refuse_overlong(file: StoredFile, clean: Path, head: Head, *, records: int) -> None:
+    """Raise SourceError where a record is so long that DuckDB passes over it, and over what follows, without a word.
+
+    Where every line end is that of a record, none is. Else each is looked for, as Python's reader cuts them.
+    """
+    ends, longest, length = 0, 0, 0
+    with clean.open("rb") as text:
+        while chunk := text.read(CHUNK_BYTES):
+            found = max(chunk.count(b"\n"), chunk.count(b"\r"))
+            ends += found
+            length = len(chunk) - 1 - max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) if found else length + len(chunk)
+            longest = max(longest, length)
+    where = "it has a line"
+    if longest <= LINE_BYTES_MAX:
+        if ends == records:
+            return
+        with clean.open(encoding="utf-8", newline="") as text, _field_characters_max(LINE_BYTES_MAX):
+            quoting = csv.QUOTE_MINIMAL if head.dialect.quote else csv.QUOTE_NONE
+            cut = csv.reader(
+                text, delimiter=head.dialect.delimiter, quotechar=head.dialect.quote or None, quoting=quoting
+            )
+            before = 0
+            try:
+                for _ in cut:
+                    before = cut.line_num
+            except csv.Error:
+                where = f"in line {head.dialect.lines_above + before + 1:,} begins a cell"
+            else:
+                return
+    raise file.error(
+        f"{where} of more than {LINE_BYTES_MAX:,} bytes, and what follows can't be told from it",
+        mend="Is a quote left open there?",
+    )
+
+
+@contextmanager
+def _field_characters_max(limit: int) -> Iterator[None]:
+    """Python's own bound of a cell, which holds for the whole process, moved for a while."""
+    before = csv.field_size_limit(limit)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _lines_at(clean: Path, places: list[int]) -> Iterator[int]:
