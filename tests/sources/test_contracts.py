@@ -281,3 +281,12 @@ def told(value: object) -> str:
         return str(float(str(value)))
     except ValueError:
         return str(value)
+
+
+def test_a_column_that_one_of_many_small_files_lacks_is_missing(works):
+    works.write("orders/a.csv", "id,amount_usd\n1,5\n")
+    works.write("orders/z.csv", "id,amount\n2,6\n")
+    made = works.asset(files("orders/*.csv"))
+    works.asset(contract("raw", columns={"amount_usd": {"type": "BIGINT"}}), "promised")
+    with pytest.raises(SourceError, match="no column 'amount' among those that came: id, amount_usd"):
+        works.run(made)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pumphouse.declare.formats import csv
 from pumphouse.errors import ConfigError, SourceError
-from pumphouse.sources.files import delimited_many
+from pumphouse.sources.files import delimited, delimited_many
 
 ORDERS = "id;name;price\n1;Müller, Jürgen;1,50\n2;Öztürk;2,75\n"
 
@@ -170,3 +170,26 @@ def test_reading_many_at_once_gives_what_reading_one_by_one_gives(desk, bodies):
         return came.rows, came.types, came.raw, sorted(map(str, came.ledger)), came.warnings
 
     assert read(delimited_many.FILE_BYTES_MAX) == read(-1)
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (b'id,v\n1,%s\n2,"b\n"\n', "it has a line of more than"),
+        (b'id,v\n0,z\n1,"%s', "in line 3 begins a cell of more than"),
+        (b'id,v\n0,"z\n"\n1,"%s"\n', "in line 4 begins a cell of more than"),
+    ],
+)
+def test_a_cell_too_long_to_be_read_is_named_and_nothing_is_passed_over(desk, monkeypatch, body, where):
+    # DuckDB passes over what its buffer can't hold; the bounds are brought down so that a test need not be as long.
+    monkeypatch.setattr(delimited, "LINE_BYTES_MAX", 70_000)
+    monkeypatch.setattr(delimited, "SURE_BYTES_MAX", 100_000)
+    filler = b"x" * 3_000_000 if body.startswith(b"id,v\n1,%s") else (b"y" * 999 + b"\n") * 900
+    with pytest.raises(SourceError, match=where):
+        desk.read({"long.csv": body % filler})
+
+
+def test_a_long_file_with_line_ends_in_its_cells_is_read_whole(desk, monkeypatch):
+    monkeypatch.setattr(delimited, "SURE_BYTES_MAX", 1_000)
+    body = b"id,v\n" + b"".join(b'%d,"two\nlines"\n' % n for n in range(500))
+    assert len(desk.read({"long.csv": body}).rows) == 500

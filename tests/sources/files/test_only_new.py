@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.sources.conftest import Works
 
 from pumphouse.declare.files import files
-from pumphouse.errors import SchemaChange
+from pumphouse.errors import SchemaChange, SourceError
 from pumphouse.sources import fetch
 from pumphouse.sources.files.build import changed
 
@@ -263,3 +263,16 @@ def test_whatever_happens_to_the_folder_a_rebuild_is_equal(tmp_path_factory, ste
             except SchemaChange:  # a person has to say what to do; the table stays as it was
                 continue
         assert same_as_rebuilt(works, made)
+
+
+def test_another_pattern_is_looked_up_and_not_answered_from_what_is_stored(works):
+    for name in ("a/1.csv", "a/2.csv", "b/3.csv"):
+        works.write(name, f"n\n{name[2]}\n")
+    works.run(works.asset(files("*/*.csv")))
+    narrower = works.asset(files("a/*.csv"))
+    works.run(narrower, mode="full", fingerprint="code-2")  # as a run of changed code does
+    assert works.rows("raw", "n") == [(1,), (2,)]
+    with pytest.raises(SourceError, match="no file matches 'c/"):
+        works.run(works.asset(files("c/*.csv")), mode="full", fingerprint="code-3")
+    works.run(narrower, mode="full", fingerprint="code-2")
+    assert works.rows("raw", "n") == [(1,), (2,)]

@@ -40,6 +40,10 @@ STORAGE_GRAIN_NS = 3_000_000_000
 def build(asset: Asset, context: Context) -> Built:
     """The rows of all files that match, in the order of their names."""
     spec: Files = asset.spec
+    if context.mode == "full" and _matched_another_pattern(asset, context.lake):
+        # What is stored is of other files. All of these are read, whatever was read of those.
+        is_whole = not spec.cursor and not spec.history
+        context = replace(context, mode="normal" if is_whole else "refetch")
     looks: list[str] = []
 
     def read(visit: Visit, spool: Spool) -> None:
@@ -69,6 +73,17 @@ def build(asset: Asset, context: Context) -> Built:
     if looks and built.snapshot is None and context.sample is None:
         context.lake.state.remember(_memory(asset), looks[-1])
     return built
+
+
+def _readers(spec: Files) -> str:
+    """By which version of the readers files are read, and which files."""
+    return f"{READERS} of {spec.pattern}"
+
+
+def _matched_another_pattern(asset: Asset, lake: Lake) -> bool:
+    last = last_visit(lake.history(asset.name), lake.blobs)
+    pattern = last.manifest.readers.partition(" of ")[2] if last else ""
+    return pattern not in ("", asset.spec.pattern)
 
 
 def changed(asset: Asset, lake: Lake, folder: Path) -> bool:
@@ -157,7 +172,7 @@ def _gathered(
         ) from None
     for exchange in exchanges:
         visit.note(exchange)
-    visit.readers, visit.since = READERS, last
+    visit.readers, visit.since = _readers(asset.spec), last
     if not visit.whole:
         return _new(visit)
     return _beside(asset, context, visit, last) if last else visit.exchanges
@@ -174,7 +189,7 @@ def _beside(asset: Asset, context: Context, visit: Visit, last: Recorded) -> Seq
     if (
         build is None
         or build.fingerprint != context.fingerprint
-        or last.manifest.readers != READERS
+        or last.manifest.readers != _readers(asset.spec)
         or context.accept_schema
         or context.sample is not None
         or asset.name not in context.lake.tables()

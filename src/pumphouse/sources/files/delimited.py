@@ -199,10 +199,8 @@ def _refuse_overlong(file: StoredFile, clean: Path, head: Head, *, records: int)
         if ends == records:
             return
         with clean.open(encoding="utf-8", newline="") as text, _field_characters_max(LINE_BYTES_MAX):
-            quoting = csv.QUOTE_MINIMAL if head.dialect.quote else csv.QUOTE_NONE
-            cut = csv.reader(
-                text, delimiter=head.dialect.delimiter, quotechar=head.dialect.quote or None, quoting=quoting
-            )
+            form = csv.QUOTE_MINIMAL if head.dialect.quote else csv.QUOTE_NONE
+            cut = csv.reader(text, delimiter=head.dialect.delimiter, quotechar=head.dialect.quote or None, quoting=form)  # type: ignore[arg-type]
             before = 0
             try:
                 for _ in cut:
