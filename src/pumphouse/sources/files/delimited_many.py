@@ -111,7 +111,8 @@ class Together:
         for place, rejected in refused.items():
             one = waiting[place]
             for line in rejected:
-                above = one.rows[: line.place].count(b"\n") + self._head.dialect.lines_above
+                before = one.rows[: line.place]  # of \r\n, perhaps the first half
+                above = max(before.count(b"\n"), before.count(b"\r")) + self._head.dialect.lines_above
                 withhold(one.file, line, above + 1, self.spool)
 
 
