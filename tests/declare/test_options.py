@@ -21,6 +21,7 @@ from pumphouse.errors import ConfigError
             "There are cursor, deletes, doc, every",
         ),
         (lambda: messages({"a": {"keys": "id"}}), "stream 'a' has no 'keys'. Did you mean 'key'?"),
+        (lambda: files("a.dat", format="csv"), "format of files is 'csv', a word. Leave it out"),
         (lambda: website("site", item={"a": "b"}, bounds={"pages": 3}), "have no 'pages'. Did you mean 'pages_max'?"),
     ],
 )

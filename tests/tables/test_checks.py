@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 import pumphouse as ph
 from pumphouse.declare.asset import TABLES
+from pumphouse.project.receiving import take_messages
 from pumphouse.project.running import Result
 from pumphouse.sources.surveys.kept import stream_of
 
@@ -22,6 +24,8 @@ MADE = {
     "database": "crm_people",
     "api": "rates",
     "website": "pages",
+    "messages": "sent_rows",
+    "children": "lines",
     "survey": "asked",
     "survey_events": "asked_events",
     "sql": "orders",
@@ -39,8 +43,10 @@ from pumphouse.cleaning import clean, col, fill
 @ph.source(key="id")
 def numbers():
     \"\"\"One row.\"\"\"
-    yield {"id": 1}
+    yield {"id": 1, "lines": [{"n": 1}]}
 
+lines = ph.children("numbers", "lines")
+sent = ph.messages({"rows": {"key": "id"}})
 visits = ph.files("visits.csv", time={"event": "day", "known": "day"})
 crm = ph.database("db", tables={"people": {"key": "id"}})
 rates = ph.api("site", "/rates", format="csv")
@@ -113,6 +119,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
     project = ph.open(folder)
     answer = json.dumps({"version": "1", "answers": {"why": "price"}, "dropped": 0})
     project.lake.state.append(stream_of("asked"), [("answer-1", answer)], at=NOW)
+    sent = [{"type": "RECORD", "stream": "rows", "record": {"id": 1}}, {"type": "STATE", "value": {}}]
+    take_messages(project, "sent", io.BytesIO("".join(f"{json.dumps(one)}\n" for one in sent).encode()))
     report = project.run(now=NOW)
     project.close()
     site.shutdown()

@@ -13,8 +13,9 @@ from pumphouse.catalog.description import describe
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_columns, print_json, print_text
+from pumphouse.cli.progress import counted
 from pumphouse.errors import UnknownName, did_you_mean
-from pumphouse.lake.state import RunRecord
+from pumphouse.lake.state import BuildRecord, RunRecord
 from pumphouse.project.project import Project
 from pumphouse.project.results import result_text
 
@@ -111,11 +112,14 @@ def _tell_run(project: Project, name: str, *, json: bool) -> None:
         return
     print_text("  ".join(_line(known[name], project)))
     if builds:
-        rows = [
-            [one.status, "" if one.seconds is None else f"{one.seconds:.1f} s", one.asset, one.note.replace("\n", " ")]
-            for one in builds
-        ]
-        print_columns([["", *row] for row in rows])
+        print_columns([["", *_told(one, project)] for one in builds])
+
+
+def _told(build: BuildRecord, project: Project) -> list[str]:
+    counts = next((one.counts for one in project.lake.history(build.asset) if one.run == build.run), None)
+    said = [counted(counts, always=False)] if counts and build.status == "built" else []
+    seconds = "" if build.seconds is None else f"{build.seconds:.1f} s"
+    return [build.status, seconds, build.asset, "; ".join(filter(None, [*said, *build.note.splitlines()]))]
 
 
 def _line(run: RunRecord, project: Project) -> list[str]:

@@ -15,6 +15,7 @@ from rich.text import Text
 from pumphouse.cli.output import visible
 from pumphouse.declare.asset import TABLES
 from pumphouse.graph.plan import PlannedBuild
+from pumphouse.lake.builds import Counts
 from pumphouse.project.running import Nobody, Result, Watcher
 
 COLOURS = {"built": "green", "unchanged": "dim", "failed": "bold red", "skipped": "yellow"}
@@ -100,7 +101,8 @@ class Bars:
 
 def headline(result: Result, *, name_width: int) -> Text:
     """What became of an asset, on one line: `built  1.2 s  orders  69,659 in, 69,590 out, 69 dropped`."""
-    said = result.note if result.status in ("unchanged", "skipped") else counted(result)
+    is_table = result.kind in TABLES and result.status == "built"
+    said = result.note if result.status in ("unchanged", "skipped") else counted(result.counts, always=is_table)
     return Text.assemble(
         (f"{result.status:<9}", COLOURS[result.status]),
         f" {result.seconds:6.1f} s  ",
@@ -120,9 +122,8 @@ def details(result: Result, *, tracebacks: bool) -> Iterator[str]:
     yield from (f"warning: {one}" for one in result.warnings)
 
 
-def counted(result: Result) -> str:
-    """Its counts: `69,659 in, 69,590 out, 69 dropped`. Of a table, in and out are said even where they are 0."""
-    counts = result.counts
+def counted(counts: Counts, *, always: bool) -> str:
+    """Counts of rows: `69,659 in, 69,590 out, 69 dropped`; `always` says in and out even where they are 0."""
     numbers = {
         "in": counts.rows_in,
         "out": counts.rows_out,
@@ -131,5 +132,5 @@ def counted(result: Result) -> str:
         "merged": counts.merged,
         "withheld": counts.withheld,
     }
-    always = ("in", "out") if result.kind in TABLES and result.status == "built" else ()
-    return ", ".join(f"{number:,} {what}" for what, number in numbers.items() if number or what in always)
+    shown = ("in", "out") if always else ()
+    return ", ".join(f"{number:,} {what}" for what, number in numbers.items() if number or what in shown)

@@ -18,12 +18,12 @@ class DatabaseTable:
 
     connection: str
     table: str
-    query: str | None
-    cursor: str | None
-    lag: Lag
-    deletes: bool
+    query: str | None = None
+    cursor: str | None = None
+    lag: Lag = None
+    deletes: bool = False
     """Whether the keys of the whole table are compared, so that rows which are gone are removed."""
-    history: bool
+    history: bool = False
 
 
 def database(

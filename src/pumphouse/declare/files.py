@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, time_of
 from pumphouse.declare.formats import Format
+from pumphouse.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,11 @@ def files(
 
         raw_visits = ph.files("visits/*.csv.gz", key="visit_id", time={"event": "began_at"})
     """
+    if isinstance(format, str):
+        raise ConfigError(
+            f"format of files is {format!r}, a word",
+            mend="Leave it out where the file's ending says it. Else: ph.csv(), ph.excel(), ph.xml(records=...).",
+        )
     return Declaration(
         kind="files",
         spec=Files(pattern=pattern, format=format, connection=connection, cursor=cursor, history=history),

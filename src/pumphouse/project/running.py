@@ -412,6 +412,6 @@ class _Running:
                 started=started,
                 seconds=result.seconds if result else None,
                 snapshot=result.snapshot if result else None,
-                note=result.note if result else "",
+                note="\n".join(filter(None, [result.note, *result.warnings])) if result else "",
             )
         )

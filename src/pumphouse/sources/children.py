@@ -90,7 +90,7 @@ def _read(asset: Asset, context: Context, spool: Spool) -> tuple[str, ...]:
                     return hidden
     finally:
         engine.close()
-    spool.flush()
+    spool.complete()
     if spool.ledger.rows and not spool.rows:
         raise SourceError(
             f"no row of '{spec.table}' has a list in '{'.'.join((spec.column, *spec.path))}': {reading.why}",
