@@ -21,7 +21,7 @@ MAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DECLARED = """
 import pumphouse as ph
 
-orders = ph.files("orders.csv", format="csv", key="order_id", time={"event": "paid_at", "known": "paid_at"})
+orders = ph.files("orders.csv", key="order_id", time={"event": "paid_at", "known": "paid_at"})
 customers_online = ph.online(["spend", "last"], max_age="30 days")
 """
 SPEND = """
