@@ -39,13 +39,7 @@ NUMBERS = frozenset({"UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM"})
 @contextmanager
 def opened(connection: Connection, selection: Selection, *, folder: Path) -> Iterator[Table]:
     """The selected rows. Raises SourceError where the file, the table or a column is not there, or it is locked."""
-    path = path_of(connection, folder)
-    if not path.is_file():
-        raise SourceError(
-            f"connection '{connection.name}': there is no file {path}",
-            asset=selection.asset,
-            mend="url is duckdb:///path for a path in the project's folder, duckdb:////path for any other.",
-        )
+    path = path_of(connection, folder, asset=selection.asset)
     try:
         with closing(DuckDB()) as engine:
             engine.execute(f"ATTACH {literal(str(path))} AS source (READ_ONLY)")

@@ -25,13 +25,7 @@ LOCKED_S_MAX = 30.0
 @contextmanager
 def opened(connection: Connection, selection: Selection, *, folder: Path) -> Iterator[Table]:
     """The selected rows. Raises SourceError where the file, the table or a column is not there, or it stays locked."""
-    path = path_of(connection, folder)
-    if not path.is_file():
-        raise SourceError(
-            f"connection '{connection.name}': there is no file {path}",
-            asset=selection.asset,
-            mend="url is sqlite:///path for a path in the project's folder, sqlite:////path for any other.",
-        )
+    path = path_of(connection, folder, asset=selection.asset)
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=LOCKED_S_MAX)) as database:
             database.text_factory = _text
@@ -45,15 +39,22 @@ def opened(connection: Connection, selection: Selection, *, folder: Path) -> Ite
         ) from None
 
 
-def path_of(connection: Connection, folder: Path) -> Path:
-    """The file of a database that is one. Raises ConfigError where the url names none."""
+def path_of(connection: Connection, folder: Path, *, asset: str) -> Path:
+    """The file of a database that is one. Raises ConfigError where the url names none, SourceError where it is none."""
     parts = urlsplit(connection.url)
     if parts.netloc or not parts.path.strip("/"):
         raise ConfigError(
             f"connection '{connection.name}' names no file",
             mend=f"url is {parts.scheme}:///shop.db, or {parts.scheme}:////data/shop.db.",
         )
-    return folder / unquote(parts.path[1:])
+    path = folder / unquote(parts.path[1:])
+    if not path.is_file():
+        raise SourceError(
+            f"connection '{connection.name}': there is no file {path}",
+            asset=asset,
+            mend=f"url is {parts.scheme}:///path in the project's folder, {parts.scheme}:////path anywhere else.",
+        )
+    return path
 
 
 def _table(database: sqlite3.Connection, selection: Selection) -> Table:
