@@ -18,6 +18,7 @@ PumphouseError
 │   ├── BadRequest       an HTTP request is not as the API has it
 │   ├── Overloaded       more is asked at once than the server takes
 │   ├── Late             no answer within its time, and nothing to say instead
+│   ├── Cancelled        whoever asked has ended it
 │   └── Uncheckable      the survey's own rules could not be run over some answers
 └── BuildError           a build failed
     ├── CheckFailed      a check of severity "error" found rows; the previous version stands
@@ -185,6 +186,10 @@ class Overloaded(RequestError):
 
 class Late(RequestError):
     """There was no answer within its time, and nothing was declared that is said instead."""
+
+
+class Cancelled(RequestError):
+    """Whoever asked has ended it, or is gone."""
 
 
 class RequestRefused(RequestError):

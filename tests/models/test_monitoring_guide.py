@@ -13,7 +13,9 @@ from tests.models.test_guide import write_project
 import pumphouse as ph
 from pumphouse.project.project import Project
 from pumphouse.project.served import Served
-from pumphouse.server.access import Gate
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate
+from pumphouse.server.access.policies import Policies
 from pumphouse.server.app import app_of
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
@@ -32,7 +34,9 @@ def test_what_the_guide_shows_is_what_comes_out(tmp_path: Path) -> None:
 
 
 def _its_pages_say_the_same(project: Project, prediction_id: str) -> None:
-    app = app_of(Served(project), Gate(project.lake, owner="ada", token="token"), port=1, secure=False)
+    desk = Desk(project.lake, Policies(project.lake, project.graph.assets))
+    gate = Gate(project.lake, owner="ada", token="token")
+    app = app_of(Served(project), gate, desk, port=1, secure=False)
     headers = {"Authorization": "Bearer token", "Accept": "text/html"}
 
     async def ask(*addresses: str) -> list[httpx.Response]:

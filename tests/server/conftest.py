@@ -20,6 +20,7 @@ from pumphouse.declare.rollouts import Rollout
 from pumphouse.declare.surveys import Survey
 from pumphouse.declare.tables import Check, Sql
 from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import SqlFunction
 from pumphouse.errors import Place, QueryError, UnknownName
 from pumphouse.features.online.files import FileStore
 from pumphouse.features.online.generations import publish
@@ -126,6 +127,11 @@ class Shop:
     zone: str = "Europe/Berlin"
     assets: dict[str, Asset] = field(default_factory=dict)
     overdue: dict[str, str] = field(default_factory=dict)
+
+    functions: tuple[SqlFunction, ...] = ()
+
+    def settings(self) -> Mapping[str, Any]:
+        return {}
 
     def declare(self, name: str, kind: Any, *inputs: str, spec: Any = None, **common: Any) -> Asset:
         self.assets[name] = Asset(

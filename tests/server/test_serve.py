@@ -15,7 +15,8 @@ import httpx
 import pytest
 
 from pumphouse.errors import ConfigError
-from pumphouse.server.serve import Certificate, Serving, is_loopback, serve
+from pumphouse.server.doors import Certificate
+from pumphouse.server.serve import Serving, is_loopback, serve
 
 HERE = Path(__file__).parent
 ENDS_WITHIN_S = 20

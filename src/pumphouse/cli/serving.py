@@ -15,7 +15,8 @@ from pumphouse.cli.output import print_text
 from pumphouse.errors import ConfigError
 from pumphouse.project.scheduler import Scheduler
 from pumphouse.project.served import Served
-from pumphouse.server.serve import PORT, Certificate, Serving
+from pumphouse.server.doors import Certificate
+from pumphouse.server.serve import PORT, Serving
 from pumphouse.server.serve import serve as serve_until_stopped
 
 

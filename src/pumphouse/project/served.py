@@ -33,6 +33,11 @@ class Served:
         self.folder: Path = project.config.folder
         self.assets: Mapping[str, Asset] = project.graph.assets
         self.lake: Lake = project.lake
+        self.functions = sql_functions(self.folder)
+
+    def settings(self) -> Mapping[str, Any]:
+        """Values of `$name` in SQL, now."""
+        return self._project.settings(datetime.now(UTC))
 
     def stale(self) -> Mapping[str, str]:
         """Assets that a run would build now, each with the reason in plain words."""

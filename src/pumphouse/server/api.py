@@ -16,7 +16,7 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.engines.python_values import python_rows
 from pumphouse.errors import BadRequest
 from pumphouse.lake.builds import place_of
-from pumphouse.project.reading import Rows
+from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.replies import body_of, json_reply, number_of
 from pumphouse.server.shared import admitted, reads, shared
 
@@ -65,7 +65,7 @@ def rows(request: Request) -> Response:
     )
     if arrow:
         return ArrowReply(chosen)
-    table = chosen.to_arrow()
+    table = chosen.run().read_all()
     return json_reply({"snapshot": chosen.snapshot, "columns": _columns(table.schema), "rows": python_rows(table)})
 
 
@@ -104,9 +104,9 @@ def health(request: Request) -> Response:
 class ArrowReply(StreamingResponse):
     """Rows as they are read, in Arrow's stream format. However it ends, those that were sent are counted."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._parts = _parts(rows, rows.reader.lake.engine.read(rows.query))
-        super().__init__(self._parts, media_type=ARROW, headers={"Pumphouse-Snapshot": str(rows.snapshot)})
+    def __init__(self, statement: Statement) -> None:
+        self._parts = _parts(statement.run())
+        super().__init__(self._parts, media_type=ARROW, headers={"Pumphouse-Snapshot": str(statement.snapshot)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -134,18 +134,14 @@ class _Pipe:
         return data
 
 
-def _parts(rows: Rows, batches: pa.RecordBatchReader) -> Generator[bytes]:
-    pipe, sent = _Pipe(), 0
-    try:
-        with pa.ipc.new_stream(pipe, batches.schema) as writer:
-            yield pipe.taken()
-            for batch in batches:
-                writer.write_batch(batch)
-                sent += batch.num_rows
-                yield pipe.taken()
+def _parts(result: Result) -> Generator[bytes]:
+    pipe = _Pipe()
+    with result, pa.ipc.new_stream(pipe, result.schema) as writer:
         yield pipe.taken()
-    finally:
-        rows.reader.record(rows.tables, rows.snapshot, sent)
+        for batch in result:
+            writer.write_batch(batch)
+            yield pipe.taken()
+    yield pipe.taken()
 
 
 def _columns(schema: pa.Schema) -> list[dict[str, str]]:

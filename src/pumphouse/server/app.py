@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
 from pumphouse.server import api, interviews, models, monitoring, online, openapi, pages, rehearsing, reports, surveys
-from pumphouse.server.access import Gate
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.commits import Commits
 from pumphouse.server.drawing import Drawing
@@ -27,11 +28,12 @@ THREADS_MAX = 16
 """Requests that read or compute at the same time; others wait."""
 
 
-def app_of(project: ServedProject, gate: Gate, *, port: int, secure: bool) -> ASGIApp:
+def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure: bool) -> ASGIApp:
     """The ASGI application. `port` keeps apart the cookies of servers on one host; `secure` says that there is TLS."""
     shared = Shared(
         project=project,
         gate=gate,
+        desk=desk,
         check=AnswerCheck(),
         drawing=Drawing(project.name, zone=project.zone),
         sheets=Sheets(project),

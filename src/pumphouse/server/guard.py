@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pumphouse.errors import PumphouseError
-from pumphouse.server.access import Visitor
+from pumphouse.server.access.gate import Visitor
 from pumphouse.server.replies import PAGE_METHODS, headers_of, is_page, json_reply, status_of
 from pumphouse.server.shared import Shared
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from pumphouse.errors import BadRequest
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.project.online import OnlineValues, Value, key_of, values_of
-from pumphouse.server.access import Admitted
+from pumphouse.server.access.admitted import Admitted
 from pumphouse.server.replies import body_of, json_reply
 from pumphouse.server.shared import admitted, shared, visitor_of
 

@@ -19,7 +19,7 @@ from pumphouse.declare.facts import Search
 from pumphouse.engines.python_values import python_values
 from pumphouse.errors import QueryError
 from pumphouse.lake.state import Access, BuildRecord
-from pumphouse.server.access import Admitted
+from pumphouse.server.access.admitted import Admitted
 from pumphouse.server.drawing import cell
 from pumphouse.server.models import model_page
 from pumphouse.server.monitoring import performance_pages
@@ -225,7 +225,7 @@ def _matches(line: Line, find: str) -> bool:
 
 def _sample(way: Admitted) -> Sample:
     rows = way.rows(limit=SAMPLE_ROWS)
-    table = rows.to_arrow()
+    table = rows.run().read_all()
     return _shown(table, snapshot=rows.snapshot, total=table.num_rows)
 
 

@@ -15,11 +15,13 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from pumphouse.errors import ConfigError
-from pumphouse.server.access import Gate
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate
+from pumphouse.server.access.policies import Policies
 from pumphouse.server.app import app_of
+from pumphouse.server.doors import Certificate
 from pumphouse.server.served import ServedProject
 
 PORT = 8484
@@ -29,14 +31,6 @@ SWITCH_S = 0.001
 """How long one thread may keep the interpreter while others wait for it: requests come in while others are answered."""
 STOP_TIMEOUT_S = 10
 """How long requests that are under way may take to end once the server is told to stop."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """PEM files: what lets the server be reached from other machines."""
-
-    chain: Path
-    key: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +78,13 @@ def serve(
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()  # what is there by now stays: it is not looked through for garbage again and again
     gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token)
-    asyncio.run(_serve(project, gate, address=address, token=token, certificate=certificate, on_ready=on_ready))
+    desk = Desk(
+        project.lake,
+        Policies(project.lake, project.assets),
+        functions=project.functions,
+        settings=project.settings,
+    )
+    asyncio.run(_serve(project, gate, desk, address=address, token=token, certificate=certificate, on_ready=on_ready))
 
 
 def is_loopback(host: str) -> bool:
@@ -100,6 +100,7 @@ def is_loopback(host: str) -> bool:
 async def _serve(
     project: ServedProject,
     gate: Gate,
+    desk: Desk,
     *,
     address: tuple[str, int],
     token: str,
@@ -109,7 +110,7 @@ async def _serve(
     from granian.constants import Interfaces, SSLProtocols
     from granian.server.embed import Server
 
-    app = app_of(project, gate, port=address[1], secure=certificate is not None)
+    app = app_of(project, gate, desk, port=address[1], secure=certificate is not None)
     server = Server(
         app,
         address=address[0],

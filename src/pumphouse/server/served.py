@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pumphouse.cleaning.diff import Diff
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import SqlFunction
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
@@ -160,6 +161,15 @@ class ServedProject(Protocol):
     @property
     def lake(self) -> Lake:
         """The lake it is built in."""
+        ...
+
+    @property
+    def functions(self) -> tuple[SqlFunction, ...]:
+        """Functions that SQL may call beside the engine's own."""
+        ...
+
+    def settings(self) -> Mapping[str, Any]:
+        """Values of `$name` in SQL, now."""
         ...
 
     def stale(self) -> Mapping[str, str]:

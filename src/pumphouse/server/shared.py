@@ -9,7 +9,9 @@ import anyio
 from starlette.requests import Request
 
 from pumphouse.errors import UnknownName, did_you_mean
-from pumphouse.server.access import Admitted, Gate, Visitor
+from pumphouse.server.access.admitted import Admitted, admit
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.answers import CHECKERS, AnswerCheck
 from pumphouse.server.commits import Commits
 from pumphouse.server.drawing import Drawing
@@ -26,6 +28,7 @@ class Shared:
 
     project: ServedProject
     gate: Gate
+    desk: Desk
     check: AnswerCheck
     drawing: Drawing
     sheets: Sheets
@@ -98,4 +101,5 @@ def reads_predictions(request: Request) -> Visitor:
 
 def admitted(request: Request, asset: str, *, act: str = "read", door: str) -> Admitted:
     """The way for whoever asks to read one asset. Raises AccessDenied."""
-    return shared(request).gate.admit(visitor_of(request), asset, act=act, door=door)
+    here = shared(request)
+    return admit(here.gate, here.desk, visitor_of(request), asset, act=act, door=door)

@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from pumphouse.errors import AccessDenied, UnknownName
-from pumphouse.server.access import Gate, Visitor
+from pumphouse.server.access.admitted import admit
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate, Visitor
+from pumphouse.server.access.policies import Policies
 
 
 @pytest.fixture
@@ -25,6 +28,11 @@ def test_person_is_known_by_a_token_of_the_lake_until_it_is_revoked(gate: Gate, 
     assert gate.visitor(token) is None
 
 
+@pytest.fixture
+def desk(served: Any) -> Desk:
+    return Desk(served.shop.lake, Policies(served.shop.lake, served.shop.assets))
+
+
 @pytest.mark.parametrize(
     ("scope", "act", "may"),
     [
@@ -36,16 +44,16 @@ def test_person_is_known_by_a_token_of_the_lake_until_it_is_revoked(gate: Gate, 
         ("something else", "read", False),
     ],
 )
-def test_scope_says_what_a_token_is_good_for(gate: Gate, scope: str, act: str, may: bool) -> None:
+def test_scope_says_what_a_token_is_good_for(gate: Gate, desk: Desk, scope: str, act: str, may: bool) -> None:
     visitor = Visitor(who="bob", scope=scope)
     if may:
-        assert gate.admit(visitor, "orders", act=act, door="http").visitor == visitor
+        assert admit(gate, desk, visitor, "orders", act=act, door="http").visitor == visitor
     else:
         with pytest.raises(AccessDenied, match="bob"):
-            gate.admit(visitor, "orders", act=act, door="http")
+            admit(gate, desk, visitor, "orders", act=act, door="http")
 
 
-def test_snapshot_of_the_future_is_refused(gate: Gate) -> None:
-    way = gate.admit(Visitor(who="ada", scope="all"), "orders", act="read", door="http")
+def test_snapshot_of_the_future_is_refused(gate: Gate, desk: Desk) -> None:
+    way = admit(gate, desk, Visitor(who="ada", scope="all"), "orders", act="read", door="http")
     with pytest.raises(UnknownName, match="no snapshot 999"):
         way.rows(snapshot=999)
