@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query, Written
 from pumphouse.lake.commit import Commit
+from pumphouse.lake.databases import Database, Postgres, Sqlite
 from pumphouse.lake.lake import Lake, Location
+from pumphouse.lake.state import State
 
 
 class Desk:
@@ -46,3 +48,28 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     lake = Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=2))
     yield Desk(lake)
     lake.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    """Opens the same state again and again, each time as another process would."""
+    made: list[Database] = []
+    schema = f"state_{uuid.uuid4().hex}"
+
+    def another() -> Database:
+        database: Database = (
+            Postgres(request.getfixturevalue("postgres"), schema=schema)
+            if request.param == "postgres"
+            else Sqlite(tmp_path / "state.sqlite")
+        )
+        made.append(database)
+        return database
+
+    yield another
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def state(opened: Callable[[], Database]) -> State:
+    return State(opened())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,31 +18,6 @@ from pumphouse.lake.databases import Database, Postgres, Sqlite
 from pumphouse.lake.state import Access, Arrival, BuildRecord, State
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
-    """Opens the same state again and again, each time as another process would."""
-    made: list[Database] = []
-    schema = f"state_{uuid.uuid4().hex}"
-
-    def another() -> Database:
-        database: Database = (
-            Postgres(request.getfixturevalue("postgres"), schema=schema)
-            if request.param == "postgres"
-            else Sqlite(tmp_path / "state.sqlite")
-        )
-        made.append(database)
-        return database
-
-    yield another
-    for database in made:
-        database.close()
-
-
-@pytest.fixture
-def state(opened: Callable[[], Database]) -> State:
-    return State(opened())
 
 
 def test_an_event_is_stored_once_by_its_key(state: State) -> None:
@@ -169,17 +144,6 @@ def test_without_psycopg_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtra, match=r"pumphouse\[postgres\]"):
         State(Postgres("postgresql://127.0.0.1:1/lake", schema="state"))
-
-
-def test_a_token_is_a_person_until_it_is_revoked(state: State) -> None:
-    token = state.make_token("ann", scope="read")
-    person = state.who(token)
-    assert person is not None
-    assert (person.who, person.scope) == ("ann", "read")
-    assert state.who("made up") is None
-    assert state.people() == (person,)
-    assert (state.revoke("ann"), state.revoke("ann")) == (1, 0)
-    assert state.who(token) is None
 
 
 def test_a_token_is_kept_only_as_a_hash(tmp_path: Path) -> None:

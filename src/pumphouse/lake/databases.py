@@ -68,6 +68,11 @@ class Writing:
         self._cursor.execute(self._own(sql), values)
         return self._cursor.fetchone()[0]
 
+    def columns(self, table: str) -> tuple[str, ...]:
+        """The columns that a table has."""
+        self._cursor.execute(f"SELECT * FROM {table} LIMIT 0")
+        return tuple(column[0] for column in self._cursor.description)
+
     def _own(self, sql: str) -> str:
         return sql.replace("?", self._mark).replace("{number}", self._number)
 

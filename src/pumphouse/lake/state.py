@@ -6,13 +6,12 @@ by nobody, since `append` returns when it is on disk.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pumphouse.lake.databases import Database, Writing
+from pumphouse.lake.tokens import Tokens, make_table
 
 KEYS_PER_QUERY = 500
 """Keys that are looked up at once; SQLite takes no more than 32,766 values."""
@@ -38,8 +37,6 @@ CREATE TABLE IF NOT EXISTS checks (
     status TEXT NOT NULL, severity TEXT NOT NULL, failing BIGINT NOT NULL, said TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS checks_by_asset ON checks (asset, name, number);
 CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS tokens (
-    hash TEXT PRIMARY KEY, who TEXT NOT NULL, scope TEXT NOT NULL, made TEXT NOT NULL, revoked TEXT);
 """
 
 
@@ -110,14 +107,6 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who a token belongs to and what it is for."""
-
-    who: str
-    scope: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """One run in the log. `status` is running, done, failed or stopped."""
 
@@ -167,10 +156,12 @@ class State:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.tokens = Tokens(database)
         with self._database.transaction() as db:
             for statement in _TABLES.split(";\n"):
                 if statement:
                     db.run(statement)
+            make_table(db)
 
     def append(
         self,
@@ -315,28 +306,8 @@ class State:
         return rows[0][0] if rows else None
 
     def make_token(self, who: str, *, scope: str) -> str:
-        """A new token for a person. Only its hash is kept; it can't be shown again."""
-        token = secrets.token_urlsafe(24)
-        with self._database.transaction() as db:
-            db.run("INSERT INTO tokens VALUES (?, ?, ?, ?, NULL)", [_hash(token), who, scope, _text(datetime.now(UTC))])
-        return token
-
-    def who(self, token: str) -> Person | None:
-        """Whose token this is, or None where it is unknown or revoked."""
-        rows = self._database.rows("SELECT who, scope FROM tokens WHERE hash = ? AND revoked IS NULL", [_hash(token)])
-        return Person(who=rows[0][0], scope=rows[0][1]) if rows else None
-
-    def people(self) -> tuple[Person, ...]:
-        """Who has a token that is good, once for each, in the order in which they were made."""
-        rows = self._database.rows("SELECT who, scope FROM tokens WHERE revoked IS NULL ORDER BY made", [])
-        return tuple(Person(who=who, scope=scope) for who, scope in rows)
-
-    def revoke(self, who: str) -> int:
-        """Make all tokens of a person worthless from now on; how many they were."""
-        with self._database.transaction() as db:
-            return db.run(
-                "UPDATE tokens SET revoked = ? WHERE who = ? AND revoked IS NULL", [_text(datetime.now(UTC)), who]
-            )
+        """A new token for a person, as `tokens.make` makes it."""
+        return self.tokens.make(who, scope=scope)
 
     def run_started(self, run: str, *, command: str, actor: str, at: datetime) -> None:
         """Open a run in the log."""
@@ -453,10 +424,6 @@ def _where(conditions: Mapping[str, object]) -> tuple[str, list[object]]:
     """The clause of those conditions that have a value, and the values."""
     given = {condition: value for condition, value in conditions.items() if value is not None}
     return (f" WHERE {' AND '.join(given)}" if given else ""), list(given.values())
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _text(moment: datetime) -> str:

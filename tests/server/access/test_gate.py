@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from pumphouse.errors import AccessDenied, UnknownName
+from pumphouse.lake.tokens import hash_of
 from pumphouse.server.access.admitted import admit
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
@@ -24,8 +25,25 @@ def test_owner_is_known_by_the_token_of_this_start(gate: Gate) -> None:
 def test_person_is_known_by_a_token_of_the_lake_until_it_is_revoked(gate: Gate, served: Any) -> None:
     token = served.shop.lake.state.make_token("bob", scope="read")
     assert gate.visitor(token) == Visitor(who="bob", scope="read")
-    served.shop.lake.state.revoke("bob")
+    served.shop.lake.state.tokens.revoke("bob")
     assert gate.visitor(token) is None
+
+
+def test_proof_of_a_token_lets_in_without_the_token(gate: Gate, served: Any) -> None:
+    token = served.shop.lake.state.tokens.make("sam", scope="read")
+    known, unknown = gate.scram("sam"), gate.scram("nobody")
+    assert [keys.hash for keys in known.keys] == [hash_of(token)]
+    assert gate.visitor_of(known.keys[0].hash) == gate.seen_of(hash_of(token)) == Visitor(who="sam", scope="read")
+    assert gate.scram("ada").keys[0].hash == hash_of("the-owners-own-token")
+    assert (unknown.keys, unknown.salt, len(known.salt)) == ((), gate.scram("nobody").salt, len(unknown.salt))
+
+
+def test_groups_are_those_of_the_project_and_of_who_signed_in(served: Any) -> None:
+    gate = Gate(served.shop.lake, owner="ada", token="t" * 20, groups={"analysts": ["kim", "bob"], "sales": ["bob"]})
+    token = served.shop.lake.state.tokens.make("kim", scope="read", groups=["staff"], tables=["orders"])
+    assert gate.visitor(token) == Visitor(
+        who="kim", scope="read", groups=frozenset({"analysts", "staff"}), tables=frozenset({"orders"})
+    )
 
 
 @pytest.fixture

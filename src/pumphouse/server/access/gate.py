@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pumphouse.errors import AccessDenied
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.tokens import SCRAM_ITERATIONS, ScramKeys, hash_of, scram_keys
 
 SCOPES: dict[str, frozenset[str]] = {
     "all": frozenset({"read", "predict", "update", "interview"}),
@@ -37,25 +38,47 @@ class Visitor:
     """The only tables that their token is good for; None is all that they may see."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scram:
+    """What SCRAM-SHA-256 needs of somebody: any of the keys may be what their proof is of."""
+
+    salt: bytes
+    iterations: int
+    keys: tuple[ScramKeys, ...]
+    """Empty for whoever has no token; they have a salt nonetheless, the same each time."""
+
+
 class Gate:
     """Knows visitors by their tokens: the owner's, which lasts as long as the server, and those in the lake's state."""
 
-    def __init__(self, lake: Lake, *, owner: str, token: str) -> None:
-        self._lake = lake
+    def __init__(
+        self, lake: Lake, *, owner: str, token: str, groups: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        """`groups` are those of the project, each with its people."""
+        self._tokens = lake.state.tokens
         self._owner = Visitor(who=owner, scope="all")
-        self._token_hash = _hash(token)
+        self._owner_keys = scram_keys(token, salt=self._tokens.salt(owner))
+        self._groups = dict(groups or {})
         self._seen: dict[bytes, tuple[Visitor, float]] = {}
 
     def visitor(self, token: str) -> Visitor | None:
         """Whose token this is, or None."""
-        hashed = _hash(token)
-        if hmac.compare_digest(hashed, self._token_hash):
+        return self.visitor_of(hash_of(token))
+
+    def visitor_of(self, hashed: bytes) -> Visitor | None:
+        """Whose token has this SHA-256, or None. For who proved that they have it without showing it."""
+        if hmac.compare_digest(hashed, self._owner_keys.hash):
             return self._owner
-        person = self._lake.state.who(token)
-        if person is None:
+        token = self._tokens.find(hashed)
+        if token is None:
             self._seen.pop(hashed, None)
             return None
-        visitor = Visitor(who=person.who, scope=person.scope)
+        visitor = Visitor(
+            who=token.who,
+            scope=token.scope,
+            groups=frozenset(token.groups) | self.groups_of(token.who),
+            tables=None if token.tables is None else frozenset(token.tables),
+        )
         if len(self._seen) >= SEEN_MAX:
             self._seen.clear()
         self._seen[hashed] = visitor, time.monotonic()
@@ -63,11 +86,25 @@ class Gate:
 
     def seen(self, token: str) -> Visitor | None:
         """Whose token this is, where that was looked up within SEEN_S; None says nothing. It asks nobody."""
-        hashed = _hash(token)
-        if hmac.compare_digest(hashed, self._token_hash):
+        return self.seen_of(hash_of(token))
+
+    def seen_of(self, hashed: bytes) -> Visitor | None:
+        """The same of a token's SHA-256."""
+        if hmac.compare_digest(hashed, self._owner_keys.hash):
             return self._owner
         visitor, at = self._seen.get(hashed, (None, 0.0))
         return visitor if time.monotonic() - at < SEEN_S else None
+
+    def scram(self, who: str) -> Scram:
+        """What is needed to check somebody's proof that they have a token; then `visitor_of` the key's hash lets in."""
+        keys = self._tokens.scram(who)
+        if who == self._owner.who:
+            keys = (self._owner_keys, *keys)
+        return Scram(salt=self._tokens.salt(who), iterations=SCRAM_ITERATIONS, keys=keys)
+
+    def groups_of(self, who: str) -> frozenset[str]:
+        """The groups of the project that somebody is in."""
+        return frozenset(name for name, people in self._groups.items() if who in people)
 
     def require(self, visitor: Visitor, act: str) -> None:
         """Raise AccessDenied where the visitor's token is not good for this."""
@@ -76,7 +113,3 @@ class Gate:
                 f"the token of {visitor.who} is good for '{visitor.scope}', not to {act}",
                 mend="Ask for a token with another scope.",
             )
-
-
-def _hash(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
