@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from pumphouse.errors import ConfigError
-from pumphouse.server.doors import Certificate
+from pumphouse.server.certificates import Certificate
 from pumphouse.server.serve import Serving, is_loopback, serve
 
 HERE = Path(__file__).parent

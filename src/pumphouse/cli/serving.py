@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,12 @@ from pumphouse.cli.output import print_text
 from pumphouse.errors import ConfigError
 from pumphouse.project.scheduler import Scheduler
 from pumphouse.project.served import Served
-from pumphouse.server.doors import Certificate
+from pumphouse.server.certificates import Certificate, fingerprint, given, self_made
 from pumphouse.server.serve import PORT, Serving
 from pumphouse.server.serve import serve as serve_until_stopped
+
+TLS_FOLDER = "tls"
+"""Beside the cache: where a certificate of our own making is kept."""
 
 
 def serve(
@@ -26,6 +30,7 @@ def serve(
     port: int = PORT,
     certificate: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     key: Annotated[Path | None, Parameter(metavar="FILE")] = None,
+    self_signed: Annotated[bool, Parameter(negative=())] = False,
     call: Call,
 ) -> None:
     """Serve the project's pages, tables, surveys and predictions, and run what is due, until Ctrl-C.
@@ -36,22 +41,29 @@ def serve(
 
         pumphouse serve
         pumphouse serve --host 0.0.0.0 --certificate chain.pem --key key.pem
+        pumphouse serve --host 0.0.0.0 --self-signed
 
     Args:
         host: Address to listen at. Other machines are let in only with a certificate.
         port: Port to listen at; 0 takes a free one.
         certificate: The server's certificate and its chain, as PEM.
         key: The certificate's key, as PEM.
+        self_signed: Make a certificate, and keep it. Whoever connects has to be given it.
     """
     if (certificate is None) != (key is None):
         raise ConfigError("a certificate and its key come together", mend="Give both: --certificate FILE --key FILE")
+    if certificate is not None and self_signed:
+        raise ConfigError("there are two certificates, one given and one self-signed", mend="Leave one of them out.")
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("pumphouse").setLevel(logging.INFO)
     with open_project(call) as project:
         scheduler = Scheduler(project)
+        shown = _certificate(certificate, key, project.config.cache / TLS_FOLDER if self_signed else None, host=host)
 
         def ready(serving: Serving) -> None:
             print_text(f"Serving {project.config.name} at {serving.url}\nSign in with  {serving.entrance}")
+            if shown is not None and self_signed:
+                print_text(f"Its certificate  {shown.chain}\nSHA-256          {fingerprint(shown)}")
             sys.stdout.flush()
             scheduler.start()
 
@@ -61,9 +73,16 @@ def serve(
                 host=host,
                 port=port,
                 owner=project.who,
-                certificate=Certificate(chain=certificate, key=key) if certificate and key else None,
+                certificate=shown,
                 on_ready=ready,
             )
         finally:
             if scheduler.is_alive():
                 scheduler.stop()
+
+
+def _certificate(chain: Path | None, key: Path | None, folder: Path | None, *, host: str) -> Certificate | None:
+    now = datetime.now(UTC)
+    if folder is not None:
+        return self_made(folder, host=host, now=now)
+    return given(chain, key, now=now) if chain and key else None

@@ -4,15 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """PEM files: what lets the server be reached from other machines."""
-
-    chain: Path
-    key: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

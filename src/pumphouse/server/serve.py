@@ -21,7 +21,7 @@ from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.app import app_of
-from pumphouse.server.doors import Certificate
+from pumphouse.server.certificates import Certificate
 from pumphouse.server.served import ServedProject
 
 PORT = 8484
