@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import AccessDenied, PumphouseError, UnknownName
-from pumphouse.project.queries import tables_in
+from pumphouse.project.queries import asked, tables_in
 
 KNOWN = ("orders", "people", "Odd Name")
 
@@ -134,3 +136,40 @@ def test_an_unknown_table_offers_the_nearest(engine: DuckDB) -> None:
     with pytest.raises(UnknownName, match="no table 'order'") as caught:
         tables_in('SELECT *\nFROM "order"', engine=engine, known=KNOWN)
     assert (caught.value.mend, str(caught.value.place)) == ("Did you mean 'orders'?", "query:2")
+
+
+SHAPES = (
+    "SELECT id, 'public.orders' FROM {0} -- public.orders",
+    "SELECT {1}.id FROM {0} WHERE {1}.id > 1 ORDER BY {1}.id",
+    "SELECT o.id FROM {0} AS o WHERE o.id IN (SELECT max({1}.id) FROM {0})",
+    "WITH orders AS (SELECT 7 AS id) SELECT {1}.id FROM {0}",
+    "SELECT {1}.id, p.id FROM {0}, (SELECT 1 AS id) p",
+    "SELECT count(*) FILTER ({1}.id > 1) OVER (PARTITION BY {1}.tags ORDER BY {1}.id) FROM {0}",
+    'SELECT unnest({1}.tags), "ä" FROM {0}, (SELECT \'ü\' AS "ä")',
+    "SELECT CASE WHEN {1}.id = 1 THEN [{1}.id] ELSE {1}.tags END FROM {0} GROUP BY ALL HAVING count(*) > 0",
+    "FROM {0} UNION ALL (SELECT {1}.id, {1}.tags FROM {0} LIMIT 1)",
+    "SELECT list_transform({1}.tags, lambda x: x + {1}.id) FROM {0}",
+    "PIVOT {0} ON id IN (1, 2) USING count(*) GROUP BY tags",
+)
+QUALIFIERS = ("main", "public", "lake", "shop", "lake.main", '"shop" . "public"', "Shop /* it */ .\nMAIN", "shop.main")
+
+
+@settings(max_examples=150, deadline=None)
+@given(shape=st.sampled_from(SHAPES), written=st.sampled_from(QUALIFIERS), name=st.sampled_from(["orders", '"orders"']))
+def test_qualified_names_mean_what_plain_ones_do(engine: DuckDB, shape: str, written: str, name: str) -> None:
+    here = engine.fork()
+    here.execute("CREATE OR REPLACE TEMP VIEW orders AS SELECT * FROM (VALUES (1, [1, 2]), (2, [3])) t(id, tags)")
+    query = asked(
+        shape.format(f"{written}.{name}", f"{written}.{name}"), engine=here, known=KNOWN, catalogues=("lake", "shop")
+    )
+    plain = shape.format("temp.orders", "orders")
+    assert query.tables == ("orders",)
+    assert here.execute(query.text) == here.execute(plain)
+
+
+def test_column_that_is_called_like_a_schema_stays_itself(engine: DuckDB) -> None:
+    here = engine.fork()
+    here.execute("CREATE OR REPLACE TEMP VIEW orders AS SELECT 1 AS id")
+    text = "SELECT public.orders.id FROM (SELECT {'id': 5} AS orders) AS public, public.orders"
+    query = asked(text, engine=here, known=KNOWN, catalogues=("lake",))
+    assert here.execute(query.text) == [(5,)]

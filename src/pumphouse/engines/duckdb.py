@@ -99,13 +99,13 @@ class DuckDB:
     def schema(self, query: Query) -> pa.Schema:
         """Names and types of a query's columns, without running it."""
         with _explained(), self._prepared(query) as sql:
-            return self.connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0").to_arrow_table().schema
+            return self.connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0", query.values).to_arrow_table().schema
 
     def read(self, query: Query) -> pa.RecordBatchReader:
         """A stream of the query's rows. The stream has a connection of its own and may outlive other queries."""
         fork = self.fork()
         with _explained():
-            return fork.connection.execute(fork._prepare(query)).to_arrow_reader(BATCH_ROWS)
+            return fork.connection.execute(fork._prepare(query), query.values).to_arrow_reader(BATCH_ROWS)
 
     def rows(self, query: Query) -> pa.Table:
         """All rows of a query, on this very connection: it sees what its transaction has not committed."""
@@ -191,7 +191,9 @@ class DuckDB:
             )
         for function in query.functions:
             self._functions.register(function)
-        text = bind(query.text.strip().rstrip(";"), query.parameters)
+        text = query.text.strip().rstrip(";")
+        if query.parameters or not query.values:
+            text = bind(text, query.parameters)
         return with_defaults(text, query.functions) if query.functions else text
 
     def _schema_of_file(self, path: Path) -> pa.Schema:

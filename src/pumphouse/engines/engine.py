@@ -7,7 +7,7 @@ named scans with its parameters and functions. All are plain values.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -110,7 +110,9 @@ def called_in(text: str, functions: Iterable[SqlFunction]) -> tuple[SqlFunction,
 class Query:
     """SQL in DuckDB's dialect over named inputs.
 
-    `inputs` are tables of the lake, `tables` are small Arrow tables handed in, `parameters` are values of `$name`.
+    `inputs` are tables of the lake, `tables` are small Arrow tables handed in, `parameters` are values of `$name` that
+    are written into the text. `values` are those of `?` and `$1` by position, or of `$name`: DuckDB alone takes them,
+    and they never become text.
     """
 
     text: str
@@ -118,6 +120,7 @@ class Query:
     tables: Mapping[str, pa.Table] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     functions: tuple[SqlFunction, ...] = ()
+    values: Sequence[Any] | Mapping[str, Any] = ()  # Any: Python's values of any type that DuckDB takes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

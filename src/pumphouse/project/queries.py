@@ -8,43 +8,59 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import AccessDenied, Place, PumphouseError, UnknownName, did_you_mean
+from pumphouse.errors import AccessDenied, BadRequest, Place, UnknownName, did_you_mean
 
 TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 """Functions after FROM that make rows of their arguments alone."""
 REFUSED_FUNCTIONS = frozenset(
     {"current_setting", "currval", "getenv", "getvariable", "nextval", "pg_sleep", "sleep_ms", "write_log"}
 )
+SCHEMAS = frozenset({"main", "public"})
+"""What a client may write before a table's name: the lake has one schema, of either name."""
+INSIDE = "temp.main."
+"""Where a connection has the tables of a query; a WITH can't hide what is named there."""
 _PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
+_NAME = rb'(?:"(?:[^"]|"")*"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
+_GAP = rb"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_DOT = _GAP + rb"\." + _GAP
 _Tree = dict[str, Any]  # DuckDB's syntax tree as JSON
 
 
-def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str, ...]:
-    """Names of the lake's tables that a query reads, as the lake spells them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A query that may be run."""
 
-    Raises UnknownName with the nearest table, AccessDenied for what only looks like one, PumphouseError for what is no
-    single SELECT.
+    text: str
+    """As it runs: tables that were written with a schema or a catalogue are named where a connection has them."""
+    tables: tuple[str, ...]
+    """Those of the lake that it reads, as the lake spells them."""
+    parameters: tuple[str, ...] = ()
+    """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
+    calls: frozenset[str] = field(default=frozenset())
+    """The functions that it calls, in small letters."""
+
+
+def asked(text: str, *, engine: DuckDB, known: Collection[str], catalogues: Collection[str] = ()) -> Asked:
+    """The query with what it reads and wants.
+
+    A table may be written `orders`, `main.orders` or `public.orders`, and with one of `catalogues` before that. Raises
+    UnknownName with the nearest table, AccessDenied for what only looks like one, BadRequest for what is no single
+    SELECT.
     """
-    parsed = json.loads(engine.execute(_PARSE, [text])[0][0])
-    if parsed["error"] and parsed["error_type"] == "parser":
-        place = _place(text, int(parsed.get("position", 0)))
-        raise PumphouseError(f"the query can't be parsed: {parsed['error_message']}", place=place)
-    if parsed["error"] or len(parsed["statements"]) != 1:
-        raise PumphouseError(
-            "only one SELECT can be asked at a time",
-            mend="A PIVOT has to list its values: ON column IN (...)."
-            if re.search(r"\bPIVOT\b", text, re.IGNORECASE)
-            else "The lake is changed by builds, not by queries.",
-        )
+    statement = _parsed(text, engine)
+    seen = _Seen()
+    _look(statement, frozenset(), text, seen)
     spelled = {name.lower(): name for name in known}
     found: dict[str, None] = {}
-    for table in _sources(parsed["statements"][0], frozenset(), text):
+    qualified: list[_Tree] = []
+    for table in seen.tables:
         name = table["table_name"]
-        if "schema_name" in table or "catalog_name" in table or name.lower() not in spelled:
+        if name.lower() not in spelled or not _is_ours(table, catalogues):
             raise UnknownName(
                 f"the lake has no table '{_full_name(table)}'",
                 asset=name,
@@ -52,14 +68,53 @@ def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str
                 mend=did_you_mean(name, known) or None,
             )
         found[spelled[name.lower()]] = None
-    return tuple(found)
+        if "schema_name" in table:
+            qualified.append(table)
+    return Asked(
+        text=_unqualified(text, statement, qualified, seen, engine) if qualified else text,
+        tables=tuple(found),
+        parameters=_parameters(statement),
+        calls=frozenset(seen.calls),
+    )
 
 
-def _sources(tree: Any, defined: frozenset[str], text: str) -> Iterator[_Tree]:
-    """The tables that are read, but not those that a WITH defines where they are read. Raises AccessDenied."""
+def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str, ...]:
+    """Names of the lake's tables that a query reads, as the lake spells them. Raises what `asked` raises."""
+    return asked(text, engine=engine, known=known).tables
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a walk through a query's tree came by."""
+
+    tables: list[_Tree] = field(default_factory=list)
+    columns: list[_Tree] = field(default_factory=list)
+    """References to columns with something before their name."""
+    aliases: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+
+
+def _parsed(text: str, engine: DuckDB) -> _Tree:
+    parsed = json.loads(engine.execute(_PARSE, [text])[0][0])
+    if parsed["error"] and parsed["error_type"] == "parser":
+        place = _place(text, int(parsed.get("position", 0)))
+        raise BadRequest(f"the query can't be parsed: {parsed['error_message']}", place=place)
+    if parsed["error"] or len(parsed["statements"]) != 1:
+        raise BadRequest(
+            "only one SELECT can be asked at a time",
+            mend="A PIVOT has to list its values: ON column IN (...)."
+            if re.search(r"\bPIVOT\b", text, re.IGNORECASE)
+            else "The lake is changed by builds, not by queries.",
+        )
+    statement: _Tree = parsed["statements"][0]
+    return statement
+
+
+def _look(tree: Any, defined: frozenset[str], text: str, seen: _Seen) -> None:
+    """Note the tables that are read, but not those that a WITH defines where they are read. Raises AccessDenied."""
     if isinstance(tree, list):
         for part in tree:
-            yield from _sources(part, defined, text)
+            _look(part, defined, text, seen)
         return
     if not isinstance(tree, dict):
         return
@@ -67,20 +122,90 @@ def _sources(tree: Any, defined: frozenset[str], text: str) -> Iterator[_Tree]:
         # Before its end a name means what it meant before, unless the definition is recursive.
         own = {definition["key"].lower()}
         recursive = definition["value"]["query"]["node"]["type"] == "RECURSIVE_CTE_NODE"
-        yield from _sources(definition["value"], defined | own if recursive else defined, text)
+        _look(definition["value"], defined | own if recursive else defined, text, seen)
         defined |= own
+    if "alias" in tree:
+        seen.aliases.add(tree["alias"].lower())
+    if "function_name" in tree:
+        seen.calls.add(tree["function_name"].lower())
     match tree.get("type"):
         case "BASE_TABLE" if tree["table_name"].lower() not in defined or "schema_name" in tree:
-            yield tree
+            seen.tables.append(tree)
         case "TABLE_FUNCTION" if (name := tree["function"]["function_name"].lower()) not in TABLE_FUNCTIONS:
             _refuse(f"{name}(...) can't be read from", text, tree)
         case "FUNCTION" if (name := tree["function_name"].lower()) in REFUSED_FUNCTIONS:
             _refuse(f"{name}(...) can't be called", text, tree)
         case "SHOW_REF" if "query" not in tree:
             _refuse("SHOW can't be asked", text, tree)
+        case "COLUMN_REF" if len(tree["column_names"]) > 1:
+            seen.columns.append(tree)
     for key, part in tree.items():
         if key != "cte_map":
-            yield from _sources(part, defined, text)
+            _look(part, defined, text, seen)
+
+
+def _is_ours(table: _Tree, catalogues: Collection[str]) -> bool:
+    """Whether what is written before a table's name means the lake."""
+    schema, catalogue = table.get("schema_name", "").lower(), table.get("catalog_name", "").lower()
+    ours = {name.lower() for name in catalogues}
+    if catalogue:
+        return catalogue in ours and schema in SCHEMAS
+    return not schema or (bool(ours) and schema in SCHEMAS | ours)
+
+
+def _unqualified(text: str, statement: _Tree, tables: list[_Tree], seen: _Seen, engine: DuckDB) -> str:
+    """The same query with tables named where a connection has them; DuckDB's own trees of both texts are compared."""
+    before = {tuple(_qualifier(table)): len(_qualifier(table)) for table in tables}
+    addressed = {
+        (*map(str.lower, _qualifier(table)), table["table_name"].lower()) for table in tables if "alias" not in table
+    }
+    cuts: list[tuple[int, int]] = [(table["query_location"], before[tuple(_qualifier(table))]) for table in tables]
+    for column in seen.columns:
+        names = [name.lower() for name in column["column_names"]]
+        for length in (2, 3):
+            if tuple(names[:length]) in addressed and len(names) > length and names[0] not in seen.aliases:
+                cuts.append((column["query_location"], length - 1))
+                column["column_names"] = [*INSIDE.split(".")[:2], *column["column_names"][length - 1 :]]
+                break
+    written = text.encode()
+    for place, length in sorted(set(cuts), reverse=True):
+        found = re.compile((_NAME + _DOT) * length, re.DOTALL).match(written, place)
+        if found is None:
+            _cannot_tell(text, place)
+        written = written[:place] + INSIDE.encode() + written[found.end() :]
+    for table in tables:
+        table["catalog_name"], table["schema_name"] = INSIDE.split(".")[:2]
+    rewritten = written.decode()
+    if _without_places(_parsed(rewritten, engine)) != _without_places(statement):
+        _cannot_tell(text, tables[0]["query_location"])
+    return rewritten
+
+
+def _cannot_tell(text: str, place: int) -> NoReturn:
+    raise BadRequest(
+        "it can't be told for sure which table this means",
+        place=_place(text, place),
+        mend="Write the table's name alone, without what stands before its dot.",
+    )
+
+
+def _qualifier(table: _Tree) -> list[str]:
+    return [table[part] for part in ("catalog_name", "schema_name") if part in table]
+
+
+def _without_places(tree: Any) -> Any:
+    if isinstance(tree, list):
+        return [_without_places(part) for part in tree]
+    if isinstance(tree, dict):
+        return {key: _without_places(part) for key, part in tree.items() if key != "query_location"}
+    return tree
+
+
+def _parameters(statement: _Tree) -> tuple[str, ...]:
+    names = [one["key"] for one in sorted(statement.get("named_param_map", ()), key=lambda one: one["value"])]
+    if names and all(name.isdigit() for name in names):
+        return tuple(str(number) for number in range(1, max(map(int, names)) + 1))
+    return tuple(names)
 
 
 def _refuse(what: str, text: str, tree: _Tree) -> NoReturn:

@@ -81,6 +81,7 @@ def serve(
     desk = Desk(
         project.lake,
         Policies(project.lake, project.assets),
+        project=project.name,
         functions=project.functions,
         settings=project.settings,
     )

@@ -11,41 +11,25 @@ that were taken until then are in the access log either way.
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from types import TracebackType
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-import msgspec
 import pyarrow as pa
 
-from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.duckdb import with_defaults
 from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
-from pumphouse.engines.parameters import bind, quoted
-from pumphouse.errors import BadRequest, Cancelled, UnknownName, did_you_mean
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
-from pumphouse.project.queries import tables_in
+from pumphouse.project.queries import asked
 from pumphouse.server.access.gate import Visitor
-from pumphouse.server.access.policies import Policies, Policy
+from pumphouse.server.access.policies import Policies
+from pumphouse.server.access.statements import Bounds, Parameters, Result, Statement
 
-Parameters = Mapping[str, Any] | Sequence[Any]  # Any: values as a protocol carries them
-"""Values of `$name`, or of `?` and `$1` in their order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What one statement may take."""
-
-    seconds: float = 300.0
-    """Of the engine's work; how long the reader takes to read is not counted."""
-    stall_s: float = 60.0
-    """How long a reader may leave a batch untaken."""
-    rows: int | None = None
+__all__ = ["Bounds", "Desk", "Parameters", "Prepared", "Result", "Statement"]
 
 
 class Desk:
@@ -56,6 +40,7 @@ class Desk:
         lake: Lake,
         policies: Policies,
         *,
+        project: str = "lake",
         functions: tuple[SqlFunction, ...] = (),
         settings: Callable[[], Mapping[str, Any]] = dict,
         bounds: Bounds | None = None,
@@ -63,39 +48,64 @@ class Desk:
         self.policies = policies
         self.bounds = bounds or Bounds()
         self._lake = lake
+        self._catalogues = frozenset({"lake", project})
         self._functions = functions
         self._settings = settings
 
     def ask(
-        self, visitor: Visitor, text: str, *, door: str, parameters: Parameters = (), snapshot: int | None = None
+        self,
+        visitor: Visitor,
+        text: str,
+        *,
+        door: str,
+        parameters: Parameters | None = None,
+        snapshot: int | None = None,
     ) -> Statement:
         """A statement over what the visitor may see, at one snapshot: the newest, or the one that is given.
 
-        Raises what `queries.tables_in` raises: for what is no single SELECT, for tables that are not there for them,
-        for what a query may not use.
+        `parameters` are values of `?` and `$1` by position, or of `$name`; they can be given later, with
+        `Statement.bound`. A `$name` that is not among those that are given is a setting of the project.
+
+        Raises what `queries.asked` raises: for what is no single SELECT, for tables that are not there for them, for
+        what a query may not use; BadRequest where values are not those that the query wants.
         """
         at = self._at(snapshot)
         engine = self._lake.engine.fork()
         seen = self.policies.visible(visitor, snapshot=at)
         used = called_in(text, self._functions)
-        text = bind(text.strip().rstrip(";"), {**self._settings(), **self._named(parameters)})
-        names = tables_in(text, engine=engine, known=seen)
-        policies = {name: self.policies.of(visitor, name, snapshot=at) for name in names}
+        own = frozenset(parameters) if isinstance(parameters, Mapping) else frozenset()
+        bound = self._with_settings(text.strip().rstrip(";"), own=own)
+        query = asked(
+            with_defaults(bound, used) if used else bound, engine=engine, known=seen, catalogues=self._catalogues
+        )
+        policies = {name: self.policies.of(visitor, name, snapshot=at) for name in query.tables}
         scans: dict[str, Scan] = {
-            name: policy.applied(self._lake.scan(name, snapshot=at)).for_text(text) for name, policy in policies.items()
+            name: policy.applied(self._lake.scan(name, snapshot=at)).for_text(query.text)
+            for name, policy in policies.items()
         }
-        return Statement(
+        statement = Statement(
             visitor=visitor,
             door=door,
-            text=text,
-            tables=names,
+            text=query.text,
+            tables=query.tables,
             snapshot=at,
             policies=tuple(policies.values()),
+            parameters=query.parameters,
             bounds=self.bounds,
-            _query=Query(text=text, inputs=scans, functions=used),
+            _query=Query(text=query.text, inputs=scans, functions=used),
             _engine=engine,
             _lake=self._lake,
         )
+        return statement if parameters is None else statement.bound(parameters)
+
+    def prepare(self, visitor: Visitor, text: str, *, door: str, snapshot: int | None = None) -> Prepared:
+        """A statement to be asked many times with other values. Raises what `ask` raises."""
+        checked = self.ask(visitor, text, door=door, snapshot=snapshot)
+        schema = checked.schema if checked.parameters else None
+        return Prepared(
+            text=text, door=door, snapshot=snapshot, parameters=checked.parameters,
+            schema=checked.schema if schema is None else schema, _desk=self,
+        )  # fmt: skip
 
     def table(
         self,
@@ -127,112 +137,30 @@ class Desk:
             raise UnknownName(f"there is no snapshot {snapshot} yet", mend=f"The newest is {newest}.")
         return newest if snapshot is None else snapshot
 
-    @staticmethod
-    def _named(parameters: Parameters) -> Mapping[str, Any]:
-        if isinstance(parameters, Mapping):
-            return parameters
-        if parameters:
-            raise BadRequest("values by position are not taken here yet")
-        return {}
+    def _with_settings(self, text: str, *, own: frozenset[str]) -> str:
+        """The SQL with the project's settings in place of their names; every other name is a parameter."""
+        settings = self._settings() if "$" in text else {}
+
+        def value(name: str) -> str:
+            return literal(settings[name]) if name in settings and name not in own else f"${name}"
+
+        return with_settings(text, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """What somebody may ask, checked and pinned at a snapshot. It can be run any number of times."""
+class Prepared:
+    """A statement that was checked, and is asked again and again: each time as the newest policy and snapshot are."""
 
-    visitor: Visitor
-    door: str
     text: str
-    tables: tuple[str, ...]
-    snapshot: int
-    policies: tuple[Policy, ...]
-    bounds: Bounds
-    _query: Query
-    _engine: DuckDB
-    _lake: Lake
+    door: str
+    snapshot: int | None
+    """Where it is pinned; None is the newest at each asking."""
+    parameters: tuple[str, ...]
+    """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
+    schema: pa.Schema
+    """Of its columns, as they are without values: a type that depends on one is guessed."""
+    _desk: Desk
 
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of its columns. Nothing is run."""
-        return self._engine.schema(self._query)
-
-    @property
-    def digest(self) -> str:
-        """A text that is the same for the same rows: of the snapshot, what the visitor may see, and the query."""
-        asked = (self.snapshot, [policy.digest for policy in self.policies], self.text)
-        return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
-
-    def run(self) -> Result:
-        """Its rows, as a stream. Close it, or use it in a `with`."""
-        return Result(self)
-
-
-@dataclass(slots=True)
-class Result:
-    """Batches of a statement that runs. Each is counted once it is taken; closing writes the access log."""
-
-    statement: Statement
-    rows: int = 0
-    """How many were taken."""
-    _engine: DuckDB = field(init=False)
-    _batches: pa.RecordBatchReader = field(init=False)
-    _cancelled: threading.Event = field(init=False, default_factory=threading.Event)
-    _closed: bool = False
-
-    def __post_init__(self) -> None:
-        self._engine = self.statement._engine.fork()
-        self._batches = self._engine.read(self.statement._query)
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of the columns."""
-        return self._batches.schema
-
-    def __iter__(self) -> Iterator[pa.RecordBatch]:
-        try:
-            for batch in self._batches:
-                if self._cancelled.is_set():
-                    break
-                self.rows += batch.num_rows
-                yield batch
-        except duckdb.InterruptException:
-            self._cancelled.set()
-        if self._cancelled.is_set():
-            raise Cancelled("the statement was cancelled")
-
-    def read_all(self) -> pa.Table:
-        """All rows, and the end of it."""
-        with self:
-            return pa.Table.from_batches(list(self), self.schema)
-
-    def cancel(self) -> None:
-        """Stop what runs, from any thread; who takes batches gets Cancelled."""
-        self._cancelled.set()
-        self._engine.interrupt()
-
-    def close(self) -> None:
-        """Stop it where it still runs, and write what was read to the access log; a second time does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        self._engine.interrupt()
-        one = self.statement
-        one._lake.state.access(
-            *(
-                Access(
-                    at=datetime.now(UTC),
-                    who=one.visitor.who,
-                    door=one.door,
-                    asset=name,
-                    snapshot=one.snapshot,
-                    rows=self.rows,
-                )
-                for name in one.tables
-            )
-        )
-
-    def __enter__(self) -> Result:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+    def ask(self, visitor: Visitor, values: Parameters = ()) -> Statement:
+        """The statement with these values. Raises what `Desk.ask` raises, since more may be forbidden by now."""
+        return self._desk.ask(visitor, self.text, door=self.door, parameters=values, snapshot=self.snapshot)
