@@ -25,8 +25,12 @@ from pumphouse.lake.builds import Build, Counts
 from pumphouse.models.judgement import Judgement, VersionJudgement
 from pumphouse.models.predictions import Prediction
 from pumphouse.project.project import Project
-from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.reading import Reader
 from pumphouse.project.running import Report, Result
+from pumphouse_client import errors as client_errors
+from pumphouse_client.descriptions import Column, Description
+from pumphouse_client.errors import ClientError
+from pumphouse_client.tables import Table
 
 FOLDER = Path(__file__).resolve().parent
 SIGNATURE_WIDTH_MAX = 100
@@ -71,7 +75,7 @@ RETURNED = (
     Plan, PlannedBuild, Report, Result, Counts, Build, Prediction, Judgement, VersionJudgement, Found, Hit, Verdict,
     Reader,
 )  # fmt: skip
-"""What methods of a project give back, besides Rows."""
+"""What methods of a project give back, besides tables."""
 
 HEADER_FORMS = {
     "text": "text",
@@ -227,6 +231,7 @@ def pages() -> dict[str, str]:
     return {
         "python.md": _page("import pumphouse as ph", _python_page()),
         "project.md": _page("A project that is open", _project_page()),
+        "client.md": _page("pumphouse_client", _client_page()),
         "cleaning.md": _page("from pumphouse.cleaning import ...", _cleaning_page()),
         "checks.md": _page("from pumphouse.checks import ...", _checks_page()),
         "questions.md": _page("from pumphouse.questions import ...", _questions_page()),
@@ -259,12 +264,24 @@ def _python_page() -> Iterator[str]:
 
 
 def _project_page() -> Iterator[str]:
-    yield "`ph.open(folder)` gives a `Project`; its tables and queries are `Rows`, which come in any form."
+    yield (
+        "`ph.open(folder)` gives a `Project`; its tables and queries come in any form: they are the"
+        " [`Table`](client.md) that a client of a server has."
+    )
     yield from _class(Project, title="Project")
-    yield from _class(Rows, title="Rows")
     yield "## What the methods give back"
     for one in RETURNED:
         yield from _class(one, title=one.__name__, level="###")
+
+
+def _client_page() -> Iterator[str]:
+    yield "What `pip install pumphouse-client` brings. A [project that is open](project.md) has the same tables."
+    for one in (Table, Description, Column):
+        yield from _class(one, title=one.__name__)
+    yield "## What goes wrong"
+    head = "| error | is a | what happened |\n|---|---|---|"
+    raised = [one for one in vars(client_errors).values() if inspect.isclass(one) and issubclass(one, ClientError)]
+    yield "\n".join([head, *(f"| `{one.__name__}` | `{one.__mro__[1].__name__}` | {_text(one)} |" for one in raised)])
 
 
 def _cleaning_page() -> Iterator[str]:

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.docs.markdown import REPOSITORY
 
 import pumphouse
+import pumphouse_client
 from pumphouse import checks, cleaning, errors, questions
 from pumphouse.graph.headers import KEYS, declared, read_page_header, read_sql_header
 from pumphouse.project import config
@@ -43,7 +44,7 @@ def test_page_is_what_the_code_says(file: str) -> None:
 
 def test_every_page_is_made() -> None:
     pages = {"checks.md", "cleaning.md", "errors.md", "headers.md", "project.md", "python.md", "questions.md"}
-    pages |= {"settings.md"}
+    pages |= {"settings.md", "client.md"}
     assert set(PAGES) == pages
     assert {path.name for path in REFERENCE.glob("*.md")} == pages | {"cli.md"}  # which the command line makes
 
@@ -55,16 +56,20 @@ def test_every_public_name_is_in_it() -> None:
     assert [name for name in questions.__all__ if f"## `{name}`" not in PAGES["questions.md"]] == []
 
 
-def test_every_public_method_of_a_project_and_its_rows_is_in_it_with_words() -> None:
+@pytest.mark.parametrize(("kind", "page"), [("Project", "project.md"), ("Table", "client.md")])
+def test_every_public_method_of_a_project_and_its_tables_is_in_it_with_words(kind: str, page: str) -> None:
     members = {
         name: member
-        for one in (make.Project, make.Rows)
-        for name, member in vars(one).items()
+        for name, member in vars(vars(make)[kind]).items()
         if not name.startswith("_") and not inspect.ismemberdescriptor(member)  # a dataclass's fields
     }
-    assert {"graph", "run", "hide", "to_polars"} <= set(members)
-    assert [name for name in members if f".{name}" not in PAGES["project.md"]] == []
+    assert {"graph", "run", "hide"} <= set(members) or {"to_polars", "where"} <= set(members)
+    assert [name for name in members if f".{name}" not in PAGES[page]] == []
     assert [name for name, member in members.items() if not inspect.getdoc(member)] == []
+
+
+def test_every_public_name_of_the_client_is_in_it() -> None:
+    assert [name for name in pumphouse_client.__all__ if f"`{name}`" not in PAGES["client.md"]] == []
 
 
 def test_every_error_is_in_it() -> None:

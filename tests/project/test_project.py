@@ -12,6 +12,7 @@ from tests.project.conftest import Folder
 
 import pumphouse as ph
 from pumphouse.errors import ConfigError, ProjectFaults, UnknownName
+from pumphouse_client import ClientError
 
 PROJECT = {
     "pumphouse.toml": 'name = "<i>shop"\n[engine]\nthreads = 1\n',
@@ -36,7 +37,7 @@ def test_a_table_comes_in_the_form_that_is_asked_for(shop: Path) -> None:
         for form in (pl.LazyFrame, pl.DataFrame, pd.DataFrame, pa.Table, pa.RecordBatchReader):
             assert isinstance(p.read("raw", as_=form), form)
         assert isinstance(p.read("raw"), pa.Table)
-        with pytest.raises(UnknownName, match="can't be read as dict"):
+        with pytest.raises(ClientError, match="can't be read as dict"):
             p.read("raw", as_=dict)
         with pytest.raises(UnknownName, match=r"no table 'raws'.*Did you mean 'raw'"):
             p["raws"]

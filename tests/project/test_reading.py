@@ -20,7 +20,8 @@ from pumphouse.errors import AccessDenied, ConfigError, UnknownName
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
-from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.reading import Reader
+from pumphouse_client import Table
 
 TWICE = SqlFunction(
     name="times", function=pc.multiply, parameters=(pa.int64(), pa.int64()),
@@ -65,7 +66,7 @@ def reads(lake: Lake) -> list[tuple[str, str, str, int | None, int, bool]]:
         ("to_batches", pa.RecordBatchReader, 25, False),
         ("first", pa.Table, 10, False),
         ("to_lazy", pl.LazyFrame, 25, True),
-        ("to_relation", duckdb.DuckDBPyRelation, 25, True),
+        ("to_duckdb", duckdb.DuckDBPyRelation, 25, True),
     ],
 )
 def test_each_read_is_logged_with_who_what_snapshot_and_rows(
@@ -160,7 +161,7 @@ def test_a_comment_at_the_end_does_not_swallow_what_follows(reader: Reader) -> N
     assert reader.sql("SELECT id FROM orders ORDER BY id -- all").first(2).num_rows == 2
 
 
-def test_rows_are_values(reader: Reader) -> None:
-    assert isinstance(reader.table("orders"), Rows)
+def test_a_table_is_known_by_its_name(reader: Reader) -> None:
+    assert isinstance(reader.table("orders"), Table)
     with pytest.raises(UnknownName, match="Did you mean 'orders'"):
         reader.table("order")

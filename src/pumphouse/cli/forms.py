@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import accumulate
 from typing import BinaryIO
 
@@ -17,7 +16,7 @@ from pumphouse.cli.output import visible
 from pumphouse.engines import csv
 from pumphouse.engines.parameters import quoted
 from pumphouse.engines.python_values import python_rows
-from pumphouse.project.reading import Rows
+from pumphouse_client.tables import Table
 
 NULL = "NULL"
 GAP = "  "
@@ -25,18 +24,18 @@ CELL_WIDTH_LEAST = 12
 """Cells are cut to no less than this to fit a terminal; columns that have no room even so are left out, and named."""
 
 
-def first(rows: Rows, limit: int | None) -> Rows:
+def first(rows: Table, limit: int | None) -> Table:
     """At most so many of the rows; all of them without a limit."""
-    return rows if limit is None else _over(rows, "*", f" LIMIT {limit}")
+    return rows if limit is None else rows.limit(limit)
 
 
-def write_csv(rows: Rows, out: BinaryIO) -> None:
+def write_csv(rows: Table, out: BinaryIO) -> None:
     """Rows as the CSV that deliveries and reports write: a text that a spreadsheet would run gets an apostrophe."""
     with rows.to_batches() as batches:
         csv.write_csv(batches, batches.schema, sink=out)
 
 
-def write_json(rows: Rows, out: BinaryIO) -> None:
+def write_json(rows: Table, out: BinaryIO) -> None:
     """Rows as a JSON array, each on a line. Decimals are texts, so that no reader rounds them; times are ISO 8601.
 
     Days at infinity and beyond the years 1 to 9999 are as DuckDB writes them. NaN and infinite numbers are null: JSON
@@ -52,7 +51,7 @@ def write_json(rows: Rows, out: BinaryIO) -> None:
         out.write(b"[]\n" if before == b"[\n" else b"\n]\n")
 
 
-def write_arrow(rows: Rows, out: BinaryIO) -> None:
+def write_arrow(rows: Table, out: BinaryIO) -> None:
     """Rows as an Arrow stream, whose schema's metadata names the snapshot."""
     with rows.to_batches() as batches:
         schema = batches.schema.with_metadata({"pumphouse.snapshot": str(rows.snapshot)})
@@ -61,7 +60,7 @@ def write_arrow(rows: Rows, out: BinaryIO) -> None:
                 stream.write_batch(batch.replace_schema_metadata(schema.metadata))
 
 
-def print_table(rows: Rows, *, limit: int) -> None:
+def print_table(rows: Table, *, limit: int) -> None:
     """The first rows as a table, numbers to the right; on a terminal it is cut to fit."""
     to_right = [_is_number(kind) for kind in rows.schema.types]
     found = first(_as_text(rows, lambda kind: True), limit + 1).to_arrow()
@@ -87,19 +86,13 @@ def print_table(rows: Rows, *, limit: int) -> None:
         console.print(Text(f"(no room for {visible(', '.join(left_out))})", style="dim"))
 
 
-def _over(rows: Rows, columns: str, tail: str = "") -> Rows:
-    """What a SELECT makes of the rows."""
-    text = rows.query.text.strip().rstrip(";")
-    return replace(rows, query=replace(rows.query, text=f"SELECT {columns} FROM (\n{text}\n){tail}"))
-
-
-def _as_text(rows: Rows, where: Callable[[pa.DataType], bool]) -> Rows:
+def _as_text(rows: Table, where: Callable[[pa.DataType], bool]) -> Table:
     """The rows with columns of some types as text, written as DuckDB does."""
-    columns = (
-        f"CAST({quoted(field.name)} AS VARCHAR) AS {quoted(field.name)}" if where(field.type) else quoted(field.name)
+    columns = {
+        field.name: f"CAST({quoted(field.name)} AS VARCHAR)" if where(field.type) else quoted(field.name)
         for field in rows.schema
-    )
-    return _over(rows, ", ".join(columns))
+    }
+    return rows.select(**columns)
 
 
 def _is_number(kind: pa.DataType) -> bool:

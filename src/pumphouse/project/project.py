@@ -41,6 +41,7 @@ from pumphouse.models.registry import version as version_of_model
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project import trial
 from pumphouse.project.config import Config, read_config
+from pumphouse.project.descriptions import descriptions
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
 from pumphouse.project.explaining import naming_the_line
 from pumphouse.project.imported import imported
@@ -50,7 +51,7 @@ from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.online import OnlineReader, hide_online, online_reader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.overview import overview
-from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.reading import Reader
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.run_requests import command_line, refuse_replay, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
@@ -58,6 +59,8 @@ from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
 from pumphouse.project.telling import tell_failures
 from pumphouse.project.versions import current_versions
+from pumphouse_client.descriptions import Description
+from pumphouse_client.tables import Table
 
 ACTOR_VARIABLE = "PUMPHOUSE_ACTOR"
 
@@ -152,34 +155,28 @@ class Project:
             parameters=self.settings(now or datetime.now(UTC)),
         )
 
-    def __getitem__(self, name: str) -> Rows:
-        return self.reader().table(name)
+    @property
+    def tables(self) -> dict[str, Description]:
+        """Every table of the lake by its name: its doc, its key, and its columns with their types and docs."""
+        return descriptions(self.graph.assets, self.lake)
+
+    def table(self, name: str, *, snapshot: int | None = None) -> Table:
+        """A table at a snapshot, the newest without one; it comes in any form. Raises UnknownName."""
+        return self.reader().table(name, snapshot=snapshot)
+
+    def __getitem__(self, name: str) -> Table:
+        return self.table(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self.graph.assets
 
     def read(self, name: str, *, as_: type | None = None, snapshot: int | None = None) -> Any:
         """A table's rows as `as_`: pa.Table (also without it), a reader of batches, or a polars or pandas frame."""
-        rows = self.reader().table(name, snapshot=snapshot)
-        forms = {
-            "Table": rows.to_arrow,
-            "RecordBatchReader": rows.to_batches,
-            "LazyFrame": rows.to_lazy,
-            "DuckDBPyRelation": rows.to_relation,
-        }
-        if as_ is None:
-            return rows.to_arrow()
-        if as_.__name__ == "DataFrame":
-            return rows.to_polars() if as_.__module__.startswith("polars") else rows.to_pandas()
-        if as_.__name__ not in forms:
-            raise UnknownName(
-                f"a table can't be read as {as_.__name__}", mend=f"Use one of {', '.join(forms)}, DataFrame."
-            )
-        return forms[as_.__name__]()
+        return self.table(name, snapshot=snapshot).to(as_)
 
-    def sql(self, text: str, *, snapshot: int | None = None) -> Rows:
-        """A query over the lake's tables, all at one snapshot."""
-        return self.reader().sql(text, snapshot=snapshot)
+    def sql(self, text: str, *, snapshot: int | None = None, **parameters: Any) -> Table:
+        """A query over the lake's tables, all at one snapshot: `p.sql("FROM orders WHERE id = $id", id=7)`."""
+        return self.reader().sql(text, snapshot=snapshot, parameters=parameters)
 
     def diff(self, table: str, *, sample: int | None = None) -> Diff:
         """What the cleaning of a table would do now, step by step, over about `sample` rows or all. Builds nothing."""
@@ -296,7 +293,7 @@ class Project:
         moment = now or datetime.now(UTC)
         return self.run(due=True, now=moment) if any(self._due(moment)) else None
 
-    def build(self, name: str, /, **inputs: Any) -> Rows:
+    def build(self, name: str, /, **inputs: Any) -> Table:
         """What one asset makes of rows given by hand, without touching the lake. For a project's own tests."""
         return trial.build(self.graph, self.config, name, inputs, settings=self.settings(datetime.now(UTC)))
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,18 +11,18 @@ import pyarrow as pa
 
 from pumphouse.engines.duckdb import with_defaults
 from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
-from pumphouse.engines.parameters import bind
-from pumphouse.errors import MissingExtra
+from pumphouse.engines.parameters import bind, quoted
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.queries import tables_in
-
-PREVIEW_ROWS = 10
+from pumphouse_client.selects import Select
+from pumphouse_client.tables import Answer, Pin, Table
+from pumphouse_client.values import checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """A person at a door of the lake."""
+    """A person at a door of the lake, who has the rows of its tables as a `Backend` of pumphouse_client."""
 
     lake: Lake
     who: str
@@ -31,26 +30,66 @@ class Reader:
     functions: tuple[SqlFunction, ...] = ()
     parameters: Mapping[str, Any] | None = None  # values of `$name`
 
-    def table(self, name: str, *, snapshot: int | None = None) -> Rows:
+    def table(self, name: str, *, snapshot: int | None = None) -> Table:
         """A table at a snapshot, not read yet. Raises UnknownName with the nearest one."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        scan = self.lake.scan(name, snapshot=at)
-        quoted = name.replace('"', '""')
-        query = Query(text=f'SELECT * FROM "{quoted}"', inputs={name: scan.only(scan.columns)})
-        return Rows(reader=self, query=query, tables=(name,), snapshot=at, title=name)
+        self.lake.scan(name, snapshot=at)
+        return self._pinned(Select(title=name, source=quoted(name), is_table=True), at)
 
-    def sql(self, text: str, *, snapshot: int | None = None) -> Rows:
+    def sql(self, text: str, *, snapshot: int | None = None, parameters: Mapping[str, Any] | None = None) -> Table:
         """A query over tables of the lake, all at one snapshot, not run yet. Raises what `queries.tables_in` raises."""
         at = self.lake.snapshot() if snapshot is None else snapshot
+        values = {name: checked(name, value) for name, value in (parameters or {}).items()}
+        asked = Select(title="query", source=text, is_table=False, parameters=values)
+        self._prepared(asked, at)
+        return self._pinned(asked, at)
+
+    def run(self, asked: Select, *, snapshot: int | None) -> Answer:
+        """The rows of a SELECT, counted as they are taken."""
+        at = self.lake.snapshot() if snapshot is None else snapshot
+        query = self._prepared(asked, at)
+        source = self.lake.engine.read(query)
+
+        def counted() -> Iterator[pa.RecordBatch]:
+            rows = 0
+            try:
+                for batch in source:
+                    rows += batch.num_rows
+                    yield batch
+            finally:
+                self.record(tuple(query.inputs), at, rows)
+
+        return Answer(batches=pa.RecordBatchReader.from_batches(source.schema, counted()), snapshot=at)
+
+    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int]:
+        """Names and types of its columns, and the snapshot that they are of."""
+        at = self.lake.snapshot() if snapshot is None else snapshot
+        return self.lake.engine.fork().schema(self._prepared(asked, at)), at
+
+    def lazy(self, table: Table) -> Any:
+        """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
+        return table.to_duckdb().pl(lazy=True)
+
+    def relation(self, asked: Select, *, snapshot: int | None) -> Any:
+        """A lazy DuckDB relation over the rows; counted as offered."""
+        at = self.lake.snapshot() if snapshot is None else snapshot
+        query = self._prepared(asked, at)
+        self.offer(tuple(query.inputs), at)
+        return self.lake.engine.fork().relation(query)
+
+    def _pinned(self, asked: Select, at: int) -> Table:
+        return Table(_backend=self, _asked=asked, _pin=Pin(at))
+
+    def _prepared(self, asked: Select, at: int) -> Query:
+        """What the engine is asked: checked, with its values, over tables at one snapshot."""
+        text = asked.text
         engine, known = self.lake.engine.fork(), self.lake.versions(snapshot=at)
         tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
         used = called_in(text, self.functions)
-        text = with_defaults(bind(text.strip().rstrip(";"), self.parameters or {}), used)
+        text = with_defaults(bind(text.strip().rstrip(";"), {**(self.parameters or {}), **asked.parameters}), used)
         names = tables_in(text, engine=engine, known=known)  # of the very text that runs
         scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
-        return Rows(
-            reader=self, query=Query(text=text, inputs=scans, functions=used), tables=names, snapshot=at, title="query"
-        )
+        return Query(text=text, inputs=scans, functions=used)
 
     def record(self, names: tuple[str, ...], snapshot: int, rows: int, *, detail: str = "") -> None:
         """Write a read to the access log; a query over several tables is a read of each."""
@@ -72,101 +111,3 @@ class Reader:
                 for name, count in rows.items()
             )
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """Rows that can be had in any form. Nothing is read before one is asked for; each asking is a read."""
-
-    reader: Reader
-    query: Query
-    tables: tuple[str, ...]
-    snapshot: int
-    title: str
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of the columns."""
-        return self.reader.lake.engine.fork().schema(self.query)
-
-    def to_arrow(self) -> pa.Table:
-        """All rows as an Arrow table."""
-        table = self.reader.lake.engine.read(self.query).read_all()
-        self.reader.record(self.tables, self.snapshot, table.num_rows)
-        return table
-
-    def to_batches(self) -> pa.RecordBatchReader:
-        """A stream of Arrow batches; counted as they are taken."""
-        source = self.reader.lake.engine.read(self.query)
-
-        def counted() -> Any:  # an iterator of batches
-            rows = 0
-            try:
-                for batch in source:
-                    rows += batch.num_rows
-                    yield batch
-            finally:
-                self.reader.record(self.tables, self.snapshot, rows)
-
-        return pa.RecordBatchReader.from_batches(source.schema, counted())
-
-    def to_polars(self) -> Any:
-        """All rows as a polars DataFrame. Raises MissingExtra without polars."""
-        try:
-            import polars as pl
-        except ImportError as error:
-            raise MissingExtra("polars", extra="polars", purpose="to_polars()") from error
-        return pl.from_arrow(self.to_arrow())
-
-    def to_lazy(self) -> Any:
-        """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
-        self.reader.offer(self.tables, self.snapshot)
-        return self.reader.lake.engine.fork().relation(self.query).pl(lazy=True)
-
-    def to_pandas(self) -> Any:
-        """All rows as a pandas DataFrame. Raises MissingExtra without pandas."""
-        try:
-            import pandas as pd  # noqa: F401  # to_pandas imports it itself, with a worse message
-        except ImportError as error:
-            raise MissingExtra("pandas", extra="pandas", purpose="to_pandas()") from error
-        return self.to_arrow().to_pandas()
-
-    def to_relation(self) -> Any:
-        """A lazy DuckDB relation over the rows; counted as offered."""
-        self.reader.offer(self.tables, self.snapshot)
-        return self.reader.lake.engine.fork().relation(self.query)
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """All rows as dicts, for tests and small tables."""
-        found: list[dict[str, Any]] = self.to_arrow().to_pylist()
-        return found
-
-    def first(self, count: int = PREVIEW_ROWS) -> pa.Table:
-        """The first rows as an Arrow table."""
-        limited = Query(
-            text=f"SELECT * FROM ({self.query.text.strip().rstrip(';')}\n) LIMIT {count}",
-            inputs=self.query.inputs,
-            parameters=self.query.parameters,
-            functions=self.query.functions,
-        )
-        table = self.reader.lake.engine.read(limited).read_all()
-        self.reader.record(self.tables, self.snapshot, table.num_rows)
-        return table
-
-    def __repr__(self) -> str:
-        columns = ", ".join(f"{field.name} {field.type}" for field in self.schema)
-        return f"{self.title} at snapshot {self.snapshot}: {columns}"
-
-    def _repr_html_(self) -> str:
-        """The first rows for a notebook, with every cell escaped."""
-        preview = self.first()
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in preview.column_names)
-        body = "".join(
-            "<tr>"
-            + "".join(f"<td>{html.escape('' if value is None else str(value))}</td>" for value in row.values())
-            + "</tr>"
-            for row in preview.to_pylist()
-        )
-        caption = f"{html.escape(self.title)}, snapshot {self.snapshot}, first {preview.num_rows} rows"
-        return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

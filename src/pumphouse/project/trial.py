@@ -24,7 +24,8 @@ from pumphouse.lake.lake import Lake, Location
 from pumphouse.project.config import Config
 from pumphouse.project.jobs import Job, context_of
 from pumphouse.project.kinds import KINDS
-from pumphouse.project.reading import Reader, Rows
+from pumphouse.project.reading import Reader
+from pumphouse_client.tables import Table
 
 
 def build(
@@ -35,7 +36,7 @@ def build(
     *,
     settings: Mapping[str, Any],  # values as TOML has them
     now: datetime | None = None,
-) -> Rows:
+) -> Table:
     """The rows that an asset makes of these inputs, in a lake that is gone with them.
 
     An input is a list of dicts or a frame, with only the columns that are read. Raises what the build raises, and

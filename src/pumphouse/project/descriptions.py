@@ -1,0 +1,31 @@
+"""The tables of a lake as whoever reads them is told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.lake.column_docs import column_docs
+from pumphouse.lake.lake import Lake
+from pumphouse_client.descriptions import Column, Description
+
+
+def descriptions(assets: Mapping[str, Asset], lake: Lake) -> dict[str, Description]:
+    """Every table of the newest snapshot by its name, in order."""
+    snapshot, builds = lake.snapshot(), lake.builds()
+    found = {}
+    for name in sorted(lake.versions(snapshot=snapshot)):
+        asset = assets.get(name)
+        docs = column_docs(lake, builds[name]) if name in builds else {}
+        found[name] = Description(
+            name=name,
+            doc=asset.common.doc if asset else "",
+            key=asset.common.key if asset else (),
+            columns=tuple(
+                Column(name=field.name, type=str(field.type), doc=docs.get(field.name, ""))
+                for field in lake.schema(name, snapshot=snapshot)
+                if field.name not in HIDDEN_COLUMNS
+            ),
+        )
+    return found
