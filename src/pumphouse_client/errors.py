@@ -11,7 +11,7 @@ from __future__ import annotations
 
 
 class ClientError(Exception):
-    """Something went wrong that a person can mend: `what` says so, `mend` how; `status` is the server's, if it said it."""
+    """Something went wrong that a person can mend: `what` says so, `mend` how; `status` is the server's, if any."""
 
     def __init__(self, what: str, *, mend: str | None = None, status: int | None = None) -> None:
         self.what = what
