@@ -69,10 +69,10 @@ def test_what_was_said_is_what_is_meant(asked: Select, rows: list[tuple[Any, ...
     assert answered(asked) == rows
 
 
-@given(st.text(), st.text(min_size=1).filter(lambda name: "\0" not in name))
+@given(st.text(), st.text(min_size=1).filter(lambda name: name != "orders"))
 def test_no_value_and_no_name_becomes_sql(value: str, name: str) -> None:
     asked = ORDERS.meeting((), {name: value}).selecting((name,), {})
-    assert asked.text.replace(quoted(name), "") == 'SELECT \nFROM "orders"\nWHERE ( = $value_1)'
+    assert asked.text.replace(quoted(name), "", 2).replace("\n)", ")") == 'SELECT \nFROM "orders"\nWHERE ( = $value_1)'
     assert asked.parameters == {"value_1": value}
 
 
