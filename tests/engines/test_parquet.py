@@ -47,6 +47,28 @@ def test_columns_are_matched_by_name_and_cast_exactly_or_refused(tmp_path: Path)
     assert [file.name for file in tmp_path.iterdir()] == ["t_0.parquet"]
 
 
+def test_whole_numbers_are_kept_as_differences_and_come_back_as_they_were(tmp_path: Path) -> None:
+    columns = {
+        "i": pa.array([-(2**63), 2**63 - 1, None, 0]),
+        "u": pa.array([0, 2**64 - 1, None, 1], pa.uint64()),
+        "b": pa.array([-128, 127, None, 0], pa.int8()),
+        "d": pa.array([-(2**31), 2**31 - 1, None, 0], pa.int32()).cast(pa.date32()),
+        "c": pa.array([0, 86_400_000_000, None, 1]).cast(pa.time64("us")),
+        "t": pa.array([-(2**63) + 1, 2**63 - 1, None, 0]).cast(pa.timestamp("us", tz="UTC")),
+        "n": pa.array([Decimal("-9999999999999999.99"), Decimal("0.01"), None, Decimal(0)], pa.decimal128(18, 2)),
+        "w": pa.array([Decimal(-(10**37)), Decimal(10**37), None, Decimal(0)], pa.decimal128(38, 0)),
+        "f": pa.array([float("inf"), -0.0, None, 0.1]),
+        "l": pa.array([[1, None], [], None, [2**62]]),
+    }
+    batch = pa.RecordBatch.from_pydict(columns)
+    written = write_batches([batch], batch.schema, folder=tmp_path, stem="t")
+    assert pq.read_table(written.files[0]).combine_chunks().to_batches() == [batch]
+    group = pq.read_metadata(written.files[0]).row_group(0)
+    chunks = [group.column(nth) for nth in range(group.num_columns)]
+    kept = {one.path_in_schema for one in chunks if "DELTA_BINARY_PACKED" in one.encodings}
+    assert kept == {"i", "u", "b", "d", "c", "t", "n"}
+
+
 def test_a_failure_removes_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1)
 

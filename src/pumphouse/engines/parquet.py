@@ -17,6 +17,8 @@ FILE_ROWS_MAX = 5_000_000
 ROW_GROUP_ROWS = 122_880
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """A row group ends with the batch that makes it so large, where rows are wide."""
+INT64_DIGITS = 18
+"""Of a decimal: up to so many, it is a whole number with a point in it."""
 
 
 class ParquetFiles:
@@ -65,6 +67,11 @@ class ParquetFiles:
                     compression_level=1,
                     # Of numbers and times a dictionary makes the file larger, and half as slow again to write.
                     use_dictionary=[field.name for field in self.schema if _repeats(field.type)],
+                    # Differences of whole numbers are what others read, too; smaller, and quicker to write and read.
+                    column_encoding={
+                        field.name: "DELTA_BINARY_PACKED" for field in self.schema if _is_whole(field.type)
+                    },
+                    store_decimal_as_integer=True,
                 )
                 self._rows_in_file = 0
             table = pa.Table.from_batches(self._waiting, self.schema)
@@ -125,3 +132,12 @@ def _storable(kind: pa.DataType) -> pa.DataType:
 
 def _repeats(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _is_whole(kind: pa.DataType) -> bool:
+    """Whether Parquet keeps it as a whole number of 32 or 64 bits."""
+    if pa.types.is_decimal(kind):
+        return bool(kind.precision <= INT64_DIGITS)
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_timestamp(kind)
+    )

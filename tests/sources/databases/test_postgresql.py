@@ -6,12 +6,14 @@ import sys
 import threading
 from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pumphouse.declare.databases import database
 from pumphouse.errors import SourceError
 from pumphouse.lake.context import Connection
-from pumphouse.sources.databases import postgresql
+from pumphouse.sources.databases import postgresql, scanner
 
 psycopg = pytest.importorskip("psycopg")
 pytest.importorskip("adbc_driver_postgresql")
@@ -92,6 +94,119 @@ def test_ranges_bring_every_row_once_and_the_same_bytes_again(works, ranges):
     before = works.rows("a_s_t", "*, _loaded_at, _raw", order="id")
     works.run(made, mode="full")
     assert works.rows("a_s_t", "*, _loaded_at, _raw", order="id") == before
+
+
+EXTREMES = """INSERT INTO s.e VALUES
+    (-1, true, -32768, -2147483648, -9223372036854775808, '-Infinity', 'NaN', '', 'ü', 'infinity', '24:00', 'infinity',
+     '-infinity', '\\x00ff', 'NaN', -99999999999.9999999999, 123456789012345678901234567890.123456789, 'ok', NULL,
+     '{}'),
+    (-2, false, 32767, 2147483647, 9223372036854775807, 'NaN', '-0', ' a ', NULL, '0044-03-15 BC', '00:00:00.000001',
+     '12024-01-01', '0001-01-01 BC', '', 9999999999.99, 0.0000000001, 'NaN', 'sad', '1 mon -2 days', '[1, 2]'),
+    (-3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+     NULL)"""
+
+
+def test_the_scanner_brings_what_adbc_brings(works, ranges, monkeypatch):
+    ranges(
+        "CREATE TYPE s.mood AS ENUM ('sad', 'ok')",
+        "CREATE DOMAIN s.price AS numeric(12, 2)",
+        "CREATE TABLE s.e (id int PRIMARY KEY, b bool, i2 int2, i4 int4, i8 int8, f8 float8, f4 float4, t text,"
+        " v varchar(9), d date, c time, at timestamp, moment timestamptz, raw bytea, fix s.price, wide numeric(21, 10),"
+        " any_digits numeric, m s.mood, span interval, j jsonb)",
+        "INSERT INTO s.e SELECT g, g % 2 = 0, g % 30000, g * 7919, g::int8 * 79190000007, g / 7.0, g / 3.0,"
+        " 'note ' || g, 'v' || g % 9, date '1900-01-01' + g, time '00:00' + g * interval '1.000007 s',"
+        " timestamp '1582-10-01' + g * interval '1.000007 h', timestamptz '2024-01-01' - g * interval '1 day',"
+        " int4send(g), g / 7.0, -g / 9.0, g / 4.0, 'sad', g * interval '1 h', NULL FROM generate_series(1, 4000) g",
+        EXTREMES,
+    )
+    found = {}
+    for aside_bytes_max in (postgresql.ASIDE_BYTES_MAX, -1):
+        monkeypatch.setattr(postgresql, "ASIDE_BYTES_MAX", aside_bytes_max)
+        made = works.asset(database("shop_db", tables={"s.e": {"key": "id"}}), "a_s_e")
+        works.run(made, mode="refetch")
+        (sha,), *_ = works.rows("a_s_e", "_raw")
+        rows = list(map(repr, works.rows("a_s_e", order="id")))
+        found[works.lake.blobs.get(sha)[:4]] = rows, sorted(one[:2] for one in works.quarantine("a_s_e"))
+        works.run(made, mode="full")
+        assert list(map(repr, works.rows("a_s_e", order="id"))) == rows
+    by_scanner = found.pop(b"PAR1")
+    assert list(found.values()) == [by_scanner]
+    assert ("fix", "NaN") in by_scanner[1]
+
+
+def test_the_scanner_is_not_asked_for_what_it_changes_or_can_not_hold(works, ranges):
+    ranges(
+        "CREATE TABLE s.padded AS SELECT g AS id, 'ab'::char(5) AS c FROM generate_series(1, 9000) g",
+        "CREATE TABLE s.wide AS SELECT g AS id, repeat(md5(g::text), 200) AS body FROM generate_series(1, 4000) g",
+        "CREATE TABLE s.aside (id int, body text)",
+        "ALTER TABLE s.aside ALTER body SET STORAGE EXTERNAL",
+        "INSERT INTO s.aside SELECT g, CASE WHEN g > 6000 THEN repeat('x', 10000) ELSE repeat('x', 99) END"
+        " FROM generate_series(1, 8000) g",
+    )
+    for name in ("padded", "wide", "aside"):
+        works.run(works.asset(database("shop_db", tables={f"s.{name}": {}}), f"a_s_{name}"))
+        shas = works.rows(f"a_s_{name}", "DISTINCT _raw")
+        assert len(shas) > 2
+        assert not any(works.lake.blobs.get(sha).startswith(b"PAR1") for (sha,) in shas)
+    assert works.rows("a_s_padded", "DISTINCT c") == [("ab   ",)]
+
+
+def test_the_scanner_cuts_batches_by_their_bytes_and_keeps_their_order(pg, postgres, tmp_path):
+    pg("CREATE TABLE s.t AS SELECT g AS id, repeat('x', 50) AS note FROM generate_series(1, 20000) g")
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    with (
+        psycopg.connect(postgres) as db,
+        scanner.attached(postgresql.address(Connection(name="c", url=postgres))) as duck,
+    ):
+        db.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        (snapshot,) = db.execute("SELECT pg_export_snapshot()").fetchone()
+        pg("INSERT INTO s.t VALUES (0, 'later')")
+        batches = scanner.read(
+            duck, "SELECT * FROM s.t", snapshot=snapshot, settings={}, folder=folder, batch_bytes=200_000
+        )
+        read = [pq.read_table(pa.BufferReader(batch.body)) for batch in batches]
+    assert len(read) > 3
+    assert pa.concat_tables(read)["id"].to_pylist() == list(range(1, 20_001))
+    assert list(folder.iterdir()) == []
+
+
+def test_a_scan_that_breaks_off_commits_nothing_tells_no_secret_and_the_next_run_ends_right(works, ranges, postgres):
+    url = postgres.replace("pumphouse@", "pumphouse:s3cr%40t@") + "&sslmode=disable"
+    works.connections["shop_db"] = Connection(name="shop_db", url=url, options={"readers": 2})
+    ranges(
+        "CREATE TABLE s.broken AS SELECT true AS yes",
+        "CREATE TYPE s.pair AS (a int)",
+        "CREATE FUNCTION s.said(s.pair) RETURNS text LANGUAGE sql AS $$ SELECT ($1).a::text || CASE WHEN ($1).a = 15000"
+        " AND (SELECT yes FROM s.broken) THEN pg_terminate_backend(pg_backend_pid())::text ELSE '' END $$",
+        "CREATE CAST (s.pair AS text) WITH FUNCTION s.said(s.pair)",
+        "ALTER TABLE s.t ADD p s.pair",
+        "UPDATE s.t SET p = row(id)::s.pair",
+    )
+    made = works.asset(database("shop_db", tables={"s.t": {"key": "id"}}), "a_s_t")
+    with pytest.raises(SourceError, match=r"connection 'shop_db'.* broke off") as raised:
+        works.run(made)
+    assert not any(secret in str(raised.value) for secret in ("s3cr", "postgresql://"))
+    assert works.lake.tables() == ()
+    assert not list(works.lake.staging().iterdir())
+    ranges("UPDATE s.broken SET yes = false")
+    works.run(made)
+    assert works.rows("a_s_t", "count(*), sum(p::int)") == [(20000, 200_010_000)]
+
+
+def test_a_scanner_that_may_not_connect_tells_no_secret(works, ranges, postgres):
+    ranges(
+        "DROP ROLE IF EXISTS only_one",
+        "CREATE ROLE only_one LOGIN CONNECTION LIMIT 1",
+        "GRANT USAGE ON SCHEMA s TO only_one",
+        "GRANT SELECT ON s.t TO only_one",
+    )
+    url = postgres.replace("pumphouse@", "only_one@")
+    works.connections["shop_db"] = Connection(name="shop_db", url=url, options={"password": "s3cr@t/", "readers": 2})
+    with pytest.raises(SourceError, match="too many connections") as raised:
+        works.run(works.asset(database("shop_db", tables={"s.t": {"key": "id"}}), "a_s_t"))
+    assert not any(secret in str(raised.value) for secret in ("s3cr", "postgresql://"))
+    ranges("DROP OWNED BY only_one", "DROP ROLE only_one")
 
 
 def test_ranges_are_of_one_moment(works, ranges, postgres):

@@ -44,7 +44,7 @@ def build(asset: Asset, context: Context) -> Built:
             _take(visit, _stored(visit), spool, spec)
             return
         connection = context.connection(spec.connection)
-        with _opened(connection, _selection(asset, visit), folder=context.folder) as table:
+        with _opened(connection, _selection(asset, visit), folder=context.folder, scratch=spool.folder) as table:
             _take(visit, _fetched(visit, table, spec, lambda: context.progress(spool.rows)), spool, spec)
 
     return gather(asset, context, read, cursor=spec.cursor, history=spec.history)
@@ -129,12 +129,14 @@ def _fetched(visit: Visit, table: Table, spec: DatabaseTable, waiting: Callable[
     yield from keys_stored(visit, table, name=spec.table)
 
 
-def _opened(connection: Connection, selection: Selection, *, folder: Path) -> AbstractContextManager[Table]:
+def _opened(
+    connection: Connection, selection: Selection, *, folder: Path, scratch: Path
+) -> AbstractContextManager[Table]:
     match urlsplit(connection.url).scheme:
         case "sqlite":
             return sqlite.opened(connection, selection, folder=folder)
         case "postgresql" | "postgres":
-            return postgresql.opened(connection, selection)
+            return postgresql.opened(connection, selection, scratch=scratch)
         case "duckdb":
             return duckdb_files.opened(connection, selection, folder=folder)
         case _:

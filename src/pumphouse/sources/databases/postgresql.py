@@ -1,7 +1,7 @@
 """PostgreSQL by ADBC: Arrow as the driver makes it of a binary COPY, in read-only transactions of one moment.
 
 A column whose type is none here is cast to text by the server. A large table is read in ranges of its blocks, each on a
-connection of its own that has taken over the snapshot of the first.
+connection of its own that has taken over the snapshot of the first: by DuckDB's scanner, where that is exact.
 """
 
 from __future__ import annotations
@@ -9,17 +9,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+import duckdb
 import pyarrow as pa
 
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import MissingExtra, SourceError
 from pumphouse.lake.context import Connection
 from pumphouse.sources.columns import BIG, MOMENT, NAIVE
+from pumphouse.sources.databases import scanner
 from pumphouse.sources.databases.query import Selection, Table, without_secrets
 from pumphouse.sources.databases.stored import Fetched, of_arrow
 from pumphouse.sources.rows import refuse_names
@@ -40,6 +44,20 @@ BATCH_BYTES = 8 * 1024 * 1024
 """About how much of a table each reader holds at a time."""
 TID_RANGES_SINCE = 140_000
 """The version of PostgreSQL from which a range of blocks is read without reading the rest."""
+SAMPLE_BLOCKS = 64
+"""Of a table, to see how wide its rows are."""
+ASIDE_BYTES_MAX = 16 * 1024 * 1024
+"""How much of a table may be in long values, which the server keeps aside, for its rows not to be called wide."""
+SETTINGS = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "synchronize_seqscans": "off",  # a table that did not change comes in the same order
+    "lock_timeout": f"{LOCKED_S_MAX}s",
+}
 
 # What is read as it is; the text of numeric becomes a number here, and all else is text.
 READ_AS = {
@@ -59,12 +77,17 @@ READ_AS = {
     "timestamptz": MOMENT,
     "bytea": pa.binary(),
 }
+UNSCANNABLE = frozenset({"bpchar"})
+"""Of these types DuckDB's scanner changes values."""
 CAST_TO = {"oid": ("int8", pa.int64()), "float4": ("float8", pa.float64()), "name": ("text", pa.string())}
 
 
 @contextmanager
-def opened(connection: Connection, selection: Selection) -> Iterator[Table]:
-    """The selected rows, as of one moment. Raises SourceError naming host and database, never the password."""
+def opened(connection: Connection, selection: Selection, *, scratch: Path) -> Iterator[Table]:
+    """The selected rows, as of one moment. Raises SourceError naming host and database, never the password.
+
+    `scratch` is a folder for rows that are not stored yet.
+    """
     try:
         import adbc_driver_postgresql.dbapi
     except ImportError as error:
@@ -74,7 +97,7 @@ def opened(connection: Connection, selection: Selection) -> Iterator[Table]:
     with _told(connection, selection), ExitStack() as stack:
         session = stack.enter_context(adbc_driver_postgresql.dbapi.connect(address(connection), autocommit=True))
         _begin(session)
-        yield _table(session, connection, selection)
+        yield _table(session, connection, selection, scratch=scratch, stack=stack)
 
 
 def address(connection: Connection) -> str:
@@ -114,6 +137,12 @@ def _told(connection: Connection, selection: Selection) -> Iterator[None]:
             asset=selection.asset,
             mend="Is it up, and do its user and password hold? What was committed stands; run it again.",
         ) from None
+    except duckdb.Error as error:
+        raise SourceError(
+            f"connection '{connection.name}': {where} broke off: {_said(error, connection)}",
+            asset=selection.asset,
+            mend="Is it up, and is there room on this disk? What was committed stands; run it again.",
+        ) from None
     except (Error, pa.ArrowException) as error:
         if isinstance(error, pa.ArrowException) and DRIVER not in str(error):
             raise
@@ -126,7 +155,8 @@ def _told(connection: Connection, selection: Selection) -> Iterator[None]:
 
 def _said(error: Exception, connection: Connection) -> str:
     """What the server said, without what the driver says around it."""
-    text = without_secrets(error, connection).partition(" Query was: ")[0].partition(" LINE 1: ")[0]
+    said = str(error).replace(address(connection), "the database")
+    text = without_secrets(said, connection).partition(" Query was: ")[0].partition(" LINE 1: ")[0]
     text = re.sub(r"^([A-Z_]+: )?(\[libpq\] )?(Execution error \[\w+\]: )?", "", text)
     return re.sub(r"^(Failed to [^:]*: )?((ERROR|FATAL): )?", "", text)
 
@@ -136,17 +166,7 @@ def _begin(session: Session, *, snapshot: str | None = None) -> None:
     _run(session, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
     if snapshot:
         _run(session, f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
-    settings = {
-        "TimeZone": "UTC",
-        "DateStyle": "ISO",
-        "IntervalStyle": "postgres",
-        "bytea_output": "hex",
-        "extra_float_digits": "1",
-        "standard_conforming_strings": "on",
-        "synchronize_seqscans": "off",  # a table that did not change comes in the same order
-        "lock_timeout": f"{LOCKED_S_MAX}s",
-    }
-    for name, value in settings.items():
+    for name, value in SETTINGS.items():
         _run(session, f"SET LOCAL {name} = {literal(value)}")
 
 
@@ -161,8 +181,8 @@ def _rows(session: Session, sql: str) -> list[dict[str, Any]]:
         return cursor.fetch_record_batch().read_all().to_pylist()  # type: ignore[no-any-return]
 
 
-def _table(session: Session, connection: Connection, selection: Selection) -> Table:
-    forms, columns = _columns(session, selection)
+def _table(session: Session, connection: Connection, selection: Selection, *, scratch: Path, stack: ExitStack) -> Table:
+    forms, columns, kinds = _columns(session, selection)
     refuse_names(forms, asset=selection.asset)
     mark = "" if selection.starts_over else literal(selection.since)
     numbers = frozenset(name for name, form in forms.items() if form is None)
@@ -177,16 +197,19 @@ def _table(session: Session, connection: Connection, selection: Selection) -> Ta
         sql = selection.sql(", ".join(columns.values()), mark=mark)
         return Table(forms=forms, ranges=(partial(read, sql),), keys=keys, has_unique_keys=unique)
     (exported,) = _rows(session, "SELECT pg_export_snapshot() AS snapshot")
+    apart = partial(_read_apart, connection, snapshot=exported["snapshot"], selection=selection, numbers=numbers)
+    if UNSCANNABLE.isdisjoint(kinds) and _is_for_scanner(session, selection, blocks):
+        with suppress(MissingExtra):
+            engine = stack.enter_context(scanner.attached(address(connection)))
+            apart = partial(
+                _scan, connection, engine, snapshot=exported["snapshot"], selection=selection, scratch=scratch
+            )
     starts = range(0, blocks, RANGE_BLOCKS)
     ranges = tuple(
         partial(
-            _read_apart,
-            connection,
+            apart,
             f"SELECT {', '.join(columns.values())} FROM {selection.relation()} WHERE ctid >= '({start},0)'"
             + (f" AND ctid < '({start + RANGE_BLOCKS},0)'" if start != starts[-1] else ""),
-            snapshot=exported["snapshot"],
-            selection=selection,
-            numbers=numbers,
         )
         for start in starts
     )
@@ -194,22 +217,26 @@ def _table(session: Session, connection: Connection, selection: Selection) -> Ta
     return Table(forms=forms, ranges=ranges, keys=keys, readers=readers, has_unique_keys=unique)
 
 
-def _columns(session: Session, selection: Selection) -> tuple[dict[str, pa.DataType | None], dict[str, str]]:
-    """The columns with their types, and how each is selected."""
+def _columns(
+    session: Session, selection: Selection
+) -> tuple[dict[str, pa.DataType | None], dict[str, str], frozenset[str]]:
+    """The columns with their types, how each is selected, and what the database calls their types."""
     with session.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {selection.relation()} LIMIT 0")
         names = cursor.fetch_record_batch().schema.names
     if not names:
-        return {}, {}
+        return {}, {}, frozenset()
     asked = ", ".join(f"pg_typeof(q.{quoted(name)})::oid::int8 AS c{nth}" for nth, name in enumerate(names))
     (oids,) = _rows(session, f"SELECT {asked} FROM (SELECT 1) one LEFT JOIN {_aliased(selection)} ON false")
     digits = _digits(session, selection)
     forms: dict[str, pa.DataType | None] = {}
     columns: dict[str, str] = {}
+    kinds: set[str] = set()
     for name, oid in zip(names, oids.values(), strict=True):
         kind, modifier = _base(session, oid, digits.get(name, -1))
         forms[name], columns[name] = _form(quoted(name), kind, modifier)
-    return forms, columns
+        kinds.add(kind)
+    return forms, columns, frozenset(kinds)
 
 
 def _aliased(selection: Selection) -> str:
@@ -288,6 +315,25 @@ def _blocks(session: Session, selection: Selection) -> int:
     return int(row["blocks"])
 
 
+def _is_for_scanner(session: Session, selection: Selection, blocks: int) -> bool:
+    """Whether the scanner reads a table's text as it is, and its rows are not wide."""
+    relation = selection.relation()
+    (row,) = _rows(
+        session,
+        "SELECT current_setting('server_encoding') = 'UTF8'"
+        f" AND (reltoastrelid = 0 OR pg_relation_size(reltoastrelid) <= {ASIDE_BYTES_MAX}) AS is_so"
+        f" FROM pg_class c WHERE oid = {literal(relation)}::regclass",
+    )
+    if not row["is_so"]:
+        return False
+    (sample,) = _rows(
+        session,
+        f"SELECT avg(octet_length(s::text))::int8 AS row_bytes FROM {relation} s"
+        f" TABLESAMPLE SYSTEM ({min(100 * SAMPLE_BLOCKS / blocks, 100)}) REPEATABLE (0)",
+    )
+    return sample["row_bytes"] is not None and sample["row_bytes"] * scanner.VECTOR_ROWS <= BATCH_BYTES
+
+
 def _read(session: Session, sql: str, *, numbers: frozenset[str]) -> Generator[Fetched]:
     with session.cursor() as cursor:
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
@@ -308,3 +354,12 @@ def _read_apart(
     ):
         _begin(session, snapshot=snapshot)
         yield from _read(session, sql, numbers=numbers)
+
+
+def _scan(
+    connection: Connection, engine: DuckDB, sql: str, *, snapshot: str, selection: Selection, scratch: Path
+) -> Generator[Fetched]:
+    with _told(connection, selection):
+        yield from scanner.read(
+            engine, sql, snapshot=snapshot, settings=SETTINGS, folder=scratch, batch_bytes=BATCH_BYTES
+        )

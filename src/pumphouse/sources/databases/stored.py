@@ -1,4 +1,4 @@
-"""Batches as a database gave them: stored as Arrow, and read as columns of the types that the database says it has.
+"""Batches as a database gave them: stored as Arrow or Parquet, read as columns of the types the database says it has.
 
 A number of declared digits comes as the text that the database writes, and is one here. A day or a time beyond the
 years 1 to 9999, infinity included, is no value of any type here: its batch's column is text then; the rest of it fits.
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pumphouse.sources.columns import BIG, INT64_DIGITS, NAIVE
 from pumphouse.sources.rows import Batch, Column, from_bytes, has_kinds, to_bytes
@@ -28,6 +29,8 @@ INFINITE = {
 
 
 NUMBERS = {b"text": b"numbers"}
+PARQUET = b"PAR1"
+"""With this begins a file of Parquet."""
 
 
 ROWS_FIRST, ROWS_MAX = 500, 50_000
@@ -67,8 +70,20 @@ def of_rows(batch: Batch) -> Fetched:
     return Fetched(to_bytes(batch), len(next(iter(batch.values())).values))
 
 
+def of_parquet(body: bytes) -> Fetched:
+    """A batch that came as a file of Parquet."""
+    return Fetched(body, pq.read_metadata(pa.BufferReader(body)).num_rows)
+
+
 def columns_of(body: bytes, forms: Mapping[str, pa.DataType | None]) -> Batch:
-    """The columns of a stored batch."""
+    """The columns of a stored batch. In Parquet, text of a column without a declared type is numbers."""
+    if body.startswith(PARQUET):
+        table = pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False).combine_chunks()
+        columns = {name: table[name].chunk(0) for name in table.schema.names}
+        return {
+            name: _numbers(values) if forms[name] is None else _typed(values, forms[name])
+            for name, values in columns.items()
+        }
     with pa.ipc.open_stream(body) as reader:
         batch = reader.read_next_batch()
     if has_kinds(batch.schema):
