@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-_FORMULA = "^'*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
+FORMULA = "^'*[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"
 """The full-width forms too: some spreadsheets read them as the plain ones."""
 
-_NUMBER = "^[+\\-][0-9][0-9 .,]*$"
+NUMBER = "^[+\\-][0-9][0-9 .,]*$"
 """A telephone number such as +4930901820, or an amount: it begins like a formula and can only be a number."""
 
 
@@ -34,7 +34,7 @@ def write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, sink: Bin
     import pyarrow as pa
     from pyarrow import csv
 
-    names = [_guarded_name(field.name) for field in schema]
+    names = [guarded_name(field.name) for field in schema]
     rows = 0
     csv.write_csv(pa.record_batch([pa.nulls(0)] * len(names), names=names), sink)
     for batch in batches:
@@ -55,11 +55,12 @@ def guarded(column: pa.Array) -> pa.Array:
     text = column if plain == column.type else _as_text(column, plain)
     if not _is_text(plain):
         return text
-    formula = pc.and_not(pc.match_substring_regex(text, _FORMULA), pc.match_substring_regex(text, _NUMBER))
+    formula = pc.and_not(pc.match_substring_regex(text, FORMULA), pc.match_substring_regex(text, NUMBER))
     return pc.if_else(formula, pc.binary_join_element_wise("'", text, ""), text)
 
 
-def _guarded_name(name: str) -> str:
+def guarded_name(name: str) -> str:
+    """The name of a column as CSV holds it."""
     import pyarrow as pa
 
     return str(guarded(pa.array([name]))[0].as_py())

@@ -12,7 +12,19 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pumphouse.errors import UnknownName
-from pumphouse.server import api, interviews, models, monitoring, online, openapi, pages, rehearsing, reports, surveys
+from pumphouse.server import (
+    api,
+    interviews,
+    models,
+    monitoring,
+    online,
+    openapi,
+    pages,
+    rehearsing,
+    reports,
+    surveys,
+    tables,
+)
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate
 from pumphouse.server.answers import AnswerCheck
@@ -60,8 +72,11 @@ def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure:
         Route("/catalog", pages.catalog),
         Route("/trace/{id:path}", monitoring.trace),
         Route("/static/{name}", pages.static),
-        Route("/api/tables", api.tables),
-        Route("/api/tables/{name}/rows", api.rows),
+        Route("/api/tables", tables.tables),
+        Route("/api/tables/{name}", tables.table),
+        Route("/api/tables/{name}/rows", tables.rows),
+        Route("/api/sql", tables.sql, methods=["GET", "POST"]),
+        Route("/api/sql.{ending}", tables.sql, methods=["GET", "POST"]),
         Route("/api/search/{name}", api.search),
         Route("/online/{name}", online.one),
         Route("/online/{name}", online.many, methods=["POST"]),

@@ -36,6 +36,10 @@ class TooLarge(BadRequest):
     """More was sent than is taken."""
 
 
+class NotAcceptable(RequestError):
+    """It can't be had in any of the formats that are accepted."""
+
+
 class TooMany(RequestError):
     """One address sends faster than it may."""
 
@@ -50,6 +54,7 @@ class Gone(RequestError):
 
 _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (TooLarge, 413),
+    (NotAcceptable, 406),
     (Conflict, 409),
     (Gone, 410),
     (TooMany, 429),

@@ -20,6 +20,8 @@ from pumphouse.server.served import Found, ServedProject
 from pumphouse.server.sheets import Sheets
 
 COUNTS_KEPT_MAX = 10_000
+STREAMS_MAX = 256
+READING_MAX = 24
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +38,10 @@ class Shared:
     pace: Pace = field(default_factory=Pace)
     checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(CHECKERS))
     """Answers are checked a few at a time; those that wait hold no thread that a page could use."""
+    streams: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(STREAMS_MAX))
+    """Answers with rows that are under way; whoever comes beyond that is told to come again."""
+    reading: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READING_MAX))
+    """Those of them that a thread works for right now: slow statements take none that a page could use."""
     withdrawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     _counts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

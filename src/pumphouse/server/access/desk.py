@@ -69,7 +69,7 @@ class Desk:
         Raises what `queries.asked` raises: for what is no single SELECT, for tables that are not there for them, for
         what a query may not use; BadRequest where values are not those that the query wants.
         """
-        at = self._at(snapshot)
+        at = self.at(snapshot)
         engine = self._lake.engine.fork()
         seen = self.policies.visible(visitor, snapshot=at)
         used = called_in(text, self._functions)
@@ -118,7 +118,7 @@ class Desk:
         snapshot: int | None = None,
     ) -> Statement:
         """The rows of one table. Raises UnknownName for a table, a column or a snapshot that is not there for them."""
-        policy = self.policies.of(visitor, name, snapshot=self._at(snapshot))
+        policy = self.policies.of(visitor, name, snapshot=self.at(snapshot))
         for column in columns:
             if column not in (*policy.columns, *policy.own):
                 mend = did_you_mean(column, policy.columns) or f"It has {', '.join(policy.columns)}."
@@ -131,7 +131,8 @@ class Desk:
         """Write reads to the access log that were made other than by a statement."""
         self._lake.state.access(*reads)
 
-    def _at(self, snapshot: int | None) -> int:
+    def at(self, snapshot: int | None) -> int:
+        """The newest snapshot, or the one that is given. Raises UnknownName where there is none of that number."""
         newest = self._lake.snapshot()
         if snapshot is not None and not 0 <= snapshot <= newest:
             raise UnknownName(f"there is no snapshot {snapshot} yet", mend=f"The newest is {newest}.")

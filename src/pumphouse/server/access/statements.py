@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
+from pumphouse.engines.texts import Columns
 from pumphouse.errors import BadRequest, BuildError, Cancelled, Place, PumphouseError
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
@@ -87,6 +88,25 @@ class Statement:
             if self.values is not None or not self.parameters:
                 return self._engine.schema(self._query)
             return self._guessed()
+
+    @property
+    def columns(self) -> Columns:
+        """Its columns with their types, Arrow's and the engine's own, once it has its values. Nothing is run."""
+        with told():
+            return self._engine.columns(self._query)
+
+    def lines(self, written: str, *, columns: int) -> Statement:
+        """The same rows, each as the one text that the engine writes of it by this SQL over `c0`, `c1`, ...
+
+        The SQL is the door's own: it is not looked at, and none of it may come from a visitor.
+        """
+        names = ", ".join(f"c{place}" for place in range(columns))
+        text = f"SELECT {written} AS line FROM ({self._query.text}\n) AS written({names})"
+        return replace(self, _query=replace(self._query, text=text))
+
+    def record(self, *reads: Access) -> None:
+        """Write reads to the access log that were made without running it."""
+        self._lake.state.access(*reads)
 
     @property
     def digest(self) -> str:

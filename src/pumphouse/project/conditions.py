@@ -1,0 +1,36 @@
+"""A condition that stands alone: an SQL expression, and nothing that could end it and go on as something else."""
+
+from __future__ import annotations
+
+import json
+
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.errors import QueryError
+
+_BEFORE = "SELECT * FROM rows WHERE "
+_PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
+
+
+def condition(text: str, *, engine: DuckDB) -> str:
+    """The text between parentheses, as SQL that can stand in a WHERE. Raises QueryError where it is no expression.
+
+    DuckDB parses it as all that follows a WHERE. If nothing but the condition of a WHERE came of it, it is one
+    expression, which stays one between parentheses.
+    """
+    parsed = json.loads(engine.execute(_PARSE, [f"{_BEFORE}{text}\n"])[0][0])
+    if parsed["error"]:
+        at = int(parsed.get("position", len(_BEFORE))) - len(_BEFORE)
+        read = text.encode()[: max(at, 0)].decode(errors="ignore")
+        raise QueryError(f"this is no condition: {parsed['error_message']}", query=text, position=len(read))
+    plain = json.loads(engine.execute(_PARSE, [f"{_BEFORE}true"])[0][0])["statements"][0]
+    statements = parsed["statements"]
+    node = statements[0].get("node", {}) if len(statements) == 1 else {}
+    alone = {key: part for key, part in node.items() if key != "where_clause"}
+    if alone != {key: part for key, part in plain["node"].items() if key != "where_clause"} or len(statements) != 1:
+        raise QueryError(
+            "this is more than a condition",
+            query=text,
+            position=0,
+            mend="Write what may stand after WHERE: amount > 10 AND customer IS NOT NULL.",
+        )
+    return f"({text}\n)"

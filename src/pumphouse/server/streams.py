@@ -1,0 +1,261 @@
+"""Rows on their way: made piece by piece as they are taken, and ended when whoever asked goes away or stops reading."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+from urllib.parse import quote
+
+import anyio
+import anyio.to_thread
+import pyarrow as pa
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from pumphouse.errors import Late, Overloaded
+from pumphouse.lake.state import Access
+from pumphouse.server.access.desk import Result, Statement
+from pumphouse.server.formats.chosen import encoding_of
+from pumphouse.server.formats.form import Format, Options, Pipe
+from pumphouse.server.shared import shared
+
+WHOLE_BYTES = 256 * 1024
+"""An answer up to this size is made at once, and sent with its length."""
+ENCODED_BYTES_MIN = 1_000
+"""A shorter answer is not worth being compressed."""
+GZIP_LEVEL = 1
+VARY = "Accept, Accept-Encoding, Authorization, Cookie"
+
+
+class Reading:
+    """One statement that somebody reads, who may leave at any moment."""
+
+    def __init__(self) -> None:
+        self._result: Result | None = None
+        self._lock = threading.Lock()
+        self.left = False
+
+    def run(self, statement: Statement) -> Result:
+        """Run it; where who asked has left by now, it ends at once."""
+        result = statement.run()
+        with self._lock:
+            self._result, left = result, self.left
+        if left:
+            result.cancel()
+        return result
+
+    def leave(self) -> None:
+        """End what runs."""
+        with self._lock:
+            self.left, result = True, self._result
+        if result is not None:
+            result.cancel()
+
+
+@dataclass(slots=True, kw_only=True)
+class RowsReply:
+    """An answer with the rows of a statement, in a format. It is an ASGI application, as every answer is."""
+
+    ask: Callable[[], Statement]
+    form: Format
+    options: Options
+    filename: str | None = None
+    """What a browser calls the file that it keeps; None where it is shown."""
+    _reading: Reading = field(default_factory=Reading)
+    _parts: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    _encoder: Encoder | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it. Raises what `ask` raises, as long as nothing is sent."""
+        here = shared(Request(scope))
+        try:
+            here.streams.acquire_on_behalf_of_nowait(self)
+        except anyio.WouldBlock as error:
+            raise Overloaded("as many read here as can at once", mend="Ask again in a few seconds.") from error
+        watching = asyncio.create_task(self._watch(receive))
+        in_thread = partial(anyio.to_thread.run_sync, limiter=here.reading)
+        try:
+            begun = await in_thread(self._begun, scope)
+            await self._send(begun, send, in_thread)
+        except Exception as error:
+            if self._reading.left:
+                raise ClientDisconnect from error
+            raise
+        finally:
+            watching.cancel()
+            with anyio.CancelScope(shield=True):
+                await in_thread(_closed, self._parts)
+            here.streams.release_on_behalf_of(self)
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._reading.leave()
+
+    async def _send(self, begun: Begun, send: Send, in_thread: InThread) -> None:
+        await send({"type": "http.response.start", "status": begun.status, "headers": Headers(begun.headers).raw})
+        piece, more = begun.body, begun.more
+        while True:
+            if self._reading.left:
+                raise ClientDisconnect
+            try:
+                with anyio.fail_after(begun.stall_s):
+                    await send({"type": "http.response.body", "body": piece, "more_body": more})
+            except TimeoutError as error:
+                raise Late(f"nobody took what was sent for {begun.stall_s:.0f} s") from error
+            if not more:
+                return
+            piece, more = await in_thread(self._next)
+
+    def _begun(self, scope: Scope) -> Begun:
+        """The statement with the first of its rows, or with all of them where they are few. Runs in a thread."""
+        asked = Headers(scope=scope)
+        statement = self.ask()
+        headers = self._headers(statement)
+        begun = partial(Begun, headers=headers, stall_s=statement.bounds.stall_s)
+        if _is_known(asked.get("if-none-match", ""), headers["ETag"]):
+            _record(statement)
+            return begun(status=304)
+        if scope["method"] == "HEAD":
+            return begun()
+        self._parts = self.form.parts(statement, self._reading.run, self.options)
+        first: list[bytes] = []
+        for piece in self._parts:
+            first.append(piece)
+            if sum(map(len, first)) > WHOLE_BYTES:
+                break
+        else:
+            self._parts = iter(())
+        more = sum(map(len, first)) > WHOLE_BYTES
+        body = b"".join(first)
+        encoding = encoding_of(asked.get("accept-encoding", "")) if self.form.is_text else None
+        if encoding and len(body) >= ENCODED_BYTES_MIN:
+            self._encoder = ENCODERS[encoding]()
+            headers["Content-Encoding"] = encoding
+            body = self._encoder.encoded(body) + (b"" if more else self._encoder.rest())
+        if not more:
+            headers["Content-Length"] = str(len(body))
+        return begun(body=body, more=more)
+
+    def _next(self) -> tuple[bytes, bool]:
+        """The next piece, and whether there are more. Runs in a thread."""
+        piece = next(self._parts, None)
+        if self._encoder is None:
+            return piece or b"", piece is not None
+        return (self._encoder.rest(), False) if piece is None else (self._encoder.encoded(piece), True)
+
+    def _headers(self, statement: Statement) -> dict[str, str]:
+        kind = f"{self.form.media}; charset=utf-8" if self.form.name == "csv" else self.form.media
+        tag = "-".join([statement.digest, self.form.name, *self.options.chosen()])
+        headers = {
+            "Content-Type": kind,
+            "ETag": f'W/"{tag}"',  # rows without an order may come in another one
+            "Cache-Control": "private, no-cache",
+            "Vary": VARY,
+            "Pumphouse-Snapshot": str(statement.snapshot),
+        }
+        if self.filename is not None:
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(self.filename, safe='')}"
+        return headers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """The head of an answer and its first bytes."""
+
+    headers: dict[str, str]
+    stall_s: float
+    status: int = 200
+    body: bytes = b""
+    more: bool = False
+
+
+class InThread(Protocol):
+    """Runs a function in a thread."""
+
+    async def __call__(self, function: Callable[[], tuple[bytes, bool]], /) -> tuple[bytes, bool]: ...
+
+
+class Encoder(Protocol):
+    """Compresses on the way."""
+
+    def encoded(self, data: bytes) -> bytes:
+        """What of it can be sent by now."""
+        ...
+
+    def rest(self) -> bytes:
+        """The end."""
+        ...
+
+
+class Gzip:
+    """gzip, fast."""
+
+    def __init__(self) -> None:
+        self._zlib = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+
+    def encoded(self, data: bytes) -> bytes:
+        """What of it can be sent by now."""
+        return self._zlib.compress(data)
+
+    def rest(self) -> bytes:
+        """The end."""
+        return self._zlib.flush()
+
+
+class Zstd:
+    """Zstandard, fast."""
+
+    def __init__(self) -> None:
+        self._pipe = Pipe()
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._pipe, mode="w"), "zstd")
+
+    def encoded(self, data: bytes) -> bytes:
+        """What of it can be sent by now."""
+        self._stream.write(data)
+        return self._pipe.taken()
+
+    def rest(self) -> bytes:
+        """The end."""
+        self._stream.close()
+        return self._pipe.taken()
+
+
+ENCODERS: dict[str, type[Gzip] | type[Zstd]] = {"gzip": Gzip, "zstd": Zstd}
+
+
+def _is_known(header: str, tag: str) -> bool:
+    """Whether somebody has the rows already: tags are compared weakly, as RFC 9110 has it for If-None-Match."""
+    return header.strip() == "*" or tag in (one.strip() for one in header.split(","))
+
+
+def _record(statement: Statement) -> None:
+    """Whoever is told that nothing has changed has read, though no row."""
+    now = datetime.now(UTC)
+    statement.record(
+        *(
+            Access(
+                at=now,
+                who=statement.visitor.who,
+                door=statement.door,
+                asset=name,
+                snapshot=statement.snapshot,
+                rows=0,
+                detail="not modified",
+            )
+            for name in statement.tables
+        )
+    )
+
+
+def _closed(parts: Iterator[bytes]) -> None:
+    close = getattr(parts, "close", None)  # a generator has one
+    if close is not None:
+        close()
