@@ -1,7 +1,7 @@
 """SQL that writes a row as one line of CSV or JSON, so that the engine makes the text, on all its threads.
 
-The columns of the row are called `c0`, `c1` and so on. CSV is as `engines.csv` has it, with lines as RFC 4180 ends them.
-JSON holds what JavaScript's numbers hold exactly as numbers, and everything else as text.
+The columns of the row are called `c0`, `c1` and so on. CSV is as `engines.csv` has it, with the ends of lines of RFC
+4180. JSON holds what JavaScript's numbers hold exactly as numbers, and everything else as text.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ WHOLE_MAX = 2**53 - 1
 _SMALL = frozenset({"tinyint", "smallint", "integer", "utinyint", "usmallint", "uinteger"})
 _LARGE = frozenset({"bigint", "ubigint", "hugeint", "uhugeint", "bignum"})
 _MOMENTS = frozenset({"timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"})
+_PLAIN = _SMALL | _LARGE | {"boolean", "float", "double", "decimal", "time", "time with time zone", "uuid"}
+"""Of these no value needs quotes in CSV, and none that a spreadsheet takes for a formula means another thing."""
 _FIRST_OF_FORMULAS = tuple(map(ord, "'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
 """What a text begins with that `FORMULA` may match: looking there first is faster."""
 
@@ -81,8 +83,6 @@ def _csv_cell(cell: str, kind: Any, *, exact: bool) -> str:
             text = f"CASE WHEN {cell} IS NOT NULL THEN {_json(cell, kind, 0)} END"
         case "interval":
             text = _interval(cell)
-        case "uuid":
-            return cell
         case "varchar" | "enum":
             text = cell if kind.id == "varchar" else f"CAST({cell} AS VARCHAR)"
             text = text if exact else _guarded(text)

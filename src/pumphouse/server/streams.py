@@ -59,7 +59,7 @@ class Reading:
             result.cancel()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class RowsReply:
     """An answer with the rows of a statement, in a format. It is an ASGI application, as every answer is."""
 

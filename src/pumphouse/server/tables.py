@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import anyio.to_thread
 import msgspec
@@ -29,6 +29,7 @@ JSON_ROWS = 100
 """How many rows of a table come as JSON where nobody says how many; every other format has all."""
 SQL = "/api/sql"
 OF_SQL = ("sql", "limit", "snapshot")
+Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 
 
 class Query(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,8 +37,8 @@ class Query(msgspec.Struct, forbid_unknown_fields=True):
 
     sql: str
     parameters: dict[str, Any] | list[Any] = []  # values from JSON, of `$name` or of `?` in their order
-    snapshot: int | None = None
-    limit: int | None = None
+    snapshot: Number | None = None
+    limit: Number | None = None
 
 
 def tables(request: Request) -> Response:

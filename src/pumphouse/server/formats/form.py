@@ -63,6 +63,9 @@ class Pipe:
     def flush(self) -> None:
         """Nothing waits here."""
 
+    def close(self) -> None:
+        """What was written can still be taken."""
+
     def taken(self) -> bytes:
         """What was written since it was asked last."""
         data = b"".join(self._parts)

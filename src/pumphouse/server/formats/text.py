@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import codecs
-from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 import pyarrow as pa
 
 from pumphouse.engines.texts import Columns, csv_head, csv_line, json_line
-from pumphouse.errors import BadRequest
 from pumphouse.server.access.desk import Statement
 from pumphouse.server.formats.form import Options, Run
 
@@ -25,13 +23,13 @@ def csv(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
 
 def json_lines(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
     """A JSON object for each row, each on a line of its own."""
-    columns = _named_once(statement.columns)
+    columns = statement.columns
     yield from _lines(statement, run, json_line(columns, end="\n"), columns)
 
 
 def json(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
     """One JSON object: the snapshot, the columns with their types, and the rows as objects."""
-    columns = _named_once(statement.columns)
+    columns = statement.columns
     head = msgspec.json.encode({"snapshot": statement.snapshot, "columns": described(columns.schema)})
     yield head[:-1] + b',"rows":['
     between = b""
@@ -61,14 +59,3 @@ def _joined(lines: pa.StringArray) -> bytes:
         for place in (lines.offset, lines.offset + len(lines))
     )
     return bytes(data.slice(first, last - first).to_pybytes())
-
-
-def _named_once(columns: Columns) -> Columns:
-    """The columns. Raises BadRequest where two have one name, of which a JSON object would hold only one."""
-    twice = [name for name, count in Counter(columns.names).items() if count > 1]
-    if twice:
-        raise BadRequest(
-            f"two columns are called '{twice[0]}', and a JSON object can have only one",
-            mend="Give each a name of its own with AS, or ask for CSV or Arrow.",
-        )
-    return columns
