@@ -36,6 +36,7 @@ TESTED_BY = {
     "docs/guides/files.md": "tests/sources/test_guide.py",
     "docs/guides/models.md": "tests/models/test_guide.py",
     "docs/guides/monitoring.md": "tests/models/test_monitoring_guide.py",
+    "docs/guides/http.md": "tests/server/test_guide.py",
     "docs/guides/predictions.md": "tests/server/test_guide.py",
     "docs/guides/quarantine.md": "tests/cleaning/test_guide.py",
     "docs/guides/reports.md": "tests/reports/test_guide.py",

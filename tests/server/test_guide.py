@@ -14,7 +14,9 @@ import pytest
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 
-@pytest.mark.parametrize(("guide", "examples"), [("serve.md", 15), ("survey.md", 6), ("predictions.md", 7)])
+@pytest.mark.parametrize(
+    ("guide", "examples"), [("serve.md", 15), ("http.md", 13), ("survey.md", 6), ("predictions.md", 7)]
+)
 def test_what_the_guide_shows_is_what_comes_out(guide: str, examples: int, served: Any) -> None:
     text = (GUIDES / guide).read_text(encoding="utf-8")
     names = {"url": served.url, "token": served.serving.token, "lake": served.shop.lake}

@@ -36,7 +36,7 @@ class Query(msgspec.Struct, forbid_unknown_fields=True):
     """What `POST /api/sql` takes."""
 
     sql: str
-    parameters: dict[str, Any] | list[Any] = []  # values from JSON, of `$name` or of `?` in their order
+    parameters: dict[str, Any] | list[Any] = {}  # values from JSON, of `$name` or of `?` in their order
     snapshot: Number | None = None
     limit: Number | None = None
 
@@ -116,7 +116,7 @@ def _asked(here: Shared, visitor: Visitor, name: str, asked: Asked) -> Statement
     snapshot = here.desk.at(asked.snapshot)
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
     where = condition(asked.where, engine=lake.engine.fork()) if asked.where else None
-    return here.desk.ask(visitor, asked.sql(policy, where), door=DOOR, snapshot=snapshot)
+    return here.desk.ask(visitor, asked.sql(policy, where), door=DOOR, parameters={}, snapshot=snapshot)
 
 
 def _one(request: Request, visitor: Visitor, name: str) -> Response:
