@@ -6,7 +6,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -20,6 +20,8 @@ from pumphouse.server.certificates import Certificate, fingerprint, given, self_
 from pumphouse.server.serve import PORT, Serving
 from pumphouse.server.serve import serve as serve_until_stopped
 
+DOORS = {"flight": "Flight SQL"}
+"""The protocols beside HTTP, as people call them."""
 TLS_FOLDER = "tls"
 """Beside the cache: where a certificate of our own making is kept."""
 
@@ -31,6 +33,7 @@ def serve(
     certificate: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     key: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     self_signed: Annotated[bool, Parameter(negative=())] = False,
+    flight: Annotated[int | Literal["off"] | None, Parameter(metavar="PORT|off")] = None,
     call: Call,
 ) -> None:
     """Serve the project's pages, tables, surveys and predictions, and run what is due, until Ctrl-C.
@@ -49,6 +52,7 @@ def serve(
         certificate: The server's certificate and its chain, as PEM.
         key: The certificate's key, as PEM.
         self_signed: Make a certificate, and keep it. Whoever connects has to be given it.
+        flight: Port for Arrow Flight SQL, or off. The one after `--port` unless given.
     """
     if (certificate is None) != (key is None):
         raise ConfigError("a certificate and its key come together", mend="Give both: --certificate FILE --key FILE")
@@ -62,6 +66,8 @@ def serve(
 
         def ready(serving: Serving) -> None:
             print_text(f"Serving {project.config.name} at {serving.url}\nSign in with  {serving.entrance}")
+            for door in serving.doors:
+                print_text(f"{DOORS[door.name]} at {door.url}")
             if shown is not None and self_signed:
                 print_text(f"Its certificate  {shown.chain}\nSHA-256          {fingerprint(shown)}")
             sys.stdout.flush()
@@ -74,11 +80,19 @@ def serve(
                 port=port,
                 owner=project.who,
                 certificate=shown,
+                flight_port=_port(flight, after=port, by=1),
                 on_ready=ready,
             )
         finally:
             if scheduler.is_alive():
                 scheduler.stop()
+
+
+def _port(wanted: int | Literal["off"] | None, *, after: int, by: int) -> int | None:
+    """Where a door beside HTTP listens: some ports after HTTP's unless told otherwise, at a free one where it does."""
+    if wanted is None:
+        return after + by if after else 0
+    return None if wanted == "off" else wanted
 
 
 def _certificate(chain: Path | None, key: Path | None, folder: Path | None, *, host: str) -> Certificate | None:

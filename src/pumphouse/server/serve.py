@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from pumphouse.errors import ConfigError
@@ -22,6 +22,8 @@ from pumphouse.server.access.gate import Gate
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.app import app_of
 from pumphouse.server.certificates import Certificate
+from pumphouse.server.doors import Door
+from pumphouse.server.flight.door import open_flight
 from pumphouse.server.served import ServedProject
 
 PORT = 8484
@@ -40,6 +42,8 @@ class Serving:
     url: str
     token: str
     stop: Callable[[], None]
+    doors: tuple[Door, ...] = ()
+    """The protocols beside HTTP."""
 
     @property
     def entrance(self) -> str:
@@ -55,13 +59,15 @@ def serve(
     owner: str | None = None,
     token: str | None = None,
     certificate: Certificate | None = None,
+    flight_port: int | None = None,
     on_ready: Callable[[Serving], None],
 ) -> None:
     """Serve until SIGTERM, SIGINT or `Serving.stop`; requests under way are finished, for STOP_TIMEOUT_S at most.
 
     `on_ready` is called once it answers, in a thread of its own, and may use it; when it raises, the server ends.
     `port=0` takes a free one. `token` lets the `owner` in, under whose name their reads are logged; without them it is
-    a new one, and the system's user. Signals are heard in the main thread only.
+    a new one, and the system's user. Signals are heard in the main thread only. Arrow Flight SQL is spoken at
+    `flight_port`, where there is one.
 
     Raises ConfigError where the port is taken, and where what people read would cross a network in the clear: `host` is
     not this machine and there is no `certificate`.
@@ -85,7 +91,24 @@ def serve(
         functions=project.functions,
         settings=project.settings,
     )
-    asyncio.run(_serve(project, gate, desk, address=address, token=token, certificate=certificate, on_ready=on_ready))
+    with ExitStack() as stack:
+        doors = []
+        for opened, wanted in ((open_flight, flight_port),):
+            if wanted is not None:
+                at, free = _address(host, wanted)
+                doors.append(opened(project, gate, desk, host=at, port=free, certificate=certificate))
+                stack.callback(doors[-1].close)
+        serving = _serve(
+            project,
+            gate,
+            desk,
+            address=address,
+            token=token,
+            certificate=certificate,
+            doors=tuple(doors),
+            on_ready=on_ready,
+        )
+        asyncio.run(serving)
 
 
 def is_loopback(host: str) -> bool:
@@ -106,6 +129,7 @@ async def _serve(
     address: tuple[str, int],
     token: str,
     certificate: Certificate | None,
+    doors: tuple[Door, ...],
     on_ready: Callable[[Serving], None],
 ) -> None:
     from granian.constants import Interfaces, SSLProtocols
@@ -139,7 +163,7 @@ async def _serve(
     if not await _listens(address, serving):
         await serving
         return
-    ready = asyncio.create_task(asyncio.to_thread(on_ready, Serving(url=url, token=token, stop=stop)))
+    ready = asyncio.create_task(asyncio.to_thread(on_ready, Serving(url=url, token=token, stop=stop, doors=doors)))
     ready.add_done_callback(lambda done: stop() if done.exception() else None)
     # A request that does not end in time makes it a TimeoutError, and ends with the process.
     with suppress(TimeoutError):

@@ -1,0 +1,174 @@
+"""Rows on their way: what is sent, when it ends, and who goes away before.
+
+While a query runs, nothing of ours is called that could see that its client has gone; a thread looks after all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import flight
+
+from pumphouse.errors import BadRequest, Overloaded
+from pumphouse.server.access.desk import Result, Statement
+from pumphouse.server.access.gate import Visitor
+from pumphouse.server.flight.statuses import told
+
+STREAMS_MAX = 512
+"""Statements whose rows are on their way at the same time."""
+WATCH_S = 0.05
+"""How long a query may run on after its client has gone, before it is told."""
+MESSAGE_BYTES_MAX = 8 * 1024 * 1024
+"""Some clients take no message above 16 MiB."""
+
+
+class Stream:
+    """The rows of one ticket. What is cancelled stops within the batch that is being made."""
+
+    def __init__(self, visitor: Visitor, context: Any) -> None:
+        self.visitor = visitor
+        self._context = context  # of a call: it must not be looked at once the call has ended
+        self._result: Result | None = None
+        self._cancelled = False
+        self._lock = threading.Lock()
+
+    def batches(self, statements: Sequence[Statement]) -> Iterator[Any]:
+        """First the schema, then the batches, each no larger than a message may be."""
+        with told("DoGet"):
+            schema: pa.Schema | None = None
+            for statement in statements:
+                with self._begun(statement) as result:
+                    if schema is None:
+                        schema = without_dictionaries(result.schema)
+                        yield schema
+                    for batch in result:
+                        yield from _parts(_as(schema, batch))
+
+    def cancel(self) -> None:
+        """End it, from any thread."""
+        with self._lock:
+            self._cancelled = True
+            if self._result is not None:
+                self._result.cancel()
+
+    def look(self) -> None:
+        """End it where its client has gone."""
+        with self._lock:
+            gone = self._context is not None and not self._cancelled and self._context.is_cancelled()
+        if gone:
+            self.cancel()
+
+    def over(self) -> None:
+        """Its call ends."""
+        with self._lock:
+            self._context = None
+
+    def _begun(self, statement: Statement) -> Result:
+        with self._lock:
+            self._result = statement.run()
+            if self._cancelled:
+                self._result.cancel()
+            return self._result
+
+
+class Streams:
+    """All that are on their way."""
+
+    def __init__(self) -> None:
+        self._running: dict[bytes, Stream] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._watch = threading.Thread(target=self._look_after, name="flight streams", daemon=True)
+        self._watch.start()
+
+    def send(self, handle: bytes, visitor: Visitor, context: Any, statements: Sequence[Statement]) -> Any:
+        """What pyarrow sends as the answer. It runs the statement until there are rows."""
+        stream = Stream(visitor, context)
+        batches = self._kept(handle, stream, statements)
+        return flight.GeneratorStream(next(batches), batches)
+
+    def find(self, visitor: Visitor, handle: bytes) -> Stream | None:
+        """The visitor's rows of a ticket, where they are on their way."""
+        with self._changed:
+            stream = self._running.get(handle)
+        return stream if stream is not None and stream.visitor == visitor else None
+
+    def close(self, *, wait_s: float) -> None:
+        """Take no more, and wait for those that are on their way; those that take longer are cancelled."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._running, timeout=wait_s)
+            late = list(self._running.values())
+        for stream in late:
+            stream.cancel()
+
+    def _kept(self, handle: bytes, stream: Stream, statements: Sequence[Statement]) -> Iterator[Any]:
+        with self._changed:
+            if self._closed or len(self._running) >= STREAMS_MAX:
+                why = "the server is being stopped" if self._closed else f"{STREAMS_MAX} statements run already"
+                raise Overloaded(why, mend="Ask again in a moment.")
+            self._running[handle] = stream
+            self._changed.notify_all()
+        try:
+            yield from stream.batches(statements)
+        finally:
+            stream.over()
+            with self._changed:
+                del self._running[handle]
+                self._changed.notify_all()
+
+    def _look_after(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._running or self._closed)
+                if self._closed and not self._running:
+                    return
+                running = list(self._running.values())
+            for stream in running:
+                stream.look()
+            threading.Event().wait(WATCH_S)
+
+
+def without_dictionaries(schema: pa.Schema) -> pa.Schema:
+    """The columns as they are sent: an ENUM is text, since each stream would have to send its words first."""
+    return pa.schema([one.with_type(_plain(one.type)) for one in schema], schema.metadata)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    if pa.types.is_struct(kind):
+        return pa.struct([one.with_type(_plain(one.type)) for one in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(_plain(kind.key_type), _plain(kind.item_type))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    return kind
+
+
+def _as(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
+    if batch.schema.equals(schema):
+        return batch
+    try:
+        return batch.cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
+        raise BadRequest(
+            "the rows for one set of values have other columns than those for another",
+            mend="Cast the parameters in the statement: $1::BIGINT.",
+        ) from error
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    pieces = -(-batch.nbytes // MESSAGE_BYTES_MAX)
+    if pieces <= 1 or batch.num_rows == 1:
+        yield batch
+        return
+    rows = max(1, batch.num_rows // pieces)
+    for first in range(0, batch.num_rows, rows):
+        yield from _parts(batch.slice(first, rows)) if rows < batch.num_rows else [batch]
