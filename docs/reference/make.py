@@ -27,7 +27,10 @@ from pumphouse.models.predictions import Prediction
 from pumphouse.project.project import Project
 from pumphouse.project.reading import Reader
 from pumphouse.project.running import Report, Result
+from pumphouse_client import connect
 from pumphouse_client import errors as client_errors
+from pumphouse_client.cache import Cache
+from pumphouse_client.connections import Connection
 from pumphouse_client.descriptions import Column, Description
 from pumphouse_client.errors import ClientError
 from pumphouse_client.tables import Table
@@ -217,7 +220,10 @@ project's folder (keep that out of version control). It is never printed or stor
 | variable | what it says |
 |---|---|
 | `PUMPHOUSE_ACTOR` | under which name you run and read; without it your user name |
-| `XDG_CACHE_HOME` | where DuckDB's extensions are laid out; without it `~/.cache` |
+| `PUMPHOUSE_TOKEN` | your token for a server, where a [client](../guides/client.md) connects to one |
+| `XDG_CACHE_HOME` | where DuckDB's extensions are laid out, and where a client keeps answers; without it `~/.cache` |
+| `XDG_CONFIG_HOME` | where a client looks for `pumphouse/tokens.toml`; without it `~/.config` |
+| `APPDATA`, `LOCALAPPDATA` | the same places on Windows: for tokens, and for kept answers |
 | any NAME of a secret | its value |
 
 ## Who may see what
@@ -276,7 +282,8 @@ def _project_page() -> Iterator[str]:
 
 def _client_page() -> Iterator[str]:
     yield "What `pip install pumphouse-client` brings. A [project that is open](project.md) has the same tables."
-    for one in (Table, Description, Column):
+    yield from _function(connect, name="connect")
+    for one in (Connection, Table, Description, Column, Cache):
         yield from _class(one, title=one.__name__)
     yield "## What goes wrong"
     head = "| error | is a | what happened |\n|---|---|---|"

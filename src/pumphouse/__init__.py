@@ -26,8 +26,8 @@ from pumphouse.declare.websites import website
 from pumphouse.errors import PumphouseError
 
 if TYPE_CHECKING:
+    from pumphouse.project.opening import open_anywhere as open  # noqa: A004  # ph.open is how it is said
     from pumphouse.project.project import Project
-    from pumphouse.project.project import open_project as open  # noqa: A004  # ph.open is how it is said
 
 __version__ = "0.1.0"
 
@@ -73,7 +73,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:  # a public name that is not imported yet
     # Declaring must not load an engine: `open` and `Project` bring DuckDB and Arrow, so they come when asked for.
     if name in ("open", "Project"):
-        from pumphouse.project import project
+        from pumphouse.project import opening, project
 
-        return project.open_project if name == "open" else project.Project
+        return opening.open_anywhere if name == "open" else project.Project
     raise AttributeError(f"module 'pumphouse' has no attribute '{name}'")

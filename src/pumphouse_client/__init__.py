@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pumphouse_client.cache import Cache
+from pumphouse_client.connections import Connection, connect
 from pumphouse_client.descriptions import Column, Description
 from pumphouse_client.errors import ClientError, Denied, MissingPackage, NotFound, Unreachable
 from pumphouse_client.tables import Table
 
 __all__ = [
+    "Cache",
     "ClientError",
     "Column",
+    "Connection",
     "Denied",
     "Description",
     "MissingPackage",
     "NotFound",
     "Table",
     "Unreachable",
+    "connect",
 ]

@@ -65,23 +65,9 @@ from pumphouse_client.tables import Table
 ACTOR_VARIABLE = "PUMPHOUSE_ACTOR"
 
 
-def open_project(where: str | os.PathLike[str] = ".", *, env: str | None = None) -> Project:
-    """The project in a folder, in one environment. Nothing is read but `pumphouse.toml` until it is needed.
-
-    Raises ConfigError where there is no project.
-
-    For example:
-
-        p = ph.open("shop")
-        p.run("orders")
-        p["orders"].to_polars()
-    """
-    text = os.fspath(where)
-    if text.startswith(("http://", "https://")):
-        raise ConfigError(
-            "opening a project by its server's address comes with a later version", mend="Open its folder."
-        )
-    return Project(read_config(Path(text).absolute(), env=env))
+def open_project(folder: str | os.PathLike[str] = ".", *, env: str | None = None) -> Project:
+    """The project in a folder, in one environment. Raises ConfigError where there is none."""
+    return Project(read_config(Path(folder).absolute(), env=env))
 
 
 class Project:
