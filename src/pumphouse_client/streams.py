@@ -64,7 +64,7 @@ def batches_of(response: httpx.Response) -> tuple[pa.Schema, Iterator[pa.RecordB
     try:
         stream = pa.ipc.open_stream(body)
         first = next(stream, None)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, OSError) as error:  # Arrow's words for what ends too early
         response.close()
         raise httpx.ReadError("the answer is cut off") from error
     except BaseException:
@@ -84,7 +84,7 @@ def _taken(body: Body, stream: Any, first: pa.RecordBatch | None) -> Iterator[pa
         if not body.is_whole:
             raise Unreachable(f"the answer broke off after {rows:,} rows", mend="Ask again.")
         body.finish()
-    except (httpx.HTTPError, pa.ArrowInvalid) as error:
+    except (httpx.HTTPError, pa.ArrowInvalid, OSError) as error:
         raise Unreachable(f"the answer broke off after {rows:,} rows: {error}", mend="Ask again.") from error
     finally:
         body.close()
