@@ -55,6 +55,7 @@ NAMES = {
         "survey",
     ),
     "Tables, and what must hold of them": ("table", "check"),
+    "Read where it lies": ("external",),
     "Facts about an asset": ("contract", "search", "deliver", "bet"),
     "Models and experiments": (
         "model",

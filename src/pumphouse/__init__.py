@@ -12,6 +12,7 @@ from pumphouse.declare.apis import api
 from pumphouse.declare.children import children
 from pumphouse.declare.contracts import contract
 from pumphouse.declare.databases import database
+from pumphouse.declare.external import external
 from pumphouse.declare.facts import bet, deliver, search
 from pumphouse.declare.files import files
 from pumphouse.declare.formats import access_log, csv, excel, fixed_width, xml
@@ -49,6 +50,7 @@ __all__ = [
     "deliver",
     "excel",
     "experiment",
+    "external",
     "files",
     "fixed_width",
     "guardrails",

@@ -280,3 +280,11 @@ def test_model_names_a_label_and_features(faults: Faults) -> None:
         "the label of 'chance' is 'spend', which is a feature",
         "the outcome of 'live' is 'chance', which is a model",
     ]
+
+
+def test_external_table_is_no_input_of_a_build(faults: Faults) -> None:
+    files = {"far.py": 'import pumphouse as ph\n\naccounts = ph.external("accounts", connection="crm")\n'}
+    found = faults({**files, "customers.sql": "SELECT * FROM accounts"})
+    assert [one.what for one in found] == ["'customers' reads 'accounts', which is an external table"]
+    assert found[0].mend is not None
+    assert "gather it with ph.database" in found[0].mend

@@ -188,6 +188,8 @@ class DuckDB:
     def _prepare(self, query: Query) -> str:
         """Make the query's inputs and functions known to this connection; the text to run."""
         for name, scan in query.inputs.items():
+            for called, dataset in scan.datasets:
+                self.connection.register(called, dataset)
             self.connection.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS {scan.relation}")
         for name, table in query.tables.items():
             self.connection.register(name, table)

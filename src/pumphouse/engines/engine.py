@@ -50,6 +50,10 @@ class Scan:
     """Conditions of `where`, in DuckDB's dialect, that an engine which reads `files` has to apply itself."""
     rows_max: int | None = None
     """The limit of `sample`, likewise."""
+    datasets: tuple[tuple[str, Any], ...] = ()
+    """Arrow datasets that `relation` names."""
+    is_live: bool = False
+    """Whether it is read where it lies, as it is now: there is no snapshot of it."""
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import duckdb
 
 from pumphouse.errors import MissingExtra
 
-EXTRAS = {"postgres_scanner": "postgres"}
+EXTRAS = {"postgres_scanner": "postgres", "mysql_scanner": "external"}
 """Which extra of Pumphouse installs an extension that is not in the base install."""
 
 

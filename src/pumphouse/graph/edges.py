@@ -42,8 +42,10 @@ def find_edges(
                 allowed = _READABLE.get(draft.kind, TABLES)
                 other = drafts[name]
                 if other.kind not in allowed:
-                    what = f"'{draft.name}' reads '{name}', which is a {other.kind}"
-                    mend = f"A {draft.kind} reads {_words(allowed)}."
+                    what = f"'{draft.name}' reads '{name}', which is {_a(other.kind)}"
+                    mend = f"{_a(draft.kind).capitalize()} reads {_words(allowed)}."
+                    if other.kind == "external":
+                        mend = "What is external has no versions to build from; gather it with ph.database or ph.files."
                     faults.append(Fault(what=what, place=place, mend=mend, asset=draft.name))
                 inputs[name] = None
             elif name.lower() == MOMENTS:
@@ -121,6 +123,12 @@ def _roles(draft: Draft, drafts: Mapping[str, Draft]) -> Iterator[Fault]:
         if name in drafts and drafts[name].kind != kind and drafts[name].kind in _READABLE[draft.kind]:
             what = f"the {role} of '{draft.name}' is '{name}', which is a {drafts[name].kind}"
             yield Fault(what=what, place=draft.place, mend=f"Name a {kind} here.", asset=draft.name)
+
+
+def _a(kind: str) -> str:
+    if kind == "external":
+        return "an external table"
+    return f"an {kind}" if kind[0] in "aeio" else f"a {kind}"
 
 
 def _words(kinds: frozenset[str]) -> str:
