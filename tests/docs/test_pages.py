@@ -49,6 +49,7 @@ TESTED_BY = {
     "docs/guides/serve.md": "tests/server/test_guide.py",
     "docs/guides/shorthand.md": "tests/cleaning/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",
+    "docs/guides/external.md": "tests/sources/external/test_guide.py",
     "docs/guides/databases.md": "tests/sources/databases/test_guide.py",
     "docs/guides/websites.md": "tests/sources/websites/test_guide.py",
     "docs/guides/other-tools.md": "tests/sources/messages/test_guide.py",
