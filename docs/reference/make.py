@@ -56,7 +56,7 @@ NAMES = {
     ),
     "Tables, and what must hold of them": ("table", "check"),
     "Read where it lies": ("external",),
-    "Facts about an asset": ("contract", "search", "deliver", "bet"),
+    "Facts about an asset": ("contract", "grant", "search", "deliver", "bet"),
     "Models and experiments": (
         "model",
         "rollout",
@@ -88,6 +88,7 @@ HEADER_FORMS = {
     "seconds": "a number above 0",
     "slice": "`COLUMN by hour`, `day`, `week` or `month`",
     "time": "`event`, `known` or both, each a column",
+    "grants": "a table with `to`, and some of `columns`, `mask`, `rows` and `name`",
     "types": "a table of columns, each `BIGINT`, `DOUBLE`, `BOOLEAN` or `VARCHAR`",
     "matures": "a number of `minutes`, `hours`, `days`, `weeks`, `months` or `years`",
 }
@@ -117,6 +118,10 @@ HEADER_KEYS = {
     "matures": (
         "How long after `as_of` the outcome is certain. A moment of which so much has not passed is left out.",
         'matures = "90 days"',
+    ),
+    "grant": (
+        "Who may see it, and [what of it](../guides/permissions.md): as many such tables as there are grants.",
+        'grant = [{ to = ["analysts"], rows = "country = \'DE\'" }]',
     ),
     "title": ("The page's title; without it the first heading, or else the file's name.", 'title = "Weekly sales"'),
 }
@@ -180,6 +185,13 @@ command = "logger -t shop"          # gets the text on its standard input
 webhook = "https://chat.example/hook"
 mail = "data@shop.example"
 server = "localhost:25"             # that sends the mail
+
+[groups]                            # who belongs together, for ph.grant
+analysts = ["ann", "bob"]
+staff = []                          # whom a sign-in puts into it
+
+[access]
+default = "open"                    # who sees a table without a grant: whoever may read; or "closed": the owner alone
 
 [env.dev]                           # another environment: pumphouse --env dev, ph.open(..., env="dev")
 lake = "dev-lake/"

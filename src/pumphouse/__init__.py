@@ -16,6 +16,7 @@ from pumphouse.declare.external import external
 from pumphouse.declare.facts import bet, deliver, search
 from pumphouse.declare.files import files
 from pumphouse.declare.formats import access_log, csv, excel, fixed_width, xml
+from pumphouse.declare.grants import grant
 from pumphouse.declare.learning import experiment, mean, model
 from pumphouse.declare.messages import messages
 from pumphouse.declare.rollouts import challenger, guardrails, online, rollout, scores, serving, worth
@@ -53,6 +54,7 @@ __all__ = [
     "external",
     "files",
     "fixed_width",
+    "grant",
     "guardrails",
     "mean",
     "messages",

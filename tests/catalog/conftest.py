@@ -96,7 +96,7 @@ class Shop:
 
 
 QUARANTINE_COLUMNS = ("row_id", "column", "original", "step", "step_version", "reason", "run")
-NOT_BUILT = {"bet", "check", "contract", "external", "feature", "rollout"}
+NOT_BUILT = {"bet", "check", "contract", "external", "feature", "grant", "rollout"}
 DAY = timedelta(days=1)
 
 

@@ -105,6 +105,8 @@ def test_every_setting_is_in_the_example_and_the_example_is_read(tmp_path: Path)
     assert set(said) == set(config._KEYS)
     assert set(said["engine"]) == set(config._ENGINE_KEYS)
     assert set(said["failures"]) == set(config._FAILURE_KEYS)
+    assert set(said["access"]) == set(config._ACCESS_KEYS)
+    assert prod.access.groups == {"analysts": ("ann", "bob"), "staff": ()}
     assert set(said["env"]["dev"]) == set(config._ENV_KEYS)
 
 

@@ -127,6 +127,8 @@ class Shop:
     zone: str = "Europe/Berlin"
     assets: dict[str, Asset] = field(default_factory=dict)
     overdue: dict[str, str] = field(default_factory=dict)
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    is_open: bool = True
 
     functions: tuple[SqlFunction, ...] = ()
 

@@ -8,10 +8,10 @@ from pumphouse.declare.asset import Asset
 
 
 def made_from(assets: Mapping[str, Asset]) -> Mapping[str, tuple[str, ...]]:
-    """The assets that are made from each one directly, in order of name. Checks, contracts and bets make nothing."""
+    """The assets that are made from each one directly, in order of name. Facts about others make nothing."""
     readers: dict[str, list[str]] = {}
     for name, asset in sorted(assets.items()):
-        if asset.kind not in ("check", "contract", "bet"):
+        if asset.kind not in ("check", "contract", "bet", "grant"):
             for one in asset.inputs:
                 if one != name:
                     readers.setdefault(one, []).append(name)

@@ -17,7 +17,7 @@ Kind = Literal[
     "source", "files", "database", "api", "website", "messages", "survey", "survey_events",
     "children", "sql", "table", "clean",
     "feature", "label", "model", "rollout", "scores", "online", "experiment",
-    "report", "check", "contract", "search", "deliver", "bet", "external",
+    "report", "check", "contract", "search", "deliver", "bet", "external", "grant",
 ]  # fmt: skip
 
 GATHERED: frozenset[str] = frozenset({"source", "files", "database", "api", "website", "messages", "survey"})

@@ -20,6 +20,7 @@ from pumphouse.graph.drafts import Draft, draft_page, draft_sql
 from pumphouse.graph.edges import find_edges, find_loops, sort_by_edges
 from pumphouse.graph.fingerprints import fingerprint
 from pumphouse.graph.folder import SourceFile, walk
+from pumphouse.graph.grants import draft_grants, grant_faults
 from pumphouse.graph.modules import import_modules, module_of
 from pumphouse.graph.named_files import NamedFiles
 from pumphouse.graph.names import name_faults
@@ -134,7 +135,13 @@ def load(folder: Path, *, cache: Path | None = None, ignore: Collection[str] = (
         report, wrong = draft_page(file, page, files=files)
         drafts += [report] if report else []
         faults += wrong
+    headers = [*((file, one.header) for file, one in documents), *((file, one.header) for file, one in pages)]
+    for file, header in headers:
+        granted, wrong = draft_grants(file, header)
+        drafts += granted
+        faults += wrong
     faults += name_faults(drafts)
+    faults += grant_faults(drafts, kept)
     kept.save()
 
     named = {draft.name: draft for draft in sorted(drafts, key=lambda draft: draft.name)}

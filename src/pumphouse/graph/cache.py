@@ -23,7 +23,7 @@ from pumphouse.graph.documents import PageDocument, SqlDocument, read_page, read
 from pumphouse.graph.folder import SourceFile
 from pumphouse.graph.sql import QueryFacts, read_query
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when what is kept changes within one version of Pumphouse."""
 _SETTLED_NS = 2_000_000_000
 """A file changed less than this before it was read may change once more within the same tick of its clock."""

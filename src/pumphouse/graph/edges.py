@@ -17,6 +17,7 @@ _READABLE: Mapping[str, frozenset[str]] = {
     "online": frozenset({"feature"}),
     "deliver": TABLES | {"report"},
     "contract": GATHERED,
+    "grant": TABLES | {"report", "model", "rollout", "experiment", "search", "online", "feature"},
     "bet": TABLES | {"report", "model", "rollout", "experiment", "search", "deliver", "feature"},
 }
 """Kinds that an asset of a kind may read, where those are not just tables."""

@@ -38,6 +38,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "required": "names",
         "timeout_s": "seconds",
         "retries": "count",
+        "grant": "grants",
     },
     "feature": {"entity": "names", "request": "types", "doc": "text", "owner": "text"},
     "label": {
@@ -51,6 +52,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "required": "names",
         "timeout_s": "seconds",
         "retries": "count",
+        "grant": "grants",
     },
     "report": {
         "title": "text",
@@ -60,6 +62,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "owner": "text",
         "timeout_s": "seconds",
         "retries": "count",
+        "grant": "grants",
     },
 }
 """The keys that a header of each kind may hold, with the form of their values."""
@@ -191,7 +194,7 @@ def _read(text: str, pattern: re.Pattern[str]) -> tuple[Header | None, str, list
 
 
 def _line_of(key: str, toml: str) -> int:
-    found = re.search(rf"^[ \t]*\[?[ \t]*[\"']?{re.escape(key)}\b", toml, re.MULTILINE)
+    found = re.search(rf"^[ \t]*\[{{0,2}}[ \t]*[\"']?{re.escape(key)}\b", toml, re.MULTILINE)
     return toml.count("\n", 0, found.start()) if found else 0
 
 
@@ -240,6 +243,12 @@ def _types(value: object) -> tuple[tuple[str, str], ...]:
     return tuple((name, kind.upper()) for name, kind in value.items())
 
 
+def _grants(value: object) -> None:
+    """Only their form: `graph.grants` makes them facts of their own."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ValueError("expected tables that begin with [[grant]]")
+
+
 def _matures(value: object) -> str:
     text = _text(value)
     if not _MATURES.fullmatch(text):
@@ -256,5 +265,6 @@ _FORMS: Mapping[str, Any] = {  # each takes a TOML value and returns what Declar
     "time": _time,
     "matures": _matures,
     "types": _types,
+    "grants": _grants,
 }
 _EXAMPLES = {"entity": 'entity = "customer_id"', "matures": 'matures = "90 days"', "slice": 'slice = "paid_at by day"'}

@@ -11,7 +11,7 @@ from pumphouse.graph.assets import Graph
 from pumphouse.graph.fingerprints import SpecReading, fingerprint
 from pumphouse.graph.functions import CLOCK_SETTING
 
-NOT_BUILT = frozenset({"check", "contract", "rollout", "bet", "feature", "external"})
+NOT_BUILT = frozenset({"check", "contract", "rollout", "bet", "feature", "external", "grant"})
 """Kinds that have no build: they say something about assets, or are computed within what reads them."""
 _DAILY = frozenset({"label", "scores", "online", "experiment"})
 """Kinds whose content depends on the day, though they don't name it."""

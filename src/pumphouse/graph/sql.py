@@ -45,6 +45,10 @@ class QueryFacts(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Names of its columns where the text alone says them (no `*`)."""
     literals: tuple[str, ...] = ()
     """Texts in quotes."""
+    of_row: tuple[str, ...] = ()
+    """Of a condition: the columns of its row that it names."""
+    nested: bool = False
+    """Whether there is a query within the query."""
     early: tuple[Finding, ...] = ()
     """What a feature may not do: parts that aggregate a table before it meets `moments`."""
     faults: tuple[Finding, ...] = ()
@@ -89,10 +93,13 @@ def read_query(text: str) -> QueryFacts:
         no_select = Finding(line_of(words[0].start, text), NO_SELECT, ONE_SELECT)
         return msgspec.structs.replace(facts, faults=(*faults, no_select))
     names, wrong = names_read(tree, text)
+    of_row = {} if tree.args.get("from_") else {column.name: None for column in tree.find_all(exp.Column)}
     return msgspec.structs.replace(
         facts,
         names=tuple(names.values()),
         columns=columns_of(tree),
+        of_row=tuple(of_row),
+        nested=any(one is not tree for one in tree.find_all(exp.Query)),
         early=tuple(early_aggregates(tree, text)) if MOMENTS in names else (),
         faults=(*faults, *wrong),
     )

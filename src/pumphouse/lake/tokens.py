@@ -26,8 +26,8 @@ ID_LENGTH = 8
 SCRAM_ITERATIONS = 4096
 """The number that PostgreSQL uses. More would guard a guessable password; these can't be guessed."""
 SALT_BYTES = 16
-KEPT_UNDER = "salts of tokens"
-"""Under this name the lake's memory has what salts are made of."""
+KEPT_UNDER = "secret"
+"""Under this name the lake's memory has what secrets are made of."""
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS tokens (
@@ -156,17 +156,17 @@ class Tokens:
 
     def salt(self, who: str) -> bytes:
         """The salt of a person. Whoever has no token has one too, so that it does not tell whether they have."""
-        return hmac.digest(self.secret(), f"salt of {who}".encode(), "sha256")[:SALT_BYTES]
+        return hmac.digest(self.secret("salts"), who.encode(), "sha256")[:SALT_BYTES]
 
-    def secret(self) -> bytes:
-        """Random bytes of this lake, the same ever since they were first asked for."""
+    def secret(self, purpose: str) -> bytes:
+        """Bytes that nobody can guess, for one purpose: of this lake, the same ever since they were first asked for."""
         query = "SELECT value FROM memory WHERE name = ?"
         rows = self._database.rows(query, [KEPT_UNDER])
         if not rows:
             with self._database.transaction() as db:
                 db.insert("memory (name, value)", [(KEPT_UNDER, secrets.token_hex(32))], end="ON CONFLICT DO NOTHING")
             rows = self._database.rows(query, [KEPT_UNDER])
-        return bytes.fromhex(rows[0][0])
+        return hmac.digest(bytes.fromhex(rows[0][0]), purpose.encode(), "sha256")
 
 
 def make_table(db: Writing) -> None:

@@ -7,9 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from pumphouse.declare.grants import EVERYONE
 from pumphouse.errors import ConfigError, Place, did_you_mean
 from pumphouse.lake.lake import Location
 
@@ -19,7 +20,7 @@ BASE_ENV = "prod"
 _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict, "env": dict,
+    "failures": dict, "groups": dict, "access": dict, "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
     "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
@@ -29,6 +30,7 @@ _ENGINE_KEYS: _Keys = {
     "kind": str, "url": str, "memory": str, "threads": int, "workers": int, "worker_memory": str
 }  # fmt: skip
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
+_ACCESS_KEYS: _Keys = {"default": str}
 _FORMS = {str: "text", int: "a whole number, 1 or more", dict: "a table"}
 
 
@@ -48,6 +50,15 @@ class EngineConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """`[groups]` and `[access]`: who belongs together, and who sees what has no grant. The same in all environments."""
+
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Each with its people; those that whoever signs them in says are added to them."""
+    default: Literal["open", "closed"] = "open"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One environment of a project, as its file says."""
 
@@ -62,6 +73,7 @@ class Config:
     settings: Mapping[str, Any] = field(default_factory=dict)  # values as TOML has them
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Mapping[str, Any] = field(default_factory=dict)
+    access: Access = field(default_factory=Access)
     outlets: frozenset[str] | None = None
     """Connections to which deliveries may go from a lake that is not the file's own; None is the file's own lake, from
     which they may go anywhere."""
@@ -101,7 +113,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
             mend="Mend that line.",
         ) from None
     _check(values, _KEYS, text, where="")
-    for table, known in (("engine", _ENGINE_KEYS), ("failures", _FAILURE_KEYS)):
+    for table, known in (("engine", _ENGINE_KEYS), ("failures", _FAILURE_KEYS), ("access", _ACCESS_KEYS)):
         _check(values.get(table, {}), known, text, where=f"{table}.")
     for table in ("connections", "env"):
         _check(values.get(table, {}), dict.fromkeys(values.get(table, {}), dict), text, where=f"{table}.")
@@ -125,6 +137,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         settings={**values.get("settings", {}), **own.get("settings", {})},
         connections={**values.get("connections", {}), **connections},
         failures=own.get("failures", values.get("failures", {}) if chosen == BASE_ENV else {}),
+        access=_access(values, text),
         outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),
     )
 
@@ -173,6 +186,27 @@ def _location(folder: Path, values: Mapping[str, Any], *, default: Mapping[str, 
         )
     named = values if "lake" in values else default
     return Location(folder=(folder / named.get("lake", "lake")).absolute(), catalogue=named.get("catalogue"))
+
+
+def _access(values: Mapping[str, Any], text: str) -> Access:  # as TOML has them
+    groups = values.get("groups", {})
+    for name, people in groups.items():
+        if not isinstance(people, list) or not all(isinstance(one, str) and one for one in people):
+            raise ConfigError(
+                f"the group '{name}' has to be a list of people",
+                place=_line_of(name, text),
+                mend=f'Write it like {name} = ["ann", "bob"]; those whom a sign-in puts into it need not be named.',
+            )
+    if EVERYONE in groups:
+        raise ConfigError(f"'{EVERYONE}' is no group of yours: it is whoever may read", place=_line_of(EVERYONE, text))
+    default = values.get("access", {}).get("default", "open")
+    if default not in ("open", "closed"):
+        raise ConfigError(
+            f"'access.default' is 'open' or 'closed', not '{default}'",
+            place=_line_of("default", text),
+            mend="It says who sees a table without a grant: whoever may read, or the owner alone.",
+        )
+    return Access(groups={name: tuple(people) for name, people in groups.items()}, default=default)
 
 
 def _zone(name: str, text: str) -> str:

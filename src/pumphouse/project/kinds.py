@@ -60,4 +60,4 @@ KINDS: dict[Kind, Kinds] = {
     "search": Kinds(build_search),
     "deliver": Kinds(build_delivery),
 }
-"""The other kinds (feature, check, contract, rollout, bet) are read by these and have no build of their own."""
+"""The other kinds (feature, check, contract, rollout, bet, grant) are read by these and have no build of their own."""

@@ -51,6 +51,7 @@ from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.online import OnlineReader, hide_online, online_reader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
 from pumphouse.project.overview import overview
+from pumphouse.project.people import group_faults
 from pumphouse.project.reading import Reader
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.run_requests import command_line, refuse_replay, refuse_unsliced
@@ -497,7 +498,7 @@ class Project:
         with naming_the_line(self.config.folder):
             graph = load(self.config.folder)
         code = imported(self.config.folder)
-        if faults := schedule_faults(graph, self.config):
+        if faults := [*schedule_faults(graph, self.config), *group_faults(graph, self.config.access.groups)]:
             raise ProjectFaults(faults)
         return graph, code
 

@@ -33,6 +33,8 @@ class Served:
         self.folder: Path = project.config.folder
         self.assets: Mapping[str, Asset] = project.graph.assets
         self.lake: Lake = project.lake
+        self.groups = project.config.access.groups
+        self.is_open = project.config.access.default == "open"
         self.functions = sql_functions(self.folder)
 
     def settings(self) -> Mapping[str, Any]:

@@ -83,10 +83,10 @@ def serve(
     address = _address(host, port)
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()  # what is there by now stays: it is not looked through for garbage again and again
-    gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token)
+    gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token, groups=project.groups)
     desk = Desk(
         project.lake,
-        Policies(project.lake, project.assets),
+        Policies(project.lake, project.assets, groups=project.groups, is_open=project.is_open),
         project=project.name,
         functions=project.functions,
         settings=project.settings,

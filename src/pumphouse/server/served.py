@@ -164,6 +164,16 @@ class ServedProject(Protocol):
         ...
 
     @property
+    def groups(self) -> Mapping[str, Sequence[str]]:
+        """The groups of people, each with those who are in it whoever signs them in."""
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a table without a grant is there for all who may read."""
+        ...
+
+    @property
     def functions(self) -> tuple[SqlFunction, ...]:
         """Functions that SQL may call beside the engine's own."""
         ...

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import msgspec
 import pyarrow as pa
 
 from pumphouse.declare.asset import Asset
-from pumphouse.engines.engine import HIDDEN_COLUMNS, Scan
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.declare.grants import Grant
+from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan
+from pumphouse.engines.parameters import quoted
+from pumphouse.errors import PumphouseError, UnknownName, did_you_mean
 from pumphouse.lake.lake import Lake
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.masks import Shown, shown
+from pumphouse.server.access.rights import Right, Rights
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+DECIDED_MAX = 10_000
+"""What visitors may see that is remembered; deciding it anew costs some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,44 +35,165 @@ class Policy:
     table: str
     columns: tuple[str, ...]
     """The columns there are for them, masked ones included, in the table's order."""
+    is_whole: bool = False
+    """Whether all of the table is there for them, and nothing of it masked."""
     own: tuple[str, ...] = ()
     """Those of the lake's own columns that they may name."""
-    masks: Mapping[str, str] = field(default_factory=dict)
-    """SQL that stands in place of a column."""
+    masks: Mapping[str, str] = field(default_factory=dict, repr=False)  # with the key of hashes
+    """SQL that stands in place of a column, over its row and the flags of `conditions`."""
+    conditions: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(name of a flag, SQL condition) for each grant that covers some rows only."""
     rows: str | None = None
-    """The SQL condition of the rows there are for them; None is all."""
+    """The SQL condition, over the flags, of the rows there are for them; None is all."""
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+    """The types of columns whose masks have another than the column."""
 
     def applied(self, scan: Scan) -> Scan:
         """The scan as the visitor has it. What is under it can't be reached from SQL above it."""
-        return scan.only((*self.columns, *self.own))
+        if not self.masks and self.rows is None:
+            return scan.only((*self.columns, *self.own))
+        flags = "".join(f", {condition} AS {quoted(name)}" for name, condition in self.conditions)
+        cells = ", ".join(f"{self.masks.get(name, quoted(name))} AS {quoted(name)}" for name in self.columns)
+        flagged = f"SELECT *{flags} FROM ({scan.relation})" if flags else scan.relation
+        where = "" if self.rows is None else f" WHERE {self.rows}"
+        return replace(
+            scan, schema=self.shown(scan.schema), relation=f"SELECT {cells} FROM ({flagged}){where}", files=None
+        )
 
     def shown(self, schema: pa.Schema) -> pa.Schema:
         """The table's columns as the visitor has them."""
-        return pa.schema([schema.field(name) for name in self.columns])
+        fields = (schema.field(name) for name in self.columns)
+        return pa.schema([one.with_type(self.types.get(one.name, one.type)) for one in fields])
 
     @property
     def digest(self) -> str:
         """A short text that differs where two policies of a table do."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
+        asked = (self.table, self.columns, self.own, self.masks, self.conditions, self.rows)
+        return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:16]
 
 
 class Policies:
-    """What everybody may see, as the project declares it."""
+    """What everybody may see, as the project declares it. Used from many threads at once.
 
-    def __init__(self, lake: Lake, assets: Mapping[str, Asset]) -> None:
+    It is decided once for each visitor and version of a table, and then remembered.
+    """
+
+    def __init__(
+        self, lake: Lake, assets: Mapping[str, Asset], *, groups: Collection[str] = (), is_open: bool = True
+    ) -> None:
+        """`groups` and `is_open` are as in `Rights`."""
+        self.rights = Rights(assets, groups=groups, is_open=is_open)
         self._lake = lake
         self._assets = assets
+        self._lock = threading.Lock()
+        self._rights: dict[Visitor, Mapping[str, Right]] = {}
+        self._visible: dict[tuple[Visitor, int], tuple[str, ...]] = {}
+        self._policies: dict[tuple[Visitor, int, str], Policy] = {}
+        self._versions: dict[tuple[Visitor, str, int, int], Policy] = {}
 
     def visible(self, visitor: Visitor, *, snapshot: int) -> tuple[str, ...]:
         """The tables that a visitor may read at least something of, in order."""
-        names = self._lake.versions(snapshot=snapshot)
-        return tuple(sorted(name for name in names if visitor.tables is None or name in visitor.tables))
+        found = self._visible.get((visitor, snapshot))
+        if found is None:
+            tables = sorted(self._lake.versions(snapshot=snapshot))
+            found = tuple(name for name in tables if self._is_there(visitor, name, snapshot))
+            self._keep(self._visible, (visitor, snapshot), found)
+        return found
 
     def of(self, visitor: Visitor, table: str, *, snapshot: int) -> Policy:
         """What a visitor sees of a table. Raises UnknownName also where they may not know that it is there."""
         seen = self.visible(visitor, snapshot=snapshot)
-        if table not in seen:
+        policy = self._policy(visitor, table, snapshot) if table in seen else None
+        if policy is None:
             raise UnknownName(f"the lake has no table '{table}'", asset=table, mend=did_you_mean(table, seen) or None)
+        return policy
+
+    def known(self, visitor: Visitor) -> Mapping[str, Asset]:
+        """The assets that a visitor may know of: those that they see some of. Nothing else is named to them."""
+        rights = self._rights_of(visitor)
+        return {name: asset for name, asset in self._assets.items() if name in rights and not rights[name].is_nothing}
+
+    def sees_whole(self, visitor: Visitor, name: str) -> bool:
+        """Whether a visitor sees all of something, unmasked: then also what is told of it."""
+        return self._right(visitor, name).is_whole
+
+    def _rights_of(self, visitor: Visitor) -> Mapping[str, Right]:
+        found = self._rights.get(visitor)
+        if found is None:
+            found = self.rights.of_all(visitor)
+            self._keep(self._rights, visitor, found)
+        return found
+
+    def _right(self, visitor: Visitor, name: str) -> Right:
+        return self._rights_of(visitor).get(name) or self.rights.of(visitor, name)
+
+    def _is_there(self, visitor: Visitor, table: str, snapshot: int) -> bool:
+        right = self._right(visitor, table)
+        return right.is_whole or (not right.is_nothing and self._policy(visitor, table, snapshot) is not None)
+
+    def _policy(self, visitor: Visitor, table: str, snapshot: int) -> Policy | None:
+        key = (visitor, snapshot, table)
+        if (found := self._policies.get(key)) is not None:
+            return found
+        newest = self._lake.versions().get(table, -1)
+        version = (visitor, table, self._lake.versions(snapshot=snapshot)[table], newest)
+        found = self._versions.get(version) or self._decided(visitor, table, snapshot)
+        if found is not None:
+            self._keep(self._versions, version, found)
+            self._keep(self._policies, key, found)
+        return found
+
+    def _decided(self, visitor: Visitor, table: str, snapshot: int) -> Policy | None:
+        right = self._right(visitor, table)
+        if right.is_nothing:
+            return None
         schema = self._lake.schema(table, snapshot=snapshot)
         own = tuple(name for name in schema.names if name in HIDDEN_COLUMNS)
-        return Policy(table=table, columns=tuple(name for name in schema.names if name not in own), own=own)
+        columns = tuple(name for name in schema.names if name not in own)
+        if right.grants is None:
+            return Policy(table=table, columns=columns, is_whole=True, own=own)
+        return self._granted(visitor, table, right.grants, snapshot, schema)
+
+    def _granted(
+        self, visitor: Visitor, table: str, grants: tuple[Grant, ...], snapshot: int, schema: pa.Schema
+    ) -> Policy | None:
+        """What grants show of a table; None where the rows can't be told at this snapshot, or no column is left."""
+        rows = pa.schema([one for one in schema if one.name not in HIDDEN_COLUMNS])
+        newest = self._lake.schema(table).names if self._lake.has(table) else ()
+        found = shown(grants, rows, offered=newest, visitor=visitor, key=self._lake.state.tokens.secret("masks"))
+        if not found.columns:
+            return None
+        policy = Policy(
+            table=table, columns=found.columns, masks=found.cells, conditions=found.conditions, rows=found.rows
+        )
+        scan = self._lake.scan(table, snapshot=snapshot)
+        types = self._types(policy, scan)
+        if types is None:
+            policy = replace(policy, masks=self._sound(policy, found, scan))
+            types = self._types(policy, scan)
+        if types is None:
+            return None
+        return replace(policy, types={one.name: one.type for one in types if one.type != schema.field(one.name).type})
+
+    def _sound(self, policy: Policy, found: Shown, scan: Scan) -> Mapping[str, str]:
+        """What stands in place of columns, null where SQL means nothing at this snapshot."""
+        return {
+            name: cell
+            if self._types(replace(policy, columns=(name,), masks={name: cell}), scan) is not None
+            else f"CASE WHEN FALSE THEN {quoted(name)} END"
+            for name, cell in found.cells.items()
+        }
+
+    def _types(self, policy: Policy, scan: Scan) -> pa.Schema | None:
+        """The columns of a table under a policy as the engine has them; None where its SQL means nothing."""
+        applied = policy.applied(scan)
+        try:
+            return self._lake.engine.fork().schema(Query(text=applied.relation))
+        except PumphouseError:
+            return None
+
+    def _keep(self, known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+        with self._lock:
+            if len(known) >= DECIDED_MAX:
+                known.clear()
+            known[key] = value
