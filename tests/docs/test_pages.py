@@ -51,6 +51,7 @@ TESTED_BY = {
     "docs/guides/survey.md": "tests/server/test_guide.py",
     "docs/guides/external.md": "tests/sources/external/test_guide.py",
     "docs/guides/databases.md": "tests/sources/databases/test_guide.py",
+    "docs/guides/permissions.md": "tests/server/access/test_guide.py",
     "docs/guides/websites.md": "tests/sources/websites/test_guide.py",
     "docs/guides/other-tools.md": "tests/sources/messages/test_guide.py",
     "docs/reference/checks.md": "tests/docs/test_reference.py",
