@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pumphouse.declare.asset import Common, Declaration, names, place_of_caller
+from pumphouse.declare.asset import TABLES, Common, Declaration, names, place_of_caller
 from pumphouse.errors import did_you_mean
 
 EVERYONE = "everyone"
 """In `to`: whoever has a token with the scope `read`, or signed in."""
+WITH_ROWS = TABLES | {"external"}
+"""Kinds of which columns and rows are granted; others are granted as a whole."""
 NAMED_MASKS = ("null", "hash", "year", "month", "first 4", "last 4")
 CHARACTERS_MAX = 9
 """Of a text, how many `first N` and `last N` may show."""

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pumphouse.declare.asset import GATHERED, TABLES
+from pumphouse.declare.grants import WITH_ROWS
 from pumphouse.errors import Fault, did_you_mean
 from pumphouse.graph.drafts import Draft
 from pumphouse.graph.moments import MOMENTS
@@ -17,7 +18,7 @@ _READABLE: Mapping[str, frozenset[str]] = {
     "online": frozenset({"feature"}),
     "deliver": TABLES | {"report"},
     "contract": GATHERED,
-    "grant": TABLES | {"report", "model", "rollout", "experiment", "search", "online", "feature"},
+    "grant": WITH_ROWS | {"report", "model", "rollout", "experiment", "search", "online", "feature"},
     "bet": TABLES | {"report", "model", "rollout", "experiment", "search", "deliver", "feature"},
 }
 """Kinds that an asset of a kind may read, where those are not just tables."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pumphouse.declare.asset import TABLES, Common
-from pumphouse.declare.grants import Grant, grant_spec
+from pumphouse.declare.asset import Common
+from pumphouse.declare.grants import WITH_ROWS, Grant, grant_spec
 from pumphouse.errors import Fault, Place, did_you_mean
 from pumphouse.graph.cache import Cache
 from pumphouse.graph.drafts import Draft
@@ -69,7 +69,7 @@ def grant_faults(drafts: Sequence[Draft], cache: Cache) -> Iterator[Fault]:
         of = named.get(spec.asset)
         if of is None:
             continue  # told as an edge that leads nowhere
-        if of.kind not in TABLES and not spec.is_whole:
+        if of.kind not in WITH_ROWS and not spec.is_whole:
             what = f"the grant '{draft.name}' hides part of '{of.name}', which is a {of.kind} and is granted as a whole"
             yield _fault(draft, what, "Leave out columns, mask and rows, or grant the tables it is made from.")
             continue

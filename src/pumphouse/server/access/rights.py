@@ -17,8 +17,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from pumphouse.catalog.lineage import made_from, nearest_first
-from pumphouse.declare.asset import TABLES, Asset
-from pumphouse.declare.grants import EVERYONE, Grant
+from pumphouse.declare.asset import Asset
+from pumphouse.declare.grants import EVERYONE, WITH_ROWS, Grant
 from pumphouse.graph.edges import sort_by_edges
 from pumphouse.server.access.gate import Visitor
 
@@ -113,7 +113,7 @@ class Rights:
     def _decided(self, visitor: Visitor, name: str, found: dict[str, Right]) -> Right:
         asset = self._assets.get(name)
         if visitor.tables is not None and name not in visitor.tables:
-            if asset is None or asset.kind in TABLES or not asset.inputs:
+            if asset is None or asset.kind in WITH_ROWS or not asset.inputs:
                 return nothing("their token is for other tables")
             return self._by_inputs(visitor, asset, found)
         if visitor.scope == "all":
@@ -130,11 +130,11 @@ class Rights:
             if any(grant.is_whole for _, grant in own):
                 return whole(f"granted by {said}")
             return Right(grants=tuple(grant for _, grant in own), why=f"granted by {said}")
-        if not self._is_open and (asset.kind in TABLES or not asset.inputs):
+        if not self._is_open and (asset.kind in WITH_ROWS or not asset.inputs):
             return nothing('it has no grant, and pumphouse.toml says default = "closed"')
         if name in self._sources:
             return nothing(f"'{self._sources[name]}', which has grants, is made from it")
-        if name in self._kin or asset.kind not in TABLES:
+        if name in self._kin or asset.kind not in WITH_ROWS:
             return self._by_inputs(visitor, asset, found)
         return whole("it has no grant, and is made from nothing that has one")
 
