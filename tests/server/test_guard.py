@@ -106,3 +106,22 @@ def test_scope_of_a_token_is_heeded(served: Any) -> None:
     assert served.stranger.get("/api/tables", headers=headers).status_code == 403
     assert served.stranger.get("/", headers=headers).status_code == 403
     assert served.stranger.post("/predict/returns_live", json={"customer_id": 1}, headers=headers).status_code == 200
+
+
+def test_a_token_comes_as_the_password_of_whoever_can_send_only_that(served: Any) -> None:
+    """Excel, Power Query, `read.csv(url)`: they know names and passwords."""
+    token = served.serving.token
+    with httpx.Client(base_url=served.url, timeout=20) as client:
+        assert client.get("/api/tables/orders.csv", auth=("anybody", token)).status_code == 200
+        for wrong in ((token, ""), ("anybody", "wrong"), ("anybody", f"{token}:")):
+            assert client.get("/api/tables/orders.csv", auth=wrong).status_code == 401
+        for header in ("Basic", "Basic %", "Basic w7zDvA", f"Basic {token}", "Basic /w=="):
+            assert client.get("/api/tables/orders.csv", headers={"Authorization": header}).status_code == 401
+
+
+def test_only_what_is_no_browser_is_asked_for_a_password(served: Any) -> None:
+    asked = served.stranger.get("/api/tables/orders.csv").headers["www-authenticate"]
+    assert asked.startswith("Basic ")
+    for browser in (PAGE, {"Sec-Fetch-Mode": "cors"}):
+        answer = served.stranger.get("/api/tables/orders.csv", headers=browser)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")

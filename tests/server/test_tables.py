@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import openpyxl
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
@@ -17,6 +18,7 @@ from pyarrow import csv, parquet
 WAIT_S = 10
 
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -153,6 +155,9 @@ def rows_of(answer: httpx.Response) -> pa.Table:
         return pa.ipc.open_stream(data).read_all()
     if kind == "application/vnd.apache.parquet":
         return parquet.read_table(data)
+    if kind == XLSX:
+        head, *lines = openpyxl.load_workbook(data).active.iter_rows(values_only=True)
+        return pa.Table.from_pylist([dict(zip(head, line, strict=True)) for line in lines])
     if kind == "text/csv":
         return csv.read_csv(data)
     if kind == "application/x-ndjson":
@@ -170,6 +175,7 @@ def rows_of(answer: httpx.Response) -> pa.Table:
         "text/csv",
         "application/x-ndjson",
         "application/json",
+        XLSX,
     ],
 )
 def test_the_same_rows_come_in_every_format(accept: str, served: Any) -> None:
@@ -183,7 +189,7 @@ def test_the_same_rows_come_in_every_format(accept: str, served: Any) -> None:
     assert table["customer"][0].as_py() == "customer 37"
 
 
-@pytest.mark.parametrize("ending", ["arrow", "parquet", "csv", "jsonl", "json"])
+@pytest.mark.parametrize("ending", ["arrow", "parquet", "csv", "jsonl", "json", "xlsx"])
 def test_an_address_can_say_its_format(ending: str, served: Any) -> None:
     answer = served.owner.get(f"/api/tables/orders.{ending}?select=order_id")
     assert rows_of(answer)["order_id"].to_pylist() == list(range(1, 41))
@@ -341,3 +347,14 @@ def test_a_statement_ends_when_whoever_asked_has_gone(served: Any) -> None:
         assert time.monotonic() < until
         time.sleep(0.02)
     assert reads[-1].rows == 0
+
+
+def test_a_workbook_is_refused_where_a_sheet_has_no_place_for_it(served: Any) -> None:
+    for query, what in (
+        ("SELECT range FROM range(1048576)", "1,048,575 rows"),
+        ("SELECT repeat('x', 32768)", "32,767 characters"),
+        ("SELECT repeat('😀', 16384)", "32,767 characters"),
+    ):
+        answer = served.owner.post("/api/sql.xlsx", json={"sql": query})
+        assert answer.status_code == 400
+        assert what in answer.json()["error"]

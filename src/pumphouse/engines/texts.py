@@ -20,11 +20,15 @@ LINE_END = "\r\n"
 WHOLE_MAX = 2**53 - 1
 """The last of the whole numbers that a double holds without a gap; beyond it JavaScript reads another one."""
 
-_SMALL = frozenset({"tinyint", "smallint", "integer", "utinyint", "usmallint", "uinteger"})
-_LARGE = frozenset({"bigint", "ubigint", "hugeint", "uhugeint", "bignum"})
-_MOMENTS = frozenset({"timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"})
-_PLAIN = _SMALL | _LARGE | {"boolean", "float", "double", "decimal", "time", "time with time zone", "uuid"}
+SMALL = frozenset({"tinyint", "smallint", "integer", "utinyint", "usmallint", "uinteger"})
+LARGE = frozenset({"bigint", "ubigint", "hugeint", "uhugeint", "bignum"})
+UNSIGNED = frozenset({"ubigint", "uhugeint"})
+MOMENTS = frozenset({"timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"})
+_PLAIN = SMALL | LARGE | {"boolean", "float", "double", "decimal", "time", "time with time zone", "uuid"}
 """Of these no value needs quotes in CSV, and none that a spreadsheet takes for a formula means another thing."""
+_NESTED = frozenset({"list", "array", "struct", "map"})
+_NO_FORMULA = _NESTED | {"blob", "interval", "bit"}
+"""Written as text, which begins with none of a formula's signs."""
 _FIRST_OF_FORMULAS = tuple(map(ord, "'=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
 """What a text begins with that `FORMULA` may match: looking there first is faster."""
 
@@ -64,32 +68,30 @@ def json_line(columns: Columns, *, end: str = "") -> str:
 
 
 def _csv_cell(cell: str, kind: Any, *, exact: bool) -> str:
-    if kind.id in _SMALL | _LARGE or kind.id in {
-        "boolean",
-        "float",
-        "double",
-        "decimal",
-        "time",
-        "time with time zone",
-    }:
+    if kind.id in _PLAIN:
         return cell
-    if kind.id == "date" or kind.id in _MOMENTS:
-        text = f"CAST({cell} AS VARCHAR)" if kind.id == "date" else _moment(cell, kind, between=" ")
+    text = plain_text(cell, kind)
+    if kind.id == "date" or kind.id in MOMENTS:  # of these only -infinity begins as a formula does
         return text if exact else f"CASE WHEN starts_with({text}, '-') THEN '''' || {text} ELSE {text} END"
-    match kind.id:
-        case "blob":
-            text = f"lower(hex({cell}))"
-        case "list" | "array" | "struct" | "map":
-            text = f"CASE WHEN {cell} IS NOT NULL THEN {_json(cell, kind, 0)} END"
-        case "interval":
-            text = _interval(cell)
-        case "varchar" | "enum":
-            text = cell if kind.id == "varchar" else f"CAST({cell} AS VARCHAR)"
-            text = text if exact else _guarded(text)
-        case _:
-            text = f"CAST({cell} AS VARCHAR)"
-            text = text if exact else _guarded(text)
+    text = text if exact or kind.id in _NO_FORMULA else _guarded(text)
     return f"""'"' || replace({text}, '"', '""') || '"'"""
+
+
+def plain_text(value: str, kind: Any) -> str:
+    """SQL of a value as text: nested ones as JSON, bytes in hexadecimal, moments and intervals in ISO 8601."""
+    match kind.id:
+        case "varchar":
+            return value
+        case "blob":
+            return f"lower(hex({value}))"
+        case nested if nested in _NESTED:
+            return f"CASE WHEN {value} IS NOT NULL THEN {_json(value, kind, 0)} END"
+        case "interval":
+            return _interval(value)
+        case moment if moment in MOMENTS:
+            return _moment(value, kind, between=" ")
+        case _:
+            return f"CAST({value} AS VARCHAR)"
 
 
 def _guarded(text: str) -> str:
@@ -117,18 +119,19 @@ def _json_of(value: str, kind: Any, depth: int) -> str:
     match kind.id:
         case "boolean":
             return f"CAST({value} AS VARCHAR)"
-        case small if small in _SMALL:
+        case small if small in SMALL:
             return f"CAST({value} AS VARCHAR)"
-        case large if large in _LARGE:
+        case large if large in LARGE:
             text = f"CAST({value} AS VARCHAR)"
-            return f"CASE WHEN {value} BETWEEN -{WHOLE_MAX} AND {WHOLE_MAX} THEN {text} ELSE {_in_quotes(text)} END"
+            least = 0 if kind.id in UNSIGNED else -WHOLE_MAX
+            return f"CASE WHEN {value} BETWEEN {least} AND {WHOLE_MAX} THEN {text} ELSE {_in_quotes(text)} END"
         case "float" | "double":
             text = f"CAST({value} AS VARCHAR)"
             endless = (
                 f"""CASE WHEN isnan({value}) THEN '"NaN"' WHEN {value} > 0 THEN '"Infinity"' ELSE '"-Infinity"' END"""
             )
             return f"CASE WHEN {value} IS NULL THEN NULL WHEN isfinite({value}) THEN {text} ELSE {endless} END"
-        case moment if moment in _MOMENTS:
+        case moment if moment in MOMENTS:
             return _in_quotes(_moment(value, kind, between="T"))
         case "decimal" | "date" | "time" | "time with time zone" | "uuid" | "bit":
             return _in_quotes(f"CAST({value} AS VARCHAR)")

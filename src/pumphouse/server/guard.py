@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import secrets
 from collections.abc import Set
@@ -92,13 +93,14 @@ class Guard:
             if await self._visitor(shown):
                 return self._entered(Request(scope), shown)
         else:
-            scheme, _, bearer = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-            token = bearer.strip() if scheme.lower() == "bearer" else Request(scope).cookies.get(self._cookie, "")
+            token = _token_of(headers.get(b"authorization", b"")) or Request(scope).cookies.get(self._cookie, "")
             if token and (visitor := await self._visitor(token)):
                 scope["visitor"] = visitor
                 return None
         mend = (
-            "The server printed an address when it started." if page else "Send a token: Authorization: Bearer TOKEN."
+            "The server printed an address when it started."
+            if page
+            else "Send a token: Authorization: Bearer TOKEN, or as the password of any user name."
         )
         return self._said(Request(scope), 401, "you are not signed in", mend)
 
@@ -129,9 +131,9 @@ class Guard:
 
     def _said(self, request: Request, status: int, what: str, mend: str | None = None) -> Response:
         """A page, or JSON `{error, mend}`, that says what went wrong."""
-        headers = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "5"}, 503: {"Retry-After": "5"}}.get(
-            status, {}
-        )
+        headers = {"Retry-After": "5"} if status in (429, 503) else {}
+        if status == 401:
+            headers = {"WWW-Authenticate": _scheme(request)}
         if is_page(request):
             title = TITLES.get(status, "That did not work")
             return self._shared.drawing.page(
@@ -146,6 +148,25 @@ class Guard:
         answer = json_reply({"error": what, "mend": mend}, status=status)
         answer.headers.update(headers)
         return answer
+
+
+def _token_of(header: bytes) -> str:
+    """The token of the header Authorization; of a name and a password, which is all that Excel can send, the second."""
+    scheme, _, sent = header.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return sent.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(sent.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def _scheme(request: Request) -> str:
+    """How whoever asks may say who they are: a spreadsheet asks for a name and a password, a browser has our page."""
+    is_browser = is_page(request) or "sec-fetch-mode" in request.headers
+    return "Bearer" if is_browser else 'Basic realm="Pumphouse", charset="UTF-8"'
 
 
 def _without(names: Set[bytes]) -> list[tuple[bytes, bytes]]:

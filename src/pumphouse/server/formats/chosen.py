@@ -6,6 +6,7 @@ from pumphouse.errors import BadRequest
 from pumphouse.server.formats.binary import arrow, parquet
 from pumphouse.server.formats.form import Format
 from pumphouse.server.formats.text import csv, json, json_lines
+from pumphouse.server.formats.xlsx import xlsx
 from pumphouse.server.replies import NotAcceptable
 
 ARROW = Format(name="arrow", media="application/vnd.apache.arrow.stream", parts=arrow)
@@ -26,6 +27,16 @@ FORMATS = (
         media="application/vnd.apache.parquet",
         aliases=("application/parquet", "application/x-parquet"),
         parts=parquet,
+    ),
+    Format(
+        name="xlsx",
+        media="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        parts=xlsx,
+    ),
+    Format(
+        name="xlsx",
+        media="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        parts=xlsx,
     ),
 )
 COMPRESSIONS = ("lz4", "zstd")

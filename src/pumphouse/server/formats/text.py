@@ -48,10 +48,10 @@ def _lines(statement: Statement, run: Run, written: str, columns: Columns) -> It
     with run(statement.lines(written, columns=len(columns.kinds))) as result:
         for batch in result:
             if batch.num_rows:
-                yield _joined(batch.column(0))
+                yield joined(batch.column(0))
 
 
-def _joined(lines: pa.StringArray) -> bytes:
+def joined(lines: pa.StringArray) -> bytes:
     """The lines one behind the other, which is how Arrow keeps them."""
     _, offsets, data = lines.buffers()
     first, last = (
