@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "show": "looking:show",
         "sources": {"list": "sourcing:show", "try": "sourcing:try_"},
         "query": "querying:query",
+        "connect": "connecting:connect",
         "log": "looking:log",
         "adoption": "looking:adoption",
         "try": "trying:try_value",
