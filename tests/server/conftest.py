@@ -302,6 +302,7 @@ def make_shop(folder: Path) -> Shop:
         doc="Tickets by their words.",
     )
     shop.declare("returns_live", "rollout", spec=Rollout(model="returns", shadow=None, outcome=None))
+    shop.declare("customers_online", "online", doc="What is known of customers.")
     shop.fill("raw_orders", pa.table({"line": [f"{n};x" for n in range(40)]}))
     shop.fill(
         "orders",

@@ -37,7 +37,7 @@ async def outcomes(request: Request) -> Response:
     told: list[dict[str, Any]] = sent if isinstance(sent, list) else [sent]
 
     def taken() -> Response:
-        shared(request).require_rollout(name)
+        shared(request).require_usable(way.visitor, name, kind="rollout")
         result = shared(request).project.outcomes(name, told, caller=way.visitor.who)
         return json_reply({"taken": result.taken, "already": result.already})
 

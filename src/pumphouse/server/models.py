@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.declare.asset import Asset
-from pumphouse.errors import UnknownName
 from pumphouse.features.point_in_time import feature_shape
 from pumphouse.lake.forgotten import people_hidden_since
 from pumphouse.lake.lake import Lake
@@ -104,8 +103,7 @@ def training_rows(request: Request) -> Response:
     here, name = shared(request), request.path_params["name"]
     way = admitted(request, name, door="page")
     number = request.path_params["number"]
-    if name not in here.project.assets or here.project.assets[name].kind != "model":
-        raise UnknownName(f"there is no model '{name}'", asset=name)
+    here.require(way.visitor, name, kind="model", called="model")
     made = version(here.project.lake, name, number)
     if _hidden_since(here.project.lake, made):
         raise Gone(

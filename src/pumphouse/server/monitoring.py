@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pumphouse.errors import UnknownName
 from pumphouse.models.account import interval, number, of_label, summary, worth_lines
 from pumphouse.models.intervals import Mean
 from pumphouse.models.performance import Performance
+from pumphouse.models.trace import Trace
+from pumphouse.server.access.gate import Visitor
 from pumphouse.server.drawing import cell
 from pumphouse.server.plots import Bar, Plot, against, bars, over_time
-from pumphouse.server.shared import admitted, reads, shared
+from pumphouse.server.shared import Shared, admitted, reads, shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,7 @@ def trace(request: Request) -> Response:
     """`/trace/ID`: what one prediction stands on."""
     who = reads(request)
     here = shared(request)
-    told = here.project.trace(request.path_params["id"])
+    told = _trace(here, who, request.path_params["id"])
     for name, rows in {told.rollout: 1, **{one.table: len(one.newest) for one in told.inputs if one.newest}}.items():
         admitted(request, name, door="page").seen(
             snapshot=told.prediction.snapshot, rows=rows, detail=f"trace {told.prediction.id}"
@@ -122,9 +125,24 @@ def trace(request: Request) -> Response:
         prediction=f"{told.prediction.prediction:.1%}"
         if told.version.task == "chance"
         else number(told.prediction.prediction),
-        assets=here.project.assets,
+        assets=here.known(who),
         snapshot=told.prediction.snapshot,
     )
+
+
+def _trace(here: Shared, visitor: Visitor, prediction: str) -> Trace:
+    """What a prediction stands on. Raises UnknownName where there is none, or the visitor may not see all of that."""
+    policies, rollouts = here.desk.policies, [one.name for one in here.known(visitor).values() if one.kind == "rollout"]
+    mend = f"Give the id that came with it. Rollouts are: {', '.join(rollouts) or 'none'}."
+    nowhere = UnknownName(f"there is no prediction '{prediction[:200]}'", mend=mend)
+    try:
+        told = here.project.trace(prediction)
+    except UnknownName:
+        raise nowhere from None
+    read = (told.rollout, *(one.table for one in told.inputs))
+    if not policies.sees_origin(visitor, told.rollout) or not all(policies.sees_whole(visitor, one) for one in read):
+        raise nowhere
+    return told
 
 
 def _who(told: Performance, rows: Sequence[tuple[str, str, Mean, float, float]]) -> list[Who]:

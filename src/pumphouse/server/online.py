@@ -65,6 +65,7 @@ async def many(request: Request) -> Response:
 async def put(request: Request) -> Response:
     """`PUT /online/NAME` with `{"key": {...}, "values": {...}}`: newer values, on disk before it is answered."""
     way = admitted(request, request.path_params["name"], act="update", door="online")
+    shared(request).require_usable(way.visitor, way.asset, kind="online")
     newer = await body_of(request, Newer)
 
     def told() -> Response:
@@ -79,7 +80,12 @@ async def put(request: Request) -> Response:
 def _way(request: Request) -> Admitted:
     """A caller of predictions may see what they are made from."""
     act = "predict" if visitor_of(request).scope == "predict" else "read"
-    return admitted(request, request.path_params["name"], act=act, door="online")
+    way = admitted(request, request.path_params["name"], act=act, door="online")
+    if act == "predict":
+        shared(request).require_usable(way.visitor, way.asset, kind="online")
+    else:
+        shared(request).require(way.visitor, way.asset, kind="online", called="online")
+    return way
 
 
 def _read(way: Admitted, store: OnlineStore, keys: Sequence[Mapping[str, Any]], *, now: datetime) -> list[OnlineValues]:

@@ -35,9 +35,9 @@ REFUSALS = {
 
 def document(request: Request) -> Response:
     """`GET /openapi.json`: one path for each rollout whose model has a version, typed by its columns."""
-    reads_predictions(request)
+    visitor = reads_predictions(request)
     project = shared(request).project
-    rollouts = [asset for asset in project.assets.values() if asset.kind == "rollout"]
+    rollouts = shared(request).usable(visitor, kind="rollout")
     forms: list[tuple[Asset, Form]] = []
     for asset in rollouts:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -13,13 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.catalog.adoption import adoption
-from pumphouse.catalog.description import describe
+from pumphouse.catalog.description import Description, describe
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
 from pumphouse.engines.python_values import python_values
 from pumphouse.errors import QueryError
+from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access.admitted import Admitted
+from pumphouse.server.access.gate import Visitor
 from pumphouse.server.drawing import cell
 from pumphouse.server.models import model_page
 from pumphouse.server.monitoring import performance_pages
@@ -101,7 +103,7 @@ def home(request: Request) -> Response:
     here = shared(request)
     find = request.query_params.get("find", "").strip()
     snapshot = here.project.lake.snapshot()
-    lines = _lines(here, snapshot)
+    lines = _lines(here, reads(request), snapshot)
     stages = [
         Stage(title=title, lines=found)
         for title, kinds in STAGES
@@ -118,14 +120,17 @@ def home(request: Request) -> Response:
 
 def asset(request: Request) -> Response:
     """`/assets/NAME`: what it means, its rows and columns, where it comes from, how it stands, who reads it."""
-    here, name = shared(request), request.path_params["name"]
-    project, now = here.project, here.drawing.now()
-    result = project.result(name) if name in project.assets else ""  # `describe` offers the nearest name
-    about = describe(project.lake, project.assets, name, folder=project.folder, now=now, result=result)
-    declared, way = project.assets[name], admitted(request, name, door="page")
+    here, name, visitor = shared(request), request.path_params["name"], reads(request)
+    project, now, known, policies = here.project, here.drawing.now(), here.known(visitor), here.desk.policies
+    is_told = policies.sees_whole(visitor, name) and policies.sees_origin(visitor, name)
+    result = project.result(name) if name in known and is_told else ""  # `describe` offers the nearest name
+    about = describe(project.lake, known, name, folder=project.folder, now=now, result=result)
+    has_rows, is_built = about.rows is not None, bool(about.builds)
+    about = _as_known(here, visitor, about, is_told=is_told)
+    declared, way = known[name], admitted(request, name, door="page")
     query = request.query_params.get("q", "").strip() if declared.kind == "search" else ""
     found, complaint = _found(here, way, query) if query else (None, "")
-    state, said, why = _state(declared, built=bool(about.builds), stale=project.stale())
+    state, said, why = _state(declared, built=is_built, stale=project.stale())
     artefacts = project.lake.artefacts(name)[::-1]
     pages = [one for one in artefacts if one.name == REPORT_PAGE and declared.kind == "report"]
     return _page(
@@ -134,38 +139,48 @@ def asset(request: Request) -> Response:
         snapshot=project.lake.snapshot(),
         now=now,
         about=about,
-        assets=project.assets,
+        assets=known,
         is_gathered=declared.is_gathered,
         state=state,
         said=said,
-        why=why,
-        model=model_page(project.lake, project.assets, name) if declared.kind == "model" else None,
-        performances=performance_pages(request, name) if declared.kind in ("model", "rollout") else [],
+        why=why if is_told else "",
+        model=model_page(project.lake, project.assets, name) if declared.kind == "model" and is_told else None,
+        performances=performance_pages(request, name) if declared.kind in ("model", "rollout") and is_told else [],
         form_address=f"/surveys/{name}" if declared.kind == "survey" else None,
         query=query,
         found=found,
         complaint=complaint,
         report=pages[0] if pages else None,
-        sample=_sample(way) if about.rows is not None else None,
+        sample=_sample(way) if has_rows else None,
         quarantine=way.quarantined().to_pylist() if about.quarantined else [],
-        files=artefacts[:FILES],
-        readers=_readers(project.lake.state.accesses(asset=name, since=now - READERS_WITHIN)),
+        files=artefacts[:FILES] if policies.sees_whole(visitor, name) else [],
+        readers=_readers(project.lake.state.accesses(asset=name, since=now - READERS_WITHIN))
+        if policies.sees_whole(visitor, name)
+        else None,
     )
 
 
 def runs(request: Request) -> Response:
     """`/runs`: the newest runs and what became of each asset in them."""
-    state = shared(request).project.lake.state
+    here, visitor = shared(request), reads(request)
+    state, known = here.project.lake.state, here.known(visitor)
     newest = state.runs(limit=RUNS)
     builds: dict[str, tuple[BuildRecord, ...]] = {one.run: state.run_builds(run=one.run)[::-1] for one in newest}
+    if len(known) < len(here.project.assets):  # what a run says of itself may name what is not theirs
+        builds = {
+            run: tuple(replace(one, note="") for one in made if here.desk.policies.sees_whole(visitor, one.asset))
+            for run, made in builds.items()
+        }
+        newest = tuple(replace(one, summary="a run", command="") for one in newest if builds[one.run])
     running = any(one.status == "running" for one in newest)
     return _page(request, "runs.html", here="/runs", runs=newest, builds=builds, running=running)
 
 
 def catalog(request: Request) -> Response:
     """`/catalog`: who reads what, what became of the bets, what nobody reads."""
-    here = shared(request)
-    found = adoption(here.project.lake, here.project.assets, now=here.drawing.now())
+    here, visitor = shared(request), reads(request)
+    whole = {name: one for name, one in here.known(visitor).items() if here.desk.policies.sees_whole(visitor, name)}
+    found = adoption(here.project.lake, whole, now=here.drawing.now())
     return _page(request, "catalog.html", here="/catalog", adoption=found, snapshot=found.snapshot, now=found.now)
 
 
@@ -184,12 +199,41 @@ def _page(request: Request, template: str, **values: Any) -> Response:  # what t
     return shared(request).drawing.page(template, who=reads(request).who, **values)
 
 
-def _lines(here: Shared, snapshot: int) -> list[Line]:
+def _as_known(here: Shared, visitor: Visitor, about: Description, *, is_told: bool) -> Description:
+    """What is said of an asset to somebody: nothing of what is not theirs, and of a part of a table no counts."""
+    known, policies, lake = here.known(visitor), here.desk.policies, here.project.lake
+    about = replace(
+        about,
+        upstream=tuple(one for one in about.upstream if one in known),
+        downstream=tuple(one for one in about.downstream if one in known),
+        behind=tuple(one for one in about.behind if one in known),
+        definition=about.definition if is_told else "",
+        quarantined=about.quarantined
+        if quarantine_of(about.name) in policies.visible(visitor, snapshot=lake.snapshot())
+        else None,
+    )
+    if policies.sees_whole(visitor, about.name):
+        return about
+    if about.rows is None:
+        return replace(about, builds=(), checks=(), key=())
+    policy = policies.of(visitor, about.name, snapshot=lake.snapshot())
+    return replace(
+        about, rows=None, builds=(), checks=(), key=tuple(one for one in about.key if one in policy.columns),
+        columns=tuple(
+            replace(one, type="VARCHAR" if policy.types.get(one.name) == pa.string() else one.type)
+            for one in about.columns
+            if one.name in policy.columns
+        ),
+    )  # fmt: skip
+
+
+def _lines(here: Shared, visitor: Visitor, snapshot: int) -> list[Line]:
     lake = here.project.lake
     versions, builds, stale = lake.versions(snapshot=snapshot), lake.builds(), here.project.stale()
     shown = frozenset().union(*(kinds for _, kinds in STAGES))
     lines = []
-    for name, one in here.project.assets.items():
+    policies = here.desk.policies
+    for name, one in here.known(visitor).items():
         if one.kind not in shown:
             continue
         build = builds.get(name)
@@ -201,12 +245,12 @@ def _lines(here: Shared, snapshot: int) -> list[Line]:
                 kind=one.kind,
                 doc=doc.splitlines()[0] if doc else "",
                 rows=here.count(name, versions[name], snapshot=snapshot)
-                if one.makes_table and name in versions
+                if one.makes_table and name in versions and policies.sees_whole(visitor, name)
                 else None,
                 at=build.at if build else None,
                 state=state,
                 said=said,
-                why=why,
+                why=why if policies.sees_whole(visitor, name) and policies.sees_origin(visitor, name) else "",
             )
         )
     return lines

@@ -87,6 +87,7 @@ class Predictions:
         query = scope["query_string"]
         reasons = (number_of(QueryParams(query), "reasons", most=REASONS_MAX) or 0) if query else 0
         asked = await json_of(scope, receive, Any, bytes_max=BODY_BYTES_MAX)
+        self._shared.require_usable(visitor, name, kind="rollout")
         predictor = self._ready.get(name)
         if predictor is None:
             predictor = await anyio.to_thread.run_sync(self._predictor, name)
@@ -110,8 +111,7 @@ class Predictions:
         await send({"type": "http.response.body", "body": body})
 
     def _predictor(self, name: str) -> Predictor:
-        """Who answers for a rollout from now on. Raises UnknownName where there is none, or no version yet."""
-        self._shared.require_rollout(name)
+        """Who answers for a rollout from now on. Raises UnknownName where it has no version yet."""
         self._ready[name] = self._shared.project.predictor(name)
         return self._ready[name]
 

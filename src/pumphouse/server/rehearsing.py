@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import UnknownName
 from pumphouse.server.shared import admitted, reads, shared
 
 DIFF_ROWS = 10_000
@@ -15,12 +15,14 @@ DIFF_ROWS = 10_000
 def diff(request: Request) -> Response:
     """`/assets/NAME/diff`: for each step how many cells it changes, before and after, what it declines and why."""
     here, name = shared(request), request.path_params["name"]
-    cleaned = [one.name for one in here.project.assets.values() if one.kind == "clean"]
-    if name not in cleaned:
-        raise UnknownName(f"there is no cleaned table '{name}'", mend=did_you_mean(name, cleaned))
-    way = admitted(request, here.project.assets[name].inputs[0], door="page")
+    visitor = reads(request)
+    cleaned = here.require(visitor, name, kind="clean", called="cleaned table")
+    policies = here.desk.policies
+    if not all(policies.sees_whole(visitor, one) for one in (name, cleaned.inputs[0])):
+        raise UnknownName(f"there is no cleaned table '{name}'", asset=name)
+    way = admitted(request, cleaned.inputs[0], door="page")
     found = here.project.diff(name, sample=DIFF_ROWS)
     way.seen(snapshot=found.snapshot, rows=found.rows_in, detail=f"diff {name}")
     return here.drawing.page(
-        "diff.html", who=reads(request).who, snapshot=found.snapshot, found=found, assets=here.project.assets
+        "diff.html", who=visitor.who, snapshot=found.snapshot, found=found, assets=here.known(visitor)
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import UnknownName
 from pumphouse.lake.builds import Artefact
 from pumphouse.lake.forgotten import hidden_since
 from pumphouse.lake.lake import Lake
@@ -42,9 +42,7 @@ def _made(
     """A file that a report's build made, of the newest snapshot or of one that is asked for."""
     here, name = shared(request), request.path_params["name"]
     way = admitted(request, name, door="report")
-    if name not in here.project.assets or here.project.assets[name].kind != "report":
-        reports = [one.name for one in here.project.assets.values() if one.kind == "report"]
-        raise UnknownName(f"there is no report '{name}'", asset=name, mend=did_you_mean(name, reports) or None)
+    here.require(way.visitor, name, kind="report", called="report")
     made = [one for one in here.project.lake.artefacts(name) if one.name == file]
     asked = request.query_params.get("snapshot")
     wanted = made if asked is None else [one for one in made if str(one.snapshot) == asked]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import anyio
 from starlette.requests import Request
 
+from pumphouse.declare.asset import Asset, Kind
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.server.access.admitted import Admitted, admit
 from pumphouse.server.access.desk import Desk
@@ -61,22 +63,35 @@ class Shared:
 
     def search(self, way: Admitted, text: str, *, limit: int) -> Found:
         """What an index finds, recorded as read. Raises UnknownName where there is no such index."""
-        asset = self.project.assets.get(way.asset)
-        if asset is None or asset.kind != "search":
-            indexes = [one.name for one in self.project.assets.values() if one.kind == "search"]
-            raise UnknownName(
-                f"there is no index '{way.asset}'", asset=way.asset, mend=did_you_mean(way.asset, indexes) or None
-            )
+        self.require(way.visitor, way.asset, kind="search", called="index")
         found = self.project.search(way.asset, text, limit=limit)
         way.seen(snapshot=found.snapshot, rows=len(found.rows), detail=text)
         return found
 
-    def require_rollout(self, name: str) -> None:
-        """Raise UnknownName where there is no such rollout."""
-        assets = self.project.assets
-        if name not in assets or assets[name].kind != "rollout":
-            rollouts = [one.name for one in assets.values() if one.kind == "rollout"]
-            raise UnknownName(f"there is no rollout '{name}'", asset=name, mend=did_you_mean(name, rollouts) or None)
+    def known(self, visitor: Visitor) -> Mapping[str, Asset]:
+        """The assets that a visitor may know of; no page names another to them."""
+        return self.desk.policies.known(visitor)
+
+    def require(self, visitor: Visitor, name: str, *, kind: Kind, called: str) -> Asset:
+        """The asset of this kind and name. Raises UnknownName, with what it is `called`, for what is not theirs too."""
+        known = self.known(visitor)
+        if name not in known or known[name].kind != kind:
+            near = did_you_mean(name, [one.name for one in known.values() if one.kind == kind])
+            raise UnknownName(f"there is no {called} '{name}'", asset=name, mend=near or None)
+        return known[name]
+
+    def usable(self, visitor: Visitor, *, kind: Kind) -> tuple[Asset, ...]:
+        """The assets of a kind that a visitor may ask or update, since the scope of their token is for that."""
+        rights = self.desk.policies.rights
+        found = (one for one in self.project.assets.values() if one.kind == kind)
+        return tuple(one for one in found if rights.may_use(visitor, one.name))
+
+    def require_usable(self, visitor: Visitor, name: str, *, kind: Kind) -> None:
+        """Raise UnknownName where there is no such rollout or store that a visitor may ask or update."""
+        asset = self.project.assets.get(name)
+        if asset is None or asset.kind != kind or not self.desk.policies.rights.may_use(visitor, name):
+            near = did_you_mean(name, [one.name for one in self.usable(visitor, kind=kind)])
+            raise UnknownName(f"there is no {kind} '{name}'", asset=name, mend=near or None)
 
 
 def shared(request: Request) -> Shared:

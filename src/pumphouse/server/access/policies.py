@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 import pyarrow as pa
 
+from pumphouse.catalog.lineage import nearest_first
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.grants import Grant
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan
@@ -112,6 +113,12 @@ class Policies:
         """The assets that a visitor may know of: those that they see some of. Nothing else is named to them."""
         rights = self._rights_of(visitor)
         return {name: asset for name, asset in self._assets.items() if name in rights and not rights[name].is_nothing}
+
+    def sees_origin(self, visitor: Visitor, name: str) -> bool:
+        """Whether a visitor may know of all that something is made from: then it may be named to them."""
+        rights = self._rights_of(visitor)
+        inputs = {one: asset.inputs for one, asset in self._assets.items()}
+        return all(one in rights and not rights[one].is_nothing for one in (name, *nearest_first(name, inputs)))
 
     def sees_whole(self, visitor: Visitor, name: str) -> bool:
         """Whether a visitor sees all of something, unmasked: then also what is told of it."""
