@@ -155,17 +155,14 @@ def test_the_scanner_cuts_batches_by_their_bytes_and_keeps_their_order(pg, postg
     pg("CREATE TABLE s.t AS SELECT g AS id, repeat('x', 50) AS note FROM generate_series(1, 20000) g")
     folder = tmp_path / "scratch"
     folder.mkdir()
-    with (
-        psycopg.connect(postgres) as db,
-        scanner.attached(postgresql.address(Connection(name="c", url=postgres))) as duck,
-    ):
+    with psycopg.connect(postgres) as db, scanner.attached(postgres) as duck:
         db.execute("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         (snapshot,) = db.execute("SELECT pg_export_snapshot()").fetchone()
         pg("INSERT INTO s.t VALUES (0, 'later')")
-        batches = scanner.read(
-            duck, "SELECT * FROM s.t", snapshot=snapshot, settings={}, folder=folder, batch_bytes=200_000
-        )
-        read = [pq.read_table(pa.BufferReader(batch.body)) for batch in batches]
+        forms = {"id": pa.int64(), "note": pa.string()}
+        how = {"forms": forms, "snapshot": snapshot, "settings": {}, "folder": folder, "batch_bytes": 200_000}
+        read = [pq.read_table(pa.BufferReader(one.body)) for one in scanner.read(duck, "SELECT * FROM s.t", **how)]
+        assert list(scanner.read(duck, "SELECT * FROM s.t WHERE id = 0", **how)) == []
     assert len(read) > 3
     assert pa.concat_tables(read)["id"].to_pylist() == list(range(1, 20_001))
     assert list(folder.iterdir()) == []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -42,10 +42,14 @@ RANGE_BLOCKS = 4_096
 READERS_MAX = 4
 BATCH_BYTES = 8 * 1024 * 1024
 """About how much of a table each reader holds at a time."""
+SCANNED_BYTES = 4 * 1024 * 1024
+"""The same of the scanner, which holds it in more than one form."""
 TID_RANGES_SINCE = 140_000
 """The version of PostgreSQL from which a range of blocks is read without reading the rest."""
 SAMPLE_BLOCKS = 64
 """Of a table, to see how wide its rows are."""
+ROW_BYTES_MAX = 512
+"""How wide they may be for the scanner, as text and on average: it holds thousands at a time, however wide they are."""
 ASIDE_BYTES_MAX = 16 * 1024 * 1024
 """How much of a table may be in long values, which the server keeps aside, for its rows not to be called wide."""
 SETTINGS = {
@@ -202,7 +206,13 @@ def _table(session: Session, connection: Connection, selection: Selection, *, sc
         with suppress(MissingExtra):
             engine = stack.enter_context(scanner.attached(address(connection)))
             apart = partial(
-                _scan, connection, engine, snapshot=exported["snapshot"], selection=selection, scratch=scratch
+                _scan,
+                connection,
+                engine,
+                forms=forms,
+                snapshot=exported["snapshot"],
+                selection=selection,
+                scratch=scratch,
             )
     starts = range(0, blocks, RANGE_BLOCKS)
     ranges = tuple(
@@ -331,7 +341,7 @@ def _is_for_scanner(session: Session, selection: Selection, blocks: int) -> bool
         f"SELECT avg(octet_length(s::text))::int8 AS row_bytes FROM {relation} s"
         f" TABLESAMPLE SYSTEM ({min(100 * SAMPLE_BLOCKS / blocks, 100)}) REPEATABLE (0)",
     )
-    return sample["row_bytes"] is not None and sample["row_bytes"] * scanner.VECTOR_ROWS <= BATCH_BYTES
+    return sample["row_bytes"] is not None and sample["row_bytes"] <= ROW_BYTES_MAX
 
 
 def _read(session: Session, sql: str, *, numbers: frozenset[str]) -> Generator[Fetched]:
@@ -357,9 +367,16 @@ def _read_apart(
 
 
 def _scan(
-    connection: Connection, engine: DuckDB, sql: str, *, snapshot: str, selection: Selection, scratch: Path
+    connection: Connection,
+    engine: DuckDB,
+    sql: str,
+    *,
+    forms: Mapping[str, pa.DataType | None],
+    snapshot: str,
+    selection: Selection,
+    scratch: Path,
 ) -> Generator[Fetched]:
     with _told(connection, selection):
         yield from scanner.read(
-            engine, sql, snapshot=snapshot, settings=SETTINGS, folder=scratch, batch_bytes=BATCH_BYTES
+            engine, sql, forms=forms, snapshot=snapshot, settings=SETTINGS, folder=scratch, batch_bytes=SCANNED_BYTES
         )

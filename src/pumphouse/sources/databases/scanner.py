@@ -1,8 +1,8 @@
 """Ranges of a large table of PostgreSQL by DuckDB's scanner, which writes them as Parquet: no value passes Python.
 
 It takes half of what ADBC takes of the processor, and is asked only for what it reads exactly: of a number that is NaN
-it makes 0, so numbers come as the server's text, and it cuts the spaces off a `char(n)`. It reads 2,048 rows at a time
-however wide they are, so a table of wide rows is not for it.
+it makes 0, so numbers come as the server's text, to be read by DuckDB where all of a range are numbers; and it cuts the
+spaces off a `char(n)`. It reads 2,048 rows at a time however wide they are, so a table of wide rows is not for it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.engines.parameters import literal
+from pumphouse.engines.parameters import literal, quoted
 from pumphouse.sources.databases.stored import Fetched, of_parquet
 
 CATALOG = "source"
-VECTOR_ROWS = 2_048
-"""How many rows DuckDB holds at a time, at least."""
 
 
 @contextmanager
@@ -37,22 +36,36 @@ def attached(address: str) -> Iterator[DuckDB]:
 
 
 def read(
-    engine: DuckDB, sql: str, *, snapshot: str, settings: Mapping[str, str], folder: Path, batch_bytes: int
+    engine: DuckDB,
+    sql: str,
+    *,
+    forms: Mapping[str, pa.DataType | None],
+    snapshot: str,
+    settings: Mapping[str, str],
+    folder: Path,
+    batch_bytes: int,
 ) -> Generator[Fetched]:
     """The rows of a query of the database as of a snapshot, once all of them are in files of `folder`."""
     target = folder / f"scanned_{uuid.uuid4().hex}"
-    target.mkdir()
     options = (
         "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 2000,"
         f" ROW_GROUPS_PER_FILE 1, ROW_GROUP_SIZE_BYTES {batch_bytes}, FILENAME_PATTERN 'part_{{i}}'"
     )
-    try:
+    begin = [f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"]
+    begin += [f"SET LOCAL {name} = {literal(value)}" for name, value in settings.items()]
+
+    def scan(columns: str) -> None:
         with closing(engine.fork()) as fork, _transaction(fork):
-            begin = [f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"]
-            begin += [f"SET LOCAL {name} = {literal(value)}" for name, value in settings.items()]
             fork.execute(f"CALL postgres_execute('{CATALOG}', {literal('; '.join(begin))})")
-            rows = f"SELECT * FROM postgres_query('{CATALOG}', {literal(sql)})"
+            rows = f"SELECT {columns} FROM postgres_query('{CATALOG}', {literal(sql)})"
             fork.execute(f"COPY ({rows}) TO {literal(str(target))} ({options})")
+
+    try:
+        try:
+            scan(", ".join(_as_number(name, form) for name, form in forms.items()))
+        except duckdb.ConversionException:  # NaN
+            shutil.rmtree(target, ignore_errors=True)
+            scan("*")
         for part in sorted(target.iterdir(), key=lambda path: int(re.sub(r"\D", "", path.stem))):
             fetched = of_parquet(part.read_bytes())
             part.unlink()
@@ -60,6 +73,12 @@ def read(
                 yield fetched
     finally:
         shutil.rmtree(target, ignore_errors=True)
+
+
+def _as_number(name: str, form: pa.DataType | None) -> str:
+    if form is None or not pa.types.is_decimal(form):
+        return quoted(name)
+    return f"{quoted(name)}::DECIMAL({form.precision}, {form.scale}) AS {quoted(name)}"
 
 
 @contextmanager
