@@ -19,6 +19,7 @@ PumphouseError
 │   ├── Overloaded       more is asked at once than the server takes
 │   ├── Late             no answer within its time, and nothing to say instead
 │   ├── Cancelled        whoever asked has ended it
+│   ├── TooMuch          a query takes more memory, or gives more rows, than one may
 │   └── Uncheckable      the survey's own rules could not be run over some answers
 └── BuildError           a build failed
     ├── CheckFailed      a check of severity "error" found rows; the previous version stands
@@ -190,6 +191,10 @@ class Late(RequestError):
 
 class Cancelled(RequestError):
     """Whoever asked has ended it, or is gone."""
+
+
+class TooMuch(RequestError):
+    """A query of somebody's takes more memory, or gives more rows, than one may."""
 
 
 class RequestRefused(RequestError):

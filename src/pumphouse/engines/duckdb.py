@@ -7,7 +7,7 @@ import re
 import shutil
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,31 +59,34 @@ class DuckDB:
         if threads:
             config["threads"] = threads
         connection = duckdb.connect(config=config)
-        self._open(connection, extensions=extensions, zone=zone, functions=_Functions(connection.cursor()))
+        connection.execute("SET GLOBAL python_enable_replacements = false")
+        connection.execute(f"SET GLOBAL TimeZone = {literal(zone)}")
+        self.zone = zone
+        self._open(connection, extensions=extensions, functions=_Functions(connection.cursor()))
         self._is_fork = False
+        self._is_locked = False
 
     def _open(
         self,
         connection: duckdb.DuckDBPyConnection,
         *,
         extensions: Path,
-        zone: str,
         functions: _Functions,
     ) -> None:
         self.connection = connection
         self._extensions = extensions
-        self._zone = zone
         self._functions = functions
         self._forks: weakref.WeakSet[DuckDB] = weakref.WeakSet()
-        connection.execute("SET python_enable_replacements = false")
-        connection.execute("SET enable_progress_bar = false")
-        connection.execute(f"SET TimeZone = {literal(zone)}")
 
     def fork(self) -> DuckDB:
         """The same database for another thread."""
         other = DuckDB.__new__(DuckDB)
-        other._open(self.connection.cursor(), extensions=self._extensions, zone=self._zone, functions=self._functions)
-        other._is_fork = True
+        connection = self.connection.cursor()
+        if not self._is_locked:
+            connection.execute("SET enable_progress_bar = false")
+        other.zone = self.zone
+        other._open(connection, extensions=self._extensions, functions=self._functions)
+        other._is_fork, other._is_locked = True, self._is_locked
         self._forks.add(other)
         return other
 
@@ -92,6 +95,24 @@ class DuckDB:
         platform = str(self.connection.execute("PRAGMA platform").fetchall()[0][0])
         link(extension, into=self._extensions, platform=platform)
         self.connection.execute(f"LOAD {extension}")
+
+    def lock(self, *, folders: Sequence[Path], spill: Path, spill_bytes_max: int) -> None:
+        """From here on no file is read or written but in these folders, nothing attached or loaded, no setting changed.
+
+        What does not fit into memory goes to the folder `spill`. Forks that are made from here on have it too.
+        """
+        allowed = ", ".join(literal(f"{folder}/") for folder in folders)
+        self.connection.execute(f"SET GLOBAL temp_directory = {literal(str(spill))}")
+        self.connection.execute(f"SET GLOBAL max_temp_directory_size = '{spill_bytes_max} bytes'")
+        self.connection.execute(f"SET GLOBAL allowed_directories = [{allowed}]")
+        self.connection.execute("SET GLOBAL enable_external_access = false")
+        self.connection.execute("SET GLOBAL lock_configuration = true")
+        self._is_locked = True
+
+    def teach(self, functions: Iterable[SqlFunction]) -> None:
+        """Make functions known to SQL by their names."""
+        for function in functions:
+            self._functions.register(function)
 
     def execute(self, sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
         """The rows of one statement, for the lake's own bookkeeping."""
@@ -199,8 +220,7 @@ class DuckDB:
             self.connection.execute(
                 f"SET asof_loop_join_threshold = {_ASOF_LOOP_ROWS_MAX * (most <= _ASOF_LOOP_ROWS_MAX)}"
             )
-        for function in query.functions:
-            self._functions.register(function)
+        self.teach(query.functions)
         text = query.text.strip().rstrip(";")
         if query.parameters or not query.values:
             text = bind(text, query.parameters)

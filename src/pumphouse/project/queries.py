@@ -15,13 +15,42 @@ from typing import Any, NoReturn
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import AccessDenied, BadRequest, Place, UnknownName, did_you_mean
 
+NODES = frozenset(
+    """
+    SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE
+    BASE_TABLE SUBQUERY JOIN TABLE_FUNCTION EXPRESSION_LIST EMPTY PIVOT SHOW_REF
+    ORDER_MODIFIER LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER DISTINCT_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING
+    """.split()
+)
+"""Queries, what stands after FROM, and what stands behind a query."""
+CLASSES = frozenset(
+    """
+    BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA LAMBDA_REF OPERATOR PARAMETER
+    POSITIONAL_REFERENCE STAR SUBQUERY WINDOW
+    """.split()
+)
+"""Kinds of expressions."""
 TABLE_FUNCTIONS = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 """Functions after FROM that make rows of their arguments alone."""
 REFUSED_FUNCTIONS = frozenset(
     {"current_setting", "currval", "getenv", "getvariable", "nextval", "pg_sleep", "sleep_ms", "write_log"}
 )
+CLOCKS_AND_CHANCE = frozenset(
+    """
+    age ago current_catalog current_database current_date current_localtime current_localtimestamp current_role
+    current_schema current_schemas current_time current_timestamp current_user gen_random_uuid get_current_time
+    get_current_timestamp localtime localtimestamp now random reservoir_quantile session_user today
+    transaction_timestamp user uuid uuidv4 uuidv7
+    """.split()
+)
+"""What gives another value at another time, or to somebody else."""
+FORMATS = frozenset({"format", "printf"})
+_WIDE = re.compile(r"\d{5}|\*|\{[^}]*\{")
+"""A format that makes a text of any length, or takes its length from a value."""
 SCHEMAS = frozenset({"main", "public"})
 """What a client may write before a table's name: the lake has one schema, of either name."""
+OWN_SCHEMAS = frozenset({"main", "pg_catalog", "information_schema", "system", "temp", "memory"})
+"""Where DuckDB has its own functions."""
 INSIDE = "temp.main."
 """Where a connection has the tables of a query; a WITH can't hide what is named there."""
 _PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
@@ -41,20 +70,33 @@ class Asked:
     """Those of the lake that it reads, as the lake spells them."""
     parameters: tuple[str, ...] = ()
     """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
-    calls: frozenset[str] = field(default=frozenset())
-    """The functions that it calls, in small letters."""
+    is_steady: bool = True
+    """Whether the same tables give the same rows each time: no chance, no clock, nothing of who asks."""
 
 
-def asked(text: str, *, engine: DuckDB, known: Collection[str], catalogues: Collection[str] = ()) -> Asked:
+def asked(
+    text: str,
+    *,
+    engine: DuckDB,
+    known: Collection[str],
+    catalogues: Collection[str] = (),
+    functions: Collection[str] | None = None,
+) -> Asked:
     """The query with what it reads and wants.
 
-    A table may be written `orders`, `main.orders` or `public.orders`, and with one of `catalogues` before that. Raises
-    UnknownName with the nearest table, AccessDenied for what only looks like one, BadRequest for what is no single
-    SELECT.
+    A table may be written `orders`, `main.orders` or `public.orders`, and with one of `catalogues` before that. Only
+    the `functions` may be called, and only what is known of DuckDB's grammar may stand in it; without them, a person at
+    their own lake, all but a few.
+
+    Raises UnknownName with the nearest table, AccessDenied for what only looks like one and for what may not be called,
+    BadRequest for what is no single SELECT.
     """
     statement = _parsed(text, engine)
-    seen = _Seen()
-    _look(statement, frozenset(), text, seen)
+    seen = _Seen(allowed=None if functions is None else frozenset(functions))
+    try:
+        _look(statement, frozenset(), text, seen)
+    except RecursionError:
+        raise _too_deep() from None
     spelled = {name.lower(): name for name in known}
     found: dict[str, None] = {}
     qualified: list[_Tree] = []
@@ -74,7 +116,7 @@ def asked(text: str, *, engine: DuckDB, known: Collection[str], catalogues: Coll
         text=_unqualified(text, statement, qualified, seen, engine) if qualified else text,
         tables=tuple(found),
         parameters=_parameters(statement),
-        calls=frozenset(seen.calls),
+        is_steady=not seen.is_sampled and seen.calls.isdisjoint(CLOCKS_AND_CHANCE),
     )
 
 
@@ -87,15 +129,21 @@ def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str
 class _Seen:
     """What a walk through a query's tree came by."""
 
+    allowed: frozenset[str] | None
+    """The functions that may be called; None is all but REFUSED_FUNCTIONS, in whatever it may be."""
     tables: list[_Tree] = field(default_factory=list)
     columns: list[_Tree] = field(default_factory=list)
     """References to columns with something before their name."""
     aliases: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
+    is_sampled: bool = False
 
 
 def _parsed(text: str, engine: DuckDB) -> _Tree:
-    parsed = json.loads(engine.execute(_PARSE, [text])[0][0])
+    try:
+        parsed = json.loads(engine.execute(_PARSE, [text])[0][0])
+    except RecursionError:
+        raise _too_deep() from None
     if parsed["error"] and parsed["error_type"] == "parser":
         place = _place(text, int(parsed.get("position", 0)))
         raise BadRequest(f"the query can't be parsed: {parsed['error_message']}", place=place)
@@ -127,21 +175,63 @@ def _look(tree: Any, defined: frozenset[str], text: str, seen: _Seen) -> None:
     if "alias" in tree:
         seen.aliases.add(tree["alias"].lower())
     if "function_name" in tree:
-        seen.calls.add(tree["function_name"].lower())
+        _look_at_call(tree, text, seen)
+    if "sample" in tree:
+        seen.is_sampled = True
+    if seen.allowed is not None:
+        _look_at_kind(tree, text)
     match tree.get("type"):
         case "BASE_TABLE" if tree["table_name"].lower() not in defined or "schema_name" in tree:
             seen.tables.append(tree)
         case "TABLE_FUNCTION" if (name := tree["function"]["function_name"].lower()) not in TABLE_FUNCTIONS:
             _refuse(f"{name}(...) can't be read from", text, tree)
-        case "FUNCTION" if (name := tree["function_name"].lower()) in REFUSED_FUNCTIONS:
-            _refuse(f"{name}(...) can't be called", text, tree)
         case "SHOW_REF" if "query" not in tree:
             _refuse("SHOW can't be asked", text, tree)
         case "COLUMN_REF" if len(tree["column_names"]) > 1:
             seen.columns.append(tree)
+        case "COLUMN_REF":
+            seen.calls.add(tree["column_names"][0].lower())  # `current_date` is a call without brackets
     for key, part in tree.items():
         if key != "cte_map":
             _look(part, defined, text, seen)
+
+
+def _look_at_call(tree: _Tree, text: str, seen: _Seen) -> None:
+    name = tree["function_name"].lower()
+    seen.calls.add(name)
+    if seen.allowed is None:
+        if name in REFUSED_FUNCTIONS:
+            _refuse(f"{name}(...) can't be called", text, tree)
+        return
+    place = _place(text, tree.get("query_location", 0))
+    if name not in seen.allowed and name not in TABLE_FUNCTIONS:
+        mend = did_you_mean(name, seen.allowed) or "It is not among those that a query may call here."
+        raise AccessDenied(f"{name}(...) can't be called in a query", place=place, mend=mend)
+    if "catalog" in tree or tree.get("schema", "").lower() in OWN_SCHEMAS:
+        raise AccessDenied(f"{name}(...) can't be called in a schema", place=place, mend="Write its name alone.")
+    if name in FORMATS:
+        first: _Tree = next(iter(tree.get("children", ())), {})
+        if first.get("class") != "CONSTANT" or _WIDE.search(str(first["value"].get("value", ""))):
+            raise AccessDenied(
+                f"the format of {name}(...) has to be a text in the query, with widths below 10,000", place=place
+            )
+
+
+def _look_at_kind(tree: _Tree, text: str) -> None:
+    """Refuse what the grammar has and we do not know."""
+    kind, of = tree.get("type"), tree.get("class")
+    if of is not None:
+        known = of in CLASSES
+    else:
+        known = not isinstance(kind, str) or kind in NODES or kind.endswith("_TYPE_INFO")
+    if not known:
+        _refuse(f"{str(of or kind).lower().replace('_', ' ')} can't be used", text, tree)
+    if "at_clause" in tree:
+        raise AccessDenied(
+            "AT can't be used in a query",
+            place=_place(text, tree.get("query_location", 0)),
+            mend="All its tables are read at one snapshot; name that beside the query.",
+        )
 
 
 def _is_ours(table: _Tree, catalogues: Collection[str]) -> bool:
@@ -206,6 +296,10 @@ def _parameters(statement: _Tree) -> tuple[str, ...]:
     if names and all(name.isdigit() for name in names):
         return tuple(str(number) for number in range(1, max(map(int, names)) + 1))
     return tuple(names)
+
+
+def _too_deep() -> BadRequest:
+    return BadRequest("the query is nested too deeply", mend="Split it with WITH.")
 
 
 def _refuse(what: str, text: str, tree: _Tree) -> NoReturn:

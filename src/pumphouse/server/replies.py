@@ -21,6 +21,7 @@ from pumphouse.errors import (
     QueryError,
     RequestError,
     RequestRefused,
+    TooMuch,
     Uncheckable,
     UnknownName,
 )
@@ -60,6 +61,7 @@ _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (TooMany, 429),
     (BadRequest, 400),
     (QueryError, 400),
+    (TooMuch, 422),
     (RequestRefused, 422),
     (Uncheckable, 422),
     (UnknownName, 404),

@@ -90,6 +90,7 @@ def serve(
         project=project.name,
         functions=project.functions,
         settings=project.settings,
+        admits=gate.admits,
     )
     with ExitStack() as stack:
         doors = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pumphouse.errors import BadRequest, Cancelled, UnknownName
+from pumphouse.errors import BadRequest, Cancelled, TooMuch, UnknownName
 from pumphouse.server.access.desk import Bounds, Desk
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
@@ -18,10 +19,12 @@ from pumphouse.server.access.policies import Policies
 ADA = Visitor(who="ada", scope="all")
 
 
-@pytest.fixture
-def desk(served: Any) -> Desk:
+@pytest.fixture(scope="module")
+def desk(served: Any) -> Iterator[Desk]:
     shop = served.shop
-    return Desk(shop.lake, Policies(shop.lake, shop.assets), project="shop", settings=lambda: {"least": 3})
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), project="shop", settings=lambda: {"least": 3})
+    yield desk
+    desk.close()
 
 
 def rows(desk: Desk, text: str, *values: Any, **named: Any) -> list[tuple[Any, ...]]:
@@ -136,7 +139,7 @@ def test_rows_beyond_the_bound_are_not_given(served: Any) -> None:
     desk = Desk(shop.lake, Policies(shop.lake, shop.assets), bounds=Bounds(rows=30))
     assert desk.ask(ADA, "FROM orders LIMIT 30", door="test").run().read_all().num_rows == 30
     result = desk.ask(ADA, "FROM orders", door="test").run()
-    with pytest.raises(BadRequest, match="more than 30 rows"):
+    with pytest.raises(TooMuch, match="more than the 30 rows"):
         result.read_all()
     assert result.rows == 30
 

@@ -11,25 +11,42 @@ that were taken until then are in the access log either way.
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 
-from pumphouse.engines.duckdb import with_defaults
-from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
+from pumphouse.engines.duckdb import DuckDB, with_defaults
+from pumphouse.engines.engine import SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import BadRequest, UnknownName, did_you_mean
 from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
+from pumphouse.project.allowed import FUNCTIONS, OPERATORS
 from pumphouse.project.queries import asked
+from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
-from pumphouse.server.access.statements import Bounds, Parameters, Result, Statement
+from pumphouse.server.access.runs import Bounds, Works
+from pumphouse.server.access.sessions import Sessions
+from pumphouse.server.access.statements import Parameters, Result, Statement
+from pumphouse.server.access.turns import Turns
+from pumphouse.server.access.watch import Watch
 
 __all__ = ["Bounds", "Desk", "Parameters", "Prepared", "Result", "Statement"]
+
+TEXT_BYTES_MAX = 1024 * 1024
+"""How long a statement may be."""
+CHECKED_MAX = 1_000
+"""Statements of which it is remembered that they were checked."""
+CHECKED_BYTES_MAX = 16 * 1024
+"""Longer ones are checked each time."""
+MEMORY = "1GB"
+"""What the statements of all doors may take together, where pumphouse.toml does not say."""
 
 
 class Desk:
@@ -44,13 +61,27 @@ class Desk:
         functions: tuple[SqlFunction, ...] = (),
         settings: Callable[[], Mapping[str, Any]] = dict,
         bounds: Bounds | None = None,
+        memory: str = MEMORY,
+        threads: int | None = None,
+        admits: Callable[[Visitor], bool] = lambda _: True,
+        attach: Callable[[DuckDB], None] = lambda _: None,
     ) -> None:
+        """`admits` is asked now and then whether somebody whose statement runs may still be here.
+
+        `attach` makes other databases known to the doors' own DuckDB, before that is locked.
+        """
         self.policies = policies
         self.bounds = bounds or Bounds()
-        self._lake = lake
         self._catalogues = frozenset({"lake", project})
         self._functions = functions
+        self._allowed = FUNCTIONS | OPERATORS | {one.name for one in functions}
         self._settings = settings
+        self._audit = Audit(lambda reads: lake.state.access(*reads))
+        self._sessions = Sessions(lake, memory=memory, threads=threads, functions=functions, attach=attach)
+        turns = Turns()
+        self._works = Works(sessions=self._sessions, turns=turns, watch=Watch(turns), admits=admits)
+        self._checked: OrderedDict[tuple[object, ...], Statement] = OrderedDict()
+        self._lock = threading.Lock()
 
     def ask(
         self,
@@ -70,42 +101,34 @@ class Desk:
         what a query may not use; BadRequest where values are not those that the query wants.
         """
         at = self.at(snapshot)
-        engine = self._lake.engine.fork()
-        seen = self.policies.visible(visitor, snapshot=at)
-        used = called_in(text, self._functions)
         own = frozenset(parameters) if isinstance(parameters, Mapping) else frozenset()
-        bound = self._with_settings(text.strip().rstrip(";"), own=own)
-        query = asked(
-            with_defaults(bound, used) if used else bound, engine=engine, known=seen, catalogues=self._catalogues
-        )
-        policies = {name: self.policies.of(visitor, name, snapshot=at) for name in query.tables}
-        scans: dict[str, Scan] = {
-            name: policy.applied(self._lake.scan(name, snapshot=at)).for_text(query.text)
-            for name, policy in policies.items()
-        }
-        statement = Statement(
-            visitor=visitor,
-            door=door,
-            text=query.text,
-            tables=query.tables,
-            snapshot=at,
-            policies=tuple(policies.values()),
-            parameters=query.parameters,
-            bounds=self.bounds,
-            _query=Query(text=query.text, inputs=scans, functions=used),
-            _engine=engine,
-            _lake=self._lake,
-        )
+        text = self._with_settings(text.strip().rstrip(";"), own=own)
+        # What is hidden from everybody by the newest snapshot is hidden at older ones too.
+        key = (visitor, at, self._sessions.snapshot(), text)
+        with self._lock:
+            statement = self._checked.get(key)
+        if statement is None:
+            statement = self._check(visitor, text, at=at)
+            is_live = any(scan.is_live for scan in statement._inputs.values())
+            with self._lock:
+                if len(text) <= CHECKED_BYTES_MAX and not is_live:
+                    self._checked[key] = statement
+                while len(self._checked) > CHECKED_MAX:
+                    self._checked.popitem(last=False)
+        statement = replace(statement, visitor=visitor, door=door)
         return statement if parameters is None else statement.bound(parameters)
 
     def prepare(self, visitor: Visitor, text: str, *, door: str, snapshot: int | None = None) -> Prepared:
         """A statement to be asked many times with other values. Raises what `ask` raises."""
         checked = self.ask(visitor, text, door=door, snapshot=snapshot)
-        schema = checked.schema if checked.parameters else None
         return Prepared(
-            text=text, door=door, snapshot=snapshot, parameters=checked.parameters,
-            schema=checked.schema if schema is None else schema, _desk=self,
-        )  # fmt: skip
+            text=text,
+            door=door,
+            snapshot=snapshot,
+            parameters=checked.parameters,
+            schema=checked.schema,
+            _desk=self,
+        )
 
     def table(
         self,
@@ -128,19 +151,58 @@ class Desk:
         return self.ask(visitor, f"SELECT {selected} FROM {quoted(name)}{limited}", door=door, snapshot=snapshot)
 
     def record(self, *reads: Access) -> None:
-        """Write reads to the access log that were made other than by a statement."""
-        self._lake.state.access(*reads)
+        """Write reads to the access log that were made other than by a statement; they are on the disk then."""
+        self._audit.write(*reads)
 
     def at(self, snapshot: int | None) -> int:
         """The newest snapshot, or the one that is given. Raises UnknownName where there is none of that number."""
-        newest = self._lake.snapshot()
+        newest = self._sessions.snapshot()
         if snapshot is not None and not 0 <= snapshot <= newest:
             raise UnknownName(f"there is no snapshot {snapshot} yet", mend=f"The newest is {newest}.")
         return newest if snapshot is None else snapshot
 
+    def close(self) -> None:
+        """Close the doors' own DuckDB, once no statement runs any more."""
+        self._sessions.close()
+
+    def _check(self, visitor: Visitor, text: str, *, at: int) -> Statement:
+        if len(text.encode()) > TEXT_BYTES_MAX:
+            raise BadRequest(
+                f"the query is longer than {TEXT_BYTES_MAX // 1024} KiB", mend="Give values as parameters."
+            )
+        lake = self._sessions.lake
+        used = called_in(text, self._functions)
+        query = asked(
+            with_defaults(text, used) if used else text,
+            engine=lake.engine.fork(),
+            known=self.policies.visible(visitor, snapshot=at),
+            catalogues=self._catalogues,
+            functions=self._allowed,
+        )
+        policies = {name: self.policies.of(visitor, name, snapshot=at) for name in query.tables}
+        inputs = {
+            name: policy.applied(lake.scan(name, snapshot=at)).for_text(query.text) for name, policy in policies.items()
+        }
+        return Statement(
+            visitor=visitor,
+            door="",
+            text=query.text,
+            tables=query.tables,
+            snapshot=at,
+            policies=tuple(policies.values()),
+            parameters=query.parameters,
+            is_steady=query.is_steady and not any(scan.is_live for scan in inputs.values()),
+            bounds=self.bounds,
+            _inputs=inputs,
+            _works=self._works,
+            _audit=self._audit,
+        )
+
     def _with_settings(self, text: str, *, own: frozenset[str]) -> str:
         """The SQL with the project's settings in place of their names; every other name is a parameter."""
-        settings = self._settings() if "$" in text else {}
+        if "$" not in text:
+            return text
+        settings = self._settings()
 
         def value(name: str) -> str:
             return literal(settings[name]) if name in settings and name not in own else f"${name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pumphouse.errors import AccessDenied
 from pumphouse.lake.lake import Lake
@@ -36,6 +36,8 @@ class Visitor:
     """The groups of pumphouse.toml, or of whoever signed them in, that they are in."""
     tables: frozenset[str] | None = None
     """The only tables that their token is good for; None is all that they may see."""
+    key: bytes = field(default=b"", compare=False, repr=False)
+    """The SHA-256 of the token that they showed; empty where they showed none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,7 @@ class Gate:
             scope=token.scope,
             groups=frozenset(token.groups) | self.groups_of(token.who),
             tables=None if token.tables is None else frozenset(token.tables),
+            key=hashed,
         )
         if len(self._seen) >= SEEN_MAX:
             self._seen.clear()
@@ -94,6 +97,10 @@ class Gate:
             return self._owner
         visitor, at = self._seen.get(hashed, (None, 0.0))
         return visitor if time.monotonic() - at < SEEN_S else None
+
+    def admits(self, visitor: Visitor) -> bool:
+        """Whether somebody who came in may still be here: their token was not revoked, and has not ended."""
+        return not visitor.key or (self.seen_of(visitor.key) or self.visitor_of(visitor.key)) is not None
 
     def scram(self, who: str) -> Scram:
         """What is needed to check somebody's proof that they have a token; then `visitor_of` the key's hash lets in."""

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import re
+import secrets
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any
 
-import duckdb
 import msgspec
 import pyarrow as pa
 
-from pumphouse.engines.duckdb import DuckDB
-from pumphouse.engines.engine import Query
+from pumphouse.engines.engine import Scan
 from pumphouse.engines.texts import Columns
-from pumphouse.errors import BadRequest, BuildError, Cancelled, Place, PumphouseError
-from pumphouse.lake.lake import Lake
+from pumphouse.errors import BadRequest, Cancelled, PumphouseError, TooMuch
 from pumphouse.lake.state import Access
+from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policy
+from pumphouse.server.access.runs import Bounds, Run, Works
 
 Parameters = (
     Mapping[str, Any] | Sequence[Any]
@@ -45,38 +43,31 @@ GUESSED_MAX = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What one statement may take."""
-
-    seconds: float = 300.0
-    """Of the engine's work; how long the reader takes to read is not counted."""
-    stall_s: float = 60.0
-    """How long a reader may leave a batch untaken."""
-    rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """What somebody may ask, checked and pinned at a snapshot. It can be run any number of times."""
 
     visitor: Visitor
     door: str
     text: str
+    """As it runs: settings and names of tables may be written otherwise than by whoever asked."""
     tables: tuple[str, ...]
     snapshot: int
     policies: tuple[Policy, ...]
     parameters: tuple[str, ...] = ()
     """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
     values: Parameters | None = None
+    is_steady: bool = True
+    """Whether it gives the same rows each time; not where it calls for chance or the clock."""
     bounds: Bounds
-    _query: Query
-    _engine: DuckDB
-    _lake: Lake
+    _inputs: Mapping[str, Scan]
+    _works: Works
+    _audit: Audit
+    _described: dict[str, pa.Schema] = field(default_factory=dict)  # filled once; all of one text share it
+    _kinds: dict[str, Columns] = field(default_factory=dict)  # likewise
 
     def bound(self, values: Parameters) -> Statement:
         """The same with values of its parameters. Raises BadRequest where they are not what it wants."""
-        given = _in_order(values, self.parameters)
-        return replace(self, values=values, _query=replace(self._query, values=given))
+        return replace(self, values=_in_order(values, self.parameters))
 
     @property
     def schema(self) -> pa.Schema:
@@ -84,16 +75,23 @@ class Statement:
 
         As long as it has no values, a column whose type depends on them is guessed: text where nothing else says.
         """
-        with told():
-            if self.values is not None or not self.parameters:
-                return self._engine.schema(self._query)
-            return self._guessed()
+        if self.parameters and self.values is not None:
+            return self._schema_with(self.values)
+        if "" not in self._described:
+            self._described[""] = self._guessed() if self.parameters else self._schema_with(())
+        return self._described[""]
 
     @property
     def columns(self) -> Columns:
         """Its columns with their types, Arrow's and the engine's own, once it has its values. Nothing is run."""
-        with told():
-            return self._engine.columns(self._query)
+        if "" not in self._kinds or self.parameters:
+            run = self._described_by()
+            try:
+                schema = run.open(self._limited(), () if self.values is None else self.values)
+                self._kinds[""] = Columns(schema=schema, kinds=run.kinds)
+            finally:
+                run.end(Cancelled("it was described"))
+        return self._kinds[""]
 
     def lines(self, written: str, *, columns: int) -> Statement:
         """The same rows, each as the one text that the engine writes of it by this SQL over `c0`, `c1`, ...
@@ -101,18 +99,23 @@ class Statement:
         The SQL is the door's own: it is not looked at, and none of it may come from a visitor.
         """
         names = ", ".join(f"c{place}" for place in range(columns))
-        text = f"SELECT {written} AS line FROM ({self._query.text}\n) AS written({names})"
-        return replace(self, _query=replace(self._query, text=text))
+        text = f"SELECT {written} AS line FROM ({self.text}\n) AS written({names})"
+        return replace(self, text=text, _described={}, _kinds={})
 
     def record(self, *reads: Access) -> None:
         """Write reads to the access log that were made without running it."""
-        self._lake.state.access(*reads)
+        self._audit.write(*reads)
 
     @property
     def digest(self) -> str:
         """A text that is the same for the same rows: of the snapshot, what the visitor may see, query and values."""
-        values = None if self.values is None else repr(self.values)
-        asked = (self.snapshot, [policy.digest for policy in self.policies], self.text, values)
+        asked = (
+            self.snapshot,
+            [policy.digest for policy in self.policies],
+            self.text,
+            None if self.values is None else repr(self.values),
+            "" if self.is_steady else secrets.token_hex(16),
+        )
         return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
 
     def run(self) -> Result:
@@ -122,13 +125,26 @@ class Statement:
             raise BadRequest(f"the query has no value for {names}", mend="Give one for each.")
         return Result(self)
 
+    def _schema_with(self, values: Parameters) -> pa.Schema:
+        run = self._described_by()
+        try:
+            return run.open(self._limited(), values)
+        finally:
+            run.end(Cancelled("it was described"))
+
+    def _described_by(self) -> Run:
+        return Run(self._works, inputs=self._inputs, visitor=self.visitor, bounds=self.bounds, on_stall=_nothing)
+
+    def _limited(self) -> str:
+        return f"SELECT * FROM ({self.text}\n) LIMIT 0"
+
     def _guessed(self) -> pa.Schema:
         count = len(self.parameters)
         schema, stand_in, alone = self._first_guess()
         for number in range(count if count <= GUESSED_MAX else 0):
             try:
                 other = self._with_stand_ins([*[stand_in] * number, "", *[stand_in] * (count - number - 1)])
-            except BuildError:
+            except BadRequest:
                 continue
             for at, column in enumerate(other):
                 if column.type == pa.string() and schema.field(at).type == alone:
@@ -136,89 +152,92 @@ class Statement:
         return schema
 
     def _first_guess(self) -> tuple[pa.Schema, Any, pa.DataType]:
-        failure: BuildError | None = None
+        failure: BadRequest | None = None
         for stand_in, alone in _STAND_INS:
             try:
                 return self._with_stand_ins([stand_in] * len(self.parameters)), stand_in, alone
-            except BuildError as error:
+            except BadRequest as error:
                 failure = failure or error
         assert failure is not None
         raise failure
 
     def _with_stand_ins(self, values: list[Any]) -> pa.Schema:
-        by_name = dict(zip(self.parameters, values, strict=True))
-        given = values if all(name.isdigit() for name in by_name) else by_name
-        return self._engine.schema(replace(self._query, values=given))
+        return self._schema_with(_in_order(values, self.parameters))
 
 
-@dataclass(slots=True)
 class Result:
     """Batches of a statement. It begins to run when its schema or its first batch is asked for.
 
-    Each batch is counted once it is taken; closing writes the access log.
+    Each batch is counted once it is taken. At the end of the rows, or when it is closed before, the access log is
+    written: it is on the disk when the iteration ends or `close` returns.
     """
 
-    statement: Statement
-    rows: int = 0
-    """How many were taken."""
-    _engine: DuckDB = field(init=False)
-    _stream: pa.RecordBatchReader | None = field(init=False, default=None)
-    _cancelled: threading.Event = field(init=False, default_factory=threading.Event)
-    _closed: bool = False
-
-    def __post_init__(self) -> None:
-        self._engine = self.statement._engine.fork()
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+        self.rows = 0
+        """How many were taken."""
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._schema: pa.Schema | None = None
+        self._run = Run(
+            statement._works,
+            inputs=statement._inputs,
+            visitor=statement.visitor,
+            bounds=statement.bounds,
+            on_stall=self.close,
+        )
 
     @property
     def schema(self) -> pa.Schema:
         """Names and types of the columns."""
-        return self._batches.schema
+        if self._schema is None:
+            one = self.statement
+            self._schema = self._run.open(one.text, () if one.values is None else one.values)
+        return self._schema
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
+        _ = self.schema
         most = self.statement.bounds.rows
-        while True:
-            with self._told():
-                batch = next(self._batches, None)
-            if batch is None:
-                return
+        while (batch := self._run.next()) is not None:
             if most is not None and self.rows + batch.num_rows > most:
-                if most > self.rows:
-                    batch = batch.slice(0, most - self.rows)
-                    self.rows += batch.num_rows
-                    yield batch
-                raise BadRequest(
-                    f"the query gives more than {most:,} rows, which is the most that one may", mend="Add a LIMIT."
+                batch = batch.slice(0, most - self.rows)
+                self._run.end(
+                    TooMuch(
+                        f"the query gives more than the {most:,} rows that one may",
+                        mend="Add a LIMIT, or ask for a part at a time.",
+                    )
                 )
-            self.rows += batch.num_rows
-            yield batch
+            self._count(batch)
+            if batch.num_rows:
+                yield batch
+        self.close()
 
     def read_all(self) -> pa.Table:
         """All rows, and the end of it."""
         with self:
-            return pa.Table.from_batches(list(self), self.schema)
+            batches = list(self)
+            return pa.Table.from_batches(batches, self.schema)
 
     def cancel(self) -> None:
         """Stop what runs, from any thread; who takes batches gets Cancelled."""
-        self._cancelled.set()
-        self._engine.interrupt()
+        self._run.end(Cancelled("the statement was cancelled"))
 
     def close(self) -> None:
-        """Stop it where it still runs, and write what was read to the access log; a second time does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        self._engine.interrupt()
+        """Stop it where it still runs, and write what was read to the access log; a second time does nothing.
+
+        What is taken after that is no row, so the log is exact.
+        """
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            rows = self.rows
+        self._run.end(Cancelled("the statement was closed"))
         one = self.statement
-        one._lake.state.access(
+        at = datetime.now(UTC)
+        one._audit.write(
             *(
-                Access(
-                    at=datetime.now(UTC),
-                    who=one.visitor.who,
-                    door=one.door,
-                    asset=name,
-                    snapshot=one.snapshot,
-                    rows=self.rows,
-                )
+                Access(at=at, who=one.visitor.who, door=one.door, asset=name, snapshot=one.snapshot, rows=rows)
                 for name in one.tables
             )
         )
@@ -229,56 +248,29 @@ class Result:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    @property
-    def _batches(self) -> pa.RecordBatchReader:
-        if self._stream is None:
-            with self._told():
-                self._stream = self._engine.read(self.statement._query)
-        return self._stream
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        if self._cancelled.is_set():
-            raise Cancelled("the statement was cancelled")
-        try:
-            with told():
-                yield
-        except Exception as error:
-            if self._cancelled.is_set():
-                raise Cancelled("the statement was cancelled") from error
-            raise
+    def _count(self, batch: pa.RecordBatch) -> None:
+        with self._lock:
+            if self._is_closed:
+                raise self._run.ended or _closed()
+            self.rows += batch.num_rows
 
 
-@contextmanager
-def told() -> Iterator[None]:
-    """What the engine says of a statement, as its visitor may hear it: what, where in the query, never a path."""
-    try:
-        yield
-    except BuildError as error:
-        cause = error.__cause__
-        raise _told(str(cause) if isinstance(cause, duckdb.Error) else error.what, mend=error.mend) from error
-    except (OSError, duckdb.Error) as error:  # Arrow tells what DuckDB says in the middle of a stream as an OSError
-        raise _told(str(error), mend=None) from error
+def _closed() -> PumphouseError:
+    return Cancelled("the statement was closed")
 
 
-def _told(text: str, *, mend: str | None) -> PumphouseError:
-    what = text.strip().splitlines()[0] if text.strip() else "it failed"
-    line = re.search(r"^LINE (\d+): ", text, re.MULTILINE)
-    if what.startswith(("IO Error", "FATAL Error", "INTERNAL Error", "HTTP Error")):
-        return PumphouseError("the lake can't be read just now", mend="Whoever keeps it finds why in the server's log.")
-    place = Place(file="query", line=int(line[1])) if line else None
-    return BadRequest(f"the query can't be run: {what}", place=place, mend=mend)
+def _nothing() -> None:
+    pass
 
 
 def _in_order(values: Parameters, parameters: tuple[str, ...]) -> Parameters:
     """The values as DuckDB takes them. Raises BadRequest where there are more, fewer or others than parameters."""
+    by_position = all(name.isdigit() for name in parameters)
     if isinstance(values, Mapping):
         missing = [name for name in parameters if name not in values]
         if missing:
             raise BadRequest(f"the query has no value for {', '.join(f'${name}' for name in missing)}")
-        by_position = all(name.isdigit() for name in parameters)
         return [values[name] for name in parameters] if by_position else {name: values[name] for name in parameters}
     if len(values) != len(parameters):
         raise BadRequest(f"the query has {len(parameters)} parameters, {len(values)} values were given")
-    by_position = all(name.isdigit() for name in parameters)
     return list(values) if by_position else dict(zip(parameters, values, strict=True))

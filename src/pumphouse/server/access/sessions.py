@@ -1,0 +1,191 @@
+"""The doors' own DuckDB: it reads the lake's files and nothing else, in a memory of its own.
+
+A query is checked before it gets here. This is the wall behind that: even one that got through finds no file outside
+the lake's data, no extension, nothing to attach, and no setting to change.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.engine import Scan, SqlFunction
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.lake.lake import CATALOGUE_FILE, Lake
+from pumphouse.server.access.guards import GUARDS
+
+IDLE_MAX = 64
+"""Connections that are kept for the next statement with the same tables."""
+SETTLED_S = 0.05
+"""A file that was written longer ago than this shows by its time when it is written again."""
+SPILL_TIMES_MEMORY = 8
+"""How much of the disk statements may take beside the memory, at most."""
+WHO = ("current_role", "current_user", "session_user")
+"""What SQL calls the visitor."""
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """A connection with the tables of a statement, as its visitor has them."""
+
+    connection: duckdb.DuckDBPyConnection
+    key: tuple[object, ...]
+
+
+class Sessions:
+    """Connections to the doors' own DuckDB, which is opened by the first who asks. Used from many threads at once."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        *,
+        memory: str,
+        threads: int | None,
+        functions: Iterable[SqlFunction],
+        attach: Callable[[DuckDB], None],
+    ) -> None:
+        """`attach` makes other databases known to the DuckDB, as long as it is not locked yet."""
+        self._source = lake
+        self._attach = attach
+        self._memory = memory
+        self._threads = threads
+        self._functions = tuple(functions)
+        self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._lake: Lake | None = None
+        self._idle: OrderedDict[tuple[object, ...], list[Session]] = OrderedDict()
+        self._idle_count = 0
+        self._newest: tuple[object, float, int] | None = None
+
+    @property
+    def lake(self) -> Lake:
+        """The lake as this DuckDB reads it."""
+        if self._lake is None:
+            with self._opening:
+                if self._lake is None:
+                    self._lake = self._open()
+        return self._lake
+
+    def snapshot(self) -> int:
+        """The lake's newest snapshot. The catalogue is asked again only where it may have been written since."""
+        stamp = self._stamp()
+        if stamp is not None and self._newest is not None and self._newest[0] == stamp:
+            return self._newest[2]
+        asked_at = time.time()
+        newest = self.lake.snapshot()
+        is_settled = stamp is not None and all(asked_at - at > SETTLED_S for at, _ in stamp)
+        self._newest = (stamp, asked_at, newest) if is_settled else None
+        return newest
+
+    def take(self, inputs: Mapping[str, Scan], *, who: str) -> Session:
+        """A connection on which each input is there by its name."""
+        relations = ((name, scan.relation, *(id(one) for _, one in scan.datasets)) for name, scan in inputs.items())
+        key = (who, *sorted(relations))
+        with self._lock:
+            kept = self._idle.get(key)
+            if kept:
+                session = kept.pop()
+                self._idle_count -= 1
+                if not kept:
+                    del self._idle[key]
+                return session
+        connection = self.lake.engine.connection.cursor()
+        for name, scan in inputs.items():
+            for called, dataset in scan.datasets:
+                connection.register(called, dataset)
+            connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {scan.relation}")
+        for name in WHO:
+            connection.execute(f"CREATE TEMP MACRO {name}() AS {literal(who)}")
+        return Session(connection=connection, key=key)
+
+    def give(self, session: Session) -> None:
+        """Take a connection back. Nothing runs on it any more."""
+        dropped: list[Session] = []
+        with self._lock:
+            self._idle.setdefault(session.key, []).append(session)
+            self._idle.move_to_end(session.key)
+            self._idle_count += 1
+            while self._idle_count > IDLE_MAX:
+                oldest, sessions = next(iter(self._idle.items()))
+                dropped.append(sessions.pop(0))
+                self._idle_count -= 1
+                if not sessions:
+                    del self._idle[oldest]
+        for one in dropped:
+            one.connection.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses, and the DuckDB with its last one."""
+        with self._lock:
+            sessions = [session for kept in self._idle.values() for session in kept]
+            self._idle.clear()
+            self._idle_count = 0
+        for session in sessions:
+            session.connection.close()
+        with self._opening:
+            if self._lake is not None:
+                self._lake.engine.close()
+
+    def _open(self) -> Lake:
+        source = self._source
+        engine = DuckDB(memory_limit=self._memory, threads=self._threads, zone=source.engine.zone)
+        lake = _read_only(source, engine)
+        self._attach(engine)
+        engine.teach(self._functions)
+        for guard in GUARDS:
+            engine.execute(f"CREATE MACRO {guard}")
+        spill = Path(tempfile.mkdtemp(prefix="pumphouse-"))
+        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
+        engine.lock(
+            folders=[one.folder / "data" for one in _with_those_above(lake)],
+            spill=spill,
+            spill_bytes_max=SPILL_TIMES_MEMORY * _memory_of(engine),
+        )
+        return lake
+
+    def _stamp(self) -> tuple[tuple[float, int], ...] | None:
+        """What differs once the catalogue is written; None where that can't be told."""
+        if self._source.location.catalogue is not None:
+            return None
+        path = self._source.folder / CATALOGUE_FILE
+        return tuple(_written(Path(f"{path}{end}")) for end in ("", "-wal"))
+
+
+def _read_only(source: Lake, engine: DuckDB) -> Lake:
+    above = None if source.upstream is None else _read_only(source.upstream, engine)
+    return Lake(
+        source.location,
+        engine=engine,
+        alias=source.alias,
+        writable=False,
+        upstream=above,
+        pinned=source.pinned,
+    )
+
+
+def _with_those_above(lake: Lake) -> list[Lake]:
+    return [lake, *([] if lake.upstream is None else _with_those_above(lake.upstream))]
+
+
+def _memory_of(engine: DuckDB) -> int:
+    said = str(engine.execute("SELECT current_setting('memory_limit')")[0][0])
+    number, unit = said.split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
+
+
+def _written(path: Path) -> tuple[float, int]:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0.0, 0
+    return found.st_mtime_ns / 1e9, found.st_size

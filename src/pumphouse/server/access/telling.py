@@ -1,0 +1,50 @@
+"""What the engine says of a statement, as its visitor may hear it: what, where in the query, never a path."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from pumphouse.errors import AccessDenied, BadRequest, Cancelled, LakeError, Place, PumphouseError, TooMuch
+
+log = logging.getLogger("pumphouse.server")
+
+_OURS = (
+    "IO Error", "FATAL Error", "INTERNAL Error", "HTTP Error", "TransactionContext Error", "Serialization Error",
+    "Missing Extension Error", "Dependency Error",
+)  # fmt: skip
+"""How errors begin that are no fault of the statement."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """DuckDB's errors, and those that Arrow hands on in the middle of a stream, as ours."""
+    try:
+        yield
+    except (OSError, duckdb.Error) as error:
+        raise _told(str(error).strip() or type(error).__name__) from error
+
+
+def _told(text: str) -> PumphouseError:
+    what = text.splitlines()[0]
+    if what.startswith("INTERRUPT Error"):
+        return Cancelled("the statement was stopped")
+    if what.startswith("Out of Memory Error"):
+        return TooMuch(
+            "the query needs more memory than queries may take here",
+            mend="Ask for less at once, or have it built as a table.",
+        )
+    if what.startswith("Permission Error"):
+        return AccessDenied("the query reaches for what is not in the lake")
+    if what.startswith(_OURS):
+        log.error("a statement failed: %s", text)
+        return LakeError("the lake can't be read just now", mend="The server's log says why.")
+    line = re.search(r"^LINE (\d+): ", text, re.MULTILINE)
+    place = Place(file="query", line=int(line[1])) if line else None
+    candidates = next((line for line in text.splitlines() if line.startswith(("Candidate", "Did you mean"))), "")
+    names = re.findall(r'"([^"]+)"', candidates)
+    return BadRequest(what, place=place, mend=f"Did you mean {' or '.join(names)}?" if names else None)

@@ -1,0 +1,160 @@
+"""What ends a statement: whoever asked, its time, its memory, a reader who is away, a token that is no more."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pumphouse.errors import AccessDenied, Cancelled, Late, PumphouseError, TooMuch
+from pumphouse.lake.state import Access
+from pumphouse.server.access.desk import Bounds, Desk, Result
+from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policies
+
+ADA = Visitor(who="ada", scope="all")
+LONG = "SELECT sum(hash(a.range + b.range)) FROM range(1_000_000) a, range(1_000_000) b"
+WIDE = "SELECT o.*, r.range, repeat('x', 1000) AS text FROM orders o, range(100_000) r"
+
+
+@pytest.fixture(scope="module")
+def desk(served: Any) -> Iterator[Desk]:
+    shop = served.shop
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), memory="300MB", threads=2)
+    yield desk
+    desk.close()
+
+
+def logged(served: Any, door: str) -> list[Access]:
+    return [one for one in served.shop.lake.state.accesses(asset="orders") if one.door == door]
+
+
+def stopped(result: Result) -> tuple[PumphouseError, float]:
+    """What ended it, and how long that took."""
+    started = time.monotonic()
+    with pytest.raises(PumphouseError) as caught:
+        result.read_all()
+    return caught.value, time.monotonic() - started
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.2])
+def test_cancel_stops_what_runs_from_another_thread(desk: Desk, served: Any, after_s: float) -> None:
+    result = desk.ask(ADA, f"SELECT * FROM ({LONG}), orders", door=f"cancelled {after_s}").run()
+    threading.Timer(after_s, result.cancel).start()
+    error, _ = stopped(result)
+    assert isinstance(error, Cancelled)
+    assert [one.rows for one in logged(served, f"cancelled {after_s}")] == [0]
+
+
+def test_cancelled_stream_is_in_the_log_with_the_rows_that_were_taken(desk: Desk, served: Any) -> None:
+    with desk.ask(ADA, WIDE, door="halfway").run() as result:
+        batches = iter(result)
+        taken = next(batches).num_rows + next(batches).num_rows
+        result.cancel()
+        with pytest.raises(Cancelled):
+            next(batches)
+    assert [one.rows for one in logged(served, "halfway")] == [taken]
+
+
+def test_failure_halfway_is_in_the_log_with_the_rows_that_were_taken(desk: Desk, served: Any) -> None:
+    text = "SELECT o.order_id, (CASE WHEN r.range < 90_000 THEN '1' ELSE 'x' END)::INT FROM range(100_000) r, orders o"
+    result = desk.ask(ADA, text, door="failing").run()
+    error, _ = stopped(result)
+    assert "Could not convert" in error.what
+    assert [one.rows for one in logged(served, "failing")] == [result.rows]
+    assert result.rows > 0
+
+
+def test_rows_are_on_the_disk_before_the_end_is_told(desk: Desk, served: Any) -> None:
+    for _ in (batches := iter(desk.ask(ADA, "FROM orders", door="whole").run())):
+        pass
+    assert next(batches, None) is None
+    assert [one.rows for one in logged(served, "whole")] == [40]
+
+
+def test_statement_that_takes_too_long_is_ended(desk: Desk) -> None:
+    error, _ = stopped(replace(desk.ask(ADA, LONG, door="late"), bounds=Bounds(seconds=0.5)).run())
+    assert isinstance(error, Late)
+    assert "0.5 seconds" in error.what
+
+
+def test_reader_who_is_away_loses_the_stream_and_is_in_the_log(desk: Desk, served: Any) -> None:
+    result = replace(desk.ask(ADA, WIDE, door="stalled"), bounds=Bounds(stall_s=0.3)).run()
+    batches = iter(result)
+    taken = next(batches).num_rows
+    deadline = time.monotonic() + 20
+    while not logged(served, "stalled") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert [one.rows for one in logged(served, "stalled")] == [taken]
+    with pytest.raises(Late, match="nobody took the rows"):
+        next(batches)
+    result.close()
+    assert len(logged(served, "stalled")) == 1
+
+
+def test_more_memory_than_there_is_ends_one_statement_alone(desk: Desk) -> None:
+    error, _ = stopped(desk.ask(ADA, "SELECT array_agg(range) FROM range(200_000_000)", door="memory").run())
+    assert isinstance(error, TooMuch)
+    assert desk.ask(ADA, "FROM orders", door="memory").run().read_all().num_rows == 40
+
+
+def test_revoked_token_ends_a_running_stream(served: Any) -> None:
+    shop = served.shop
+    gone = threading.Event()
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), admits=lambda visitor: not gone.is_set())
+    with desk.ask(ADA, WIDE, door="revoked").run() as result:
+        batches = iter(result)
+        next(batches)
+        gone.set()
+        with pytest.raises(AccessDenied, match="token of ada has ended"):
+            _taken_slowly(batches)
+    desk.close()
+
+
+def _taken_slowly(batches: Iterator[Any]) -> None:
+    for _ in batches:
+        time.sleep(0.05)
+
+
+def test_many_at_once_are_all_served_and_all_logged(desk: Desk, served: Any) -> None:
+    failures: list[BaseException] = []
+
+    def ask(number: int) -> None:
+        try:
+            for _ in range(5):
+                found = desk.ask(
+                    ADA, "SELECT * FROM orders WHERE order_id <= ?", door="many", parameters=[number]
+                ).run()
+                assert found.read_all().num_rows == number
+        except BaseException as error:  # noqa: BLE001  # told below
+            failures.append(error)
+
+    threads = [threading.Thread(target=ask, args=(number % 40 + 1,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sorted(one.rows for one in logged(served, "many")) == sorted([*range(1, 41)] * 5)
+
+
+def test_short_statements_do_not_wait_behind_long_ones(served: Any) -> None:
+    shop = served.shop
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), threads=1)
+    long = [desk.ask(ADA, LONG, door="long").run() for _ in range(12)]
+    threads = [threading.Thread(target=stopped, args=(one,)) for one in long]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(3):
+            assert desk.ask(ADA, "FROM orders", door="short").run().read_all().num_rows == 40
+    finally:
+        for one in long:
+            one.cancel()
+        for thread in threads:
+            thread.join()
+        desk.close()
