@@ -46,6 +46,7 @@ TESTED_BY = {
     "docs/guides/phones-and-ips.md": "tests/cleaning/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
     "docs/guides/flight.md": "tests/server/test_guide.py",
+    "docs/guides/postgres.md": "tests/server/test_guide.py",
     "docs/guides/serve.md": "tests/server/test_guide.py",
     "docs/guides/shorthand.md": "tests/cleaning/test_guide.py",
     "docs/guides/survey.md": "tests/server/test_guide.py",

@@ -377,7 +377,7 @@ def running(shop: Shop, **options: Any) -> tuple[Serving, threading.Thread]:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     shop = make_shop(tmp_path_factory.mktemp("shop") / "project")
-    serving, thread = running(shop, flight_port=0)
+    serving, thread = running(shop, flight_port=0, postgres_port=0)
     with (
         httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20) as owner,
         httpx.Client(base_url=serving.url, timeout=20) as stranger,

@@ -14,14 +14,21 @@ import pytest
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 
-EXAMPLES = [("serve.md", 15), ("http.md", 13), ("flight.md", 6), ("survey.md", 6), ("predictions.md", 7)]
+EXAMPLES = [
+    ("serve.md", 15),
+    ("http.md", 13),
+    ("flight.md", 6),
+    ("postgres.md", 11),
+    ("survey.md", 6),
+    ("predictions.md", 7),
+]
 
 
 @pytest.mark.parametrize(("guide", "examples"), EXAMPLES)
 def test_what_the_guide_shows_is_what_comes_out(guide: str, examples: int, served: Any) -> None:
     text = (GUIDES / guide).read_text(encoding="utf-8")
     names = {"url": served.url, "token": served.serving.token, "lake": served.shop.lake}
-    names["uri"] = next(door.url for door in served.serving.doors if door.name == "flight")
+    names["uri"], names["address"] = (door.url for door in served.serving.doors)
     # To a doctest, the fence that closes an example would be part of its output.
     test = doctest.DocTestParser().get_doctest(text.replace("\n```", "\n\n```"), names, guide, guide, 0)
     assert len(test.examples) == examples

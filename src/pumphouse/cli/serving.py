@@ -20,7 +20,7 @@ from pumphouse.server.certificates import Certificate, fingerprint, given, self_
 from pumphouse.server.serve import PORT, Serving
 from pumphouse.server.serve import serve as serve_until_stopped
 
-DOORS = {"flight": "Flight SQL"}
+DOORS = {"flight": "Flight SQL", "postgres": "PostgreSQL"}
 """The protocols beside HTTP, as people call them."""
 TLS_FOLDER = "tls"
 """Beside the cache: where a certificate of our own making is kept."""
@@ -34,6 +34,7 @@ def serve(
     key: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     self_signed: Annotated[bool, Parameter(negative=())] = False,
     flight: Annotated[int | Literal["off"] | None, Parameter(metavar="PORT|off")] = None,
+    postgres: Annotated[int | Literal["off"] | None, Parameter(metavar="PORT|off")] = None,
     call: Call,
 ) -> None:
     """Serve the project's pages, tables, surveys and predictions, and run what is due, until Ctrl-C.
@@ -53,6 +54,7 @@ def serve(
         key: The certificate's key, as PEM.
         self_signed: Make a certificate, and keep it. Whoever connects has to be given it.
         flight: Port for Arrow Flight SQL, or off. The one after `--port` unless given.
+        postgres: Port for PostgreSQL's protocol, or off. The second after `--port` unless given.
     """
     if (certificate is None) != (key is None):
         raise ConfigError("a certificate and its key come together", mend="Give both: --certificate FILE --key FILE")
@@ -81,6 +83,7 @@ def serve(
                 owner=project.who,
                 certificate=shown,
                 flight_port=_port(flight, after=port, by=1),
+                postgres_port=_port(postgres, after=port, by=2),
                 on_ready=ready,
             )
         finally:

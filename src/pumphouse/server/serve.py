@@ -24,6 +24,7 @@ from pumphouse.server.app import app_of
 from pumphouse.server.certificates import Certificate
 from pumphouse.server.doors import Door
 from pumphouse.server.flight.door import open_flight
+from pumphouse.server.postgres.door import open_postgres
 from pumphouse.server.served import ServedProject
 
 PORT = 8484
@@ -60,6 +61,7 @@ def serve(
     token: str | None = None,
     certificate: Certificate | None = None,
     flight_port: int | None = None,
+    postgres_port: int | None = None,
     on_ready: Callable[[Serving], None],
 ) -> None:
     """Serve until SIGTERM, SIGINT or `Serving.stop`; requests under way are finished, for STOP_TIMEOUT_S at most.
@@ -67,7 +69,7 @@ def serve(
     `on_ready` is called once it answers, in a thread of its own, and may use it; when it raises, the server ends.
     `port=0` takes a free one. `token` lets the `owner` in, under whose name their reads are logged; without them it is
     a new one, and the system's user. Signals are heard in the main thread only. Arrow Flight SQL is spoken at
-    `flight_port`, where there is one.
+    `flight_port` and PostgreSQL's protocol at `postgres_port`, where there is one.
 
     Raises ConfigError where the port is taken, and where what people read would cross a network in the clear: `host` is
     not this machine and there is no `certificate`.
@@ -94,7 +96,7 @@ def serve(
     )
     with ExitStack() as stack:
         doors = []
-        for opened, wanted in ((open_flight, flight_port),):
+        for opened, wanted in ((open_flight, flight_port), (open_postgres, postgres_port)):
             if wanted is not None:
                 at, free = _address(host, wanted)
                 doors.append(opened(project, gate, desk, host=at, port=free, certificate=certificate))

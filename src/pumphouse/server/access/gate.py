@@ -63,6 +63,11 @@ class Gate:
         self._groups = dict(groups or {})
         self._seen: dict[bytes, tuple[Visitor, float]] = {}
 
+    @property
+    def owner(self) -> Visitor:
+        """Whoever started the server."""
+        return self._owner
+
     def visitor(self, token: str) -> Visitor | None:
         """Whose token this is, or None."""
         return self.visitor_of(hash_of(token))

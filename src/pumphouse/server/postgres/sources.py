@@ -1,0 +1,148 @@
+"""Where the rows of a portal come from: a statement of the desk, a table that is there, or a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import pyarrow as pa
+
+from pumphouse.server.access.desk import Result
+from pumphouse.server.postgres.rows import rows_at_a_time
+from pumphouse.server.postgres.types import TYPE_KEY, Column, columns_of
+
+
+class Source(Protocol):
+    """Rows that are taken piece by piece. Used by one thread at a time; `cancel` by any."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """What the rows have."""
+        ...
+
+    def take(self, rows_max: int) -> pa.RecordBatch | None:
+        """The next rows, as many as are made into messages at a time; None where there are no more."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop what runs."""
+        ...
+
+    def close(self) -> None:
+        """No more are taken."""
+        ...
+
+
+@dataclass(slots=True)
+class Cut:
+    """Batches that are taken in pieces."""
+
+    batches: Iterator[pa.RecordBatch]
+    _batch: pa.RecordBatch | None = None
+    _at: int = 0
+    _step: int = 0
+
+    def take(self, rows_max: int) -> pa.RecordBatch | None:
+        """The next rows."""
+        while self._batch is None or self._at >= self._batch.num_rows:
+            self._batch = next(self.batches, None)
+            if self._batch is None:
+                return None
+            self._at, self._step = 0, rows_at_a_time(self._batch)
+        piece = self._batch.slice(self._at, min(rows_max, self._step))
+        self._at += piece.num_rows
+        return piece
+
+    @property
+    def left(self) -> int:
+        """How many rows of the batch that was taken last were not."""
+        return 0 if self._batch is None else self._batch.num_rows - self._at
+
+
+class Stream:
+    """The rows of a statement of the desk."""
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+        self._cut = Cut(iter(result))
+        self.columns = columns_of(result.schema)
+
+    def take(self, rows_max: int) -> pa.RecordBatch | None:
+        """The next rows."""
+        return self._cut.take(rows_max)
+
+    def cancel(self) -> None:
+        """Stop what runs, from any thread."""
+        self._result.cancel()
+
+    def close(self) -> None:
+        """Write what was sent to the access log: not what was taken of a batch and left."""
+        self._result.rows -= self._cut.left
+        self._cut = Cut(iter(()))
+        self._result.close()
+
+
+@dataclass(slots=True)
+class Made:
+    """The rows of a table that is there."""
+
+    table: pa.Table
+    columns: Sequence[Column] = field(init=False)
+    _cut: Cut = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.columns = columns_of(self.table.schema)
+        self._cut = Cut(iter(self.table.combine_chunks().to_batches()))
+
+    def take(self, rows_max: int) -> pa.RecordBatch | None:
+        """The next rows."""
+        return self._cut.take(rows_max)
+
+    def cancel(self) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+@dataclass(slots=True)
+class Fetched:
+    """The next rows of a cursor, so many of them."""
+
+    cursor: Source
+    left: int | None
+    """How many; None is all."""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """Those of the cursor."""
+        return self.cursor.columns
+
+    def take(self, rows_max: int) -> pa.RecordBatch | None:
+        """The next rows."""
+        if self.left is None:
+            return self.cursor.take(rows_max)
+        if self.left <= 0:
+            return None
+        batch = self.cursor.take(min(rows_max, self.left))
+        if batch is not None:
+            self.left -= batch.num_rows
+        return batch
+
+    def cancel(self) -> None:
+        """Stop what the cursor runs."""
+        self.cursor.cancel()
+
+    def close(self) -> None:
+        """The cursor stays."""
+
+
+def shown(name: str, value: str | dict[str, str]) -> pa.Table:
+    """The rows of SHOW: of one setting, or of all."""
+    text = {TYPE_KEY: b"text"}
+    if isinstance(value, dict):
+        fields = [pa.field(column, pa.string(), metadata=text) for column in ("name", "setting", "description")]
+        names = sorted(value)
+        return pa.table([names, [value[one] for one in names], [""] * len(names)], schema=pa.schema(fields))
+    return pa.table([[value]], schema=pa.schema([pa.field(name, pa.string(), metadata=text)]))
