@@ -48,12 +48,9 @@ def test_nonsense_at_the_start_ends_the_connection(postgres: Any, data: bytes) -
 
 
 @settings(max_examples=30)
-@given(
-    st.lists(st.tuples(st.sampled_from(b"QPBDECSHdcfFp\x00zX").map(lambda one: bytes([one])), st.binary(max_size=60)))
-)
+@given(st.lists(st.tuples(st.sampled_from(b"QPBDECSHdcfFp\x00zX"), st.binary(max_size=60))))
 def test_nonsense_in_a_session_ends_it_or_is_answered(postgres: Any, sent: list[tuple[int, bytes]]) -> None:
-    with postgres.connect() as connection:
-        raw = socket.socket(fileno=os.dup(connection.fileno()))
+    with postgres.connect() as connection, socket.socket(fileno=os.dup(connection.fileno())) as raw:
         raw.settimeout(20)
         raw.setblocking(True)
         for letter, data in sent:
@@ -66,7 +63,6 @@ def test_nonsense_in_a_session_ends_it_or_is_answered(postgres: Any, sent: list[
         received = all_of(raw)
         assert b"Traceback" not in received
         assert b"XX000" not in received
-        raw.close()
 
 
 @pytest.mark.parametrize(
@@ -85,12 +81,10 @@ def test_startup_that_is_none_is_told_so(postgres: Any, first: bytes) -> None:
 
 
 def test_message_that_is_too_long_ends_the_session_before_it_is_read(postgres: Any) -> None:
-    with postgres.connect() as connection:
-        raw = socket.socket(fileno=os.dup(connection.fileno()))
+    with postgres.connect() as connection, socket.socket(fileno=os.dup(connection.fileno())) as raw:
         raw.setblocking(True)
         raw.sendall(b"Q" + struct.pack(">I", 2**31 - 1))
         assert b"C08P01\0" in all_of(raw)
-        raw.close()
 
 
 def test_long_statement_is_answered(postgres: Any) -> None:
