@@ -41,6 +41,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "query": "querying:query",
         "connect": "connecting:connect",
         "log": "looking:log",
+        "access": "access:access",
         "adoption": "looking:adoption",
         "try": "trying:try_value",
         "categories": "spelling:categories",

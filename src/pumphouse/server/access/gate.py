@@ -83,7 +83,7 @@ class Gate:
         visitor = Visitor(
             who=token.who,
             scope=token.scope,
-            groups=frozenset(token.groups) | self.groups_of(token.who),
+            groups=frozenset(token.groups) | groups_of(self._groups, token.who),
             tables=None if token.tables is None else frozenset(token.tables),
             key=hashed,
         )
@@ -114,10 +114,6 @@ class Gate:
             keys = (self._owner_keys, *keys)
         return Scram(salt=self._tokens.salt(who), iterations=SCRAM_ITERATIONS, keys=keys)
 
-    def groups_of(self, who: str) -> frozenset[str]:
-        """The groups of the project that somebody is in."""
-        return frozenset(name for name, people in self._groups.items() if who in people)
-
     def require(self, visitor: Visitor, act: str) -> None:
         """Raise AccessDenied where the visitor's token is not good for this."""
         if act not in SCOPES.get(visitor.scope, ()):
@@ -125,3 +121,8 @@ class Gate:
                 f"the token of {visitor.who} is good for '{visitor.scope}', not to {act}",
                 mend="Ask for a token with another scope.",
             )
+
+
+def groups_of(groups: Mapping[str, Collection[str]], who: str) -> frozenset[str]:
+    """The names of the groups that somebody is in."""
+    return frozenset(name for name, people in groups.items() if who in people)
