@@ -358,3 +358,18 @@ def test_a_workbook_is_refused_where_a_sheet_has_no_place_for_it(served: Any) ->
         answer = served.owner.post("/api/sql.xlsx", json={"sql": query})
         assert answer.status_code == 400
         assert what in answer.json()["error"]
+
+
+def test_what_may_change_without_a_build_has_no_tag(served: Any) -> None:
+    for query in ("SELECT current_date", "SELECT random()", "FROM orders USING SAMPLE 2 ROWS", 'SELECT "now"()'):
+        assert "etag" not in served.owner.post("/api/sql", json={"sql": query}).headers
+    assert "etag" in served.owner.post("/api/sql", json={"sql": "SELECT count(*) FROM orders"}).headers
+
+
+def test_whoever_had_the_rows_of_a_person_who_is_hidden_since_gets_them_anew(served: Any) -> None:
+    snapshot = served.shop.fill("people", pa.table({"person": ["a", "b"]})).snapshot
+    before = served.owner.get(f"/api/tables/people.csv?snapshot={snapshot}")
+    served.shop.hide("person", "a", why="asked to be")
+    known = {"If-None-Match": before.headers["etag"]}
+    after = served.owner.get(f"/api/tables/people.csv?snapshot={snapshot}", headers=known)
+    assert (after.status_code, after.text) == (200, '"person"\r\n"b"\r\n')

@@ -108,9 +108,13 @@ class Statement:
 
     @property
     def digest(self) -> str:
-        """A text that is the same for the same rows: of the snapshot, what the visitor may see, query and values."""
+        """A text that is the same for the same rows: of the snapshot, what the visitor may see, query and values.
+
+        Whoever is hidden leaves every snapshot, so when that was last belongs to it too.
+        """
         asked = (
             self.snapshot,
+            [self._works.sessions.lake.hidden_at(name) for name in self.tables if self.is_steady],
             [policy.digest for policy in self.policies],
             self.text,
             None if self.values is None else repr(self.values),
