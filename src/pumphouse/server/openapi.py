@@ -1,8 +1,8 @@
-"""OpenAPI: what every rollout is asked with and answers, so that a client can be made from it."""
+"""OpenAPI: what the API is asked with and answers, so that a client can be made from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,9 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.errors import PumphouseError
+from pumphouse.server.access.gate import SCOPES
+from pumphouse.server.openapi_tables import SCHEMAS, query_schemas, sql_paths, table_paths
 from pumphouse.server.predictions import REASONS_MAX, Answer, Reason
 from pumphouse.server.replies import json_reply
-from pumphouse.server.shared import reads_predictions, shared
+from pumphouse.server.shared import shared, visitor_of
 
 if TYPE_CHECKING:
     from pumphouse.declare.asset import Asset
@@ -34,31 +36,40 @@ REFUSALS = {
 
 
 def document(request: Request) -> Response:
-    """`GET /openapi.json`: one path for each rollout whose model has a version, typed by its columns."""
-    visitor = reads_predictions(request)
-    project = shared(request).project
-    rollouts = shared(request).usable(visitor, kind="rollout")
+    """`GET /openapi.json`: what the visitor may ask: tables and SQL, and each rollout whose model has a version."""
+    here, visitor = shared(request), visitor_of(request)
+    project, acts = here.project, SCOPES.get(visitor.scope, frozenset())
+    names: tuple[str, ...] | None = None
+    if "read" in acts:
+        names = here.desk.policies.visible(visitor, snapshot=project.lake.snapshot())
+    rollouts = here.usable(visitor, kind="rollout") if "predict" in acts else ()
     forms: list[tuple[Asset, Form]] = []
     for asset in rollouts:
         try:
             forms.append((asset, project.predictor(asset.name).form))
         except PumphouseError:  # it can't be asked yet, so nothing is said of it
             continue
-    return json_reply(openapi(project.name, forms))
+    return json_reply(openapi(project.name, forms, tables=names))
 
 
-def openapi(project: str, rollouts: Iterable[tuple[Asset, Form]]) -> dict[str, Any]:  # JSON
-    """The document for these rollouts."""
+def openapi(
+    project: str, rollouts: Iterable[tuple[Asset, Form]], *, tables: Sequence[str] | None = None
+) -> dict[str, Any]:  # JSON
+    """The document for these rollouts and tables; with None in place of tables nothing can be read."""
     (_, _), components = msgspec.json.schema_components([Answer, Reason], ref_template="#/components/schemas/{name}")
     paths = {f"/predict/{asset.name}": {"post": _operation(asset, form)} for asset, form in rollouts}
+    reading = {} if tables is None else {**table_paths(tables), **sql_paths()}
     return {
         "openapi": VERSION,
-        "info": {"title": f"Predictions of {project}", "version": "1"},
-        "paths": paths,
-        "security": [{"token": []}],
+        "info": {"title": f"The API of {project}", "version": "1"},
+        "paths": {**reading, **paths},
+        "security": [{"token": []}, {"password": []}],
         "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**components, "Refusal": _REFUSAL},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic", "description": "The token, with any name."},
+            },
+            "schemas": {**components, **query_schemas(), **SCHEMAS, "Refusal": _REFUSAL},
         },
     }
 

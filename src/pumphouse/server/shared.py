@@ -113,13 +113,6 @@ def reads(request: Request) -> Visitor:
     return visitor
 
 
-def reads_predictions(request: Request) -> Visitor:
-    """Who asks what can be predicted. Raises AccessDenied where they may not predict."""
-    visitor = visitor_of(request)
-    shared(request).gate.require(visitor, "predict")
-    return visitor
-
-
 def admitted(request: Request, asset: str, *, act: str = "read", door: str) -> Admitted:
     """The way for whoever asks to read one asset. Raises AccessDenied."""
     here = shared(request)

@@ -1,0 +1,179 @@
+"""Rows over HTTP against plain DuckDB in the same run: Arrow, CSV, small queries, and the memory of streams.
+
+    python bench/over_http.py [MILLIONS]         10 where it is left out; they take some 300 MB of disk
+
+Each round reads all rows once each way, one after the other; the medians are compared. The reader is another process
+than the server, on the same two cores; it looks at every batch and keeps none.
+"""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import duckdb
+import pyarrow as pa
+
+ROUNDS = 5
+SMALL = 200
+READERS = 8
+ARROW = "application/vnd.apache.arrow.stream"
+ARROW_MIN, CSV_MIN, SMALL_MS, STREAM_MB = 0.4, 0.5, 10.0, 100.0
+ORDERS = """/* pumphouse
+key = "order_id"
+doc = "One row per order." */
+SELECT range AS order_id, range * 7919 % 100000 AS customer_id, 'customer ' || range % 5000 AS customer,
+       ['new', 'paid', 'sent', 'back'][1 + range % 4] AS status, round(range * 31 % 100000 / 100, 2) AS amount,
+       (range % 500)::INTEGER AS quantity, TIMESTAMPTZ '2026-01-01' + INTERVAL (range % 10000000) SECOND AS paid_at,
+       DATE '2020-01-01' + (range % 2000)::INTEGER AS day
+FROM range({rows})
+"""
+
+
+def main() -> None:
+    """Print each figure with its ratio to plain DuckDB, or to its limit."""
+    rows = int(float(sys.argv[1] if len(sys.argv) > 1 else 10) * 1e6)
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Path(folder) / "shop"
+        files = _make(shop, rows)
+        command = [sys.executable, str(Path(sys.executable).with_name("pumphouse")), "serve", "--port", "0"]
+        with subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            url = urlsplit(server.stdout.readline().split()[-1])
+            token = server.stdout.readline().rpartition("token=")[2].strip()
+            try:
+                _measure(server.pid, Client(url.hostname or "", url.port or 0, token), files, rows, Path(folder))
+            finally:
+                server.send_signal(signal.SIGTERM)
+
+
+class Client:
+    """One connection to the server."""
+
+    def __init__(self, host: str, port: int, token: str) -> None:
+        self._made = host, port
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._connection = http.client.HTTPConnection(host, port, timeout=600)
+
+    def another(self) -> Client:
+        """The same on a connection of its own."""
+        return Client(*self._made, self._headers["Authorization"].removeprefix("Bearer "))
+
+    def get(self, path: str, accept: str = "*/*") -> http.client.HTTPResponse:
+        """An answer, not read yet."""
+        self._connection.request("GET", path, headers={**self._headers, "Accept": accept})
+        answer = self._connection.getresponse()
+        assert answer.status == 200, answer.read()
+        return answer
+
+
+def _measure(server: int, client: Client, files: list[str], rows: int, folder: Path) -> None:
+    plain = f"SELECT * FROM read_parquet({files})"
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+
+    def duckdb_arrow() -> int:
+        return sum(batch.num_rows for batch in connection.execute(plain).to_arrow_reader(50_000))
+
+    def http_arrow() -> int:
+        with pa.ipc.open_stream(client.get("/api/tables/orders/rows", ARROW)) as reader:
+            return sum(batch.num_rows for batch in reader)
+
+    def duckdb_csv() -> int:
+        copied = connection.execute(f"COPY ({plain}) TO '{folder / 'copy.csv'}' (FORMAT csv, HEADER)").fetchall()
+        return int(copied[0][0])
+
+    def http_csv() -> int:
+        answer, lines = client.get("/api/tables/orders.csv"), -1
+        while piece := answer.read1(1 << 20):
+            lines += piece.count(b"\n")
+        return lines
+
+    ways: dict[str, Callable[[], int]] = {
+        "DuckDB to Arrow": duckdb_arrow,
+        "HTTP Arrow": http_arrow,
+        "DuckDB's COPY to CSV": duckdb_csv,
+        "HTTP CSV": http_csv,
+    }
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, read in ways.items():
+            began = time.perf_counter()
+            found = read()
+            took[name].append(time.perf_counter() - began)
+            assert found == rows, (name, found)
+    median = {name: statistics.median(times) for name, times in took.items()}
+    print(f"{rows:,} rows of 8 columns, median of {ROUNDS}, in turns")
+    for name, seconds in median.items():
+        print(f"{name:22} {seconds:6.2f} s   {rows / seconds / 1e6:6.2f} million rows a second")
+    for name, peer, least in (
+        ("HTTP Arrow", "DuckDB to Arrow", ARROW_MIN),
+        ("HTTP CSV", "DuckDB's COPY to CSV", CSV_MIN),
+    ):
+        print(f"{name} is {median[peer] / median[name]:.2f} of {peer} (at least {least})")
+    _small(client, rows)
+    _memory(server, client)
+
+
+def _small(client: Client, rows: int) -> None:
+    asked = {
+        "one row as JSON": lambda number: f"/api/tables/orders/rows?where=order_id%3D{number * 7919 % rows}",
+        "the first ten as CSV": lambda number: f"/api/tables/orders.csv?limit={10 + number % 3}",
+        "SQL without a table": lambda number: f"/api/sql?sql={quote(f'SELECT {number} AS n')}",
+    }
+    for name, path in asked.items():
+        times = []
+        for number in range(SMALL):
+            began = time.perf_counter()
+            client.get(path(number)).read()
+            times.append((time.perf_counter() - began) * 1000)
+        times.sort()
+        p50, p99 = times[SMALL // 2], times[SMALL * 99 // 100]
+        print(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms; {p50 / SMALL_MS:.2f} of {SMALL_MS:.0f} ms")
+
+
+def _memory(server: int, client: Client) -> None:
+    """How much the server grows with readers that have begun and do not read on."""
+    for name, path in (("Arrow", "/api/tables/orders.arrow"), ("CSV", "/api/tables/orders.csv")):
+        before = _resident_mb(server)
+        held = [client.another().get(path) for _ in range(READERS)]
+        for answer in held:
+            answer.read(1 << 20)
+        time.sleep(2)
+        each = (_resident_mb(server) - before) / READERS
+        print(f"{name}: {each:.0f} MB a stream with {READERS} that do not read on; {each / STREAM_MB:.2f} of the limit")
+        for answer in held:
+            answer.close()
+        time.sleep(1)
+
+
+def _resident_mb(process: int) -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def _make(shop: Path, rows: int) -> list[str]:
+    """Build the lake; the files of the table."""
+    import pumphouse as ph
+
+    shop.mkdir()
+    (shop / "pumphouse.toml").write_text('name = "bench"\nlake = "lake/"\n')
+    (shop / "orders.sql").write_text(ORDERS.format(rows=rows))
+    with ph.open(shop) as project:
+        report = project.run()
+        assert report.ok, [one.note for one in report.failed]
+        scan = project.lake.scan("orders", files=True)
+        assert scan.files is not None
+        return [file.path for file in scan.files]
+
+
+if __name__ == "__main__":
+    main()
