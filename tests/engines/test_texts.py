@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from pumphouse.engines.csv import write_csv
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.engines.engine import Query
 from pumphouse.engines.sheets import head_row, sheet_row
-from pumphouse.engines.texts import csv_head, csv_line, json_line
+from pumphouse.engines.texts import Columns, csv_head, csv_line, json_line
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12) | st.text("'=+-@\t\r\n＝1a\"", max_size=5)
 
@@ -26,10 +25,16 @@ def engine() -> DuckDB:
     return DuckDB(threads=1)
 
 
+def columns_of(engine: DuckDB, query: str) -> Columns:
+    described = engine.connection.execute(f"SELECT * FROM ({query}) LIMIT 0")
+    kinds = tuple(kind for _, kind, *_ in described.description)
+    return Columns(schema=described.to_arrow_table().schema, kinds=kinds)
+
+
 def line(engine: DuckDB, query: str, written: Any) -> str:
     """The one row of a query as a line."""
-    sql = written(engine.columns(Query(text=query)))
-    names = ", ".join(f"c{place}" for place in range(len(engine.columns(Query(text=query)).kinds)))
+    columns = columns_of(engine, query)
+    sql, names = written(columns), ", ".join(f"c{place}" for place in range(len(columns.kinds)))
     found: str = engine.execute(f"SELECT {sql} FROM ({query}) AS t({names})")[0][0]
     return found
 
@@ -96,7 +101,7 @@ def test_value_of_any_type_is_written_whole(value: str, in_csv: str | None, in_j
 @given(texts=st.lists(TEXTS, min_size=1, max_size=8))
 def test_text_comes_back_from_csv_and_json_as_it_was(engine: DuckDB, texts: list[str]) -> None:
     engine.connection.register("t", pa.table({"x": texts, "n": range(len(texts))}))
-    columns = engine.columns(Query(text="SELECT x FROM t ORDER BY n"))
+    columns = columns_of(engine, "SELECT x FROM t")
     exact = csv_line(columns, exact=True)
     rows = engine.execute(
         f"SELECT {exact}, {csv_line(columns)}, {json_line(columns)} FROM (SELECT x AS c0, n FROM t) ORDER BY n"
@@ -114,7 +119,7 @@ def test_text_comes_back_from_csv_and_json_as_it_was(engine: DuckDB, texts: list
 @given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
 def test_numbers_come_back_to_the_bit(engine: DuckDB, numbers: list[float]) -> None:
     engine.connection.register("t", pa.table({"c0": pa.array(numbers, pa.float64()), "n": range(len(numbers))}))
-    written = json_line(engine.columns(Query(text="SELECT c0 FROM t")))
+    written = json_line(columns_of(engine, "SELECT c0 FROM t"))
     rows = engine.execute(f"SELECT {written} FROM t ORDER BY n")
     found = [json.loads(row[0])["c0"] for row in rows]
     assert [(one, math.copysign(1, one)) for one in found] == [(one, math.copysign(1, one)) for one in numbers]

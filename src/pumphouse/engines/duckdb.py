@@ -23,7 +23,6 @@ from pumphouse.engines.engine import BatchFunction, Query, SqlFunction, Written
 from pumphouse.engines.extensions import extension_folder, link
 from pumphouse.engines.parameters import bind, literal, quoted
 from pumphouse.engines.parquet import ParquetFiles
-from pumphouse.engines.texts import Columns
 from pumphouse.errors import BuildError, OutOfMemory
 
 if TYPE_CHECKING:
@@ -122,13 +121,6 @@ class DuckDB:
         """Names and types of a query's columns, without running it."""
         with _explained(), self._prepared(query) as sql:
             return self.connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0", query.values).to_arrow_table().schema
-
-    def columns(self, query: Query) -> Columns:
-        """A query's columns with both their types, Arrow's and DuckDB's, without running it."""
-        with _explained(), self._prepared(query) as sql:
-            described = self.connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 0", query.values)
-            kinds = tuple(kind for _, kind, *_ in described.description)
-            return Columns(schema=described.to_arrow_table().schema, kinds=kinds)
 
     def read(self, query: Query) -> pa.RecordBatchReader:
         """A stream of the query's rows. The stream has a connection of its own and may outlive other queries."""

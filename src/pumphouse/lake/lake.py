@@ -181,6 +181,12 @@ class Lake:
         self._catch_up()
         return self._hidden_at(table, snapshot)
 
+    def hidden_last(self) -> int:
+        """The snapshot at which somebody was hidden last, here or in a lake above; 0 where nobody was."""
+        self._catch_up()
+        above = 0 if self.upstream is None else self.upstream.hidden_last()
+        return max(above, *self._tombstoned.values()) if self._tombstoned else above
+
     def hidden_tables(self) -> dict[str, int]:
         """Every table out of which a tombstone takes rows, with the snapshot of the newest one."""
         self._catch_up()

@@ -114,7 +114,7 @@ class Statement:
         """
         asked = (
             self.snapshot,
-            [self._works.sessions.lake.hidden_at(name) for name in self.tables if self.is_steady],
+            self._works.sessions.lake.hidden_last(),
             [policy.digest for policy in self.policies],
             self.text,
             None if self.values is None else repr(self.values),
