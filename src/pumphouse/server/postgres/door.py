@@ -14,6 +14,7 @@ from pumphouse.server.access.gate import Gate
 from pumphouse.server.certificates import Certificate
 from pumphouse.server.doors import Door
 from pumphouse.server.postgres.asking import DOOR
+from pumphouse.server.postgres.catalogue.catalogues import Catalogues
 from pumphouse.server.postgres.connection import Connection
 from pumphouse.server.postgres.hall import Catalogue, Hall
 from pumphouse.server.postgres.scram import end_point_of
@@ -43,7 +44,7 @@ def open_postgres(
         project=project,
         gate=gate,
         desk=desk,
-        catalogue=catalogue,
+        catalogue=catalogue or Catalogues(project),
         tls=_tls(certificate) if certificate else None,
         end_point=end_point_of(certificate.chain) if certificate else None,
     )

@@ -1,0 +1,133 @@
+"""Answers to what clients ask of PostgreSQL's own tables: for each visitor over what they may see, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import pyarrow as pa
+
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Visitor
+from pumphouse.server.postgres.catalogue.builtin import Builtin, builtin
+from pumphouse.server.postgres.catalogue.parsing import parsed
+from pumphouse.server.postgres.catalogue.refusals import unsupported
+from pumphouse.server.postgres.catalogue.rewriting import Around, Rewritten, rewrite
+from pumphouse.server.postgres.catalogue.statements import asks_functions, relations_in
+from pumphouse.server.postgres.catalogue.store import Store
+from pumphouse.server.postgres.catalogue.visible import Catalogued, Visible, visible
+from pumphouse.server.postgres.types import KINDS, TYPE_KEY
+
+STORES_MAX = 32
+"""Catalogues that are kept: one for each visitor, and what they may see."""
+SEEN_MAX = 1_000
+PARAMETERS_KEY = b"postgres.parameters"
+"""Metadata of an answer: the oids of its parameters' types."""
+
+
+class Catalogues:
+    """The catalogues of a project. Used from many threads at once."""
+
+    def __init__(self, project: Catalogued) -> None:
+        self._project = project
+        self._stores: OrderedDict[str, Store] = OrderedDict()
+        self._seen: OrderedDict[tuple[Visitor, int], Visible] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(
+        self,
+        desk: Desk,
+        visitor: Visitor,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        *,
+        settings: Mapping[str, str] | None = None,
+        snapshot: int | None = None,
+    ) -> pa.Table | None:
+        """The rows of a statement about the catalogue, each field with its type; None for any other statement.
+
+        A parameter without a value yet is None. Raises Refused for what can't be answered.
+        """
+        tree = parsed(sql)
+        if tree is None:
+            return None
+        relations, others = relations_in(tree, self._known)
+        if not relations and (others or not asks_functions(tree)):
+            return None
+        if others:
+            raise unsupported(
+                f"{others[0]} together with {next(iter(relations.values())).name}",
+                hint="Ask for one of them at a time.",
+            )
+        at = self._project.lake.snapshot() if snapshot is None else snapshot
+        seen = self._visible(desk, visitor, at)
+        around = Around(
+            who=visitor.who,
+            database=self._project.name,
+            version=f"PostgreSQL {(settings or {}).get('server_version', '15.0')}, by Pumphouse {version('pumphouse')}",
+            settings=settings or {},
+            values=parameters,
+        )
+        asked = rewrite(tree, relations, around, self._known)
+        return self._told(self._store(seen).read(asked.sql), asked)
+
+    @cached_property
+    def _known(self) -> Builtin:
+        return builtin()
+
+    def _visible(self, desk: Desk, visitor: Visitor, snapshot: int) -> Visible:
+        key = visitor, snapshot
+        with self._lock:
+            found = self._seen.get(key)
+        if found is None:
+            found = visible(self._project, desk.policies, visitor, snapshot=snapshot)
+            with self._lock:
+                self._seen[key] = found
+                while len(self._seen) > SEEN_MAX:
+                    self._seen.popitem(last=False)
+        return found
+
+    def _store(self, seen: Visible) -> Store:
+        digest = seen.digest
+        with self._lock:
+            store = self._stores.get(digest)
+            if store is None:
+                store = self._stores[digest] = Store(seen, self._known)
+                while len(self._stores) > STORES_MAX:
+                    self._stores.popitem(last=False)  # whoever reads it still holds it
+            self._stores.move_to_end(digest)
+            return store
+
+    def _told(self, rows: pa.Table, asked: Rewritten) -> pa.Table:
+        """The rows with their types told to whoever writes them."""
+        fields, columns = [], []
+        for number, (field, values) in enumerate(zip(rows.schema, rows.columns, strict=True)):
+            name, kind = asked.columns[number] if asked.columns is not None else (field.name, None)
+            if kind is None and field.type == pa.uint32():
+                kind = "oid"
+            stored = _stored(field.type, kind)
+            told = {TYPE_KEY: kind.removeprefix("_").encode()} if kind and stored is not None else None
+            columns.append(values.cast(stored) if stored is not None else values)
+            fields.append(pa.field(name, columns[-1].type, metadata=told))
+        types = self._known.types
+        wanted = [str(types[asked.parameters.get(number, "text")])
+                  for number in range(1, max(asked.parameters, default=0) + 1)]  # fmt: skip
+        schema = pa.schema(fields, metadata={PARAMETERS_KEY: ",".join(wanted).encode()})
+        return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _stored(found: pa.DataType, kind: str | None) -> pa.DataType | None:
+    """The type of Arrow in which values of a type are written; None where it is not for sure that these are such."""
+    named = KINDS.get(kind.removeprefix("_")) if kind else None
+    if named is None or kind is None or kind.startswith("_") != pa.types.is_list(found):
+        return None
+    element = found.value_type if pa.types.is_list(found) else found
+    wanted = named.storage
+    is_number = pa.types.is_integer(element) or pa.types.is_decimal(element)
+    if element != wanted and not (is_number and (pa.types.is_integer(wanted) or kind == "text")):
+        return None
+    return pa.list_(wanted) if kind.startswith("_") else wanted

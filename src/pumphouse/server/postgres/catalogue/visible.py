@@ -1,0 +1,152 @@
+"""What a visitor's catalogue holds: the tables and columns that they may read, and who they are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+import pyarrow as pa
+
+from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import SqlFunction
+from pumphouse.errors import BadRequest
+from pumphouse.lake.column_docs import column_docs
+from pumphouse.lake.lake import Lake
+from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policies, Policy
+from pumphouse.server.postgres.types import columns_of
+
+TABLES_MAX = 10_000
+"""Tables that a catalogue lists; who may see more asks for them by name."""
+
+
+class Catalogued(Protocol):
+    """What a catalogue needs of a project."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def lake(self) -> Lake: ...
+    @property
+    def assets(self) -> Mapping[str, Asset]: ...
+    @property
+    def functions(self) -> tuple[SqlFunction, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column as PostgreSQL would have it."""
+
+    name: str
+    type: int
+    """Its oid."""
+    modifier: int
+    required: bool
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table as PostgreSQL would have it."""
+
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    """The columns of its primary key; none where the visitor does not see all of them as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function that SQL may call, by the oids of its types."""
+
+    name: str
+    parameters: tuple[int, ...]
+    names: tuple[str, ...]
+    defaults: int
+    returns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visible:
+    """All that a catalogue is made of."""
+
+    database: str
+    who: str
+    tables: tuple[Table, ...]
+    functions: tuple[Function, ...]
+
+    @property
+    def digest(self) -> str:
+        """A text that differs where two catalogues do."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+
+
+def visible(project: Catalogued, policies: Policies, visitor: Visitor, *, snapshot: int) -> Visible:
+    """What a visitor may know of the lake at a snapshot."""
+    lake, assets = project.lake, project.assets
+    names = policies.visible(visitor, snapshot=snapshot)[:TABLES_MAX]
+    tables = [
+        table_seen(lake, assets.get(name), policies.of(visitor, name, snapshot=snapshot), snapshot=snapshot)
+        for name in names
+    ]
+    return Visible(
+        database=project.name,
+        who=visitor.who,
+        tables=tuple(tables),
+        functions=tuple(found for one in project.functions if (found := _function(one)) is not None),
+    )
+
+
+def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, snapshot: int) -> Table:
+    """A table as a policy lets it be seen."""
+    common = asset.common if asset is not None else None
+    plain = [name for name in policy.columns if name not in policy.masks]
+    key = common.key if common is not None and all(name in plain for name in common.key) else ()
+    required = {*key, *(common.required if common is not None else ())} & {*plain}
+    docs = _column_docs(lake, policy.table, snapshot)
+    columns = []
+    for field in policy.shown(lake.schema(policy.table, snapshot=snapshot)):
+        kind, modifier = _type(field)
+        columns.append(
+            Column(
+                name=field.name,
+                type=kind,
+                modifier=modifier,
+                required=field.name in required,
+                doc=docs.get(field.name, ""),
+            )
+        )
+    return Table(name=policy.table, doc=common.doc if common is not None else "", columns=tuple(columns), key=key)
+
+
+def _type(field: pa.Field) -> tuple[int, int]:
+    try:
+        column = columns_of(pa.schema([field]))[0]
+    except BadRequest:  # it can be read only as text
+        return 25, -1
+    return column.oid, column.typmod
+
+
+def _column_docs(lake: Lake, table: str, snapshot: int) -> Mapping[str, str]:
+    home = lake.upstream if lake.upstream is not None and not lake.history(table) else lake
+    builds = [build for build in home.history(table) if build.snapshot <= snapshot]
+    return column_docs(home, builds[-1]) if builds else {}
+
+
+def _function(function: SqlFunction) -> Function | None:
+    fields = [pa.field("_", kind) for kind in (*function.parameters, function.returns)]
+    try:
+        types = [column.oid for column in columns_of(pa.schema(fields))]
+    except BadRequest:
+        return None
+    return Function(
+        name=function.name,
+        parameters=tuple(types[:-1]),
+        names=function.names,
+        defaults=len(function.defaults),
+        returns=types[-1],
+    )
