@@ -49,8 +49,8 @@ _WIDE = re.compile(r"\d{5}|\*|\{[^}]*\{")
 """A format that makes a text of any length, or takes its length from a value."""
 SCHEMAS = frozenset({"main", "public"})
 """What a client may write before a table's name: the lake has one schema, of either name."""
-OWN_SCHEMAS = frozenset({"main", "pg_catalog", "information_schema", "system", "temp", "memory"})
-"""Where DuckDB has its own functions."""
+OWN_SCHEMAS = frozenset({"pg_catalog", "information_schema", "system", "temp", "memory"})
+"""Where DuckDB has functions beside those of `main`, which its parser itself writes: [1] is main.list_value(1)."""
 INSIDE = "temp.main."
 """Where a connection has the tables of a query; a WITH can't hide what is named there."""
 _PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"

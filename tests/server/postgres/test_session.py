@@ -10,6 +10,7 @@ import struct
 import subprocess
 import threading
 import time
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -184,7 +185,8 @@ def test_settings_are_of_the_session_and_the_zone_changes_how_moments_are_writte
         ("SELECT 1 FROM", errors.SyntaxError, None),
         ("SELECT 1 +\n  nothing FROM orders", errors.UndefinedColumn, "14"),
         ("SELECT 1 FROM nothing", errors.UndefinedTable, None),
-        ("SELECT nothing_of_the_kind(1)", errors.UndefinedFunction, "8"),
+        ("SELECT abs(1, 2)", errors.UndefinedFunction, "8"),
+        ("SELECT nothing_of_the_kind(1)", errors.InsufficientPrivilege, None),
         ("SELECT 'x'::INTEGER", errors.InvalidTextRepresentation, None),
         ("SELECT * FROM read_csv('/etc/passwd')", errors.InsufficientPrivilege, None),
         ("SELECT getenv('HOME')", errors.InsufficientPrivilege, None),
@@ -319,3 +321,45 @@ def test_psql_shows_rows_and_tells_what_went_wrong(postgres: Any) -> None:
     assert failed.returncode == 1
     assert "LINE 1: SELECT amuont FROM orders\n               ^" in failed.stderr
     assert psql("\\copy (SELECT order_id FROM orders ORDER BY 1 LIMIT 2) TO STDOUT CSV").stdout == "1\n2\n"
+
+
+def test_types_that_arrow_has_not_keep_their_name_and_what_would_be_changed_is_refused(connection: Connection) -> None:
+    ids = uuid.UUID("01234567-89ab-cdef-0123-456789abcdef")
+    for binary in (False, True):
+        text = f"SELECT '{ids}'::UUID, '[1]'::JSON, [NULL, '{ids}'::UUID]"
+        assert connection.execute(text, binary=binary).fetchone() == (ids, [1], [None, ids])
+    for text in ("'01:02:03+05:30'::TIMETZ", "'101'::BIT", "340282366920938463463374607431768211455::UHUGEINT",
+                 "{'a': '101'::BIT}", "union_value(a := 1)"):  # fmt: skip
+        with pytest.raises(psycopg.Error, match="Cast it to VARCHAR"):
+            connection.execute(f"SELECT {text} AS x")
+        assert connection.execute(f"SELECT ({text})::VARCHAR").fetchone() is not None
+
+
+def test_rows_are_of_the_types_that_a_statement_was_said_to_have(postgres: Any) -> None:
+    """As drivers do that describe a statement before they bind it (lib/pq, Npgsql, asyncpg)."""
+
+    def asked(text: str, value: bytes) -> tuple[bytes, bytes]:
+        parse, describe = framed(b"P", b"s\0" + text.encode() + b"\0\0\0"), framed(b"D", b"Ss\0")
+        bound = struct.pack(">hhi", 0, 1, len(value)) + value + struct.pack(">h", 0)
+        bind, execute = framed(b"B", b"\0s\0" + bound), framed(b"E", b"\0\0\0\0\0")
+        with (
+            postgres.connect(autocommit=True) as connection,
+            socket.socket(fileno=os.dup(connection.fileno())) as raw,
+        ):
+            raw.setblocking(True)
+            raw.sendall(parse + describe + framed(b"S"))
+            described = received_until_ready(raw)
+            raw.sendall(bind + execute + framed(b"S"))
+            return described, received_until_ready(raw)
+
+    described, rows = asked("SELECT $1 AS x, order_id FROM orders WHERE order_id = $1", b"7")
+    assert described[described.index(b"t\0") :].startswith(b"t" + struct.pack(">ihI", 10, 1, 25))
+    assert b"x\0" + struct.pack(">ihI", 0, 0, 25) in described
+    assert b"D" + struct.pack(">ihi", 16, 2, 1) + b"7" + struct.pack(">i", 1) + b"7" in rows
+
+
+def received_until_ready(raw: socket.socket) -> bytes:
+    received = b""
+    while not received.endswith(b"Z\0\0\0\5I"):
+        received += raw.recv(65536)
+    return received

@@ -199,6 +199,11 @@ class Result:
             self._schema = self._run.open(one.text, () if one.values is None else one.values)
         return self._schema
 
+    @property
+    def columns(self) -> Columns:
+        """Its columns with their types, Arrow's and the engine's own."""
+        return Columns(schema=self.schema, kinds=self._run.kinds)
+
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         _ = self.schema
         most = self.statement.bounds.rows

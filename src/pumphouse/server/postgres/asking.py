@@ -13,6 +13,7 @@ from pumphouse.server.postgres.hall import Hall
 from pumphouse.server.postgres.settings import Settings
 from pumphouse.server.postgres.sources import Made, Source, Stream
 from pumphouse.server.postgres.sqlstate import Refused
+from pumphouse.server.postgres.types import PARAMETERS_KEY, Column, columns_of
 
 DOOR = "postgres"
 
@@ -62,13 +63,18 @@ class Asking:
         finally:
             self.starting = None
 
-    def schema(self, text: str, parameters: int) -> pa.Schema:
-        """What columns a statement has, before there are values."""
+    def columns(self, text: str, parameters: int) -> tuple[Sequence[Column], Sequence[int]]:
+        """What columns a statement has before there are values, and the types of its parameters as far as is known."""
         visitor = self.visitor()
         made = self._of_catalogue(visitor, text, [None] * parameters)
         if made is not None:
-            return made.schema
-        return self.hall.desk.ask(visitor, text, door=DOOR, snapshot=self._at).schema
+            told = (made.schema.metadata or {}).get(PARAMETERS_KEY, b"").decode()
+            return columns_of(made.schema), [int(oid) for oid in told.split(",") if oid]
+        statement = self.hall.desk.ask(visitor, text, door=DOOR, snapshot=self._at)
+        if statement.parameters:
+            return columns_of(statement.schema), ()
+        found = statement.columns
+        return columns_of(found.schema, found.kinds), ()
 
     def _of_catalogue(self, visitor: Visitor, text: str, values: Sequence[Any]) -> pa.Table | None:
         if self.hall.catalogue is None:

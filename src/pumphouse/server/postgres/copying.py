@@ -98,6 +98,24 @@ def copy_message(batch: pa.RecordBatch, columns: Sequence[Column], form: CopyFor
     return memoryview(whole.buffers()[2])[: int(offsets_of(whole)[-1])]
 
 
+@dataclass(slots=True)
+class Copying:
+    """Makes messages of batches, one after the other."""
+
+    columns: Sequence[Column]
+    form: CopyFormat
+    zone: Zone
+    began: bool = False
+
+    def __call__(self, batch: pa.RecordBatch) -> memoryview | bytes:
+        """The messages of the next rows."""
+        rows = copy_message(batch, self.columns, self.form, self.zone)
+        if self.began:
+            return rows
+        self.began = True
+        return self.form.first(rows)
+
+
 def _escaped(text: pa.Array, form: CopyFormat) -> pa.Array:
     for plain, escape in _TEXT_ESCAPES.items():
         text = pc.replace_substring(text, plain, escape)

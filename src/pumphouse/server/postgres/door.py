@@ -61,7 +61,7 @@ def open_postgres(
     def close() -> None:
         listening.stop()
         thread.join()
-        hall.threads.shutdown(wait=True, cancel_futures=True)
+        hall.shut()
 
     shown = f"[{host}]" if ":" in host else host
     user, database = quote(gate.owner.who, safe=""), quote(project.name, safe="")

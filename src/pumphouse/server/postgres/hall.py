@@ -17,8 +17,10 @@ from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.served import ServedProject
 
-THREADS = 32
-"""Statements that do something at the same moment; more wait, first come first served. A slow reader holds none."""
+THREADS = 64
+"""Statements that do something, or wait for the desk, at the same moment. A slow reader holds none."""
+SIGNING_IN_THREADS = 4
+"""Whoever signs in or leaves does not wait for statements."""
 CONNECTIONS_MAX = 400
 _T = TypeVar("_T")
 
@@ -81,6 +83,9 @@ class Hall:
     threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(THREADS, thread_name_prefix="postgres")
     )
+    doorkeepers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(SIGNING_IN_THREADS, thread_name_prefix="postgres-door")
+    )
     sessions: dict[int, tuple[int, Cancellable]] = field(default_factory=dict)
     connections: int = 0
     connections_max: int = CONNECTIONS_MAX
@@ -88,6 +93,15 @@ class Hall:
     async def in_thread(self, work: Callable[..., _T], *arguments: object) -> _T:
         """What work returns that may take a while."""
         return await asyncio.get_running_loop().run_in_executor(self.threads, work, *arguments)
+
+    async def at_the_door(self, work: Callable[..., _T], *arguments: object) -> _T:
+        """The same for what is short, and must not wait for statements."""
+        return await asyncio.get_running_loop().run_in_executor(self.doorkeepers, work, *arguments)
+
+    def shut(self) -> None:
+        """End the threads."""
+        self.threads.shutdown(wait=True, cancel_futures=True)
+        self.doorkeepers.shutdown(wait=True, cancel_futures=True)
 
     def enter(self, session: Cancellable) -> tuple[int, int]:
         """The number of a new session, and the key that cancels it. Neither can be guessed."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pumphouse.server.postgres.commands import Command
+from pumphouse.server.postgres.commands import Command, Forget
 from pumphouse.server.postgres.lexing import Piece
 from pumphouse.server.postgres.sources import Source
 from pumphouse.server.postgres.sqlstate import Refused
@@ -18,7 +18,7 @@ KEPT_BYTES_MAX = 32 * 1024 * 1024
 """Of texts and values that a session may keep."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Statement:
     """A statement that was parsed."""
 
@@ -27,6 +27,8 @@ class Statement:
     command: Command | None
     oids: tuple[int, ...]
     """The types of its parameters; 0 is left open."""
+    described: Sequence[Column] | None = None
+    """What a client was told that its rows have, before there were values."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,7 +42,6 @@ class Portal:
     bytes: int = 0
     source: Source | None = None
     """Its rows, once they are asked for."""
-    described: Sequence[Column] | None = None
     held: bool = False
     """Whether it stays when the transaction ends."""
     done: bool = False
@@ -120,6 +121,32 @@ class Kept:
         taken = [self.portals.pop(name) for name in names if name in self.portals]
         self._bytes -= sum(portal.bytes for portal in taken)
         return taken
+
+    def forget(self, command: Forget) -> tuple[list[str], str]:
+        """Forget what DISCARD, DEALLOCATE or CLOSE names: the portals that are to be closed, and the tag."""
+        name, portals = command.name, [one for one in self.portals if one]
+        match command.what:
+            case "all":
+                self._forget_statements()
+                return portals, "DISCARD ALL"
+            case "statements" if name is None:
+                self._forget_statements()
+                return [], "DEALLOCATE ALL"
+            case "statements":
+                self.statement(name or "")
+                self.forget_statement(name or "")
+                return [], "DEALLOCATE"
+            case "cursors" if name is None:
+                return portals, "CLOSE CURSOR ALL"
+            case "cursors":
+                if name not in self.portals:
+                    raise Refused(f'cursor "{name}" does not exist', state="34000")
+                return [name], "CLOSE CURSOR"
+        return [], "DISCARD"
+
+    def _forget_statements(self) -> None:
+        for name in list(self.statements):
+            self.forget_statement(name)
 
     def _more(self, size: int) -> None:
         if self._bytes + size > KEPT_BYTES_MAX:

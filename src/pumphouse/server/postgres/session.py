@@ -27,7 +27,7 @@ from pumphouse.server.postgres.commands import (
     command_of,
 )
 from pumphouse.server.postgres.connection import Connection, Gone
-from pumphouse.server.postgres.copying import copy_format, copy_message
+from pumphouse.server.postgres.copying import Copying, copy_format
 from pumphouse.server.postgres.hall import Hall
 from pumphouse.server.postgres.lexing import STATEMENTS_MAX, Piece, statements
 from pumphouse.server.postgres.parameters import values_of
@@ -37,7 +37,7 @@ from pumphouse.server.postgres.settings import REPORTED, Settings
 from pumphouse.server.postgres.signing_in import options_of, sign_in
 from pumphouse.server.postgres.sources import Fetched, Made, Source, shown
 from pumphouse.server.postgres.sqlstate import INTERNAL, Refused, refusal, response
-from pumphouse.server.postgres.types import BY_OID, Column, columns_of
+from pumphouse.server.postgres.types import TEXT, Column, columns_of
 
 ALL = 2**62
 """More rows than there are."""
@@ -275,7 +275,7 @@ class Session:
             await self._run(portal, ALL)
         finally:
             if portal.source is not None:
-                await self._hall.in_thread(portal.close)
+                await self._hall.at_the_door(portal.close)
 
     # ---- extended
 
@@ -293,7 +293,7 @@ class Session:
         if message.name and piece is not None and command is None:
             # What is kept is looked at now; what is not is bound at once, and looked at then.
             self._block.check(statement)
-            await self._hall.in_thread(self._asking.schema, piece.text, len(oids))
+            await self._hall.in_thread(self._asking.columns, piece.text, len(oids))
         self._kept.put_statement(message.name, statement)
         self._say(m.PARSED)
 
@@ -333,24 +333,26 @@ class Session:
                 self._say(m.NO_DATA)
             else:
                 columns = portal.source.columns
-                portal.described = columns
                 self._say(m.row_description(columns, formats_of(portal.formats, len(columns))))
             return
         statement = self._kept.statement(message.name)
         self._block.check(statement)
-        self._say(m.parameter_description([oid if oid in BY_OID else BY_OID[25].oid for oid in statement.oids]))
         await self._told(self._describe_statement(statement), statement.piece.text if statement.piece else "")
 
     async def _describe_statement(self, statement: Statement) -> None:
         columns: Sequence[Column] | None = None
+        known: Sequence[int] = ()
         command = statement.command
         if isinstance(command, Show):
             columns = columns_of(shown(command.name, "").schema)
         elif isinstance(command, Fetch) and not command.moves:
             columns = (await self._cursor(command.cursor)).columns
         elif statement.piece is not None and command is None:
-            schema = await self._hall.in_thread(self._asking.schema, statement.piece.text, len(statement.oids))
-            columns = columns_of(schema)
+            text, count = statement.piece.text, len(statement.oids)
+            columns, known = await self._hall.in_thread(self._asking.columns, text, count)
+            statement.described = columns
+        oids = [oid or (known[at] if at < len(known) else TEXT) for at, oid in enumerate(statement.oids)]
+        self._say(m.parameter_description(oids))
         self._say(m.NO_DATA if columns is None else m.row_description(columns, [0] * len(columns)))
 
     async def _execute(self, message: m.Execute) -> None:
@@ -379,6 +381,10 @@ class Session:
         match statement.command:
             case None:
                 portal.source = await self._rows(statement.piece.text, portal.values)
+                if statement.described is not None:
+                    if len(statement.described) != len(portal.source.columns):
+                        raise Refused("cached plan must not change result type", state="0A000", hint="Prepare it anew.")
+                    portal.source.columns = statement.described
             case Copy() as copy:
                 copy_format(copy)
                 portal.source = await self._rows(copy.query, portal.values)
@@ -393,7 +399,7 @@ class Session:
         if self._block.status == "T" and self._asking.pinned is None:
             self._asking.pinned = snapshot
         if self._stopped is not None:
-            await self._hall.in_thread(source.close)
+            await self._hall.at_the_door(source.close)
             self._check_stopped()
         return source
 
@@ -418,7 +424,7 @@ class Session:
         if not done:
             self._say(m.SUSPENDED)
             return
-        await self._hall.in_thread(portal.close)
+        await self._hall.at_the_door(portal.close)
         tag = {Show: "SHOW", Fetch: f"FETCH {sent}", Copy: f"COPY {sent}"}.get(type(command), f"SELECT {sent}")
         self._say(m.command_complete(tag))
 
@@ -428,18 +434,7 @@ class Session:
         form = copy_format(command)
         self._say(m.copy_out(len(columns), binary=form.binary))
         self._say(form.head(columns))
-        zone = self._settings.zone
-        began = False
-
-        def made(batch: pa.RecordBatch) -> memoryview | bytes:
-            nonlocal began
-            rows = copy_message(batch, columns, form, zone)
-            if began:
-                return rows
-            began = True
-            return form.first(rows)
-
-        sent, done = await self._send(portal.source, made, ALL)
+        sent, done = await self._send(portal.source, Copying(columns, form, self._settings.zone), ALL)
         self._say(form.tail(sent) + m.COPY_DONE)
         return sent, done
 
@@ -539,26 +534,13 @@ class Session:
                 self._say(m.parameter_status(spelled, value))
 
     async def _forget(self, command: Forget) -> str:
-        everything = command.what == "all"
-        if everything and self._block.status != "I":
+        if command.what == "all" and self._block.status != "I":
             raise Refused("DISCARD ALL cannot run inside a transaction block", state="25001")
-        if everything or command.what == "statements":
-            if command.name is not None:
-                self._kept.statement(command.name)
-            for name in list(self._kept.statements) if command.name is None else [command.name]:
-                self._kept.forget_statement(name)
-        if everything or command.what == "cursors":
-            if command.name is not None and command.name not in self._kept.portals:
-                raise Refused(f'cursor "{command.name}" does not exist', state="34000")
-            named = [name for name in self._kept.portals if name] if command.name is None else [command.name]
-            await self._close_portals(named)
-        if everything:
+        portals, tag = self._kept.forget(command)
+        await self._close_portals(portals)
+        if command.what == "all":
             self._report(self._settings.reset)
-        if command.what in ("all", "nothing"):
-            return "DISCARD ALL" if everything else "DISCARD"
-        if command.what == "statements":
-            return "DEALLOCATE" if command.name is not None else "DEALLOCATE ALL"
-        return "CLOSE CURSOR" if command.name is not None else "CLOSE CURSOR ALL"
+        return tag
 
     async def _declare(self, command: Declare, portal: Portal) -> str:
         if self._block.status == "I" and not command.hold:
@@ -593,4 +575,4 @@ class Session:
     async def _close_portals(self, names: Sequence[str]) -> None:
         for portal in self._kept.take_portals(names):
             if portal.source is not None:
-                await self._hall.in_thread(portal.close)
+                await self._hall.at_the_door(portal.close)

@@ -51,7 +51,7 @@ async def sign_in(connection: Connection, hall: Hall) -> SignedIn | None:
     if not user:
         raise Refused("no PostgreSQL user name specified in startup packet", state="28000", fatal=True)
     hashed = await _proof(connection, hall, user)
-    visitor = None if hashed is None else await hall.in_thread(hall.gate.visitor_of, hashed)
+    visitor = None if hashed is None else await hall.at_the_door(hall.gate.visitor_of, hashed)
     if hashed is None or visitor is None:
         raise Refused(
             f'password authentication failed for user "{user}"',
@@ -102,7 +102,7 @@ async def _proof(connection: Connection, hall: Hall, user: str) -> bytes | None:
     mechanism, first = m.secret_first(await _secret(connection))
     if mechanism not in offered:
         raise m.BrokenMessage("the client chose a way to sign in that was not offered")
-    scram = await hall.in_thread(hall.gate.scram, user)
+    scram = await hall.at_the_door(hall.gate.scram, user)
     exchange = answered(first, mechanism, scram, end_point=end_point)
     connection.write(m.sasl_step(exchange.server_first.encode(), last=False))
     found = proved(await _secret(connection), exchange)

@@ -16,10 +16,8 @@ from pumphouse.server.postgres.types import TYPE_KEY, Column, columns_of
 class Source(Protocol):
     """Rows that are taken piece by piece. Used by one thread at a time; `cancel` by any."""
 
-    @property
-    def columns(self) -> Sequence[Column]:
-        """What the rows have."""
-        ...
+    columns: Sequence[Column]
+    """What the rows have."""
 
     def take(self, rows_max: int) -> pa.RecordBatch | None:
         """The next rows, as many as are made into messages at a time; None where there are no more."""
@@ -66,7 +64,8 @@ class Stream:
     def __init__(self, result: Result) -> None:
         self._result = result
         self._cut = Cut(iter(result))
-        self.columns = columns_of(result.schema)
+        found = result.columns
+        self.columns = columns_of(found.schema, found.kinds)
 
     def take(self, rows_max: int) -> pa.RecordBatch | None:
         """The next rows."""
@@ -113,11 +112,10 @@ class Fetched:
     cursor: Source
     left: int | None
     """How many; None is all."""
+    columns: Sequence[Column] = field(init=False)
 
-    @property
-    def columns(self) -> Sequence[Column]:
-        """Those of the cursor."""
-        return self.cursor.columns
+    def __post_init__(self) -> None:
+        self.columns = self.cursor.columns
 
     def take(self, rows_max: int) -> pa.RecordBatch | None:
         """The next rows."""

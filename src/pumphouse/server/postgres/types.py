@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,6 +12,8 @@ from pumphouse.errors import BadRequest
 
 TYPE_KEY = b"postgres"
 """Metadata of a field that names its type where Arrow has none for it: b"name", b"oid", b"regclass"."""
+PARAMETERS_KEY = b"postgres.parameters"
+"""Metadata of a schema that has the types of the statement's parameters: b"25,26"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ KINDS = {
         Kind(name="uuid", oid=2950, size=16, array=2951, storage=_TEXT),
     )
 }
+TEXT = KINDS["text"].oid
 BY_OID = {kind.oid: kind for kind in KINDS.values()} | {kind.array: kind for kind in KINDS.values() if kind.array}
 
 
@@ -87,13 +91,18 @@ class Column:
         return -1 if self.is_array else self.kind.size
 
 
-def columns_of(schema: pa.Schema) -> Sequence[Column]:
-    """The columns of rows of this schema. Raises BadRequest for a type that PostgreSQL has no place for."""
-    return [_column(field) for field in schema]
+def columns_of(schema: pa.Schema, kinds: Sequence[Any] = ()) -> Sequence[Column]:
+    """The columns of rows of this schema; `kinds` are their types as DuckDB has them, where they are known.
+
+    Raises BadRequest for a type that PostgreSQL has no place for.
+    """
+    return [_column(field, kinds[at] if at < len(kinds) else None) for at, field in enumerate(schema)]
 
 
-def _column(field: pa.Field) -> Column:
-    named = KINDS.get((field.metadata or {}).get(TYPE_KEY, b"").decode())
+def _column(field: pa.Field, engines: Any) -> Column:
+    if engines is not None and _loses(engines):
+        raise _no_place(field.name, engines)
+    named = KINDS.get((field.metadata or {}).get(TYPE_KEY, b"").decode()) or _ALIKE.get(str(engines))
     kind = field.type
     is_array = _is_list(kind)
     if is_array:
@@ -104,10 +113,26 @@ def _column(field: pa.Field) -> Column:
         return Column(name=field.name, kind=found, typmod=_typmod(kind))
     if is_array or pa.types.is_struct(kind) or pa.types.is_map(kind):
         return Column(name=field.name, kind=KINDS["json"], nested=True)
-    raise BadRequest(
-        f"the column '{field.name}' is of a type that PostgreSQL has no place for ({kind})",
+    raise _no_place(field.name, kind)
+
+
+def _no_place(name: str, kind: Any) -> BadRequest:
+    return BadRequest(
+        f"the column '{name}' is of a type that can't be sent to PostgreSQL's clients ({kind})",
         mend="Cast it to VARCHAR in the query.",
     )
+
+
+def _loses(engines: Any) -> bool:
+    """Whether Arrow, between DuckDB and here, has other values for this type, or for one inside."""
+    if engines.id in ("list", "struct", "map", "array"):
+        return any(_loses(child) for name, child in engines.children if name != "size" or engines.id != "array")
+    return str(engines) in _LOST
+
+
+_LOST = frozenset({"TIME WITH TIME ZONE", "BIT", "UHUGEINT", "BIGNUM", "VARIANT", "TIME_NS"})
+_ALIKE = {"UUID": KINDS["uuid"], "UUID[]": KINDS["uuid"], "JSON": KINDS["json"], "JSON[]": KINDS["json"]}
+"""What is text in Arrow."""
 
 
 def _kind(kind: pa.DataType) -> Kind | None:
@@ -152,6 +177,10 @@ def stored(array: pa.Array, column: Column) -> pa.Array:
         array = array.storage
     if column.nested:
         return array
+    if column.is_array != _is_list(array.type):
+        raise BadRequest(
+            f"the column '{column.name}' is of another type than it was said to be", mend="Prepare it anew."
+        )
     wanted = (
         pa.list_(_storage(array.type.value_type, column.kind)) if column.is_array else _storage(array.type, column.kind)
     )
@@ -161,7 +190,7 @@ def stored(array: pa.Array, column: Column) -> pa.Array:
         array = array.dictionary_decode()
     try:
         return array.cast(wanted)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise BadRequest(
             f"a value of the column '{column.name}' can't be written as {column.kind.name} without changing it",
             mend="Cast the column to VARCHAR in the query, or nanoseconds to TIMESTAMP.",
