@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, overload
 
 import pyarrow as pa
 
@@ -16,6 +16,16 @@ from pumphouse_client.values import Value
 
 PREVIEW_ROWS = 10
 FORMS = ("Table", "RecordBatchReader", "DataFrame", "LazyFrame", "DuckDBPyRelation")
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar  # type checkers have it; nothing needs it to run
+
+    Row = TypeVar("Row", default=Any)
+    Name = TypeVar("Name", bound=str, default=Any)
+else:
+    from typing import TypeVar
+
+    Row, Name = TypeVar("Row"), TypeVar("Name")
 
 Form = TypeVar("Form")
 
@@ -61,11 +71,12 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Table:
+class Table(Generic[Row, Name]):
     """Rows that can be had in any form. Nothing is read before one is asked for; each asking is a read, and is logged.
 
     A value: `select`, `where`, `order`, `limit` and `at` give another table. All that is made of one table is read at
-    one snapshot, the newest when it was first asked for anything.
+    one snapshot, the newest when it was first asked for anything. In a package that is made for a project, rows and
+    columns have types.
 
     For example:
 
@@ -79,11 +90,12 @@ class Table:
 
     # -- which rows -------------------------------------------------------------------------------------------------
 
-    def select(self, /, *columns: str, **expressions: str) -> Table:
+    def select(self, /, *columns: Name, **expressions: str) -> Table[dict[str, Any], str]:
         """With these columns alone, and those that expressions make: `.select("order_id", net="amount / 1.19")`."""
-        return self._with(self._asked.selecting(columns, expressions))
+        asked = self._asked.selecting(columns, expressions)
+        return Table(_backend=self._backend, _asked=asked, _pin=self._pin)
 
-    def where(self, /, *conditions: str, **values: Value) -> Table:
+    def where(self, /, *conditions: str, **values: Value) -> Table[Row, Name]:
         """With the rows alone that meet all conditions: `.where("amount > 10")`, `.where(country="DE")`.
 
         A condition is SQL, and may name values: `.where("paid_at > $since", since=datetime(2026, 1, 1))`. Without a
@@ -92,15 +104,15 @@ class Table:
         """
         return self._with(self._asked.meeting(conditions, values))
 
-    def order(self, *columns: str) -> Table:
+    def order(self, *columns: str) -> Table[Row, Name]:
         """In the order of these columns, with a minus from the last to the first: `.order("-paid_at", "order_id")`."""
         return self._with(self._asked.ordered(columns))
 
-    def limit(self, rows: int) -> Table:
+    def limit(self, rows: int) -> Table[Row, Name]:
         """With at most so many rows. What is asked of it after that is asked of these."""
         return self._with(self._asked.limited(rows))
 
-    def at(self, snapshot: int) -> Table:
+    def at(self, snapshot: int) -> Table[Row, Name]:
         """As it was at a snapshot."""
         return replace(self, _pin=Pin(snapshot))
 
@@ -184,9 +196,9 @@ class Table:
         return connection.from_arrow(self.to_arrow())
 
     @property
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Row]:
         """All rows as dicts, for tests and small tables."""
-        found: list[dict[str, Any]] = self.to_arrow().to_pylist()
+        found: list[Row] = self.to_arrow().to_pylist()
         return found
 
     def first(self, count: int = PREVIEW_ROWS) -> pa.Table:
@@ -233,7 +245,7 @@ class Table:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _with(self, select: Select) -> Table:
+    def _with(self, select: Select) -> Table[Row, Name]:
         return replace(self, _asked=select)
 
     def _run(self, select: Select) -> pa.RecordBatchReader:

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "sources": {"list": "sourcing:show", "try": "sourcing:try_"},
         "query": "querying:query",
         "connect": "connecting:connect",
+        "clients": "client_packages:clients",
         "log": "looking:log",
         "access": "access:access",
         "adoption": "looking:adoption",

@@ -11,6 +11,8 @@ from pumphouse.errors import Fault, Place
 
 CONFIG_FILE = "pumphouse.toml"
 """A folder with this file is a project; one inside another is not part of the outer one."""
+CLIENT_FILE = ".pumphouse-client"
+"""A folder with this file is a package that was made of the project, and no part of it."""
 SUFFIXES = (".py", ".sql", ".md")
 DEPTH_MAX = 16
 """How many folders deep a project may be."""
@@ -45,7 +47,9 @@ class Found:
 
 
 def walk(folder: Path, *, ignore: Collection[str] = ()) -> Found:
-    """The project's source files. Skips tests, folders that start with a dot, environments, and those in `ignore`.
+    """The project's source files.
+
+    Skips tests, folders that start with a dot, environments, client packages, and those in `ignore`.
 
     `ignore` holds folders relative to the project's. Links to folders are not followed.
     """
@@ -61,7 +65,7 @@ def walk(folder: Path, *, ignore: Collection[str] = ()) -> Found:
         except OSError as error:
             faults.append(_unreadable(prefix or ".", error))
             continue
-        if prefix and any(entry.name in (CONFIG_FILE, "pyvenv.cfg") for entry in found):
+        if prefix and any(entry.name in (CONFIG_FILE, CLIENT_FILE, "pyvenv.cfg") for entry in found):
             continue
         for entry in found:
             path = prefix + entry.name
