@@ -16,7 +16,7 @@ def test_a_package_is_written_and_is_no_part_of_the_project(pumphouse: Any, shop
 
 def test_some_tables_go_where_they_are_wanted(pumphouse: Any, shop: Path, tmp_path: Path) -> None:
     folder = tmp_path / "made"
-    said = pumphouse("clients", "orders", "--lang", "python", "--to", folder, cwd=shop).out
+    said = pumphouse("clients", "orders", "--lang", "python", "--to", str(folder), cwd=shop).out
     assert said == f"1 table in {folder}; README.md shows how to begin.\n"
     assert "by_day" not in (folder / "README.md").read_text(encoding="utf-8")
     assert "Did you mean 'orders'?" in pumphouse("clients", "oders", "--lang", "python", cwd=shop).err
