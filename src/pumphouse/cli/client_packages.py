@@ -29,7 +29,7 @@ def clients(
     For example:
 
         pumphouse clients --lang python
-        pumphouse clients orders customers --lang python --to ../shop-client --server https://data.shop.example:8484
+        pumphouse clients orders customers --lang python --to ../shop-client
 
     Args:
         tables: Which tables; all that are declared and built unless some are named.
