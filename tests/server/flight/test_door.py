@@ -13,7 +13,7 @@ import pytest
 from pyarrow import flight
 
 from pumphouse.server.access.gate import Gate
-from pumphouse.server.flight.door import PARAMETER_ROWS_MAX, STATEMENT_LETTERS_MAX
+from pumphouse.server.flight.door import STATEMENT_LETTERS_MAX
 from pumphouse.server.flight.messages import (
     ActionClosePreparedStatementRequest,
     ActionCreatePreparedStatementRequest,
@@ -23,6 +23,7 @@ from pumphouse.server.flight.messages import (
     packed,
     unpacked,
 )
+from pumphouse.server.flight.prepared import ROWS_MAX
 
 LEAKS = ("Traceback", "File ", ".py", ".pyx", "/tmp", "/work", "parquet", "site-packages")
 
@@ -111,7 +112,7 @@ def test_values_that_do_not_fit_are_refused(raw: Any) -> None:
     refused(lambda: raw.rows(asked), pa.ArrowInvalid, "1 parameters, 2 values")
     bind(raw, made, pa.RecordBatch.from_pydict({"a": ["many"]}))
     refused(lambda: raw.rows(asked), pa.ArrowInvalid, "type casts")
-    many = pa.RecordBatch.from_pydict({"a": [1] * (PARAMETER_ROWS_MAX + 1)})
+    many = pa.RecordBatch.from_pydict({"a": [1] * (ROWS_MAX + 1)})
     refused(lambda: bind(raw, made, many), pa.ArrowInvalid, "rows of values")
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import pyarrow as pa
 from pyarrow import flight
 
 from pumphouse.errors import BadRequest, UnknownName
-from pumphouse.server.access.desk import Desk, Parameters, Prepared, Statement
+from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.certificates import Certificate
 from pumphouse.server.doors import Door
@@ -41,6 +40,7 @@ from pumphouse.server.flight.messages import (
     packed,
     unpacked,
 )
+from pumphouse.server.flight.prepared import Asked, Prepared
 from pumphouse.server.flight.shelves import Shelf
 from pumphouse.server.flight.statuses import InvalidArgument, NotTaken, told
 from pumphouse.server.flight.streams import Streams, without_dictionaries
@@ -51,7 +51,6 @@ TICKET_S = 300.0
 TICKETS_OF_ONE_MAX, TICKETS_MAX = 1_000, 5_000
 PREPARED_S = 3600.0
 PREPARED_OF_ONE_MAX, PREPARED_MAX = 1_000, 5_000
-PARAMETER_ROWS_MAX = 1_000
 STATEMENT_LETTERS_MAX = 1_000_000
 STOP_S = 10.0
 """How long rows that are on their way may take once the server is told to stop."""
@@ -86,14 +85,6 @@ def open_flight(
     return Door(name=NAME, url=f"{scheme}://{shown}:{server.port}", close=server.close)
 
 
-@dataclass(slots=True, kw_only=True)
-class Bound:
-    """A prepared statement with the values that came last: it is run for each row of them."""
-
-    prepared: Prepared
-    rows: Sequence[Parameters]
-
-
 class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     """The protocol's calls. Each comes in a thread of its own; Entrance has found who makes it."""
 
@@ -107,12 +98,13 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
         keys: list[tuple[bytes, bytes]] | None,
     ) -> None:
         self._desk = desk
+        self._lake = project.lake
         self._catalogue = Catalogue(project, desk)
         self._streams = Streams()
-        self._tickets: Shelf[tuple[Statement, ...]] = Shelf(
+        self._tickets: Shelf[Asked] = Shelf(
             "ticket", kept_s=TICKET_S, of_one_max=TICKETS_OF_ONE_MAX, of_all_max=TICKETS_MAX
         )
-        self._prepared: Shelf[Bound] = Shelf(
+        self._prepared: Shelf[Prepared] = Shelf(
             "prepared statement", kept_s=PREPARED_S, of_one_max=PREPARED_OF_ONE_MAX, of_all_max=PREPARED_MAX
         )
         super().__init__(
@@ -135,10 +127,9 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             if isinstance(command, _QUESTIONS):
                 schema, ticket = self._catalogue.schema(command), packed(command)
             else:
-                statements = self._asked(visitor, command)
-                schema = without_dictionaries(statements[0].schema)
-                handle = self._tickets.put(visitor, statements)
-                ticket = packed(TicketStatementQuery(statement_handle=handle))
+                asked = self._asked(visitor, command)
+                schema = without_dictionaries(asked.schema)
+                ticket = packed(TicketStatementQuery(statement_handle=self._tickets.put(visitor, asked)))
             return flight.FlightInfo(schema, descriptor, [flight.FlightEndpoint(ticket, [])])
 
     def get_schema(self, context: Any, descriptor: Any) -> Any:
@@ -149,7 +140,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 command = self._command(descriptor)
                 if isinstance(command, _QUESTIONS):
                     return flight.SchemaResult(self._catalogue.schema(command))
-                return flight.SchemaResult(without_dictionaries(self._asked(visitor, command)[0].schema))
+                return flight.SchemaResult(without_dictionaries(self._asked(visitor, command).schema))
         except flight.FlightError as error:  # pyarrow gives this call no status of Flight's own
             raise InvalidArgument(str(error)) from None
 
@@ -163,7 +154,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             if not isinstance(command, TicketStatementQuery):
                 raise _not_taken(command)
             handle = command.statement_handle
-            return self._streams.send(handle, visitor, context, self._tickets.take(visitor, handle))
+            return self._streams.send(handle, visitor, context, self._tickets.take(visitor, handle).statements)
 
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         """Bind values to a prepared statement."""
@@ -172,13 +163,8 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             command = self._command(descriptor)
             if not isinstance(command, CommandPreparedStatementQuery):
                 raise _not_taken(command)
-            bound = self._prepared.get(visitor, command.prepared_statement_handle)
-            rows: list[Parameters] = []
-            for chunk in reader:
-                if len(rows) + chunk.data.num_rows > PARAMETER_ROWS_MAX:
-                    raise BadRequest(f"more than {PARAMETER_ROWS_MAX} rows of values", mend="Bind fewer at a time.")
-                rows.extend(_values(chunk.data, bound.prepared.parameters))
-            bound.rows = rows
+            prepared = self._prepared.get(visitor, command.prepared_statement_handle)
+            prepared.bind(chunk.data for chunk in reader)
             answer = DoPutPreparedStatementResult(prepared_statement_handle=command.prepared_statement_handle)
             writer.write(pa.py_buffer(encoded(answer)))
 
@@ -223,24 +209,21 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 raise _not_taken(other)
 
     def _prepare(self, visitor: Visitor, text: str, transaction: bytes | None) -> Message:
-        prepared = self._desk.prepare(visitor, _checked(text, transaction), door=NAME)
-        # Nothing says what a value has to be; text is taken for one of any type.
-        parameters = pa.schema([(name, pa.string()) for name in prepared.parameters])
+        prepared = Prepared(self._desk, self._lake, visitor, _checked(text, transaction), door=NAME)
         return ActionCreatePreparedStatementResult(
-            prepared_statement_handle=self._prepared.put(visitor, Bound(prepared=prepared, rows=[()])),
+            prepared_statement_handle=self._prepared.put(visitor, prepared),
             dataset_schema=without_dictionaries(prepared.schema).serialize().to_pybytes(),
-            parameter_schema=parameters.serialize().to_pybytes(),
+            parameter_schema=prepared.parameters.serialize().to_pybytes(),
         )
 
-    def _asked(self, visitor: Visitor, command: Message | Unknown) -> tuple[Statement, ...]:
+    def _asked(self, visitor: Visitor, command: Message | Unknown) -> Asked:
         match command:
             case CommandStatementQuery(query=text, transaction_id=transaction):
-                return (self._desk.ask(visitor, _checked(text, transaction), door=NAME, parameters=()),)
+                text = _checked(text, transaction)
+                statement = self._desk.ask(visitor, text, door=NAME, parameters=())
+                return Asked(schema=statement.schema, statements=(statement,))
             case CommandPreparedStatementQuery(prepared_statement_handle=handle):
-                bound = self._prepared.get(visitor, handle)
-                if not bound.rows:
-                    raise BadRequest("no row of values was bound", mend="Bind one for each time it has to be run.")
-                return tuple(bound.prepared.ask(visitor, row) for row in bound.rows)
+                return self._prepared.get(visitor, handle).asked()
             case _:
                 raise _not_taken(command)
 
@@ -284,15 +267,6 @@ def _checked(text: str, transaction: bytes | None) -> str:
     if len(text) > STATEMENT_LETTERS_MAX:
         raise BadRequest(f"a statement has at most {STATEMENT_LETTERS_MAX:,} letters", mend="Ask for less at once.")
     return text
-
-
-def _values(batch: pa.RecordBatch, parameters: Sequence[str]) -> list[Parameters]:
-    """Each row's values: by name where the columns are called as the parameters are, else in their order."""
-    if not batch.num_columns:
-        return [()] * batch.num_rows
-    if set(batch.schema.names) == set(parameters):
-        return list(batch.to_pylist())
-    return list(zip(*(column.to_pylist() for column in batch.columns), strict=True))
 
 
 def _not_taken(command: object) -> NotTaken:
