@@ -24,10 +24,11 @@ def test_the_server_answers_runs_what_is_due_and_ends_on_ctrl_c(pumphouse: Any, 
     ) as server:
         assert server.stdout
         assert server.stderr
-        first, second = server.stdout.readline(), server.stdout.readline()
+        first, second, third = (server.stdout.readline() for _ in range(3))
         address = first.rpartition(" ")[2].strip()
         assert first == f"Serving shop at {address}\n"
         assert second.startswith(f"Sign in with  {address}/?token=")
+        assert third.startswith("Flight SQL at grpc://127.0.0.1:")
         with httpx.Client(base_url=address, trust_env=False, timeout=20) as http:
             assert http.get("/health").status_code == 200
             assert http.get("/api/tables").status_code == 401

@@ -11,6 +11,12 @@ import pytest
 from pyarrow import flight
 
 from pumphouse.lake.state import Access
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate
+from pumphouse.server.access.policies import Policies
+from pumphouse.server.certificates import Certificate
+from pumphouse.server.doors import Door
+from pumphouse.server.flight import door
 from pumphouse.server.flight.messages import CommandStatementQuery, Message, packed
 
 LOGGED_WITHIN_S = 10
@@ -67,6 +73,25 @@ def cursor(served: Any, uri: str) -> Iterator[Any]:
     options = {"username": "ada", "password": served.serving.token}
     with adbc.connect(uri, db_kwargs=options, autocommit=True) as connection, connection.cursor() as cursor:
         yield cursor
+
+
+@pytest.fixture
+def own(served: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Door]]:
+    """A door that a test may close, to the shop of all tests."""
+    monkeypatch.setattr(door, "STOP_S", 0.2)
+    monkeypatch.setattr(door, "SHUTDOWN_S", 0.5)
+    shop = served.shop
+    doors = []
+
+    def opened(certificate: Certificate | None = None) -> Door:
+        gate = Gate(shop.lake, owner="ada", token=served.serving.token)
+        desk = Desk(shop.lake, Policies(shop.lake, shop.assets))
+        doors.append(door.open_flight(shop, gate, desk, host="127.0.0.1", port=0, certificate=certificate))
+        return doors[-1]
+
+    yield opened
+    for one in doors:
+        one.close()
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import adbc_driver_flightsql.dbapi as adbc
 import pytest
 from pyarrow import flight
 
+from pumphouse.server.certificates import self_made
 from pumphouse.server.flight.messages import CommandStatementQuery, packed
 
 ONE = flight.FlightDescriptor.for_command(packed(CommandStatementQuery(query="SELECT 1 AS one")))
@@ -89,3 +92,19 @@ def test_driver_signs_in_by_password_and_by_header(served: Any, uri: str) -> Non
     for options in ({"username": "ada", "password": token}, bearer):
         with adbc.connect(uri, db_kwargs=options, autocommit=True) as connection, connection.cursor() as cursor:
             assert cursor.execute("SELECT 1 AS one").fetchone() == (1,)
+
+
+def test_certificate_is_shown_and_nobody_is_heard_in_the_clear(served: Any, own: Any, tmp_path: Path) -> None:
+    made = self_made(tmp_path, host="127.0.0.1", now=datetime.now(UTC))
+    opened = own(made)
+    assert opened.url.startswith("grpc+tls://127.0.0.1:")
+    options = {
+        "username": "ada",
+        "password": served.serving.token,
+        "adbc.flight.sql.client_option.tls_root_certs": made.chain.read_text(),
+    }
+    with adbc.connect(opened.url, db_kwargs=options, autocommit=True) as connection, connection.cursor() as cursor:
+        assert cursor.execute("SELECT count(*) FROM orders").fetchone() == (40,)
+    for address in (opened.url, opened.url.replace("grpc+tls", "grpc")):
+        with flight.connect(address) as client, pytest.raises(flight.FlightUnavailableError):
+            client.get_flight_info(ONE, headers(f"Bearer {served.serving.token}"))

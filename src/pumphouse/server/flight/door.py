@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, get_args
 
+import psutil
 import pyarrow as pa
 from pyarrow import flight
 
@@ -55,7 +58,7 @@ STATEMENT_LETTERS_MAX = 1_000_000
 STOP_S = 10.0
 """How long rows that are on their way may take once the server is told to stop."""
 SHUTDOWN_S = 5.0
-"""How long the protocol's own threads may take after that."""
+"""How long the protocol's own threads may take after that; then connections are cut."""
 _QUESTIONS = get_args(Question)
 _CHANGES = "The lake is changed by builds; what is read here are SELECTs."
 _ACTIONS = {
@@ -114,10 +117,13 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     def close(self) -> None:
         """Take no more calls; rows on their way may take STOP_S to arrive."""
         self._streams.close(wait_s=STOP_S)
-        # It waits for clients to take what was sent to them, however long that is.
+        # It waits for clients to take what was sent to them, however long that is, and so would the end of the process.
         closing = threading.Thread(target=self.shutdown, name="flight shutdown", daemon=True)
         closing.start()
         closing.join(SHUTDOWN_S)
+        if closing.is_alive():
+            _hang_up(self.port)
+            closing.join(SHUTDOWN_S)
 
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
         """The columns of what is asked, and the ticket for its rows."""
@@ -154,7 +160,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             if not isinstance(command, TicketStatementQuery):
                 raise _not_taken(command)
             handle = command.statement_handle
-            return self._streams.send(handle, visitor, context, self._tickets.take(visitor, handle).statements)
+            return self._streams.send(handle, visitor, context, self._tickets.take(visitor, handle))
 
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         """Bind values to a prepared statement."""
@@ -259,6 +265,14 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
 def _visitor(context: Any) -> Visitor:
     found: Visitor = context.get_middleware(CALLER).visitor
     return found
+
+
+def _hang_up(port: int) -> None:
+    """End the connections of clients that don't take what they were sent; gRPC has no other way that pyarrow offers."""
+    for one in psutil.Process().net_connections(kind="tcp"):
+        if one.fd >= 0 and one.laddr.port == port and one.raddr:
+            with suppress(OSError), socket.socket(fileno=os.dup(one.fd)) as connection:
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _checked(text: str, transaction: bytes | None) -> str:

@@ -6,7 +6,7 @@ While a query runs, nothing of ours is called that could see that its client has
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from pyarrow import flight
 from pumphouse.errors import BadRequest, Overloaded
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.flight.prepared import Asked
 from pumphouse.server.flight.statuses import told
 
 STREAMS_MAX = 512
@@ -35,15 +36,13 @@ class Stream:
         self._cancelled = False
         self._lock = threading.Lock()
 
-    def batches(self, statements: Sequence[Statement]) -> Iterator[Any]:
+    def batches(self, asked: Asked) -> Iterator[Any]:
         """First the schema, then the batches, each no larger than a message may be."""
         with told("DoGet"):
-            schema: pa.Schema | None = None
-            for statement in statements:
+            schema = without_dictionaries(asked.schema)
+            yield schema  # a client that has it can cancel; nothing runs before
+            for statement in asked.statements:
                 with self._begun(statement) as result:
-                    if schema is None:
-                        schema = without_dictionaries(result.schema)
-                        yield schema
                     for batch in result:
                         yield from _parts(_as(schema, batch))
 
@@ -53,6 +52,13 @@ class Stream:
             self._cancelled = True
             if self._result is not None:
                 self._result.cancel()
+
+    def end(self) -> None:
+        """End it now, whatever its client still has to take of it; what was taken is in the log."""
+        self.cancel()
+        with self._lock:
+            if self._result is not None:
+                self._result.close()
 
     def look(self) -> None:
         """End it where its client has gone."""
@@ -84,10 +90,10 @@ class Streams:
         self._watch = threading.Thread(target=self._look_after, name="flight streams", daemon=True)
         self._watch.start()
 
-    def send(self, handle: bytes, visitor: Visitor, context: Any, statements: Sequence[Statement]) -> Any:
-        """What pyarrow sends as the answer. It runs the statement until there are rows."""
+    def send(self, handle: bytes, visitor: Visitor, context: Any, asked: Asked) -> Any:
+        """What pyarrow sends as the answer."""
         stream = Stream(visitor, context)
-        batches = self._kept(handle, stream, statements)
+        batches = self._kept(handle, stream, asked)
         return flight.GeneratorStream(next(batches), batches)
 
     def find(self, visitor: Visitor, handle: bytes) -> Stream | None:
@@ -104,9 +110,9 @@ class Streams:
             self._changed.wait_for(lambda: not self._running, timeout=wait_s)
             late = list(self._running.values())
         for stream in late:
-            stream.cancel()
+            stream.end()
 
-    def _kept(self, handle: bytes, stream: Stream, statements: Sequence[Statement]) -> Iterator[Any]:
+    def _kept(self, handle: bytes, stream: Stream, asked: Asked) -> Iterator[Any]:
         with self._changed:
             if self._closed or len(self._running) >= STREAMS_MAX:
                 why = "the server is being stopped" if self._closed else f"{STREAMS_MAX} statements run already"
@@ -114,7 +120,7 @@ class Streams:
             self._running[handle] = stream
             self._changed.notify_all()
         try:
-            yield from stream.batches(statements)
+            yield from stream.batches(asked)
         finally:
             stream.over()
             with self._changed:
