@@ -101,7 +101,6 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
         keys: list[tuple[bytes, bytes]] | None,
     ) -> None:
         self._desk = desk
-        self._lake = project.lake
         self._catalogue = Catalogue(project, desk)
         self._streams = Streams()
         self._tickets: Shelf[Asked] = Shelf(
@@ -215,7 +214,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 raise _not_taken(other)
 
     def _prepare(self, visitor: Visitor, text: str, transaction: bytes | None) -> Message:
-        prepared = Prepared(self._desk, self._lake, visitor, _checked(text, transaction), door=NAME)
+        prepared = Prepared(self._desk, visitor, _checked(text, transaction), door=NAME)
         return ActionCreatePreparedStatementResult(
             prepared_statement_handle=self._prepared.put(visitor, prepared),
             dataset_schema=without_dictionaries(prepared.schema).serialize().to_pybytes(),

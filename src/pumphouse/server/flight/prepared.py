@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 
 from pumphouse.errors import BadRequest
-from pumphouse.lake.lake import Lake
 from pumphouse.server.access.desk import Desk, Parameters, Statement
 from pumphouse.server.access.gate import Visitor
 
@@ -26,27 +24,19 @@ class Asked:
 
 
 class Prepared:
-    """A visitor's statement. It is checked and pinned once for each snapshot at which it is asked."""
+    """A visitor's statement. The desk remembers what it has checked, so that asking again is cheap."""
 
-    def __init__(self, desk: Desk, lake: Lake, visitor: Visitor, text: str, *, door: str) -> None:
+    def __init__(self, desk: Desk, visitor: Visitor, text: str, *, door: str) -> None:
         self._desk = desk
-        self._lake = lake
         self._visitor = visitor
         self._text = text
         self._door = door
-        self._rows: Sequence[Parameters] | None = None
-        self._lock = threading.Lock()
-        self._checked = self._check()
-
-    @property
-    def schema(self) -> pa.Schema:
+        self._rows: Sequence[Parameters] = [()]
+        checked = desk.ask(visitor, text, door=door)
+        self.schema: pa.Schema = checked.schema
         """The columns as they are without values."""
-        return self._checked.schema
-
-    @property
-    def parameters(self) -> pa.Schema:
+        self.parameters = pa.schema([(name, pa.string()) for name in checked.parameters])
         """What it wants values for. Nothing says of which type; text is taken for one of any."""
-        return pa.schema([(name, pa.string()) for name in self._checked.statements[0].parameters])
 
     def bind(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Take rows of values: it is run once for each. Raises BadRequest above ROWS_MAX."""
@@ -54,26 +44,17 @@ class Prepared:
         for batch in batches:
             if len(rows) + batch.num_rows > ROWS_MAX:
                 raise BadRequest(f"more than {ROWS_MAX} rows of values", mend="Bind fewer at a time.")
-            rows.extend(_values(batch, self._checked.statements[0].parameters))
+            rows.extend(_values(batch, self.parameters.names))
         if not rows:
             raise BadRequest("no row of values was bound", mend="Bind one for each time it has to be run.")
         self._rows = rows
 
     def asked(self) -> Asked:
         """It with the values that were bound last, at the newest snapshot. Raises what `Desk.ask` raises."""
-        with self._lock:
-            if self._checked.statements[0].snapshot != self._lake.snapshot():
-                self._checked = self._check()
-            (statement,) = self._checked.statements
-            if self._rows is None and not statement.parameters:
-                return self._checked
-            rows = [()] if self._rows is None else self._rows
-            bound = tuple(statement.bound(row) for row in rows)
-            return Asked(schema=bound[0].schema, statements=bound)
-
-    def _check(self) -> Asked:
-        statement = self._desk.ask(self._visitor, self._text, door=self._door)
-        return Asked(schema=statement.schema, statements=(statement,))
+        statements = tuple(
+            self._desk.ask(self._visitor, self._text, door=self._door, parameters=row) for row in self._rows
+        )
+        return Asked(schema=statements[0].schema, statements=statements)
 
 
 def _values(batch: pa.RecordBatch, parameters: Sequence[str]) -> list[Any]:
