@@ -43,7 +43,7 @@ def main() -> None:
     rows = int(float(sys.argv[1] if len(sys.argv) > 1 else 10) * 1e6)
     with tempfile.TemporaryDirectory() as folder:
         shop = Path(folder) / "shop"
-        files = _make(shop, rows)
+        files = make_shop(shop, rows)
         command = [sys.executable, str(Path(sys.executable).with_name("pumphouse")), "serve", "--port", "0"]
         with subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
@@ -143,24 +143,24 @@ def _small(client: Client, rows: int) -> None:
 def _memory(server: int, client: Client) -> None:
     """How much the server grows with readers that have begun and do not read on."""
     for name, path in (("Arrow", "/api/tables/orders.arrow"), ("CSV", "/api/tables/orders.csv")):
-        before = _resident_mb(server)
+        before = resident_mb(server)
         held = [client.another().get(path) for _ in range(READERS)]
         for answer in held:
             answer.read(1 << 20)
         time.sleep(2)
-        each = (_resident_mb(server) - before) / READERS
+        each = (resident_mb(server) - before) / READERS
         print(f"{name}: {each:.0f} MB a stream with {READERS} that do not read on; {each / STREAM_MB:.2f} of the limit")
         for answer in held:
             answer.close()
         time.sleep(1)
 
 
-def _resident_mb(process: int) -> float:
+def resident_mb(process: int) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
 
 
-def _make(shop: Path, rows: int) -> list[str]:
+def make_shop(shop: Path, rows: int) -> list[str]:
     """Build the lake; the files of the table."""
     import pumphouse as ph
 
