@@ -150,6 +150,12 @@ threads = 4                         # how many of the machine's cores it may use
 workers = 2                         # builds at once
 worker_memory = "4GB"               # what one process with code of the project may take; without it no limit
 
+[server]                            # what those who ask through the doors of pumphouse serve may take
+memory = "1GB"                      # of all their queries together; what does not fit goes to the disk for a while
+threads = 4                         # of the machine's cores; without it all
+seconds = 300                       # of work for one query; how long its reader takes to read does not count
+rows = 10000000                     # that one query may give; without it no limit
+
 [settings]                          # values for $name in SQL, and for keyword-only parameters in Python
 cohort_end = 1997-04-01
 

@@ -37,6 +37,7 @@ from pumphouse.models.operation import Caller, Operation
 from pumphouse.models.performance import Gain, Performance
 from pumphouse.models.predictions import Prediction, encode
 from pumphouse.models.segments import Segment
+from pumphouse.project.config import ServerConfig
 from pumphouse.server.serve import Serving, serve
 
 TOKEN = "the-owner-of-the-shop"
@@ -129,6 +130,7 @@ class Shop:
     overdue: dict[str, str] = field(default_factory=dict)
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_open: bool = True
+    limits: ServerConfig = field(default_factory=ServerConfig)
 
     functions: tuple[SqlFunction, ...] = ()
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pumphouse.declare.grants import EVERYONE
+from pumphouse.engines.sizes import bytes_of
 from pumphouse.errors import ConfigError, Place, did_you_mean
 from pumphouse.lake.lake import Location
 
@@ -20,16 +21,17 @@ BASE_ENV = "prod"
 _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict, "groups": dict, "access": dict, "env": dict,
+    "failures": dict, "groups": dict, "access": dict, "server": dict, "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
     "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict,
+    "failures": dict, "server": dict,
 }  # fmt: skip
 _ENGINE_KEYS: _Keys = {
     "kind": str, "url": str, "memory": str, "threads": int, "workers": int, "worker_memory": str
 }  # fmt: skip
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
+_SERVER_KEYS: _Keys = {"memory": str, "threads": int, "seconds": int, "rows": int}
 _ACCESS_KEYS: _Keys = {"default": str}
 _FORMS = {str: "text", int: "a whole number, 1 or more", dict: "a table"}
 
@@ -47,6 +49,20 @@ class EngineConfig:
     """Builds at once."""
     worker_memory: str | None = None
     """What one worker process may take; None is no limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """`[server]`: what those who ask through its doors may take."""
+
+    memory: str = "1GB"
+    """Of all their queries together; what does not fit goes to the disk for a while."""
+    threads: int | None = None
+    """Of the machine's cores; None is all."""
+    seconds: int = 300
+    """Of the engine's work for one query."""
+    rows: int | None = None
+    """That one query may give; None is no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +86,7 @@ class Config:
     """Lakes in which to look, one after the other, for what the own one has not built."""
     zone: str = "UTC"
     engine: EngineConfig = field(default_factory=EngineConfig)
+    server: ServerConfig = field(default_factory=ServerConfig)
     settings: Mapping[str, Any] = field(default_factory=dict)  # values as TOML has them
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Mapping[str, Any] = field(default_factory=dict)
@@ -113,7 +130,8 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
             mend="Mend that line.",
         ) from None
     _check(values, _KEYS, text, where="")
-    for table, known in (("engine", _ENGINE_KEYS), ("failures", _FAILURE_KEYS), ("access", _ACCESS_KEYS)):
+    tables = {"engine": _ENGINE_KEYS, "failures": _FAILURE_KEYS, "server": _SERVER_KEYS, "access": _ACCESS_KEYS}
+    for table, known in tables.items():
         _check(values.get(table, {}), known, text, where=f"{table}.")
     for table in ("connections", "env"):
         _check(values.get(table, {}), dict.fromkeys(values.get(table, {}), dict), text, where=f"{table}.")
@@ -126,6 +144,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
     base = environments[BASE_ENV]
     connections = own.get("connections", {})
     _check(own.get("failures", {}), _FAILURE_KEYS, text, where=f"env.{chosen}.failures.")
+    _check(own.get("server", {}), _SERVER_KEYS, text, where=f"env.{chosen}.server.")
     return Config(
         folder=folder,
         name=values.get("name", folder.absolute().name),
@@ -138,6 +157,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         connections={**values.get("connections", {}), **connections},
         failures=own.get("failures", values.get("failures", {}) if chosen == BASE_ENV else {}),
         access=_access(values, text),
+        server=_server({**values.get("server", {}), **own.get("server", {})}, text),
         outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),
     )
 
@@ -207,6 +227,17 @@ def _access(values: Mapping[str, Any], text: str) -> Access:  # as TOML has them
             mend="It says who sees a table without a grant: whoever may read, or the owner alone.",
         )
     return Access(groups={name: tuple(people) for name, people in groups.items()}, default=default)
+
+
+def _server(values: Mapping[str, Any], text: str) -> ServerConfig:  # as TOML has them
+    found = ServerConfig(**values)
+    if bytes_of(found.memory) is None:
+        raise ConfigError(
+            f"'server.memory' is no size: '{found.memory}'",
+            place=_line_of("memory", text),
+            mend='Write it like memory = "2GB".',
+        )
+    return found
 
 
 def _zone(name: str, text: str) -> str:

@@ -34,6 +34,7 @@ class Served:
         self.assets: Mapping[str, Asset] = project.graph.assets
         self.lake: Lake = project.lake
         self.groups = project.config.access.groups
+        self.limits = project.config.server
         self.is_open = project.config.access.default == "open"
         self.functions = sql_functions(self.folder)
 

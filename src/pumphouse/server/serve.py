@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from pumphouse.errors import ConfigError
-from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.desk import Bounds, Desk
 from pumphouse.server.access.gate import Gate
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.app import app_of
@@ -93,8 +93,12 @@ def serve(
         functions=project.functions,
         settings=project.settings,
         admits=gate.admits,
+        bounds=Bounds(seconds=project.limits.seconds, rows=project.limits.rows),
+        memory=project.limits.memory,
+        threads=project.limits.threads,
     )
     with ExitStack() as stack:
+        stack.callback(desk.close)
         doors = []
         for opened, wanted in ((open_flight, flight_port), (open_postgres, postgres_port)):
             if wanted is not None:

@@ -14,6 +14,7 @@ from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
+from pumphouse.project.config import ServerConfig
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,6 +172,11 @@ class ServedProject(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether a table without a grant is there for all who may read."""
+        ...
+
+    @property
+    def limits(self) -> ServerConfig:
+        """What those who ask may take."""
         ...
 
     @property

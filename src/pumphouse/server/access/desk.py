@@ -22,7 +22,8 @@ import pyarrow as pa
 from pumphouse.engines.duckdb import DuckDB, with_defaults
 from pumphouse.engines.engine import SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
-from pumphouse.errors import BadRequest, UnknownName, did_you_mean
+from pumphouse.engines.sizes import bytes_of
+from pumphouse.errors import BadRequest, ConfigError, UnknownName, did_you_mean
 from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
@@ -76,10 +77,15 @@ class Desk:
         self._functions = functions
         self._allowed = FUNCTIONS | OPERATORS | {one.name for one in functions}
         self._settings = settings
+        memory_bytes = bytes_of(memory)
+        if memory_bytes is None:
+            raise ConfigError(f"'{memory}' is no size of memory", mend="Write it like 2GB.")
         self._audit = Audit(lambda reads: lake.state.access(*reads))
-        self._sessions = Sessions(lake, memory=memory, threads=threads, functions=functions, attach=attach)
+        self._sessions = Sessions(lake, memory_bytes=memory_bytes, threads=threads, functions=functions, attach=attach)
         turns = Turns()
-        self._works = Works(sessions=self._sessions, turns=turns, watch=Watch(turns), admits=admits)
+        self._works = Works(
+            sessions=self._sessions, turns=turns, watch=Watch(turns, memory_bytes=memory_bytes), admits=admits
+        )
         self._checked: OrderedDict[tuple[object, ...], Statement] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -116,6 +116,11 @@ class Run:
         """Why it was ended."""
         return self._ended
 
+    @property
+    def works_since(self) -> float | None:
+        """When the work began that it does now; None where it does none."""
+        return self._working_since
+
     def look(self, now: float) -> None:
         """End it where it takes longer than it may, nobody takes its batches, or its visitor may not be here."""
         with self._lock:

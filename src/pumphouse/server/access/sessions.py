@@ -1,7 +1,8 @@
 """The doors' own DuckDB: it reads the lake's files and nothing else, in a memory of its own.
 
 A query is checked before it gets here. This is the wall behind that: even one that got through finds no file outside
-the lake's data, no extension, nothing to attach, and no setting to change.
+the lake's data, no extension, nothing to attach, and no setting to change. (SQLite's files are the one gap: DuckDB
+reads them by SQLite's own library, which the lake's catalogue needs. Only the first wall stands before them.)
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Sessions:
         self,
         lake: Lake,
         *,
-        memory: str,
+        memory_bytes: int,
         threads: int | None,
         functions: Iterable[SqlFunction],
         attach: Callable[[DuckDB], None],
@@ -57,7 +58,7 @@ class Sessions:
         """`attach` makes other databases known to the DuckDB, as long as it is not locked yet."""
         self._source = lake
         self._attach = attach
-        self._memory = memory
+        self._memory_bytes = memory_bytes
         self._threads = threads
         self._functions = tuple(functions)
         self._lock = threading.Lock()
@@ -138,7 +139,7 @@ class Sessions:
 
     def _open(self) -> Lake:
         source = self._source
-        engine = DuckDB(memory_limit=self._memory, threads=self._threads, zone=source.engine.zone)
+        engine = DuckDB(memory_limit=f"{self._memory_bytes} bytes", threads=self._threads, zone=source.engine.zone)
         lake = _read_only(source, engine)
         self._attach(engine)
         engine.teach(self._functions)
@@ -149,7 +150,7 @@ class Sessions:
         engine.lock(
             folders=[one.folder / "data" for one in _with_those_above(lake)],
             spill=spill,
-            spill_bytes_max=SPILL_TIMES_MEMORY * _memory_of(engine),
+            spill_bytes_max=SPILL_TIMES_MEMORY * self._memory_bytes,
         )
         return lake
 
@@ -175,12 +176,6 @@ def _read_only(source: Lake, engine: DuckDB) -> Lake:
 
 def _with_those_above(lake: Lake) -> list[Lake]:
     return [lake, *([] if lake.upstream is None else _with_those_above(lake.upstream))]
-
-
-def _memory_of(engine: DuckDB) -> int:
-    said = str(engine.execute("SELECT current_setting('memory_limit')")[0][0])
-    number, unit = said.split()
-    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
 
 
 def _written(path: Path) -> tuple[float, int]:
