@@ -206,6 +206,8 @@ inputs_from = "prod"                # what dev has not built is read there, or w
 failures = { command = "cat >&2" }  # without it nobody is told what fails here
 [env.dev.engine]
 workers = 1
+[env.dev.server]
+seconds = 10
 [env.dev.settings]
 cohort_end = 1997-02-01
 [env.dev.connections.shop_api]
