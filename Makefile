@@ -35,11 +35,11 @@ assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, whi
 lock: .venv/locked  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
 		--no-header --no-annotate --generate-hashes --output-file requirements.lock
-	@for folder in assets bench/peers; do \
+	@for folder in assets bench/peers clients/typescript; do \
 		(cd $$folder && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null) || exit 1; done
 
 clean:  ## remove all that was set up, built or cached
-	@rm -rf .venv assets/node_modules bench/peers/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv assets/node_modules bench/peers/node_modules clients/typescript/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/cleaning/data/ip_owner.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -74,7 +74,13 @@ $(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
 	@cd bench/peers && npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
-$(READY): .venv/locked pyproject.toml | $(ASSETS)
+# What packages that are made for TypeScript stand on: tests compile one.
+.venv/typescript: clients/typescript/package-lock.json | .venv/locked
+	@.ci/need npm npm sh -c 'command -v npm'
+	@cd clients/typescript && npm ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+$(READY): .venv/locked pyproject.toml | $(ASSETS) .venv/typescript
 	@echo "installing pumphouse itself"
 	@rm -rf .venv/lib/python3*/site-packages/pumphouse-*.dist-info
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --offline

@@ -11,6 +11,8 @@ def test_a_package_is_written_and_is_no_part_of_the_project(pumphouse: Any, shop
     tables = (shop / "clients" / "python" / "src" / "shop_client" / "tables.py").read_text(encoding="utf-8")
     assert 'class OrdersRow(TypedDict):\n    """Paid orders. One row per order; EUR."""' in tables
     assert "amount: Decimal | None" in tables
+    assert pumphouse("clients", "--lang", "typescript", cwd=shop).code == 0
+    assert (shop / "clients" / "typescript" / "src" / "pumphouse.ts").exists()
     assert pumphouse("validate", cwd=shop).code == 0
 
 

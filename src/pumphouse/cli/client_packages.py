@@ -18,7 +18,7 @@ from pumphouse.errors import ConfigError
 
 def clients(
     *tables: str,
-    lang: Literal["python"],
+    lang: Literal["python", "typescript"],
     to: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
     server: Annotated[str, Parameter(metavar="URL")] = LOCAL,
     json: bool = False,
@@ -29,6 +29,7 @@ def clients(
     For example:
 
         pumphouse clients --lang python
+        pumphouse clients --lang typescript --server https://data.shop.example:8484
         pumphouse clients orders customers --lang python --to ../shop-client
 
     Args:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pumphouse.clients import python
+from pumphouse.clients import python, typescript
 from pumphouse.clients.address import Address
 from pumphouse.errors import ConfigError
 from pumphouse.graph.folder import CLIENT_FILE
 from pumphouse_client.descriptions import Description
 
-PACKAGES: dict[str, Callable[[Mapping[str, Description], Address], dict[str, str]]] = {"python": python.package}
+PACKAGES: dict[str, Callable[[Mapping[str, Description], Address], dict[str, str]]] = {
+    "python": python.package,
+    "typescript": typescript.package,
+}
 """What makes the files of a package, by language."""
 
 
