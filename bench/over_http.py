@@ -84,8 +84,10 @@ def _measure(server: int, client: Client, files: list[str], rows: int, folder: P
         return sum(batch.num_rows for batch in connection.execute(plain).to_arrow_reader(50_000))
 
     def http_arrow() -> int:
-        with pa.ipc.open_stream(client.get("/api/tables/orders/rows", ARROW)) as reader:
-            return sum(batch.num_rows for batch in reader)
+        answer = client.get("/api/tables/orders/rows", ARROW)
+        found = sum(batch.num_rows for batch in pa.ipc.open_stream(pa.PythonFile(answer, mode="r")))
+        answer.read()
+        return found
 
     def duckdb_csv() -> int:
         copied = connection.execute(f"COPY ({plain}) TO '{folder / 'copy.csv'}' (FORMAT csv, HEADER)").fetchall()

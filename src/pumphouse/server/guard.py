@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from urllib.parse import urlencode, urlsplit
 
 import anyio.to_thread
@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pumphouse.errors import PumphouseError
+from pumphouse.errors import PumphouseError, QueryError
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.replies import PAGE_METHODS, headers_of, is_page, json_reply, status_of
 from pumphouse.server.shared import Shared
@@ -34,6 +34,7 @@ HEADERS = {
 """Sent with every answer that does not set its own."""
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _NAMES = frozenset(name for name, _ in _RAW_HEADERS)
+NOWHERE: Mapping[str, int] = {}
 TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 410: "Gone", 503: "Busy"}
 
 log = logging.getLogger("pumphouse.server")
@@ -123,14 +124,16 @@ class Guard:
         if isinstance(error, PumphouseError) and (status < 500 or request.scope["visitor"]):
             if status >= 500:
                 log.warning("%s %s: %s", request.method, request.url.path, error)
-            return self._said(request, status, error.what, error.mend)
+            return self._said(request, status, error.what, error.mend, at=_place_of(error))
         # What nobody expected, and what a stranger has no business to know.
         incident = secrets.token_hex(4)
         log.error("%s %s failed (%s)", request.method, request.url.path, incident, exc_info=error)
         return self._said(request, status, "something went wrong here", f"The server's log has it under {incident}.")
 
-    def _said(self, request: Request, status: int, what: str, mend: str | None = None) -> Response:
-        """A page, or JSON `{error, mend}`, that says what went wrong."""
+    def _said(
+        self, request: Request, status: int, what: str, mend: str | None = None, *, at: Mapping[str, int] = NOWHERE
+    ) -> Response:
+        """A page, or JSON `{error, mend}`, that says what went wrong, and `at` which place of what was sent."""
         headers = {"Retry-After": "5"} if status in (429, 503) else {}
         if status == 401:
             headers = {"WWW-Authenticate": _scheme(request)}
@@ -145,9 +148,16 @@ class Guard:
                 mend=mend,
                 sign_in=status == 401,
             )
-        answer = json_reply({"error": what, "mend": mend}, status=status)
+        answer = json_reply({"error": what, "mend": mend, **at}, status=status)
         answer.headers.update(headers)
         return answer
+
+
+def _place_of(error: PumphouseError) -> Mapping[str, int]:
+    """Where in a search, a condition or a query it is: a character from 0, or a line from 1."""
+    if isinstance(error, QueryError):
+        return {"position": error.position}
+    return {"line": error.place.line} if error.place is not None and error.place.file == "query" else NOWHERE
 
 
 def _token_of(header: bytes) -> str:
