@@ -18,8 +18,7 @@ from pumphouse.server.access.gate import Visitor
 from pumphouse.server.replies import PAGE_METHODS, headers_of, is_page, json_reply, status_of
 from pumphouse.server.shared import Shared
 
-OPEN_TO_ALL = ("/surveys/", "/static/", "/health")
-COOKIE_AGE_S = 30 * 24 * 3600
+OPEN_TO_ALL = ("/surveys/", "/static/", "/health", "/sign-in")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -43,11 +42,9 @@ log = logging.getLogger("pumphouse.server")
 class Guard:
     """Wraps the application: lets in who may come, and sees to it that whatever goes wrong is said."""
 
-    def __init__(self, app: ASGIApp, *, shared: Shared, port: int, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, *, shared: Shared) -> None:
         self._app = app
         self._shared = shared
-        self._cookie = f"pumphouse-{port}"  # a cookie is its host's, whatever the port: servers there need one each
-        self._cookie_end = f"; Path=/; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,7 +91,8 @@ class Guard:
             if await self._visitor(shown):
                 return self._entered(Request(scope), shown)
         else:
-            token = _token_of(headers.get(b"authorization", b"")) or Request(scope).cookies.get(self._cookie, "")
+            kept = Request(scope).cookies.get(self._shared.cookies.session, "")
+            token = _token_of(headers.get(b"authorization", b"")) or kept
             if token and (visitor := await self._visitor(token)):
                 scope["visitor"] = visitor
                 return None
@@ -116,8 +114,8 @@ class Guard:
         """
         rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
         address = request.url.path + (f"?{rest}" if rest else "")
-        cookie = f"{self._cookie}={token}{self._cookie_end}"
-        return self._shared.drawing.page("entered.html", address=address, headers={"Set-Cookie": cookie})
+        headers = {"Set-Cookie": self._shared.cookies.signed_in(token)}
+        return self._shared.drawing.page("entered.html", address=address, headers=headers)
 
     def _failed(self, request: Request, error: Exception) -> Response:
         status = status_of(error) if isinstance(error, PumphouseError) else 500
@@ -147,6 +145,8 @@ class Guard:
                 what=_sentence(what),
                 mend=mend,
                 sign_in=status == 401,
+                provider=self._shared.identity.sign_in.issuer if self._shared.identity else None,
+                page=request.url.path,
             )
         answer = json_reply({"error": what, "mend": mend, **at}, status=status)
         answer.headers.update(headers)
