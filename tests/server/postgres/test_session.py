@@ -14,6 +14,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg import errors
@@ -296,6 +297,23 @@ def test_two_hundred_clients_are_answered_at_once(postgres: Any) -> None:
         return await asyncio.gather(*(one(number) for number in range(200)))
 
     assert asyncio.run(everybody()) == [number % 40 + 1 for number in range(200)]
+
+
+def test_reader_that_does_not_read_holds_little_memory_and_no_other_up(postgres: Any, connection: Connection) -> None:
+    process = psutil.Process()
+    with (
+        postgres.connect(autocommit=True) as slow,
+        socket.socket(fileno=os.dup(slow.fileno())) as raw,
+    ):
+        raw.setblocking(True)
+        before = process.memory_info().rss
+        raw.sendall(framed(b"Q", b"SELECT i, repeat('x', 1000) FROM range(500000) AS r (i)\0"))
+        for _ in range(20):
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+            time.sleep(0.02)
+        assert process.memory_info().rss - before < 100_000_000
+        slow.cancel_safe()
+        assert b"C57014\0" in received_until_ready(raw)
 
 
 def test_rows_come_by_name_and_empty_statements_are_answered(connection: Connection) -> None:
