@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from pumphouse.errors import Late, Overloaded
 from pumphouse.lake.state import Access
+from pumphouse.project.queries import CLOCKS_AND_CHANCE
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.formats.chosen import encoding_of
 from pumphouse.server.formats.form import Format, Options, Pipe
@@ -34,13 +35,8 @@ PIECE_BYTES = 512 * 1024
 ENCODED_BYTES_MIN = 1_000
 """A shorter answer is not worth being compressed."""
 GZIP_LEVEL = 1
-CHANGING = re.compile(
-    r"\b(now|today|age|random|setseed|localtime\w*|current_\w+|get_current_\w+|\w*uuid\w*|txid_current|transaction_\w+"
-    r"|(table)?sample)\b",
-    re.IGNORECASE,
-)
-"""Words with which a condition may let other rows through though nothing was built. A column of such a name costs only
-the tag."""
+CALLED = re.compile(r"\w+(?=\s*\()|\b(?:current|local|session)\w*", re.IGNORECASE)
+"""Functions that a condition calls, with and without parentheses."""
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 
 
@@ -185,7 +181,7 @@ class RowsReply:
     def _headers(self, statement: Statement) -> dict[str, str]:
         kind = f"{self.form.media}; charset=utf-8" if self.form.name == "csv" else self.form.media
         headers = {"Content-Type": kind, "Vary": VARY, "Pumphouse-Snapshot": str(statement.snapshot)}
-        if _is_steady(statement):
+        if is_steady(statement):
             tag = "-".join([statement.digest, self.form.name, *self.options.chosen()])
             headers["ETag"] = f'W/"{tag}"'  # rows without an order may come in another one
             headers["Cache-Control"] = "private, no-cache"
@@ -262,11 +258,12 @@ class Zstd:
 ENCODERS: dict[str, type[Gzip] | type[Zstd]] = {"gzip": Gzip, "zstd": Zstd}
 
 
-def _is_steady(statement: Statement) -> bool:
-    """Whether the same query at the same snapshot has the same rows, also by the words of what the visitor may see."""
-    conditions = [policy.rows or "" for policy in statement.policies]
-    masks = [mask for policy in statement.policies for mask in policy.masks.values()]
-    return statement.is_steady and not any(CHANGING.search(text) for text in (*conditions, *masks))
+def is_steady(statement: Statement) -> bool:
+    """Whether the same query at the same snapshot has the same rows, by the words also of what limits them."""
+    policies = statement.policies
+    limits = [text for policy in policies for text in (*policy.masks.values(), *(sql for _, sql in policy.conditions))]
+    called = {word.lower() for text in limits for word in CALLED.findall(text)}
+    return statement.is_steady and called.isdisjoint(CLOCKS_AND_CHANCE)
 
 
 def _is_known(header: str, tag: str) -> bool:
