@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 from tests.server.conftest import TOKEN, make_shop, running
+from tests.server.test_browser import Browser
 
 from pumphouse.declare.grants import grant_spec
 from pumphouse.project.config import SignIn
@@ -182,3 +183,25 @@ def test_signing_in_leads_to_no_page_of_others_and_asks_with_a_challenge(shop: A
     assert (asked["code_challenge_method"], asked["response_type"]) == (["S256"], ["code"])
     assert asked["scope"] == ["openid email groups"]
     assert made.sign_in.client_secret not in repr(made.sign_in)
+
+
+@pytest.mark.browser
+def test_a_browser_comes_back_from_the_other_site_signed_in(shop: Any, chromium: str, tmp_path: Path) -> None:
+    _, serving = shop
+    browser = Browser(chromium, tmp_path)
+    try:
+        tab = browser.tab(f"{serving.url}/assets/orders")
+        tab.click("a[href^='/sign-in']")
+        tab.type("input[name=login]", "ann")
+        tab.type("input[name=password]", "x")
+        tab.click("button[type=submit]")
+        tab.wait("document.querySelector('input[name=prompt][value=consent]')")
+        tab.click("button[type=submit]")
+        tab.wait("document.body?.innerText.includes('You are ann@shop.example')")
+        assert tab.run("location.pathname") == "/assets/orders"
+        tab.click("form[action='/sign-out'] button")
+        tab.wait("document.body?.innerText.includes('You are signed out.')")
+        tab.go(f"{serving.url}/assets/orders")
+        tab.wait("document.querySelector('input[name=token]')")
+    finally:
+        browser.close()

@@ -16,6 +16,7 @@ from pumphouse.errors import AccessDenied, UnknownName
 from pumphouse.lake.tokens import hash_of
 from pumphouse.server.access.identity import Identity
 from pumphouse.server.cookies import Attempt, opened, sealed
+from pumphouse.server.pace import address_of
 from pumphouse.server.shared import Shared, shared
 
 SIGN_IN, SIGNED_IN = "/sign-in", "/sign-in/done"
@@ -25,6 +26,7 @@ _CODE_LENGTH_MAX = 4096
 def begin(request: Request) -> Response:
     """`/sign-in?page=/`: leads to the provider. What it began with is known to this browser alone."""
     here, identity = shared(request), _identity(request)
+    here.pace.hold(address_of(request.scope))
     page = request.query_params.get("page", "/")
     attempt = Attempt(
         state=secrets.token_urlsafe(24),
@@ -48,6 +50,7 @@ def begin(request: Request) -> Response:
 def end(request: Request) -> Response:
     """`/sign-in/done?code=&state=`: where the provider leads back to. Raises AccessDenied for whom it did not send."""
     here, identity, said = shared(request), _identity(request), request.query_params
+    here.pace.hold(address_of(request.scope))
     attempt = opened(request.cookies.get(here.cookies.attempt, ""), key=_key(here))
     if attempt is None or not hmac.compare_digest(said.get("state", "").encode(), attempt.state.encode()):
         raise AccessDenied("this sign-in was not begun in this browser, or too long ago", mend="Begin anew: /sign-in")

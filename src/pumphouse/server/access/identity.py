@@ -30,6 +30,10 @@ KEPT_S = 3600.0
 """How long what a provider says of itself is believed."""
 KEYS_AGAIN_S = 60.0
 """How long keys are kept though a token is signed with another."""
+TURN_S = 2.0
+"""How long somebody waits for another who asks the provider just now."""
+REST_S = 10.0
+"""How long a provider that did not answer is not asked again: whoever comes meanwhile holds no thread."""
 LEEWAY_S = 60
 """How far two clocks may be apart."""
 GROUPS_MAX = 500
@@ -63,6 +67,7 @@ class Identity:
         self.sign_in = sign_in
         self._lock = threading.Lock()
         self._known: _Known | None = None
+        self._failed_at = float("-inf")
 
     def address(self, *, state: str, nonce: str, challenge: str, redirect: str) -> str:
         """Where a browser goes to sign in. Raises AccessDenied where the provider can't be reached."""
@@ -167,11 +172,24 @@ class Identity:
         return endpoint
 
     def _provider(self, *, newer_than: float = float("-inf")) -> _Known:
-        with self._lock:
-            known = self._known
-            if known is None or known.at <= newer_than or time.monotonic() - known.at > KEPT_S:
-                known = self._known = self._fetched()
+        if (known := self._newer(newer_than)) is not None:
             return known
+        if time.monotonic() - self._failed_at < REST_S or not self._lock.acquire(timeout=TURN_S):
+            raise self._refused("it has not answered yet")
+        try:
+            if (known := self._newer(newer_than)) is None:
+                known = self._known = self._fetched()
+        except AccessDenied:
+            self._failed_at = time.monotonic()
+            raise
+        finally:
+            self._lock.release()
+        return known
+
+    def _newer(self, than: float) -> _Known | None:
+        known = self._known
+        is_new = known is not None and known.at > than and time.monotonic() - known.at <= KEPT_S
+        return known if is_new else None
 
     def _fetched(self) -> _Known:
         from joserfc.errors import JoseError
