@@ -102,6 +102,7 @@ class Session:
                 return
             self._asking.hashed = who.hashed
             process, key = self._hall.enter(self)
+            self._asking.process = process
             self._greet(who.who, who.options, process, key)
             await self._serve()
         except Gone:
@@ -310,7 +311,7 @@ class Session:
         if message.name and piece is not None and command is None:
             # What is kept is looked at now; what is not is bound at once, and looked at then.
             self._block.check(statement)
-            await self._hall.in_thread(self._asking.columns, piece.text, len(oids))
+            await self._hall.in_thread(self._asking.columns, piece, len(oids))
         self._kept.put_statement(message.name, statement)
         self._say(m.PARSED)
 
@@ -358,18 +359,16 @@ class Session:
 
     async def _describe_statement(self, statement: Statement) -> None:
         columns: Sequence[Column] | None = None
-        known: Sequence[int] = ()
         command = statement.command
         if isinstance(command, Show):
             columns = columns_of(shown(command.name, "").schema)
         elif isinstance(command, Fetch) and not command.moves:
             columns = (await self._cursor(command.cursor)).columns
         elif statement.piece is not None and command is None:
-            text, count = statement.piece.text, len(statement.oids)
-            columns, known = await self._hall.in_thread(self._asking.columns, text, count)
+            columns, told = await self._hall.in_thread(self._asking.columns, statement.piece, len(statement.oids))
             statement.described = columns
-        oids = [oid or (known[at] if at < len(known) else TEXT) for at, oid in enumerate(statement.oids)]
-        self._say(m.parameter_description(oids))
+            statement.oids = tuple(oid or told.get(at, 0) for at, oid in enumerate(statement.oids, start=1))
+        self._say(m.parameter_description([oid or TEXT for oid in statement.oids]))
         self._say(m.NO_DATA if columns is None else m.row_description(columns, [0] * len(columns)))
 
     async def _execute(self, message: m.Execute) -> None:
