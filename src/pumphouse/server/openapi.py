@@ -77,12 +77,7 @@ def openapi(
 _REFUSAL = {
     "title": "Refusal",
     "type": "object",
-    "properties": {
-        "error": {"type": "string"},
-        "mend": {"type": ["string", "null"]},
-        "position": {"type": "integer", "description": "The character of a condition or a search, from 0."},
-        "line": {"type": "integer", "description": "The line of a query, from 1."},
-    },
+    "properties": {"error": {"type": "string"}, "mend": {"type": ["string", "null"]}},
     "required": ["error", "mend"],
 }
 

@@ -8,7 +8,6 @@ import socket
 import struct
 from typing import Any
 
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -90,10 +89,8 @@ def test_message_that_is_too_long_ends_the_session_before_it_is_read(postgres: A
 
 def test_long_statement_is_answered(postgres: Any) -> None:
     with postgres.connect() as connection:
-        text = "x" * 900_000
-        assert connection.execute(f"SELECT length('{text}')").fetchone() == (900_000,)
-        with pytest.raises(psycopg.errors.ProgramLimitExceeded):
-            connection.execute(f"SELECT length('{text}{text}')")
+        text = "x" * 1_000_000
+        assert connection.execute(f"SELECT length('{text}')").fetchone() == (1_000_000,)
 
 
 def test_token_is_not_in_what_is_sent(postgres: Any) -> None:

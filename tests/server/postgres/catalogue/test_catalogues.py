@@ -8,7 +8,6 @@ import pytest
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.postgres.catalogue import store
 from pumphouse.server.postgres.catalogue.builtin import builtin
-from pumphouse.server.postgres.catalogue.catalogues import PARAMETERS_KEY
 from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS
 from pumphouse.server.postgres.sqlstate import Refused
 from pumphouse.server.postgres.types import columns_of
@@ -102,8 +101,11 @@ def test_values_are_given_by_position(ask: Any) -> None:
 
 
 def test_what_a_statement_wants_and_gives_is_told_before_there_are_values(ask: Any) -> None:
-    found = ask("SELECT relname, oid FROM pg_class WHERE oid = ANY($1::oid[]) AND relname = $2", None, None)
-    assert found.schema.metadata[PARAMETERS_KEY] == b"1028,19"
+    text = "SELECT relname, oid FROM pg_class WHERE oid = ANY($1::oid[]) AND relname = $2"
+    found = ask(text, None, None)
+    ada = Visitor(who="ada", scope="read")
+    assert ask.catalogues.parameters(ada, text, settings={}) == (1028, 19)
+    assert ask.catalogues.parameters(ada, "SELECT * FROM orders WHERE order_id = $1", settings={}) == ()
     assert [(column.name, column.oid) for column in columns_of(found.schema)] == [("relname", 19), ("oid", 26)]
 
 
@@ -117,6 +119,34 @@ def test_a_snapshot_is_what_was_there_then(ask: Any) -> None:
     )
     assert "orders" in found["relname"].to_pylist()
     assert "kinds" not in found["relname"].to_pylist()
+
+
+def test_numbers_are_written_as_names(ask: Any) -> None:
+    text = """SELECT oid::regtype::text, typelem::regtype::text, oid::regtype, typinput, typinput::oid = typinput,
+        'int4'::regtype::oid, (SELECT t.oid::regtype)::text FROM pg_type t WHERE typname = 'int8'"""
+    assert ask.rows(text) == [("bigint", "-", "bigint", "int8in", True, 23, "bigint")]
+    assert ask.rows("SELECT x.t::text, indkey::text FROM (SELECT 20::oid::regtype AS t) x, pg_index LIMIT 1") == [
+        ("bigint", "1")
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT " + "(" * 9000 + "1" + ")" * 9000 + " FROM pg_class",
+        "SELECT * FROM " + "(SELECT * FROM " * 2000 + "pg_class" + ") x" * 2000,
+        "SELECT " + "array[" * 300 + "1" + "]" * 300 + " FROM pg_class",
+        "SELECT " + "not " * 5000 + "true FROM pg_class",
+        "SELECT " + "case when true then " * 500 + "1" + " end" * 500 + " FROM pg_class",
+        "SELECT 1" + "::int" * 4000 + " FROM pg_class",
+        "SELECT " + ".".join(["a"] * 5000) + " FROM pg_class",
+        "SELECT 1 FROM pg_class" + " UNION ALL SELECT 1 FROM pg_class" * 4000,
+    ],
+    ids=["brackets", "queries", "lists", "signs", "cases", "casts", "names", "unions"],
+)
+def test_what_is_nested_too_deeply_ends_nothing(ask: Any, text: str) -> None:
+    with pytest.raises(Refused, match=r"too deeply|too long|depth"):
+        ask(text)
 
 
 def test_settings_are_those_of_the_session(ask: Any) -> None:

@@ -11,22 +11,26 @@ from typing import Any
 
 import pyarrow as pa
 
+from pumphouse.errors import AccessDenied, PumphouseError
+from pumphouse.project import queries
+from pumphouse.project.allowed import FUNCTIONS as PLAIN_FUNCTIONS
+from pumphouse.project.allowed import OPERATORS
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
-from pumphouse.server.postgres.catalogue.builtin import Builtin, builtin
+from pumphouse.server.postgres.catalogue.builtin import KEYWORDS, Builtin, builtin
+from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS
 from pumphouse.server.postgres.catalogue.parsing import parsed
 from pumphouse.server.postgres.catalogue.refusals import unsupported
 from pumphouse.server.postgres.catalogue.rewriting import Around, Rewritten, rewrite
 from pumphouse.server.postgres.catalogue.statements import asks_functions, relations_in
 from pumphouse.server.postgres.catalogue.store import Store
 from pumphouse.server.postgres.catalogue.visible import Catalogued, Visible, visible
+from pumphouse.server.postgres.sqlstate import Refused
 from pumphouse.server.postgres.types import KINDS, TYPE_KEY
 
 STORES_MAX = 32
 """Catalogues that are kept: one for each visitor, and what they may see."""
 SEEN_MAX = 1_000
-PARAMETERS_KEY = b"postgres.parameters"
-"""Metadata of an answer: the oids of its parameters' types."""
 
 
 class Catalogues:
@@ -52,28 +56,60 @@ class Catalogues:
 
         A parameter without a value yet is None. Raises Refused for what can't be answered.
         """
-        tree = parsed(sql)
-        if tree is None:
+        asked = self._asked(visitor, sql, parameters, settings or {})
+        if asked is None:
             return None
-        relations, others = relations_in(tree, self._known)
-        if not relations and (others or not asks_functions(tree)):
-            return None
-        if others:
-            raise unsupported(
-                f"{others[0]} together with {next(iter(relations.values())).name}",
-                hint="Ask for one of them at a time.",
-            )
         at = self._project.lake.snapshot() if snapshot is None else snapshot
-        seen = self._visible(desk, visitor, at)
-        around = Around(
-            who=visitor.who,
-            database=self._project.name,
-            version=f"PostgreSQL {(settings or {}).get('server_version', '15.0')}, by Pumphouse {version('pumphouse')}",
-            settings=settings or {},
-            values=parameters,
-        )
-        asked = rewrite(tree, relations, around, self._known)
-        return self._told(self._store(seen).read(asked.sql), asked)
+        return self._told(self._store(self._visible(desk, visitor, at)).read(asked.sql), asked)
+
+    def parameters(self, visitor: Visitor, sql: str, *, settings: Mapping[str, str]) -> tuple[int, ...]:
+        """The oids of the types that the parameters of a statement about the catalogue have; none for any other."""
+        asked = self._asked(visitor, sql, None, settings)
+        return self._wanted(asked) if asked is not None else ()
+
+    def _asked(
+        self, visitor: Visitor, sql: str, values: Sequence[Any] | None, settings: Mapping[str, str]
+    ) -> Rewritten | None:
+        """The statement as the store runs it; None where it is not about the catalogue."""
+        try:
+            tree = parsed(sql)
+            if tree is None:
+                return None
+            relations, others = relations_in(tree, self._known)
+            if not relations and (others or not asks_functions(tree)):
+                return None
+            if others:
+                names = f"{others[0]} together with {next(iter(relations.values())).name}"
+                raise unsupported(names, hint="Ask for one of them at a time.")
+            around = Around(
+                who=visitor.who,
+                database=self._project.name,
+                version=f"PostgreSQL {settings.get('server_version', '15.0')}, by Pumphouse {version('pumphouse')}",
+                settings=settings,
+                values=values,
+            )
+            asked = rewrite(tree, relations, around, self._known)
+            self._check(asked.sql)
+        except RecursionError:
+            raise Refused("the statement is nested too deeply for the catalogue", state="54001") from None
+        return asked
+
+    def _check(self, sql: str) -> None:
+        """Look at what DuckDB would run as at any query of a visitor. Raises Refused for what may not be asked."""
+        try:
+            queries.asked(sql, engine=self._project.lake.engine.fork(), known=self._tables, functions=self._callable)
+        except AccessDenied as error:
+            raise unsupported(error.what) from error
+        except PumphouseError as error:
+            raise Refused(error.what, state="42601", hint=error.mend) from error
+
+    @cached_property
+    def _tables(self) -> frozenset[str]:
+        return frozenset(self._known.relations) | {KEYWORDS.stored_as}
+
+    @cached_property
+    def _callable(self) -> frozenset[str]:
+        return PLAIN_FUNCTIONS | OPERATORS | frozenset(FUNCTIONS) | {f"f_{name}" for name in MACROS}
 
     @cached_property
     def _known(self) -> Builtin:
@@ -113,11 +149,11 @@ class Catalogues:
             told = {TYPE_KEY: kind.removeprefix("_").encode()} if kind and stored is not None else None
             columns.append(values.cast(stored) if stored is not None else values)
             fields.append(pa.field(name, columns[-1].type, metadata=told))
-        types = self._known.types
-        wanted = [str(types[asked.parameters.get(number, "text")])
-                  for number in range(1, max(asked.parameters, default=0) + 1)]  # fmt: skip
-        schema = pa.schema(fields, metadata={PARAMETERS_KEY: ",".join(wanted).encode()})
-        return pa.Table.from_arrays(columns, schema=schema)
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+    def _wanted(self, asked: Rewritten) -> tuple[int, ...]:
+        numbers = range(1, max(asked.parameters, default=0) + 1)
+        return tuple(self._known.types[asked.parameters.get(number, "text")] for number in numbers)
 
 
 def _stored(found: pa.DataType, kind: str | None) -> pa.DataType | None:

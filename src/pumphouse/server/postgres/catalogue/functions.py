@@ -78,7 +78,8 @@ _CONSTANTS: dict[str, str] = {
     "pg_is_wal_replay_paused 0": "false", "pg_my_temp_schema 0": "CAST(0 AS UINTEGER)",
     "pg_is_other_temp_schema 1": "false", "pg_relation_is_publishable 1": "false", "pg_trigger_depth 0": "0",
     "pg_relation_is_updatable 2": "0", "pg_column_is_updatable 3": "false", "pg_tablespace_location 1": "''",
-    "pg_jit_available 0": "false", "row_security_active 1": "false", "txid_current 0": "CAST(3 AS BIGINT)",
+    "pg_jit_available 0": "false", "pg_advisory_unlock_all 0": "CAST(NULL AS VARCHAR)",
+    "row_security_active 1": "false", "txid_current 0": "CAST(3 AS BIGINT)",
 }  # fmt: skip
 
 MACROS: dict[str, str] = {
@@ -109,10 +110,6 @@ MACROS: dict[str, str] = {
     },
 }
 """Functions in SQL, by name and number of parameters; none reads a table, whose columns could take a name from them."""
-TABLE_MACROS = {
-    "pg_options_to_table_1": "(_a) AS TABLE SELECT CAST(NULL AS VARCHAR) AS option_name,"
-    " CAST(NULL AS VARCHAR) AS option_value WHERE false",
-}
 
 
 def _functions() -> list[Function]:
@@ -195,7 +192,5 @@ def _never(at: Lookups, *arguments: Any) -> bool:
 
 
 FUNCTIONS: Mapping[str, Function] = {one.called: one for one in _functions()}
-NAMES = frozenset(one.name for one in FUNCTIONS.values()) | frozenset(
-    name.rsplit("_", 1)[0] for name in (*MACROS, *TABLE_MACROS)
-)
+NAMES = frozenset(one.name for one in FUNCTIONS.values()) | frozenset(name.rsplit("_", 1)[0] for name in MACROS)
 """What may be called, by name."""

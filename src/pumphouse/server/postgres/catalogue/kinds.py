@@ -72,6 +72,11 @@ class Kinds:
             self._found[id(node)] = self._of(node)
         return self._found[id(node)]
 
+    def put(self, node: exp.Expr, kind: str | None) -> None:
+        """Say the type of a node that stands in place of another."""
+        self._nodes.append(node)
+        self._found[id(node)] = kind
+
     def columns(self, select: exp.Expr, star: exp.Expr) -> list[tuple[str, str]] | None:
         """What a `*` or `t.*` stands for, as (table, column); None where that can't be told."""
         scope = self._scopes.get(id(select))
@@ -219,7 +224,8 @@ class Kinds:
                 select = select.this
             if not isinstance(select, exp.Select) or any(one.is_star for one in select.expressions):
                 return None
-            return [one.alias_or_name or one.output_name for one in select.expressions]
+            outer = self._alias_columns(source)
+            return outer + [one.alias_or_name for one in select.expressions[len(outer) :]]
         relation = self._relations.get(id(source))
         return list(relation.columns) if relation is not None else None
 

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from pumphouse.engines.parameters import literal
 from pumphouse.server.postgres.catalogue.builtin import KEYWORDS, Builtin, Relation, physical
-from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS, NAMES, TABLE_MACROS
+from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS, NAMES
 from pumphouse.server.postgres.catalogue.kinds import REGISTERED, VECTORS, Kinds, type_name
 from pumphouse.server.postgres.catalogue.refusals import no_function, no_type, unsupported
 from pumphouse.server.postgres.catalogue.statements import SCHEMAS, is_role
@@ -22,6 +22,9 @@ from pumphouse.server.postgres.catalogue.titles import title
 from pumphouse.server.postgres.sqlstate import Refused
 
 SETTINGS = "pg_catalog.pg_settings"
+PROCESS = "pg_backend_pid"
+"""Among the settings of a session: its number."""
+NO_OPTIONS = "(SELECT CAST(NULL AS VARCHAR) AS option_name, CAST(NULL AS VARCHAR) AS option_value WHERE false)"
 _SAME = (
     exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Upper, exp.Lower, exp.Count, exp.Max, exp.Min, exp.Sum,
     exp.Avg, exp.ArrayAgg, exp.GroupConcat, exp.LogicalAnd, exp.LogicalOr, exp.Concat, exp.ConcatWs, exp.Replace,
@@ -71,8 +74,6 @@ class Rewritten:
     columns: list[tuple[str, str | None]] | None
     """Names and types; None where only the answer tells."""
     parameters: dict[int, str] = field(default_factory=dict)
-    set: dict[str, str] = field(default_factory=dict)
-    """Settings that it changes."""
 
 
 def rewrite(tree: exp.Expr, relations: Mapping[int, Relation], around: Around, known: Builtin) -> Rewritten:
@@ -89,7 +90,6 @@ class _Rewriting:
         self._around = around
         self._known = known
         self._parameters: dict[int, str] = {}
-        self._set: dict[str, str] = {}
         for node in tree.find_all(exp.Identifier):
             if not node.args.get("quoted"):
                 node.set("this", node.this.lower())
@@ -99,20 +99,22 @@ class _Rewriting:
 
     def result(self) -> Rewritten:
         self._refuse()
-        self._expand_stars()
         self._name_projections()
+        self._expand_stars()
         columns = self._outputs()
         nodes = list(self._tree.walk(bfs=False))
         roots = {id(one) for one in self._roots()}
         for node in reversed(nodes):
+            kind = self._kinds.of(node)
             replaced = self._replaced(node)
             if replaced is not node:
+                self._kinds.put(replaced, kind)
                 assert id(node) not in roots, type(node)
                 node.replace(replaced)
         for node in self._tree.find_all(exp.Identifier):
             node.set("quoted", value=True)
         sql = self._tree.sql("duckdb", comments=False, normalize_functions=False)
-        return Rewritten(sql=sql, columns=columns, parameters=self._parameters, set=self._set)
+        return Rewritten(sql=sql, columns=columns, parameters=self._parameters)
 
     # -- before anything is replaced -----------------------------------------------------------------------------------
 
@@ -250,6 +252,8 @@ class _Rewriting:
             name = alias or exp.TableAlias(this=exp.to_identifier(call.name[4:], quoted=True))
             if call.name == "set pg_get_keywords":
                 return exp.Table(this=exp.to_identifier(KEYWORDS.stored_as, quoted=True), alias=name)
+            if call.name == "set pg_options_to_table":
+                return exp.Subquery(this=_raw(NO_OPTIONS), alias=name)
             return exp.Subquery(this=self._settings(), alias=name)
         if alias is not None and not alias.columns and not isinstance(call, exp.Anonymous):
             alias.set("columns", [alias.this.copy()])  # a set of single values is named as its table
@@ -258,7 +262,7 @@ class _Rewriting:
             return exp.Table(this=exp.Anonymous(this="generate_series", expressions=arguments), alias=alias)
         if isinstance(call, exp.Explode):
             return exp.Table(this=exp.Anonymous(this="unnest", expressions=[call.this]), alias=alias)
-        if isinstance(call, exp.Anonymous) and call.name in ("unnest", *(f"f_{one}" for one in TABLE_MACROS)):
+        if isinstance(call, exp.Anonymous) and call.name == "unnest":
             return exp.Table(this=call, alias=alias)
         if isinstance(call, exp.Anonymous) and call.name == "f_pg_expandarray_1":
             struct = exp.Select(expressions=[_alias(call, "_s")])
@@ -471,9 +475,11 @@ class _Rewriting:
             return self._setting(arguments)
         if name == "set_config":
             return self._set_config(arguments)
-        if name == "pg_backend_pid":
-            return exp.Literal.number(int(self._around.settings.get("pg_backend_pid", 0)))
-        if name in ("pg_get_keywords", "pg_show_all_settings") and isinstance(node.parent, exp.Table):
+        if name == PROCESS:
+            return exp.Literal.number(int(self._around.settings.get(PROCESS, 0)))
+        if name in ("pg_get_keywords", "pg_show_all_settings", "pg_options_to_table") and isinstance(
+            node.parent, exp.Table
+        ):
             return exp.Anonymous(this=f"set {name}")
         if name in ("some", "all"):
             return (exp.Any if name == "some" else exp.All)(this=arguments[0])
@@ -502,6 +508,7 @@ class _Rewriting:
         rows = [
             f"({literal(name)}, {literal(value)}, {literal(value)})"
             for name, value in sorted(self._around.settings.items())
+            if name != PROCESS
         ]
         columns = self._known.relations[SETTINGS].columns
         given = {"name": "s.name", "setting": "s.setting", "boot_val": "s.setting", "reset_val": "s.setting",
@@ -532,7 +539,8 @@ class _Rewriting:
         if len(arguments) != 3 or any(word is None for word in words):
             raise unsupported("set_config(...) of more than a name and a value")
         name, value = (word.name for word in words if word is not None)
-        self._set[name] = value
+        if self._around.settings.get(name.lower()) != value:
+            raise unsupported("set_config(...) of another value", hint=f"Write SET {name} TO ...")
         return exp.Literal.string(value)
 
 
@@ -547,7 +555,7 @@ def _macro(name: str, *arguments: exp.Expr) -> exp.Expr:
     if function is not None:
         given = [_cast(one, kind) for one, kind in zip(arguments, function.takes, strict=True)]
         return exp.Anonymous(this=called, expressions=given)
-    if called[2:] not in MACROS and called[2:] not in TABLE_MACROS:
+    if called[2:] not in MACROS:
         raise no_function(f"{name} with {len(arguments)} arguments")
     return exp.Anonymous(this=called, expressions=list(arguments))
 

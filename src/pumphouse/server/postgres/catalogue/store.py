@@ -16,7 +16,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from pumphouse.engines.parameters import quoted
 from pumphouse.server.postgres.catalogue.builtin import KEYWORDS, Builtin, physical
 from pumphouse.server.postgres.catalogue.contents import rows_of
-from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS, TABLE_MACROS, Function
+from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS, Function
 from pumphouse.server.postgres.catalogue.information import VIEWS
 from pumphouse.server.postgres.catalogue.lookups import Lookups
 from pumphouse.server.postgres.catalogue.visible import Visible
@@ -102,8 +102,6 @@ class Store:
     def _function(self, name: str, called: str) -> None:
         if called in FUNCTIONS:
             self._python(FUNCTIONS[called])
-        elif name in TABLE_MACROS:
-            self._connection.execute(f"CREATE MACRO {called}{TABLE_MACROS[name]}")
         else:
             self._connection.execute(f"CREATE MACRO {called}{MACROS[name]}")
 
