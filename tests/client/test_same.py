@@ -39,7 +39,7 @@ ASKED: dict[str, Callable[[Anywhere], Table]] = {
     "none of a list": lambda p: p.table("orders").where(id=[]),
     "null": lambda p: p.table("orders").where(country=None).order("id"),
     "after a limit": lambda p: p.table("orders").order("id").limit(4).where("id > 1").select("id"),
-    "a query": lambda p: p.sql("SELECT country AS c, sum(id) AS s FROM orders GROUP BY 1 ORDER BY 1").where("s > $n", n=1),
+    "a query": lambda p: p.sql("SELECT country, sum(id) AS s FROM orders GROUP BY 1").where("s > $n", n=1).order("s"),
     "a setting": lambda p: p.sql("SELECT $least AS least, $mine AS mine", mine="x"),
     "every type": lambda p: p.sql(TYPES),
     "nothing": lambda p: p.sql(TYPES).limit(0),
