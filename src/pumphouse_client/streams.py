@@ -27,17 +27,17 @@ class Body:
 
     def read(self, size: int = -1) -> bytes:
         """So many bytes; fewer only at the end."""
-        if 0 <= size <= len(self._held):
-            taken, self._held = self._held[:size], self._held[size:]
-        else:
-            parts, length = [self._held], len(self._held)
-            for chunk in self._chunks:
-                parts.append(chunk)
-                length += len(chunk)
-                if 0 <= size <= length:
-                    break
-            whole = b"".join(parts)
-            taken, self._held = (whole, b"") if size < 0 else (whole[:size], whole[size:])
+        parts, missing = [self._held], size - len(self._held)
+        while missing > 0 or size < 0:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                break
+            parts.append(chunk)
+            missing -= len(chunk)
+        self._held = b""
+        if size >= 0 and missing < 0:  # the last part has more than is wanted
+            parts[-1], self._held = parts[-1][:missing], parts[-1][missing:]
+        taken = b"".join(parts)
         self._last = (self._last + taken)[-len(END) :] if len(taken) < len(END) else taken[-len(END) :]
         return taken
 
