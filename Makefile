@@ -9,6 +9,8 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS := 1
 ASSETS := src/pumphouse/cleaning/data/ip_country.version
 READY := .venv/ready
+# What tests use from npm: a provider of identities, and clients in other languages.
+TEST_PACKAGES := $(patsubst %,%/node_modules/.ready,tests/server/identity tests/server/clients)
 # A file's tests share what is dear to make, so a worker takes whole files; in their order none that is long comes last.
 EVERY_TEST := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -18,7 +20,7 @@ help:  ## show this list
 demo: $(READY)  ## run the example shop from raw files to a verdict, and say what came of it
 	@$(BIN)/pumphouse demo
 
-test: $(READY)  ## run every test on all cores, or some on one: make test TESTS=tests/lake
+test: $(READY) $(TEST_PACKAGES)  ## run every test on all cores, or some on one: make test TESTS=tests/lake
 	@$(BIN)/python -m pytest $(or $(TESTS),$(EVERY_TEST))
 
 check: $(READY)  ## lint, format, strict types, and imports that go down only
@@ -35,11 +37,11 @@ assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, whi
 lock: .venv/locked  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
 		--no-header --no-annotate --generate-hashes --output-file requirements.lock
-	@for folder in assets bench/peers clients/typescript; do \
+	@for folder in assets bench/peers clients/typescript tests/server/identity tests/server/clients; do \
 		(cd $$folder && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null) || exit 1; done
 
 clean:  ## remove all that was set up, built or cached
-	@rm -rf .venv assets/node_modules bench/peers/node_modules clients/typescript/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv assets/node_modules bench/peers/node_modules clients/typescript/node_modules tests/server/*/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/cleaning/data/ip_owner.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -78,6 +80,11 @@ $(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
 .venv/typescript: clients/typescript/package-lock.json | .venv/locked
 	@.ci/need npm npm sh -c 'command -v npm'
 	@cd clients/typescript && npm ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+%/node_modules/.ready: %/package-lock.json
+	@.ci/need npm npm sh -c 'command -v npm'
+	@cd $* && npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(READY): .venv/locked pyproject.toml | $(ASSETS) .venv/typescript

@@ -199,6 +199,18 @@ staff = []                          # whom a sign-in puts into it
 [access]
 default = "open"                    # who sees a table without a grant: whoever may read; or "closed": the owner alone
 
+[sign_in]                           # people sign in to pages at an OpenID provider
+issuer = "https://login.example"
+client_id = "pumphouse"
+client_secret = "secret:SIGN_IN"    # without it a public client
+people_claim = "email"              # what they are called here
+groups_claim = "groups"             # which groups they are in
+scopes = ["email", "profile"]       # what the provider is asked for beside "openid"
+domains = ["shop.example"]          # whose mail addresses may come in; without it all whom the provider signs in
+scope = "read"                      # what they may; or "all"
+hours = 12                          # how long they stay signed in
+address = "https://data.example"    # of this server, where browsers reach it through a proxy
+
 [env.dev]                           # another environment: pumphouse --env dev, ph.open(..., env="dev")
 lake = "dev-lake/"
 catalogue = "secret:DEV_CATALOGUE"

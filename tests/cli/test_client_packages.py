@@ -13,6 +13,8 @@ def test_a_package_is_written_and_is_no_part_of_the_project(pumphouse: Any, shop
     assert "amount: Decimal | None" in tables
     assert pumphouse("clients", "--lang", "typescript", cwd=shop).code == 0
     assert (shop / "clients" / "typescript" / "src" / "pumphouse.ts").exists()
+    assert pumphouse("clients", "--lang", "r", cwd=shop).code == 0
+    assert (shop / "clients" / "r" / "R" / "pumphouse.R").exists()
     assert pumphouse("validate", cwd=shop).code == 0
 
 

@@ -108,6 +108,7 @@ def test_every_setting_is_in_the_example_and_the_example_is_read(tmp_path: Path)
     assert set(said["access"]) == set(config._ACCESS_KEYS)
     assert set(said["server"]) == set(config._SERVER_KEYS)
     assert (prod.server.rows, dev.server.seconds, dev.server.memory) == (10_000_000, 10, "1GB")
+    assert set(said["sign_in"]) == set(config._SIGN_IN_KEYS)
     assert prod.access.groups == {"analysts": ("ann", "bob"), "staff": ()}
     assert set(said["env"]["dev"]) == set(config._ENV_KEYS)
 

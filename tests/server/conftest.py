@@ -37,7 +37,7 @@ from pumphouse.models.operation import Caller, Operation
 from pumphouse.models.performance import Gain, Performance
 from pumphouse.models.predictions import Prediction, encode
 from pumphouse.models.segments import Segment
-from pumphouse.project.config import ServerConfig
+from pumphouse.project.config import ServerConfig, SignIn
 from pumphouse.server.serve import Serving, serve
 
 TOKEN = "the-owner-of-the-shop"
@@ -131,6 +131,7 @@ class Shop:
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     is_open: bool = True
     limits: ServerConfig = field(default_factory=ServerConfig)
+    sign_in: SignIn | None = None
 
     functions: tuple[SqlFunction, ...] = ()
 

@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from pumphouse.server.cookies import Cookies
+
 PAGE = {"Accept": "text/html"}
 
 
@@ -47,10 +49,8 @@ def test_token_in_the_address_becomes_a_strict_cookie_and_leaves_the_address(ser
 
 
 def test_cookie_is_for_tls_only_where_there_is_tls(served: Any) -> None:
-    from pumphouse.server.guard import Guard
-
-    guard = Guard(lambda *_: None, shared=None, port=1, secure=True)  # type: ignore[arg-type, return-value]
-    assert guard._cookie_end.endswith("; Secure")
+    assert Cookies(port=1, secure=True).signed_in("x").endswith("; Secure")
+    assert "Secure" not in Cookies(port=1, secure=False).signed_in("x")
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])

@@ -1,19 +1,31 @@
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import httpx
 import openpyxl
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+
+from pumphouse.errors import Late, Overloaded
+from pumphouse.server.access.desk import Bounds, Desk
+from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policies
+from pumphouse.server.formats.chosen import FORMATS
+from pumphouse.server.formats.form import Options
+from pumphouse.server.streams import RowsReply, is_steady
 
 WAIT_S = 10
 
@@ -228,12 +240,21 @@ def test_whoever_accepts_several_gets_what_they_want_most(served: Any) -> None:
         "amuont > 1",
         "amount > $least",
         "customer::INT > 0",
+        "NOT " * 900 + "true",
     ],
 )
 def test_a_where_is_one_condition_or_is_refused(where: str, served: Any) -> None:
     answer = served.owner.get("/api/tables/orders.csv", params={"where": where})
     assert answer.status_code == 400
     assert answer.json()["error"]
+
+
+def test_an_error_says_where_in_what_was_sent(served: Any) -> None:
+    wrong = served.owner.get("/api/tables/orders.csv", params={"where": "amount > 1 AND"}).json()
+    assert wrong["position"] == len("amount > 1 AND")
+    wrong = served.owner.post("/api/sql", json={"sql": "SELECT 1,\n  amuont\nFROM orders"}).json()
+    assert wrong["line"] == 2
+    assert set(served.owner.get("/api/tables/ordes.csv").json()) == {"error", "mend"}
 
 
 def test_a_where_reads_only_what_there_is_for_the_visitor(served: Any) -> None:
@@ -366,6 +387,17 @@ def test_what_may_change_without_a_build_has_no_tag(served: Any) -> None:
     assert "etag" in served.owner.post("/api/sql", json={"sql": "SELECT count(*) FROM orders"}).headers
 
 
+@pytest.mark.parametrize(
+    ("condition", "tagged"),
+    [("age >= 18", True), ("now() > paid_at", False), ("day = CURRENT_DATE", False), ("day > TODAY ()", False)],
+)
+def test_what_a_grant_lets_through_by_the_clock_has_no_tag(condition: str, tagged: bool, served: Any) -> None:
+    desk = Desk(served.shop.lake, Policies(served.shop.lake, served.shop.assets))
+    statement = desk.ask(Visitor(who="ann", scope="read"), "FROM orders", door="http")
+    limited = replace(statement.policies[0], conditions=(("adult", condition),))
+    assert is_steady(replace(statement, policies=(limited,))) == tagged
+
+
 def test_whoever_had_the_rows_of_a_person_who_is_hidden_since_gets_them_anew(served: Any) -> None:
     snapshot = served.shop.fill("people", pa.table({"person": ["a", "b"]})).snapshot
     before = served.owner.get(f"/api/tables/people.csv?snapshot={snapshot}")
@@ -373,3 +405,78 @@ def test_whoever_had_the_rows_of_a_person_who_is_hidden_since_gets_them_anew(ser
     known = {"If-None-Match": before.headers["etag"]}
     after = served.owner.get(f"/api/tables/people.csv?snapshot={snapshot}", headers=known)
     assert (after.status_code, after.text) == (200, '"person"\r\n"b"\r\n')
+
+
+def streams_of(served: Any, query: str, *, stall_s: float = 60.0) -> RowsReply:
+    """An answer that is not sent by a server yet."""
+    desk = Desk(
+        served.shop.lake,
+        Policies(served.shop.lake, served.shop.assets),
+        bounds=Bounds(stall_s=stall_s),
+    )
+    visitor = Visitor(who="slow", scope="read")
+    return RowsReply(
+        ask=lambda: desk.ask(visitor, query, door="http", parameters={}),
+        form=next(one for one in FORMATS if one.name == "csv"),
+        options=Options(),
+    )
+
+
+def scope_of(served: Any) -> dict[str, Any]:
+    limits = SimpleNamespace(streams=anyio.CapacityLimiter(1), reading=anyio.CapacityLimiter(1))
+    return {"type": "http", "method": "GET", "headers": [], "shared": limits}
+
+
+async def never(*_: Any) -> Any:
+    await anyio.sleep(WAIT_S)
+    raise AssertionError
+
+
+def test_whoever_does_not_read_on_is_cut_off_and_what_was_taken_is_recorded(served: Any) -> None:
+    served.shop.fill("slowly", pa.table({"n": pa.array(range(500_000), pa.int64())}))
+    sent = []
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if len(sent) > 2:
+            await never()
+
+    with pytest.raises(Late):
+        anyio.run(streams_of(served, "FROM slowly", stall_s=0.3), scope_of(served), never, send)
+    assert sent == ["http.response.start", *["http.response.body"] * 2]
+    read = served.shop.lake.state.accesses(asset="slowly")[-1]
+    assert (read.who, 0 < read.rows < 500_000) == ("slow", True)
+
+
+def test_an_answer_whose_task_is_ended_while_a_thread_works_at_it_ends_whole(served: Any) -> None:
+    served.shop.fill("joined", pa.table({"n": pa.array(range(100_000), pa.int64())}))
+    reply = streams_of(served, "SELECT count(*) FROM joined a, joined b WHERE a.n + b.n = -1")
+
+    async def ended() -> None:
+        task = asyncio.create_task(reply(scope_of(served), never, never))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    anyio.run(ended)
+    until = time.monotonic() + WAIT_S
+    while not served.shop.lake.state.accesses(asset="joined"):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_more_than_can_read_at_once_are_told_to_come_again(served: Any) -> None:
+    scope = scope_of(served)
+    scope["shared"].streams.total_tokens = 0
+    with pytest.raises(Overloaded):
+        anyio.run(streams_of(served, "FROM orders"), scope, never, never)
+
+
+def test_half_an_answer_is_never_taken_for_a_whole_one(served: Any) -> None:
+    """A query that fails after rows were sent breaks the connection off."""
+    query = "SELECT n, CASE WHEN n = 900000 THEN CAST('x' || n AS INT) END FROM broken"
+    served.shop.fill("broken", pa.table({"n": pa.array(range(1_000_000), pa.int64())}))
+    for ending in ("csv", "jsonl", "arrow"):
+        with pytest.raises(httpx.RemoteProtocolError):
+            served.owner.get(f"/api/sql.{ending}", params={"sql": query}, headers={"Accept-Encoding": "identity"})

@@ -18,7 +18,7 @@ from pumphouse.errors import ConfigError
 
 def clients(
     *tables: str,
-    lang: Literal["python", "typescript"],
+    lang: Literal["python", "typescript", "r"],
     to: Annotated[Path | None, Parameter(metavar="FOLDER")] = None,
     server: Annotated[str, Parameter(metavar="URL")] = LOCAL,
     json: bool = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pumphouse.clients import python, typescript
+from pumphouse.clients import python, r, typescript
 from pumphouse.clients.address import Address
 from pumphouse.errors import ConfigError
 from pumphouse.graph.folder import CLIENT_FILE
@@ -14,6 +14,7 @@ from pumphouse_client.descriptions import Description
 PACKAGES: dict[str, Callable[[Mapping[str, Description], Address], dict[str, str]]] = {
     "python": python.package,
     "typescript": typescript.package,
+    "r": r.package,
 }
 """What makes the files of a package, by language."""
 

@@ -142,6 +142,14 @@ class Tokens:
                 [now, now, who_or_id, who_or_id],
             )
 
+    def end(self, hashed: bytes) -> None:
+        """Make a token of a sign-in worthless; one that a person was given stays good."""
+        with self._database.transaction() as db:
+            db.run(
+                "UPDATE tokens SET revoked = ? WHERE hash = ? AND signed_in = 1 AND revoked IS NULL",
+                [_text(datetime.now(UTC)), hashed.hex()],
+            )
+
     def scram(self, who: str) -> tuple[ScramKeys, ...]:
         """The keys of all tokens of a person that are good. Tokens that were made before keys were kept have none."""
         rows = self._database.rows(

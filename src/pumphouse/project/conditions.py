@@ -17,7 +17,10 @@ def condition(text: str, *, engine: DuckDB) -> str:
     DuckDB parses it as all that follows a WHERE. If nothing but the condition of a WHERE came of it, it is one
     expression, which stays one between parentheses.
     """
-    parsed = json.loads(engine.execute(_PARSE, [f"{_BEFORE}{text}\n"])[0][0])
+    try:
+        parsed = json.loads(engine.execute(_PARSE, [f"{_BEFORE}{text}\n"])[0][0])
+    except RecursionError as error:
+        raise QueryError("this is nested too deeply", query=f"{text[:40]}...", position=0) from error
     if parsed["error"]:
         at = int(parsed.get("position", len(_BEFORE))) - len(_BEFORE)
         read = text.encode()[: max(at, 0)].decode(errors="ignore")

@@ -21,7 +21,7 @@ BASE_ENV = "prod"
 _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict, "groups": dict, "access": dict, "server": dict, "env": dict,
+    "failures": dict, "groups": dict, "access": dict, "sign_in": dict, "server": dict, "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
     "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
@@ -33,7 +33,14 @@ _ENGINE_KEYS: _Keys = {
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
 _SERVER_KEYS: _Keys = {"memory": str, "threads": int, "seconds": int, "rows": int}
 _ACCESS_KEYS: _Keys = {"default": str}
-_FORMS = {str: "text", int: "a whole number, 1 or more", dict: "a table"}
+_SIGN_IN_KEYS: _Keys = {
+    "issuer": str, "client_id": str, "client_secret": str, "people_claim": str, "groups_claim": str, "scopes": list,
+    "domains": list, "scope": str, "hours": int, "address": str,
+}  # fmt: skip
+_SIGN_IN_HOURS_MAX = 24 * 7
+_ISSUER = re.compile(r"https://|http://(localhost|127\.0\.0\.1|\[::1\])([:/]|$)")
+_ADDRESS = re.compile(r"https?://[^/?#\s]+/?")
+_FORMS = {str: "text", int: "a whole number, 1 or more", dict: "a table", list: "a list of texts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +73,38 @@ class ServerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """`[sign_in]`: the OpenID provider at which people sign in to pages."""
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    """Or the name of a secret. None is a public client, which PKCE alone guards."""
+    people_claim: str = "email"
+    groups_claim: str = "groups"
+    scopes: tuple[str, ...] = ("email", "profile")
+    """What the provider is asked for beside `openid`."""
+    domains: tuple[str, ...] = ()
+    """Those of mail addresses that may come in; none is all whom the provider signs in."""
+    scope: Literal["read", "all"] = "read"
+    """Of the token that who signs in has."""
+    hours: int = 12
+    """How long somebody stays signed in."""
+    address: str | None = None
+    """Of this server, as browsers reach it; None is as they ask for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """`[groups]` and `[access]`: who belongs together, and who sees what has no grant. The same in all environments."""
+    """`[groups]`, `[access]` and `[sign_in]`: who belongs together, who comes in, who sees what has no grant.
+
+    They are the same in all environments.
+    """
 
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Each with its people; those that whoever signs them in says are added to them."""
     default: Literal["open", "closed"] = "open"
+    sign_in: SignIn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +163,10 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
             mend="Mend that line.",
         ) from None
     _check(values, _KEYS, text, where="")
-    tables = {"engine": _ENGINE_KEYS, "failures": _FAILURE_KEYS, "server": _SERVER_KEYS, "access": _ACCESS_KEYS}
+    tables = {
+        "engine": _ENGINE_KEYS, "failures": _FAILURE_KEYS, "server": _SERVER_KEYS, "access": _ACCESS_KEYS,
+        "sign_in": _SIGN_IN_KEYS,
+    }  # fmt: skip
     for table, known in tables.items():
         _check(values.get(table, {}), known, text, where=f"{table}.")
     for table in ("connections", "env"):
@@ -226,7 +262,33 @@ def _access(values: Mapping[str, Any], text: str) -> Access:  # as TOML has them
             place=_line_of("default", text),
             mend="It says who sees a table without a grant: whoever may read, or the owner alone.",
         )
-    return Access(groups={name: tuple(people) for name, people in groups.items()}, default=default)
+    return Access(
+        groups={name: tuple(people) for name, people in groups.items()},
+        default=default,
+        sign_in=_sign_in(values["sign_in"], text) if "sign_in" in values else None,
+    )
+
+
+def _sign_in(values: Mapping[str, Any], text: str) -> SignIn:  # as TOML has them
+    for key in ("issuer", "client_id"):
+        if key not in values:
+            mend = "The provider told it when this server was made known to it."
+            raise ConfigError(f"[sign_in] has no {key}", place=_line_of("sign_in", text), mend=mend)
+    said: dict[str, Any] = dict(values)
+    forms = {
+        "issuer": (_ISSUER.match(said["issuer"]), "an address with https://, or on this machine"),
+        "address": (_ADDRESS.fullmatch(said.get("address", "https://x")), "like https://data.example, without a path"),
+        "scope": (said.get("scope", "read") in ("read", "all"), "'read' or 'all'"),
+        "hours": (said.get("hours", 1) <= _SIGN_IN_HOURS_MAX, f"a number of hours up to {_SIGN_IN_HOURS_MAX}"),
+    }
+    for key in ("scopes", "domains"):
+        texts = said.get(key, [])
+        forms[key] = (all(isinstance(one, str) for one in texts), "a list of texts")
+        said |= {key: tuple(texts)} if key in said else {}
+    for key, (is_right, form) in forms.items():
+        if not is_right:
+            raise ConfigError(f"'sign_in.{key}' has to be {form}", place=_line_of(key, text))
+    return SignIn(**said)
 
 
 def _server(values: Mapping[str, Any], text: str) -> ServerConfig:  # as TOML has them

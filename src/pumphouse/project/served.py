@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from pumphouse.models.online import Predictor
 from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.performance import Performance, performance
 from pumphouse.models.trace import Trace, trace
+from pumphouse.project.config import SignIn
 from pumphouse.project.project import Project
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
+from pumphouse.project.secrets import resolved
 
 
 class Served:
@@ -35,6 +38,7 @@ class Served:
         self.lake: Lake = project.lake
         self.groups = project.config.access.groups
         self.limits = project.config.server
+        self.sign_in = _sign_in(project)
         self.is_open = project.config.access.default == "open"
         self.functions = sql_functions(self.folder)
 
@@ -91,3 +95,12 @@ class Served:
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""
         return search(self.lake, self._project.asset(name, kind="search"), text, limit=limit)
+
+
+def _sign_in(project: Project) -> SignIn | None:
+    """Where people sign in, with its secret in place."""
+    declared = project.config.access.sign_in
+    if declared is None:
+        return None
+    secret = resolved(declared.client_secret, folder=project.config.folder, wanted_by="sign_in.client_secret")
+    return replace(declared, client_secret=secret)

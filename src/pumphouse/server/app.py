@@ -22,13 +22,16 @@ from pumphouse.server import (
     pages,
     rehearsing,
     reports,
+    signing_in,
     surveys,
     tables,
 )
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate
+from pumphouse.server.access.identity import Identity
 from pumphouse.server.answers import AnswerCheck
 from pumphouse.server.commits import Commits
+from pumphouse.server.cookies import Cookies
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.guard import Guard
 from pumphouse.server.predictions import Predictions
@@ -42,6 +45,7 @@ THREADS_MAX = 16
 
 def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure: bool) -> ASGIApp:
     """The ASGI application. `port` keeps apart the cookies of servers on one host; `secure` says that there is TLS."""
+    sign_in = project.sign_in
     shared = Shared(
         project=project,
         gate=gate,
@@ -50,6 +54,8 @@ def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure:
         drawing=Drawing(project.name, zone=project.zone),
         sheets=Sheets(project),
         commits=Commits(project.lake.state),
+        cookies=Cookies(port=port, secure=secure or bool(sign_in and (sign_in.address or "").startswith("https:"))),
+        identity=Identity(sign_in) if sign_in else None,
     )
 
     @asynccontextmanager
@@ -65,6 +71,9 @@ def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure:
         Route("/", pages.home),
         Route("/assets/{name}", pages.asset),
         Route("/assets/{name}/diff", rehearsing.diff),
+        Route(signing_in.SIGN_IN, signing_in.begin),
+        Route(signing_in.SIGNED_IN, signing_in.end),
+        Route("/sign-out", signing_in.leave, methods=["POST"]),
         Route("/runs", pages.runs),
         Route("/reports/{name}", reports.page),
         Route("/reports/{name}/{file}", reports.rows),
@@ -98,7 +107,7 @@ def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure:
         # The most come for a prediction, and looking for its route would take longer than reading the request.
         await (predictions if predictions.takes(scope) else router)(scope, receive, send)
 
-    return Guard(routed, shared=shared, port=port, secure=secure)
+    return Guard(routed, shared=shared)
 
 
 async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:

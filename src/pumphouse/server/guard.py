@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import secrets
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from urllib.parse import urlencode, urlsplit
 
 import anyio.to_thread
@@ -13,13 +13,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pumphouse.errors import PumphouseError
+from pumphouse.errors import PumphouseError, QueryError
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.replies import PAGE_METHODS, headers_of, is_page, json_reply, status_of
 from pumphouse.server.shared import Shared
 
-OPEN_TO_ALL = ("/surveys/", "/static/", "/health")
-COOKIE_AGE_S = 30 * 24 * 3600
+OPEN_TO_ALL = ("/surveys/", "/static/", "/health", "/sign-in")
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -34,6 +33,7 @@ HEADERS = {
 """Sent with every answer that does not set its own."""
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _NAMES = frozenset(name for name, _ in _RAW_HEADERS)
+NOWHERE: Mapping[str, int] = {}
 TITLES = {401: "Who are you?", 403: "Not for you", 404: "Not here", 410: "Gone", 503: "Busy"}
 
 log = logging.getLogger("pumphouse.server")
@@ -42,11 +42,9 @@ log = logging.getLogger("pumphouse.server")
 class Guard:
     """Wraps the application: lets in who may come, and sees to it that whatever goes wrong is said."""
 
-    def __init__(self, app: ASGIApp, *, shared: Shared, port: int, secure: bool) -> None:
+    def __init__(self, app: ASGIApp, *, shared: Shared) -> None:
         self._app = app
         self._shared = shared
-        self._cookie = f"pumphouse-{port}"  # a cookie is its host's, whatever the port: servers there need one each
-        self._cookie_end = f"; Path=/; Max-Age={COOKIE_AGE_S}; HttpOnly; SameSite=Strict{'; Secure' if secure else ''}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -93,7 +91,8 @@ class Guard:
             if await self._visitor(shown):
                 return self._entered(Request(scope), shown)
         else:
-            token = _token_of(headers.get(b"authorization", b"")) or Request(scope).cookies.get(self._cookie, "")
+            kept = Request(scope).cookies.get(self._shared.cookies.session, "")
+            token = _token_of(headers.get(b"authorization", b"")) or kept
             if token and (visitor := await self._visitor(token)):
                 scope["visitor"] = visitor
                 return None
@@ -115,22 +114,24 @@ class Guard:
         """
         rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
         address = request.url.path + (f"?{rest}" if rest else "")
-        cookie = f"{self._cookie}={token}{self._cookie_end}"
-        return self._shared.drawing.page("entered.html", address=address, headers={"Set-Cookie": cookie})
+        headers = {"Set-Cookie": self._shared.cookies.signed_in(token)}
+        return self._shared.drawing.page("entered.html", address=address, headers=headers)
 
     def _failed(self, request: Request, error: Exception) -> Response:
         status = status_of(error) if isinstance(error, PumphouseError) else 500
         if isinstance(error, PumphouseError) and (status < 500 or request.scope["visitor"]):
             if status >= 500:
                 log.warning("%s %s: %s", request.method, request.url.path, error)
-            return self._said(request, status, error.what, error.mend)
+            return self._said(request, status, error.what, error.mend, at=_place_of(error))
         # What nobody expected, and what a stranger has no business to know.
         incident = secrets.token_hex(4)
         log.error("%s %s failed (%s)", request.method, request.url.path, incident, exc_info=error)
         return self._said(request, status, "something went wrong here", f"The server's log has it under {incident}.")
 
-    def _said(self, request: Request, status: int, what: str, mend: str | None = None) -> Response:
-        """A page, or JSON `{error, mend}`, that says what went wrong."""
+    def _said(
+        self, request: Request, status: int, what: str, mend: str | None = None, *, at: Mapping[str, int] = NOWHERE
+    ) -> Response:
+        """A page, or JSON `{error, mend}`, that says what went wrong, and `at` which place of what was sent."""
         headers = {"Retry-After": "5"} if status in (429, 503) else {}
         if status == 401:
             headers = {"WWW-Authenticate": _scheme(request)}
@@ -144,10 +145,19 @@ class Guard:
                 what=_sentence(what),
                 mend=mend,
                 sign_in=status == 401,
+                provider=self._shared.identity.sign_in.issuer if self._shared.identity else None,
+                page=request.url.path,
             )
-        answer = json_reply({"error": what, "mend": mend}, status=status)
+        answer = json_reply({"error": what, "mend": mend, **at}, status=status)
         answer.headers.update(headers)
         return answer
+
+
+def _place_of(error: PumphouseError) -> Mapping[str, int]:
+    """Where in a search, a condition or a query it is: a character from 0, or a line from 1."""
+    if isinstance(error, QueryError):
+        return {"position": error.position}
+    return {"line": error.place.line} if error.place is not None and error.place.file == "query" else NOWHERE
 
 
 def _token_of(header: bytes) -> str:

@@ -77,7 +77,12 @@ def openapi(
 _REFUSAL = {
     "title": "Refusal",
     "type": "object",
-    "properties": {"error": {"type": "string"}, "mend": {"type": ["string", "null"]}},
+    "properties": {
+        "error": {"type": "string"},
+        "mend": {"type": ["string", "null"]},
+        "position": {"type": "integer", "description": "The character of a condition or a search, from 0."},
+        "line": {"type": "integer", "description": "The line of a query, from 1."},
+    },
     "required": ["error", "mend"],
 }
 

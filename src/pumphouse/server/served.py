@@ -14,7 +14,7 @@ from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
-from pumphouse.project.config import ServerConfig
+from pumphouse.project.config import ServerConfig, SignIn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,6 +167,11 @@ class ServedProject(Protocol):
     @property
     def groups(self) -> Mapping[str, Sequence[str]]:
         """The groups of people, each with those who are in it whoever signs them in."""
+        ...
+
+    @property
+    def sign_in(self) -> SignIn | None:
+        """The OpenID provider at which people sign in; None where they have tokens alone."""
         ...
 
     @property

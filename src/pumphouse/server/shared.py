@@ -14,8 +14,10 @@ from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.server.access.admitted import Admitted, admit
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
+from pumphouse.server.access.identity import Identity
 from pumphouse.server.answers import CHECKERS, AnswerCheck
 from pumphouse.server.commits import Commits
+from pumphouse.server.cookies import Cookies
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.pace import Pace
 from pumphouse.server.served import Found, ServedProject
@@ -37,6 +39,9 @@ class Shared:
     drawing: Drawing
     sheets: Sheets
     commits: Commits
+    cookies: Cookies
+    identity: Identity | None = None
+    """The provider at which people sign in."""
     pace: Pace = field(default_factory=Pace)
     checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(CHECKERS))
     """Answers are checked a few at a time; those that wait hold no thread that a page could use."""

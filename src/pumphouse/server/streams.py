@@ -6,11 +6,11 @@ import asyncio
 import re
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 import anyio
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from pumphouse.errors import Late, Overloaded
 from pumphouse.lake.state import Access
+from pumphouse.project.queries import CLOCKS_AND_CHANCE
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.formats.chosen import encoding_of
 from pumphouse.server.formats.form import Format, Options, Pipe
@@ -29,16 +30,13 @@ from pumphouse.server.shared import shared
 
 WHOLE_BYTES = 256 * 1024
 """An answer up to this size is made at once, and sent with its length."""
+PIECE_BYTES = 512 * 1024
+"""So much of a larger one is made before it is sent."""
 ENCODED_BYTES_MIN = 1_000
 """A shorter answer is not worth being compressed."""
 GZIP_LEVEL = 1
-CHANGING = re.compile(
-    r"\b(now|today|age|random|setseed|localtime\w*|current_\w+|get_current_\w+|\w*uuid\w*|txid_current|transaction_\w+"
-    r"|(table)?sample)\b",
-    re.IGNORECASE,
-)
-"""Words with which a condition may let other rows through though nothing was built. A column of such a name costs only
-the tag."""
+CALLED = re.compile(r"\w+(?=\s*\()|\b(?:current|local|session)\w*", re.IGNORECASE)
+"""Functions that a condition calls, with and without parentheses."""
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 
 
@@ -77,8 +75,10 @@ class RowsReply:
     filename: str | None = None
     """What a browser calls the file that it keeps; None where it is shown."""
     _reading: Reading = field(default_factory=Reading)
-    _parts: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    _parts: Generator[bytes] | None = None
+    """What comes of the format; None before it has begun and when there is no more."""
     _encoder: Encoder | None = None
+    _working: threading.Lock = field(default_factory=threading.Lock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Raises what `ask` raises, as long as nothing is sent."""
@@ -90,7 +90,7 @@ class RowsReply:
         watching = asyncio.create_task(self._watch(receive))
         in_thread = partial(anyio.to_thread.run_sync, limiter=here.reading)
         try:
-            begun = await in_thread(self._begun, scope)
+            begun = await in_thread(self._locked, partial(self._begun, scope))
             await self._send(begun, send, in_thread)
         except Exception as error:
             if self._reading.left:
@@ -98,8 +98,10 @@ class RowsReply:
             raise
         finally:
             watching.cancel()
-            with anyio.CancelScope(shield=True):
-                await in_thread(_closed, self._parts)
+            self._reading.leave()
+            if self._parts is not None or self._working.locked():
+                with anyio.CancelScope(shield=True):
+                    await in_thread(self._closed)
             here.streams.release_on_behalf_of(self)
 
     async def _watch(self, receive: Receive) -> None:
@@ -120,7 +122,18 @@ class RowsReply:
                 raise Late(f"nobody took what was sent for {begun.stall_s:.0f} s") from error
             if not more:
                 return
-            piece, more = await in_thread(self._next)
+            piece, more = await in_thread(self._locked, self._next)
+
+    def _locked(self, work: Callable[[], Made]) -> Made:
+        """What comes of the work, of which there is one piece at a time. Runs in a thread."""
+        with self._working:
+            return work()
+
+    def _closed(self) -> None:
+        """End what is left, once nobody works at it: a task that is cancelled does not wait for its thread."""
+        with self._working:
+            if self._parts is not None:
+                self._parts.close()
 
     def _begun(self, scope: Scope) -> Begun:
         """The statement with the first of its rows, or with all of them where they are few. Runs in a thread."""
@@ -134,15 +147,8 @@ class RowsReply:
         if scope["method"] == "HEAD":
             return begun()
         self._parts = self.form.parts(statement, self._reading.run, self.options)
-        first: list[bytes] = []
-        for piece in self._parts:
-            first.append(piece)
-            if sum(map(len, first)) > WHOLE_BYTES:
-                break
-        else:
-            self._parts = iter(())
-        more = sum(map(len, first)) > WHOLE_BYTES
-        body = b"".join(first)
+        body = self._taken(WHOLE_BYTES)
+        more = self._parts is not None
         encoding = encoding_of(asked.get("accept-encoding", "")) if self.form.is_text else None
         if encoding and len(body) >= ENCODED_BYTES_MIN:
             self._encoder = ENCODERS[encoding]()
@@ -154,15 +160,28 @@ class RowsReply:
 
     def _next(self) -> tuple[bytes, bool]:
         """The next piece, and whether there are more. Runs in a thread."""
-        piece = next(self._parts, None)
-        if self._encoder is None:
-            return piece or b"", piece is not None
-        return (self._encoder.rest(), False) if piece is None else (self._encoder.encoded(piece), True)
+        piece = self._taken(PIECE_BYTES)
+        more = self._parts is not None
+        if self._encoder is not None:
+            piece = self._encoder.encoded(piece) + (b"" if more else self._encoder.rest())
+        return piece, more
+
+    def _taken(self, size: int) -> bytes:
+        """At least so many bytes, or all that are left."""
+        taken: list[bytes] = []
+        for piece in self._parts or ():
+            taken.append(piece)
+            size -= len(piece)
+            if size < 0:
+                break
+        else:
+            self._parts = None
+        return b"".join(taken)
 
     def _headers(self, statement: Statement) -> dict[str, str]:
         kind = f"{self.form.media}; charset=utf-8" if self.form.name == "csv" else self.form.media
         headers = {"Content-Type": kind, "Vary": VARY, "Pumphouse-Snapshot": str(statement.snapshot)}
-        if _is_steady(statement):
+        if is_steady(statement):
             tag = "-".join([statement.digest, self.form.name, *self.options.chosen()])
             headers["ETag"] = f'W/"{tag}"'  # rows without an order may come in another one
             headers["Cache-Control"] = "private, no-cache"
@@ -182,10 +201,13 @@ class Begun:
     more: bool = False
 
 
+Made = TypeVar("Made")
+
+
 class InThread(Protocol):
     """Runs a function in a thread."""
 
-    async def __call__(self, function: Callable[[], tuple[bytes, bool]], /) -> tuple[bytes, bool]: ...
+    async def __call__(self, function: Callable[[Callable[[], Made]], Made], work: Callable[[], Made], /) -> Made: ...
 
 
 class Encoder(Protocol):
@@ -236,11 +258,12 @@ class Zstd:
 ENCODERS: dict[str, type[Gzip] | type[Zstd]] = {"gzip": Gzip, "zstd": Zstd}
 
 
-def _is_steady(statement: Statement) -> bool:
-    """Whether the same query at the same snapshot has the same rows, also by the words of what the visitor may see."""
-    conditions = [policy.rows or "" for policy in statement.policies]
-    masks = [mask for policy in statement.policies for mask in policy.masks.values()]
-    return statement.is_steady and not any(CHANGING.search(text) for text in (*conditions, *masks))
+def is_steady(statement: Statement) -> bool:
+    """Whether the same query at the same snapshot has the same rows, by the words also of what limits them."""
+    policies = statement.policies
+    limits = [text for policy in policies for text in (*policy.masks.values(), *(sql for _, sql in policy.conditions))]
+    called = {word.lower() for text in limits for word in CALLED.findall(text)}
+    return statement.is_steady and called.isdisjoint(CLOCKS_AND_CHANCE)
 
 
 def _is_known(header: str, tag: str) -> bool:
@@ -265,9 +288,3 @@ def _record(statement: Statement) -> None:
             for name in statement.tables
         )
     )
-
-
-def _closed(parts: Iterator[bytes]) -> None:
-    close = getattr(parts, "close", None)  # a generator has one
-    if close is not None:
-        close()

@@ -188,6 +188,8 @@ def test_nothing_that_a_visitor_asks_is_computed_of_what_is_hidden(lake: Lake) -
         "SELECT id FROM people WHERE CASE WHEN email LIKE 'eve%' THEN CAST('x' AS INTEGER) ELSE 1 END = 1",
         "SELECT id FROM people WHERE age IS NULL OR CAST(age || 'x' AS INTEGER) = 1",
         "SELECT id FROM people WHERE id < 3 OR CAST(email AS INTEGER) = 3",
+        "SELECT id FROM people WHERE CAST(coalesce(country, 'hidden') || id AS VARCHAR) IN ('DE1', 'DE2')",
+        "SELECT id FROM people WHERE CASE WHEN country IS NULL THEN error('hidden') ELSE true END",
     ):
         assert [row["id"] for row in seen(lake, given, sql=sql)] == [1, 2]
 

@@ -116,6 +116,13 @@ def test_a_person_who_is_called_like_a_group_is_not_in_it(declare: Declare) -> N
     assert rights.of(Visitor(who="eve", scope="read", groups=frozenset({"bob"})), "weather").is_nothing
 
 
+def test_visitors_who_are_named_nowhere_are_one(declare: Declare) -> None:
+    rights = declare(("orders", {"to": ["ann", "analysts"]}))
+    groups = frozenset({"analysts", "staff"})
+    assert rights.alike(BOB) == rights.alike(Visitor(who="kim", scope="read", groups=frozenset({"staff"})))
+    assert len({rights.alike(one) for one in (BOB, ANN, Visitor(who="kim", scope="read", groups=groups), OWNER)}) == 4
+
+
 def test_a_token_for_some_tables_is_good_for_these_and_what_is_made_of_them_alone(declare: Declare) -> None:
     rights = declare()
     limited = Visitor(who="bob", scope="read", tables=frozenset({"orders", "orders_by_country"}))

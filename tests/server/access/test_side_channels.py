@@ -138,7 +138,7 @@ def answer(desk: Desk, attack: str, table: str) -> tuple[str, str]:
         found = desk.ask(BOB, attack.format(table), door="test", parameters=values).run().read_all()
     except PumphouseError as error:
         return type(error).__name__, str(error).replace(table, "table")
-    return "rows", str(found.to_pylist()).replace(table, "table")
+    return "rows", str(sorted(map(str, found.to_pylist()))).replace(table, "table")
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -148,6 +148,6 @@ def test_hidden_rows_and_masked_values_change_no_answer(desk: Desk, attack: str)
 
 def test_what_is_shown_does_change_answers(desk: Desk) -> None:
     kind, rows = answer(desk, "SELECT count(*) AS n, sum(id) AS s, max(code) AS c FROM {0}", "tab_one")
-    assert (kind, rows) == ("rows", "[{'n': 1500, 's': Decimal('1125750'), 'c': '99'}]")
-    assert answer(desk, "SELECT count(secret) AS n FROM {0}", "tab_one") == ("rows", "[{'n': 0}]")
+    assert (kind, rows) == ("rows", str(["{'n': 1500, 's': Decimal('1125750'), 'c': '99'}"]))
+    assert answer(desk, "SELECT count(secret) AS n FROM {0}", "tab_one") == ("rows", str(["{'n': 0}"]))
     assert answer(desk, "SELECT CAST(team AS INT) FROM {0}", "tab_one")[0] == "BadRequest"

@@ -7,6 +7,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import adbc_driver_flightsql.dbapi as adbc
 import adbc_driver_manager as manager
 import pyarrow as pa
 import pytest
@@ -51,6 +52,24 @@ def test_polars_reads_by_the_same_driver(served: Any, uri: str, cursor: Any) -> 
     frame = polars.read_database("SELECT order_id, paid_at FROM orders ORDER BY 1", cursor)
     assert frame.height == 40
     assert frame["paid_at"].dtype == polars.Datetime("us", "UTC")
+
+
+def test_pandas_reads_by_the_same_driver(cursor: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_sql("SELECT order_id, paid_at FROM orders ORDER BY 1", cursor.connection)
+    assert frame["order_id"].tolist() == list(range(1, 41))
+
+
+def test_columns_can_be_asked_without_the_rows_and_rows_from_another_connection(
+    cursor: Any, served: Any, uri: str
+) -> None:
+    assert cursor.adbc_execute_schema("SELECT order_id FROM orders") == pa.schema([("order_id", pa.int64())])
+    (part,), schema = cursor.adbc_execute_partitions("SELECT order_id FROM orders")
+    assert schema.names == ["order_id"]
+    bearer = {"adbc.flight.sql.authorization_header": f"Bearer {served.serving.token}"}
+    with adbc.connect(uri, db_kwargs=bearer, autocommit=True) as connection, connection.cursor() as other:
+        other.adbc_read_partition(part)
+        assert other.fetch_arrow_table().num_rows == 40
 
 
 def test_no_rows_still_have_columns(cursor: Any) -> None:

@@ -9,6 +9,7 @@ import adbc_driver_manager as manager
 import pyarrow as pa
 import pytest
 from pyarrow import flight
+from tests.server.flight.conftest import Raw
 
 from pumphouse.server.flight import streams
 from pumphouse.server.flight.messages import (
@@ -130,10 +131,31 @@ def test_enums_come_as_text_wherever_they_are(raw: Any) -> None:
     assert rows.to_pylist() == [{"one": "b", "many": ["a", None], "inside": {"x": "a"}, "mapped": [("k", "a")]}]
 
 
+def test_columns_of_one_name_get_one_of_their_own(raw: Any) -> None:
+    assert raw.rows("SELECT 1 AS a, 'x' AS a, range AS b FROM range(1)").to_pylist() == [{"a": 1, "a_1": "x", "b": 0}]
+
+
+def test_client_that_takes_nothing_for_long_is_hung_up_on(
+    own: Any, served: Any, reads: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = own()
+    monkeypatch.setattr(streams, "UNTAKEN_S", 0.3)
+    with flight.connect(opened.url) as client:
+        header = (b"authorization", f"Bearer {served.serving.token}".encode())
+        asking = Raw(client=client, options=flight.FlightCallOptions(headers=[header]))
+        stream = asking.open(asking.info(CommandStatementQuery(query=ENDLESS)))
+        stream.read_chunk()
+        assert reads("orders")[0].rows >= stream.read_chunk().data.num_rows
+        with pytest.raises(flight.FlightError):
+            rest(stream)
+
+
 def test_too_many_at_once_are_told_to_come_again(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "STREAMS_MAX", 0)
-    with pytest.raises(flight.FlightUnavailableError, match="Ask again"):
-        raw.rows("SELECT 1 AS one")
+    for bound in ("STREAMS_MAX", "STREAMS_OF_ONE_MAX"):
+        with monkeypatch.context() as patch:
+            patch.setattr(streams, bound, 0)
+            with pytest.raises(flight.FlightUnavailableError, match="Ask again"):
+                raw.rows("SELECT 1 AS one")
 
 
 def test_closed_door_lets_rows_arrive_and_takes_no_more(own: Any, served: Any) -> None:
@@ -141,13 +163,12 @@ def test_closed_door_lets_rows_arrive_and_takes_no_more(own: Any, served: Any) -
     with flight.connect(opened.url) as client:
         header = (b"authorization", f"Bearer {served.serving.token}".encode())
         options = flight.FlightCallOptions(headers=[header])
-        command = packed(CommandStatementQuery(query="SELECT 1 AS one"))
-        info = client.get_flight_info(flight.FlightDescriptor.for_command(command), options)
-        stream = client.do_get(info.endpoints[0].ticket, options)
+        asking = Raw(client=client, options=options)
+        stream = asking.open(asking.info(CommandStatementQuery(query="SELECT 1 AS one")))
         opened.close()
         assert stream.read_all().num_rows == 1
         with pytest.raises(flight.FlightUnavailableError):
-            client.get_flight_info(flight.FlightDescriptor.for_command(command), options)
+            asking.info(CommandStatementQuery(query="SELECT 1 AS one"))
 
 
 def test_closed_door_does_not_wait_for_a_client_that_reads_nothing(own: Any, served: Any, reads: Any) -> None:
@@ -155,9 +176,8 @@ def test_closed_door_does_not_wait_for_a_client_that_reads_nothing(own: Any, ser
     with flight.connect(opened.url) as client:
         header = (b"authorization", f"Bearer {served.serving.token}".encode())
         options = flight.FlightCallOptions(headers=[header])
-        command = packed(CommandStatementQuery(query=ENDLESS))
-        info = client.get_flight_info(flight.FlightDescriptor.for_command(command), options)
-        stream = client.do_get(info.endpoints[0].ticket, options)
+        asking = Raw(client=client, options=options)
+        stream = asking.open(asking.info(CommandStatementQuery(query=ENDLESS)))
         stream.read_chunk()
         opened.close()
         (read,) = reads("orders")

@@ -8,6 +8,7 @@ import socket
 import struct
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,8 +90,10 @@ def test_message_that_is_too_long_ends_the_session_before_it_is_read(postgres: A
 
 def test_long_statement_is_answered(postgres: Any) -> None:
     with postgres.connect() as connection:
-        text = "x" * 1_000_000
-        assert connection.execute(f"SELECT length('{text}')").fetchone() == (1_000_000,)
+        text = "x" * 900_000
+        assert connection.execute(f"SELECT length('{text}')").fetchone() == (900_000,)
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded):
+            connection.execute(f"SELECT length('{text}{text}')")
 
 
 def test_token_is_not_in_what_is_sent(postgres: Any) -> None:

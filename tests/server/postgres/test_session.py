@@ -14,6 +14,7 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg import errors
@@ -155,6 +156,7 @@ def test_settings_are_of_the_session_and_the_zone_changes_how_moments_are_writte
     assert connection.info.parameter_status("TimeZone") == "America/St_Johns"
     assert paid() == b"2026-10-31 21:30:00-02:30"
     assert connection.execute("SHOW timezone").fetchone() == ("America/St_Johns",)
+    assert connection.execute("SELECT pg_backend_pid()").fetchone() == (connection.info.backend_pid,)
     connection.execute("BEGIN; SET LOCAL timezone = 'UTC'")
     assert paid() == b"2026-11-01 00:00:00+00"
     connection.execute("COMMIT")
@@ -298,6 +300,23 @@ def test_two_hundred_clients_are_answered_at_once(postgres: Any) -> None:
     assert asyncio.run(everybody()) == [number % 40 + 1 for number in range(200)]
 
 
+def test_reader_that_does_not_read_holds_little_memory_and_no_other_up(postgres: Any, connection: Connection) -> None:
+    process = psutil.Process()
+    with (
+        postgres.connect(autocommit=True) as slow,
+        socket.socket(fileno=os.dup(slow.fileno())) as raw,
+    ):
+        raw.setblocking(True)
+        before = process.memory_info().rss
+        raw.sendall(framed(b"Q", b"SELECT i, repeat('x', 1000) FROM range(500000) AS r (i)\0"))
+        for _ in range(20):
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+            time.sleep(0.02)
+        assert process.memory_info().rss - before < 100_000_000
+        slow.cancel_safe()
+        assert b"C57014\0" in received_until_ready(raw)
+
+
 def test_rows_come_by_name_and_empty_statements_are_answered(connection: Connection) -> None:
     with connection.cursor(row_factory=dict_row) as cursor:
         assert cursor.execute("SELECT 1 AS a, 'x' AS b").fetchall() == [{"a": 1, "b": "x"}]
@@ -338,10 +357,10 @@ def test_types_that_arrow_has_not_keep_their_name_and_what_would_be_changed_is_r
 def test_rows_are_of_the_types_that_a_statement_was_said_to_have(postgres: Any) -> None:
     """As drivers do that describe a statement before they bind it (lib/pq, Npgsql, asyncpg)."""
 
-    def asked(text: str, value: bytes) -> tuple[bytes, bytes]:
+    def asked(text: str, *values: bytes) -> tuple[bytes, bytes]:
         parse, describe = framed(b"P", b"s\0" + text.encode() + b"\0\0\0"), framed(b"D", b"Ss\0")
-        bound = struct.pack(">hhi", 0, 1, len(value)) + value + struct.pack(">h", 0)
-        bind, execute = framed(b"B", b"\0s\0" + bound), framed(b"E", b"\0\0\0\0\0")
+        bound = struct.pack(">hh", 0, len(values)) + b"".join(struct.pack(">i", len(one)) + one for one in values)
+        bind, execute = framed(b"B", b"\0s\0" + bound + b"\0\0"), framed(b"E", b"\0\0\0\0\0")
         with (
             postgres.connect(autocommit=True) as connection,
             socket.socket(fileno=os.dup(connection.fileno())) as raw,
@@ -352,8 +371,13 @@ def test_rows_are_of_the_types_that_a_statement_was_said_to_have(postgres: Any) 
             raw.sendall(bind + execute + framed(b"S"))
             return described, received_until_ready(raw)
 
+    described, rows = asked(
+        "SELECT order_id FROM orders WHERE amount <= $2 AND order_id = $1 LIMIT $3", b"7", b"9.5", b"1"
+    )
+    assert described[described.index(b"t\0") :].startswith(b"t" + struct.pack(">ihIII", 18, 3, 20, 701, 20))
+    assert b"D" + struct.pack(">ihi", 11, 1, 1) + b"7" in rows
     described, rows = asked("SELECT $1 AS x, order_id FROM orders WHERE order_id = $1", b"7")
-    assert described[described.index(b"t\0") :].startswith(b"t" + struct.pack(">ihI", 10, 1, 25))
+    assert described[described.index(b"t\0") :].startswith(b"t" + struct.pack(">ihI", 10, 1, 20))
     assert b"x\0" + struct.pack(">ihI", 0, 0, 25) in described
     assert b"D" + struct.pack(">ihi", 16, 2, 1) + b"7" + struct.pack(">i", 1) + b"7" in rows
 

@@ -187,7 +187,8 @@ class Desk:
         )
         policies = {name: self.policies.of(visitor, name, snapshot=at) for name in query.tables}
         inputs = {
-            name: policy.applied(lake.scan(name, snapshot=at)).for_text(query.text) for name, policy in policies.items()
+            name: policy.applied(self._sessions.scan(name, snapshot=at)).for_text(query.text)
+            for name, policy in policies.items()
         }
         return Statement(
             visitor=visitor,

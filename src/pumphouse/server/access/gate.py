@@ -107,6 +107,11 @@ class Gate:
         """Whether somebody who came in may still be here: their token was not revoked, and has not ended."""
         return not visitor.key or (self.seen_of(visitor.key) or self.visitor_of(visitor.key)) is not None
 
+    def leave(self, hashed: bytes) -> None:
+        """Let nobody in any more by what a sign-in made. A token that was given to somebody stays good."""
+        self._tokens.end(hashed)
+        self._seen.pop(hashed, None)
+
     def scram(self, who: str) -> Scram:
         """What is needed to check somebody's proof that they have a token; then `visitor_of` the key's hash lets in."""
         keys = self._tokens.scram(who)

@@ -26,7 +26,9 @@ _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
 DECIDED_MAX = 10_000
-"""What visitors may see that is remembered; deciding it anew costs some milliseconds."""
+"""Of how many tables, each for one visitor, it is remembered what they see; to decide it anew takes milliseconds."""
+VISITORS_MAX = 500
+"""For how many visitors it is remembered which of all tables are there for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,7 @@ class Policies:
         if found is None:
             tables = sorted(self._lake.versions(snapshot=snapshot))
             found = tuple(name for name in tables if self._is_there(visitor, name, snapshot))
-            self._keep(self._visible, (visitor, snapshot), found)
+            self._keep(self._visible, (visitor, snapshot), found, most=VISITORS_MAX)
         return found
 
     def of(self, visitor: Visitor, table: str, *, snapshot: int) -> Policy:
@@ -125,10 +127,11 @@ class Policies:
         return self._right(visitor, name).is_whole
 
     def _rights_of(self, visitor: Visitor) -> Mapping[str, Right]:
-        found = self._rights.get(visitor)
+        alike = self.rights.alike(visitor)
+        found = self._rights.get(alike)
         if found is None:
-            found = self.rights.of_all(visitor)
-            self._keep(self._rights, visitor, found)
+            found = self.rights.of_all(alike)
+            self._keep(self._rights, alike, found, most=VISITORS_MAX)
         return found
 
     def _right(self, visitor: Visitor, name: str) -> Right:
@@ -199,8 +202,8 @@ class Policies:
         except PumphouseError:
             return None
 
-    def _keep(self, known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    def _keep(self, known: dict[_Key, _Value], key: _Key, value: _Value, *, most: int = DECIDED_MAX) -> None:
         with self._lock:
-            if len(known) >= DECIDED_MAX:
+            if len(known) >= most:
                 known.clear()
             known[key] = value

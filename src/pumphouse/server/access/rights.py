@@ -14,7 +14,7 @@ A grant to everyone that hides nothing restricts nothing, so it opens what would
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pumphouse.catalog.lineage import made_from, nearest_first
 from pumphouse.declare.asset import Asset
@@ -85,6 +85,15 @@ class Rights:
     def of(self, visitor: Visitor, name: str) -> Right:
         """What somebody may see of a table of the lake, or of anything that is declared."""
         return self.of_all(visitor)[name] if name in self._assets else self._decided(visitor, name, {})
+
+    def alike(self, visitor: Visitor) -> Visitor:
+        """Somebody with the same rights, and the same one for all who have these."""
+        named = {one for grants in self._grants.values() for _, grant in grants for one in grant.to}
+        return replace(
+            visitor,
+            who=visitor.who if visitor.who in named - self._groups else "",
+            groups=visitor.groups & self._groups & named,
+        )
 
     def of_all(self, visitor: Visitor) -> Mapping[str, Right]:
         """What somebody may see of each thing that is declared."""

@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -22,11 +22,13 @@ import duckdb
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Scan, SqlFunction
 from pumphouse.engines.parameters import literal, quoted
+from pumphouse.lake.direct import direct
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
 from pumphouse.server.access.guards import GUARDS
 
 IDLE_MAX = 64
 """Connections that are kept for the next statement with the same tables."""
+DIRECT_MAX = 10_000
 SETTLED_S = 0.05
 """A file that was written longer ago than this shows by its time when it is written again."""
 SPILL_TIMES_MEMORY = 8
@@ -66,6 +68,8 @@ class Sessions:
         self._lake: Lake | None = None
         self._idle: OrderedDict[tuple[object, ...], list[Session]] = OrderedDict()
         self._idle_count = 0
+        self._direct: dict[str, str] = {}
+        """What stands in place of a table's relation."""
         self._newest: tuple[object, float, int] | None = None
 
     @property
@@ -87,6 +91,18 @@ class Sessions:
         is_settled = stamp is not None and all(asked_at - at > SETTLED_S for at, _ in stamp)
         self._newest = (stamp, asked_at, newest) if is_settled else None
         return newest
+
+    def scan(self, table: str, *, snapshot: int) -> Scan:
+        """A table's rows, from its files themselves where that is the same. Raises UnknownName."""
+        scan = self.lake.scan(table, snapshot=snapshot)
+        found = self._direct.get(scan.relation)
+        if found is None:
+            found = direct(self.lake, scan).relation
+            with self._lock:
+                if len(self._direct) >= DIRECT_MAX:
+                    self._direct.clear()
+                self._direct[scan.relation] = found
+        return replace(scan, relation=found)
 
     def take(self, inputs: Mapping[str, Scan], *, who: str) -> Session:
         """A connection on which each input is there by its name."""
@@ -143,6 +159,7 @@ class Sessions:
         lake = _read_only(source, engine)
         self._attach(engine)
         engine.teach(self._functions)
+        engine.execute("SET GLOBAL parquet_metadata_cache = true")  # the lake's files never change
         for guard in GUARDS:
             engine.execute(f"CREATE MACRO {guard}")
         spill = Path(tempfile.mkdtemp(prefix="pumphouse-"))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, get_args
 
-import psutil
 import pyarrow as pa
 from pyarrow import flight
 
@@ -19,6 +16,7 @@ from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.certificates import Certificate
 from pumphouse.server.doors import Door
 from pumphouse.server.flight.catalogue import Catalogue, Question
+from pumphouse.server.flight.connections import hang_up
 from pumphouse.server.flight.entering import CALLER, Entrance, Handshake
 from pumphouse.server.flight.messages import (
     CANCELLED,
@@ -102,7 +100,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     ) -> None:
         self._desk = desk
         self._catalogue = Catalogue(project, desk)
-        self._streams = Streams()
+        self._streams = Streams(hang_up=lambda peer: hang_up(self.port, peer=peer))
         self._tickets: Shelf[Asked] = Shelf(
             "ticket", kept_s=TICKET_S, of_one_max=TICKETS_OF_ONE_MAX, of_all_max=TICKETS_MAX
         )
@@ -121,7 +119,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
         closing.start()
         closing.join(SHUTDOWN_S)
         if closing.is_alive():
-            _hang_up(self.port)
+            hang_up(self.port)
             closing.join(SHUTDOWN_S)
 
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
@@ -264,14 +262,6 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
 def _visitor(context: Any) -> Visitor:
     found: Visitor = context.get_middleware(CALLER).visitor
     return found
-
-
-def _hang_up(port: int) -> None:
-    """End the connections of clients that don't take what they were sent; gRPC has no other way that pyarrow offers."""
-    for one in psutil.Process().net_connections(kind="tcp"):
-        if one.fd >= 0 and one.laddr.port == port and one.raddr:
-            with suppress(OSError), socket.socket(fileno=os.dup(one.fd)) as connection:
-                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _checked(text: str, transaction: bytes | None) -> str:

@@ -6,7 +6,8 @@ While a query runs, nothing of ours is called that could see that its client has
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -18,12 +19,14 @@ from pumphouse.server.access.gate import Visitor
 from pumphouse.server.flight.prepared import Asked
 from pumphouse.server.flight.statuses import told
 
-STREAMS_MAX = 512
-"""Statements whose rows are on their way at the same time."""
+STREAMS_MAX, STREAMS_OF_ONE_MAX = 1_024, 256
+"""Statements whose rows are on their way at the same time: everybody's, and one visitor's."""
 WATCH_S = 0.05
 """How long a query may run on after its client has gone, before it is told."""
 MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 """Some clients take no message above 16 MiB."""
+UNTAKEN_S = 600.0
+"""How long a client may leave untaken what it was sent, before its connection ends; its query has ended long before."""
 
 
 class Stream:
@@ -31,7 +34,9 @@ class Stream:
 
     def __init__(self, visitor: Visitor, context: Any) -> None:
         self.visitor = visitor
+        self.peer = str(context.peer())
         self._context = context  # of a call: it must not be looked at once the call has ended
+        self._sent_at: float | None = None
         self._result: Result | None = None
         self._cancelled = False
         self._lock = threading.Lock()
@@ -44,7 +49,10 @@ class Stream:
             for statement in asked.statements:
                 with self._begun(statement) as result:
                     for batch in result:
-                        yield from _parts(_as(schema, batch))
+                        for part in _parts(_as(schema, batch)):
+                            self._sent_at = time.monotonic()
+                            yield part
+                            self._sent_at = None
 
     def cancel(self) -> None:
         """End it, from any thread."""
@@ -67,6 +75,11 @@ class Stream:
         if gone:
             self.cancel()
 
+    def is_untaken(self) -> bool:
+        """Whether its client has not taken what it was sent for UNTAKEN_S."""
+        sent_at = self._sent_at
+        return sent_at is not None and time.monotonic() - sent_at > UNTAKEN_S
+
     def over(self) -> None:
         """Its call ends."""
         with self._lock:
@@ -83,7 +96,9 @@ class Stream:
 class Streams:
     """All that are on their way."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hang_up: Callable[[str], None]) -> None:
+        """`hang_up` ends the connection of a peer, as gRPC names it."""
+        self._hang_up = hang_up
         self._running: dict[bytes, Stream] = {}
         self._changed = threading.Condition()
         self._closed = False
@@ -114,8 +129,9 @@ class Streams:
 
     def _kept(self, handle: bytes, stream: Stream, asked: Asked) -> Iterator[Any]:
         with self._changed:
-            if self._closed or len(self._running) >= STREAMS_MAX:
-                why = "the server is being stopped" if self._closed else f"{STREAMS_MAX} statements run already"
+            own = sum(one.visitor == stream.visitor for one in self._running.values())
+            if self._closed or own >= STREAMS_OF_ONE_MAX or len(self._running) >= STREAMS_MAX:
+                why = "the server is being stopped" if self._closed else "too many statements run already"
                 raise Overloaded(why, mend="Ask again in a moment.")
             self._running[handle] = stream
             self._changed.notify_all()
@@ -136,6 +152,8 @@ class Streams:
                 running = list(self._running.values())
             for stream in running:
                 stream.look()
+                if stream.is_untaken():
+                    self._hang_up(stream.peer)
             threading.Event().wait(WATCH_S)
 
 
@@ -159,10 +177,13 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 
 def _as(schema: pa.Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with the columns that were told: of several with one name, each has one of its own there."""
     if batch.schema.equals(schema):
         return batch
+    pairs = zip(batch.columns, schema.types, strict=True)
     try:
-        return batch.cast(schema)
+        columns = [column if column.type == kind else column.cast(kind) for column, kind in pairs]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
         raise BadRequest(
             "the rows for one set of values have other columns than those for another",

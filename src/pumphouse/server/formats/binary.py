@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pyarrow as pa
 
@@ -15,7 +15,7 @@ GROUP_BYTES = 32 * 1024 * 1024
 """A row group of Parquet is written once it has as many rows or bytes: so much of it is in memory."""
 
 
-def arrow(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
+def arrow(statement: Statement, run: Run, options: Options) -> Generator[bytes]:
     """Arrow's stream format, one piece for each batch."""
     pipe = Pipe()
     how = pa.ipc.IpcWriteOptions(compression=options.compression)
@@ -26,7 +26,7 @@ def arrow(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
     yield pipe.taken()
 
 
-def parquet(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
+def parquet(statement: Statement, run: Run, options: Options) -> Generator[bytes]:
     """A Parquet file, one piece for each row group."""
     from pyarrow import parquet as pq
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from pumphouse.server.access.desk import Result, Statement
@@ -36,7 +36,7 @@ class Format:
     media: str
     aliases: tuple[str, ...] = ()
     """Other media types that it is asked for by."""
-    parts: Callable[[Statement, Run, Options], Iterator[bytes]]
+    parts: Callable[[Statement, Run, Options], Generator[bytes]]
     is_text: bool = False
     """Whether it is worth being compressed on the way."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import msgspec
 import pyarrow as pa
@@ -13,7 +13,7 @@ from pumphouse.server.access.desk import Statement
 from pumphouse.server.formats.form import Options, Run
 
 
-def csv(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
+def csv(statement: Statement, run: Run, options: Options) -> Generator[bytes]:
     """CSV after RFC 4180, in UTF-8, with a header."""
     columns = statement.columns
     head = csv_head(columns.names, exact=options.exact).encode()
@@ -21,13 +21,13 @@ def csv(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
     yield from _lines(statement, run, csv_line(columns, exact=options.exact), columns)
 
 
-def json_lines(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
+def json_lines(statement: Statement, run: Run, options: Options) -> Generator[bytes]:
     """A JSON object for each row, each on a line of its own."""
     columns = statement.columns
     yield from _lines(statement, run, json_line(columns, end="\n"), columns)
 
 
-def json(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
+def json(statement: Statement, run: Run, options: Options) -> Generator[bytes]:
     """One JSON object: the snapshot, the columns with their types, and the rows as objects."""
     columns = statement.columns
     head = msgspec.json.encode({"snapshot": statement.snapshot, "columns": described(columns.schema)})
@@ -44,7 +44,7 @@ def described(schema: pa.Schema) -> list[dict[str, str]]:
     return [{"name": field.name, "type": str(field.type)} for field in schema]
 
 
-def _lines(statement: Statement, run: Run, written: str, columns: Columns) -> Iterator[bytes]:
+def _lines(statement: Statement, run: Run, written: str, columns: Columns) -> Generator[bytes]:
     with run(statement.lines(written, columns=len(columns.kinds))) as result:
         for batch in result:
             if batch.num_rows:

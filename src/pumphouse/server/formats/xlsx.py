@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from pumphouse.engines.sheets import COLUMNS_MAX, ROWS_MAX, head_row, sheet_row
 from pumphouse.errors import BadRequest
@@ -66,7 +66,7 @@ _AROUND = {
 """What a workbook is beside its sheet; the styles in the order that `engines.sheets` counts them."""
 
 
-def xlsx(statement: Statement, run: Run, options: Options) -> Iterator[bytes]:
+def xlsx(statement: Statement, run: Run, options: Options) -> Generator[bytes]:
     """A workbook. Raises BadRequest for what does not fit on a sheet."""
     columns = statement.columns
     if len(columns.kinds) > COLUMNS_MAX:

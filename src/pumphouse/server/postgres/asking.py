@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
+from pumphouse.server.access.desk import Statement
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.postgres.hall import Hall
+from pumphouse.server.postgres.hints import hinted
+from pumphouse.server.postgres.lexing import Piece
 from pumphouse.server.postgres.settings import Settings
 from pumphouse.server.postgres.sources import Made, Source, Stream
 from pumphouse.server.postgres.sqlstate import Refused
@@ -24,10 +27,10 @@ class Asking:
 
     hall: Hall
     settings: Settings
-    process: int = 0
-    """The number of the session."""
     hashed: bytes = b""
     """Of the token that they have."""
+    process: int = 0
+    """The session's number."""
     pinned: int | None = None
     """The snapshot that the transaction reads."""
     starting: Callable[[], None] | None = field(default=None)
@@ -65,36 +68,39 @@ class Asking:
         finally:
             self.starting = None
 
-    def columns(self, text: str, parameters: int) -> tuple[Sequence[Column], Sequence[int]]:
-        """What columns a statement has before there are values, and the types of its parameters as far as is known."""
-        visitor = self.visitor()
+    def columns(self, piece: Piece, parameters: int) -> tuple[Sequence[Column], Mapping[int, int]]:
+        """What columns a statement has before there are values, and of its parameters the types that can be told."""
+        visitor, text = self.visitor(), piece.text
         made = self._of_catalogue(visitor, text, [None] * parameters)
         if made is not None:
             told = (made.schema.metadata or {}).get(PARAMETERS_KEY, b"").decode()
-            return columns_of(made.schema), [int(oid) for oid in told.split(",") if oid]
+            return columns_of(made.schema), {at + 1: int(oid) for at, oid in enumerate(told.split(",")) if oid}
         statement = self.hall.desk.ask(visitor, text, door=DOOR, snapshot=self._at)
         if statement.parameters:
-            return columns_of(statement.schema), ()
+            return columns_of(statement.schema), hinted(piece, self._named(visitor, statement))
         found = statement.columns
-        return columns_of(found.schema, found.kinds), ()
+        return columns_of(found.schema, found.kinds), {}
 
-    def parameters(self, text: str) -> tuple[int, ...]:
-        """The types of the parameters of a statement about the catalogue; none of any other."""
-        if self.hall.catalogue is None:
-            return ()
-        return self.hall.catalogue.parameters(self.visitor(), text, settings=self._told_settings)
+    def _named(self, visitor: Visitor, statement: Statement) -> Mapping[str, Column]:
+        """The columns that a statement may name, but not those of which two tables have one of another type."""
+        found: dict[str, Column | None] = {}
+        for table in statement.tables:
+            whole = self.hall.desk.table(visitor, table, door=DOOR, snapshot=statement.snapshot).columns
+            for column in columns_of(whole.schema, whole.kinds):
+                name = column.name.lower()
+                found[name] = column if name not in found or _alike(found[name], column) else None
+        return {name: column for name, column in found.items() if column is not None}
 
     def _of_catalogue(self, visitor: Visitor, text: str, values: Sequence[Any]) -> pa.Table | None:
         if self.hall.catalogue is None:
             return None
-        return self.hall.catalogue(
-            self.hall.desk, visitor, text, values, settings=self._told_settings, snapshot=self._at
-        )
-
-    @property
-    def _told_settings(self) -> dict[str, str]:
-        return {**self.settings.all(), "pg_backend_pid": str(self.process)}
+        settings = {**self.settings.all(), "pg_backend_pid": str(self.process)}
+        return self.hall.catalogue(self.hall.desk, visitor, text, values, settings=settings, snapshot=self._at)
 
     @property
     def _at(self) -> int | None:
         return self.pinned if self.pinned is not None else self.settings.snapshot
+
+
+def _alike(one: Column | None, other: Column) -> bool:
+    return one is not None and (one.oid, one.nested) == (other.oid, other.nested)

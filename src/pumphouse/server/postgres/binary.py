@@ -55,7 +55,7 @@ def binary_array_cells(array: pa.ListArray, kind: Kind) -> Varied:
     header = np.zeros(
         len(array), dtype=[("dimensions", ">i4"), ("nulls", ">i4"), ("oid", ">i4"), ("size", ">i4"), ("from", ">i4")]
     )
-    header["dimensions"], header["nulls"], header["oid"] = counts > 0, elements.null_count > 0, kind.oid
+    header["dimensions"], header["nulls"], header["oid"] = counts > 0, _with_nulls(elements, offsets - first), kind.oid
     header["size"], header["from"] = counts, 1
     heads = as_binary(header)
     if (counts == 0).any():  # an empty array has no dimension
@@ -70,6 +70,13 @@ def binary_array_cells(array: pa.ListArray, kind: Kind) -> Varied:
     if valid is None:
         return Varied(whole, sizes)
     return Varied(pc.if_else(pa.array(valid), whole, b""), np.where(valid, sizes, np.int32(-1)))
+
+
+def _with_nulls(elements: pa.Array, offsets: np.ndarray) -> np.ndarray:
+    """Of each list, whether an element of it is null."""
+    nulls = np.concatenate([[0], np.cumsum(elements.is_null().to_numpy(zero_copy_only=False))])
+    found: np.ndarray = nulls[offsets[1:]] > nulls[offsets[:-1]]
+    return found
 
 
 def with_sizes(cells: Cells) -> pa.Array:

@@ -34,6 +34,8 @@ class Limits:
     idle_s: float = 3600.0
     """Between two statements."""
     idle_in_transaction_s: float = 600.0
+    untaken_s: float = 120.0
+    """How long a client may leave untaken what is sent to it."""
 
 
 class Catalogue(Protocol):
@@ -53,10 +55,6 @@ class Catalogue(Protocol):
 
         A parameter without a value yet is None.
         """
-        ...
-
-    def parameters(self, visitor: Visitor, sql: str, *, settings: Mapping[str, str]) -> tuple[int, ...]:
-        """The oids of the types of a statement's parameters; none where it is no question for the catalogue."""
         ...
 
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 STATEMENTS_MAX = 1000
 """In one text."""
+TEXT_CHARACTERS_MAX = 1_000_000
+TOKENS_KEPT_MAX = 20_000
+"""Of a statement; a session's own commands are shorter than that."""
 _TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*)
     |(?P<comment>/\*)
@@ -63,12 +67,9 @@ class Piece:
     at: int
     """Where in the whole text it begins."""
     tokens: tuple[Token, ...]
-    """With `at` counted from the piece's start."""
-
-    @property
-    def parameters(self) -> int:
-        """How many parameters it has: the highest number behind a `$`."""
-        return max((int(token.text[1:6]) for token in self.tokens if token.kind == "parameter"), default=0)
+    """The first of them, with `at` counted from the piece's start."""
+    parameters: int = 0
+    """How many parameters it has: the highest number behind a `$`."""
 
     @property
     def lists(self) -> frozenset[int]:
@@ -89,24 +90,23 @@ def statements(text: str) -> list[Piece]:
     """The statements of a text; those without content are left out."""
     pieces: list[Piece] = []
     tokens: list[Token] = []
-    for token in _tokens(text):
-        if token.text == ";" and token.kind == "symbol":
-            _add(pieces, text, tokens)
-            tokens = []
-        else:
-            tokens.append(token)
-    _add(pieces, text, tokens)
+    start = end = parameters = 0
+    for kind, word, at in chain(_tokens(text), [("symbol", ";", len(text))]):
+        if word == ";" and kind == "symbol":
+            if tokens:
+                pieces.append(Piece(text[start:end], start, tuple(tokens), parameters))
+            tokens, parameters = [], 0
+            continue
+        start = start if tokens else at
+        end = at + len(word)
+        if kind == "parameter":
+            parameters = max(parameters, int(word[1:6]))
+        if len(tokens) < TOKENS_KEPT_MAX:
+            tokens.append(Token(kind, word, at - start))
     return pieces
 
 
-def _add(pieces: list[Piece], text: str, tokens: list[Token]) -> None:
-    if tokens:
-        start, end = tokens[0].at, tokens[-1].at + len(tokens[-1].text)
-        moved = tuple(Token(token.kind, token.text, token.at - start) for token in tokens)
-        pieces.append(Piece(text[start:end], start, moved))
-
-
-def _tokens(text: str) -> Iterator[Token]:
+def _tokens(text: str) -> Iterator[tuple[str, str, int]]:
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
@@ -117,9 +117,9 @@ def _tokens(text: str) -> Iterator[Token]:
         elif kind == "dollar":
             end = text.find(found[0], at)
             at = len(text) if end < 0 else end + len(found[0])
-            yield Token("dollar", text[start:at], start)
+            yield "dollar", text[start:at], start
         elif kind != "space":
-            yield Token(kind, found[0], start)
+            yield kind, found[0], start
 
 
 def _after_comment(text: str, at: int) -> int:

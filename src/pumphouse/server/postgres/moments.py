@@ -95,6 +95,7 @@ def zone_named(name: str) -> Zone | None:
         return Zone(name) if int(found[2]) <= 15 and int(found[3] or 0) < 60 else None
     try:
         ZoneInfo(name)
+        _shifts(np.zeros(1, dtype=np.int64), Zone(name))  # what Arrow knows too
     except (ValueError, OSError, KeyError):
         return None
     return Zone(name)

@@ -72,7 +72,7 @@ def _array(data: bytes) -> list[Value]:
     dimensions, _, oid = struct.unpack_from(">iiI", data)
     if dimensions == 0:
         return []
-    if dimensions != 1:
+    if dimensions != 1 or oid not in BY_OID or oid == BY_OID[oid].array:
         raise Refused("arrays of more than one dimension are not taken as parameters", state="0A000")
     (count,) = struct.unpack_from(">i", data, 12)
     if not 0 <= count <= ARRAY_ITEMS_MAX:

@@ -29,7 +29,7 @@ from pumphouse.server.postgres.commands import (
 from pumphouse.server.postgres.connection import Connection, Gone
 from pumphouse.server.postgres.copying import Copying, copy_format
 from pumphouse.server.postgres.hall import Hall
-from pumphouse.server.postgres.lexing import STATEMENTS_MAX, Piece, statements
+from pumphouse.server.postgres.lexing import STATEMENTS_MAX, TEXT_CHARACTERS_MAX, Piece, statements
 from pumphouse.server.postgres.parameters import values_of
 from pumphouse.server.postgres.portals import Kept, Portal, Statement, formats_of
 from pumphouse.server.postgres.rows import messages_of
@@ -39,6 +39,10 @@ from pumphouse.server.postgres.sources import Fetched, Made, Source, shown
 from pumphouse.server.postgres.sqlstate import INTERNAL, Refused, refusal, response
 from pumphouse.server.postgres.types import TEXT, Column, columns_of
 
+CUT_HERE_MAX = 5_000
+"""Longer texts are cut into statements where others need not wait for it."""
+UNSAID_MAX = 200
+"""Answers that are sent together."""
 ALL = 2**62
 """More rows than there are."""
 
@@ -126,13 +130,7 @@ class Session:
 
     def _greet(self, who: str, options: Any, process: int, key: int) -> None:
         settings = self._settings
-        settings.defaults["session_authorization"] = who
-        settings.defaults["timezone"] = self._hall.project.zone
-        for name, value in options_of(options).items():
-            settings.put(name.lower(), (value,))
-        # What a client sets as it starts is where RESET goes back to.
-        settings.defaults.update(settings.values)
-        settings.values.clear()
+        settings.start(options_of(options), who=who, zone=self._hall.project.zone)
         self._say(m.AUTHENTICATED)
         for name, spelled in REPORTED.items():
             self._say(m.parameter_status(spelled, settings.show(name)))
@@ -143,8 +141,9 @@ class Session:
         skipping = False
         while True:
             limits = self._hall.limits
-            if not self._connection.has_unread:
+            if not self._connection.has_unread or len(self._said) > UNSAID_MAX:
                 self._flush()
+                await self._taken()
             idle_s = limits.idle_s if self._block.status == "I" else limits.idle_in_transaction_s
             try:
                 async with asyncio.timeout(idle_s):
@@ -164,6 +163,10 @@ class Session:
                     continue
                 case m.Plain("H"):
                     self._flush()
+                    continue
+                case m.Plain("F"):
+                    self._fail(Refused("functions are called in SQL here", state="0A000"))
+                    self._ready()
                     continue
                 case m.Plain():
                     continue  # data of a COPY that nobody asked for
@@ -212,6 +215,15 @@ class Session:
             self._connection.write(b"".join(self._said))
             self._said.clear()
 
+    async def _taken(self) -> None:
+        """Wait until the client has taken nearly all that was sent. Raises Gone where it does not."""
+        try:
+            async with asyncio.timeout(self._hall.limits.untaken_s):
+                await self._connection.drain()
+        except TimeoutError:
+            self._connection.abort()
+            raise Gone from None
+
     def _ready(self) -> None:
         self._say(m.ready(self._block.status))
         self._flush()
@@ -253,10 +265,15 @@ class Session:
         if self._stopped is not None:
             raise Cancelled(self._stopped)
 
+    async def _pieces(self, text: str) -> list[Piece]:
+        if len(text) > TEXT_CHARACTERS_MAX:
+            raise Refused(f"a statement has at most {TEXT_CHARACTERS_MAX:,} characters", state="54000")
+        return statements(text) if len(text) < CUT_HERE_MAX else await self._hall.in_thread(statements, text)
+
     # ---- simple
 
     async def _query(self, text: str) -> None:
-        pieces = statements(text)
+        pieces = await self._pieces(text)
         if len(pieces) > STATEMENTS_MAX:
             raise Refused(f"there are more than {STATEMENTS_MAX} statements", state="54000")
         if not pieces:
@@ -281,7 +298,7 @@ class Session:
     # ---- extended
 
     async def _parse(self, message: m.Parse) -> None:
-        pieces = statements(message.text)
+        pieces = await self._pieces(message.text)
         if len(pieces) > 1:
             raise Refused("cannot insert multiple commands into a prepared statement", state="42601")
         piece = pieces[0] if pieces else None
@@ -290,14 +307,11 @@ class Session:
         if count > m.PARAMETERS_MAX:
             raise Refused(f"a statement has at most {m.PARAMETERS_MAX} parameters", state="54000")
         oids = (*message.oids, *[0] * (count - len(message.oids)))
-        if piece is not None and command is None and 0 in oids:
-            wanted = await self._hall.in_thread(self._asking.parameters, piece.text)
-            oids = tuple(oid or kind for oid, kind in zip(oids, wanted, strict=False)) + oids[len(wanted) :]
         statement = Statement(piece=piece, command=command, oids=oids)
         if message.name and piece is not None and command is None:
             # What is kept is looked at now; what is not is bound at once, and looked at then.
             self._block.check(statement)
-            await self._hall.in_thread(self._asking.columns, piece.text, len(oids))
+            await self._hall.in_thread(self._asking.columns, piece, len(oids))
         self._kept.put_statement(message.name, statement)
         self._say(m.PARSED)
 
@@ -345,18 +359,16 @@ class Session:
 
     async def _describe_statement(self, statement: Statement) -> None:
         columns: Sequence[Column] | None = None
-        known: Sequence[int] = ()
         command = statement.command
         if isinstance(command, Show):
             columns = columns_of(shown(command.name, "").schema)
         elif isinstance(command, Fetch) and not command.moves:
             columns = (await self._cursor(command.cursor)).columns
         elif statement.piece is not None and command is None:
-            text, count = statement.piece.text, len(statement.oids)
-            columns, known = await self._hall.in_thread(self._asking.columns, text, count)
+            columns, told = await self._hall.in_thread(self._asking.columns, statement.piece, len(statement.oids))
             statement.described = columns
-        oids = [oid or (known[at] if at < len(known) else TEXT) for at, oid in enumerate(statement.oids)]
-        self._say(m.parameter_description(oids))
+            statement.oids = tuple(oid or told.get(at, 0) for at, oid in enumerate(statement.oids, start=1))
+        self._say(m.parameter_description([oid or TEXT for oid in statement.oids]))
         self._say(m.NO_DATA if columns is None else m.row_description(columns, [0] * len(columns)))
 
     async def _execute(self, message: m.Execute) -> None:
@@ -464,7 +476,7 @@ class Session:
                 self._flush()
                 self._connection.write(piece[0])
                 sent += piece[1]
-                await self._connection.drain()
+                await self._taken()
             return sent, False
         finally:
             self._running = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pumphouse.server.postgres.moments import Zone, zone_named
@@ -93,6 +93,15 @@ class Settings:
             raise Refused("too much is set in this session", state="53400")
         check = _CHECKS.get(name)
         level[name] = check(text, self.defaults[name]) if check else text
+
+    def start(self, options: Mapping[str, str], *, who: str, zone: str) -> None:
+        """Set what a client sets as it starts, which is where RESET goes back to. Raises Refused."""
+        self.defaults["session_authorization"] = who
+        self.defaults["timezone"] = zone
+        for name, value in options.items():
+            self.put(name.lower(), (value,))
+        self.defaults.update(self.values)
+        self.values.clear()
 
     def reset(self) -> None:
         """All as they were at the start."""

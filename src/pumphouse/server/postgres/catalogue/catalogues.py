@@ -26,7 +26,7 @@ from pumphouse.server.postgres.catalogue.statements import asks_functions, relat
 from pumphouse.server.postgres.catalogue.store import Store
 from pumphouse.server.postgres.catalogue.visible import Catalogued, Visible, visible
 from pumphouse.server.postgres.sqlstate import Refused
-from pumphouse.server.postgres.types import KINDS, TYPE_KEY
+from pumphouse.server.postgres.types import KINDS, PARAMETERS_KEY, TYPE_KEY
 
 STORES_MAX = 32
 """Catalogues that are kept: one for each visitor, and what they may see."""
@@ -61,11 +61,6 @@ class Catalogues:
             return None
         at = self._project.lake.snapshot() if snapshot is None else snapshot
         return self._told(self._store(self._visible(desk, visitor, at)).read(asked.sql), asked)
-
-    def parameters(self, visitor: Visitor, sql: str, *, settings: Mapping[str, str]) -> tuple[int, ...]:
-        """The oids of the types that the parameters of a statement about the catalogue have; none for any other."""
-        asked = self._asked(visitor, sql, None, settings)
-        return self._wanted(asked) if asked is not None else ()
 
     def _asked(
         self, visitor: Visitor, sql: str, values: Sequence[Any] | None, settings: Mapping[str, str]
@@ -149,7 +144,8 @@ class Catalogues:
             told = {TYPE_KEY: kind.removeprefix("_").encode()} if kind and stored is not None else None
             columns.append(values.cast(stored) if stored is not None else values)
             fields.append(pa.field(name, columns[-1].type, metadata=told))
-        return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+        wanted = ",".join(map(str, self._wanted(asked))).encode()
+        return pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata={PARAMETERS_KEY: wanted}))
 
     def _wanted(self, asked: Rewritten) -> tuple[int, ...]:
         numbers = range(1, max(asked.parameters, default=0) + 1)
