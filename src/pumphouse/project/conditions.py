@@ -9,6 +9,8 @@ from pumphouse.errors import QueryError
 
 _BEFORE = "SELECT * FROM rows WHERE "
 _PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
+_PARTS = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
+"""All that there is of a SELECT with a condition and nothing behind it."""
 
 
 def condition(text: str, *, engine: DuckDB) -> str:
@@ -23,13 +25,11 @@ def condition(text: str, *, engine: DuckDB) -> str:
         raise QueryError("this is nested too deeply", query=f"{text[:40]}...", position=0) from error
     if parsed["error"]:
         at = int(parsed.get("position", len(_BEFORE))) - len(_BEFORE)
-        read = text.encode()[: max(at, 0)].decode(errors="ignore")
-        raise QueryError(f"this is no condition: {parsed['error_message']}", query=text, position=len(read))
-    plain = json.loads(engine.execute(_PARSE, [f"{_BEFORE}true"])[0][0])["statements"][0]
+        at = min(max(at, 0), len(text))
+        raise QueryError(f"this is no condition: {parsed['error_message']}", query=text, position=at)
     statements = parsed["statements"]
     node = statements[0].get("node", {}) if len(statements) == 1 else {}
-    alone = {key: part for key, part in node.items() if key != "where_clause"}
-    if alone != {key: part for key, part in plain["node"].items() if key != "where_clause"} or len(statements) != 1:
+    if set(node) != _PARTS or node["aggregate_handling"] != "STANDARD_HANDLING" or "sample" in node["from_table"]:
         raise QueryError(
             "this is more than a condition",
             query=text,

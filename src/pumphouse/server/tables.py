@@ -116,7 +116,9 @@ def _asked(here: Shared, visitor: Visitor, name: str, asked: Asked) -> Statement
     snapshot = here.desk.at(asked.snapshot)
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
     where = condition(asked.where, engine=lake.engine.fork()) if asked.where else None
-    return here.desk.ask(visitor, asked.sql(policy, where), door=DOOR, parameters={}, snapshot=snapshot)
+    ask = partial(here.desk.ask, visitor, door=DOOR, parameters={}, snapshot=snapshot)
+    of_all = ask(Asked(select=asked.select).sql(policy, None))
+    return ask(asked.sql(policy, where)).described_as(of_all)
 
 
 def _one(request: Request, visitor: Visitor, name: str) -> Response:

@@ -93,6 +93,10 @@ class Statement:
                 run.end(Cancelled("it was described"))
         return self._kinds[""]
 
+    def described_as(self, other: Statement) -> Statement:
+        """The same, whose columns are those of another: the engine is asked for them only once."""
+        return replace(self, _described=other._described, _kinds=other._kinds)
+
     def lines(self, written: str, *, columns: int) -> Statement:
         """The same rows, each as the one text that the engine writes of it by this SQL over `c0`, `c1`, ...
 
