@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from pumphouse.errors import AccessDenied, UnknownName
 from pumphouse.lake.tokens import hash_of
+from pumphouse.server.access import gate as gate_module
 from pumphouse.server.access.admitted import admit
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
@@ -27,6 +29,21 @@ def test_person_is_known_by_a_token_of_the_lake_until_it_is_revoked(gate: Gate, 
     assert gate.visitor(token) == Visitor(who="bob", scope="read")
     served.shop.lake.state.tokens.revoke("bob")
     assert gate.visitor(token) is None
+
+
+def test_a_token_that_another_server_knows_ends_there_too(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = served.shop.lake.state.tokens
+    here, there = (Gate(served.shop.lake, owner="ada", token=f"{name}-own-token-of-ada") for name in ("here", "there"))
+    token = tokens.make("lea", scope="read")
+    ended = tokens.make("lea", scope="read", lasts=timedelta())
+    assert [gate.visitor(ended) for gate in (here, there)] == [None, None]
+    assert [gate.visitor(token) for gate in (here, there)] == [Visitor(who="lea", scope="read")] * 2
+    tokens.revoke("lea")
+    assert here.visitor(token) is None
+    assert there.seen(token) is not None  # what it looked up just now
+    monkeypatch.setattr(gate_module, "SEEN_S", 0.0)  # as SEEN_S later
+    assert there.seen(token) is None
+    assert there.visitor(token) is None
 
 
 def test_proof_of_a_token_lets_in_without_the_token(gate: Gate, served: Any) -> None:
