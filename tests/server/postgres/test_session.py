@@ -243,6 +243,20 @@ def test_rows_are_logged_as_they_were_sent(postgres: Any, connection: Connection
     assert postgres.read("orders")[before:] == [40, 3]
 
 
+def test_rows_of_a_statement_that_is_cancelled_are_logged_as_they_were_sent(postgres: Any) -> None:
+    before = len(postgres.read("orders"))
+    with postgres.connect() as connection, socket.socket(fileno=os.dup(connection.fileno())) as raw:
+        raw.setblocking(True)
+        raw.sendall(framed(b"Q", b"SELECT order_id, repeat('x', 1000) FROM orders, range(50000)\0"))
+        received = raw.recv(65536)
+        connection.cancel_safe()
+        received += received_until_ready(raw)
+    kinds = kinds_in(received)
+    assert kinds.count("D") > 0
+    assert kinds[-2:] == "EZ"
+    assert postgres.read("orders")[before:] == [kinds.count("D")]
+
+
 def test_copy_writes_csv_text_and_binary(connection: Connection) -> None:
     def copied(text: str) -> bytes:
         with connection.cursor().copy(text) as copy:  # type: ignore[arg-type]
@@ -276,12 +290,7 @@ def test_portal_gives_as_many_rows_as_are_asked_for(postgres: Any) -> None:
         while not received.endswith(b"Z\0\0\0\5I"):
             received += raw.recv(65536)
         raw.close()
-        kinds = []
-        at = 0
-        while at < len(received):
-            kinds.append(received[at : at + 1].decode())
-            at += 1 + struct.unpack_from(">i", received, at + 1)[0]
-        assert "".join(kinds) == "12" + "D" * 15 + "s" + "D" * 15 + "s" + "D" * 10 + "C" + "C" + "Z"
+        assert kinds_in(received) == "12" + "D" * 15 + "s" + "D" * 15 + "s" + "D" * 10 + "C" + "C" + "Z"
 
 
 def test_two_hundred_clients_are_answered_at_once(postgres: Any) -> None:
@@ -387,3 +396,12 @@ def received_until_ready(raw: socket.socket) -> bytes:
     while not received.endswith(b"Z\0\0\0\5I"):
         received += raw.recv(65536)
     return received
+
+
+def kinds_in(received: bytes) -> str:
+    """The letters of the messages."""
+    kinds, at = "", 0
+    while at < len(received):
+        kinds += received[at : at + 1].decode()
+        at += 1 + struct.unpack_from(">i", received, at + 1)[0]
+    return kinds

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import struct
@@ -20,6 +21,7 @@ from pumphouse.server.access.gate import Gate
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.certificates import self_made
 from pumphouse.server.postgres.door import open_postgres
+from pumphouse.server.postgres.hall import Limits
 from pumphouse.server.postgres.messages import framed
 
 
@@ -103,6 +105,50 @@ def test_options_of_the_start_are_set(postgres: Any) -> None:
         assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
         assert connection.execute("SHOW statement_timeout").fetchone() == ("5000",)
         assert connection.info.parameter_status("application_name") == "a test"
+
+
+@pytest.fixture(scope="module")
+def strict(served: Any) -> Iterator[Postgres]:
+    shop = served.shop
+    gate = Gate(shop.lake, owner="ada", token=TOKEN)
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), project=shop.name)
+    limits = Limits(connections=2, sign_in_s=3.0, idle_s=0.3, idle_in_transaction_s=0.3)
+    door = open_postgres(shop, gate, desk, limits=limits)
+    yield Postgres(shop=shop, door=door, owner="ada")
+    door.close()
+
+
+@pytest.mark.parametrize(("before", "error"), [("SELECT 1", "57P05"), ("BEGIN", "25P03")])
+def test_session_that_is_idle_for_too_long_ends(strict: Postgres, before: str, error: str) -> None:
+    with contextlib.closing(strict.connect(autocommit=True)) as connection:
+        connection.execute(before)
+        with socket.socket(fileno=os.dup(connection.fileno())) as raw:
+            raw.setblocking(True)
+            assert f"C{error}\0".encode() in raw.recv(4096)
+
+
+def test_who_does_not_sign_in_is_sent_away(strict: Postgres) -> None:
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=30) as raw:
+        assert b"C08006\0" in raw.recv(4096)
+
+
+def test_more_clients_than_there_may_be_are_told_so(strict: Postgres) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(("127.0.0.1", strict.port), timeout=30))
+        with pytest.raises(psycopg.OperationalError, match="too many clients"):
+            strict.connect()
+
+
+def test_door_that_closes_ends_its_sessions(served: Any) -> None:
+    shop = served.shop
+    gate = Gate(shop.lake, owner="ada", token=TOKEN)
+    door = open_postgres(shop, gate, Desk(shop.lake, Policies(shop.lake, shop.assets), project=shop.name))
+    with Postgres(shop=shop, door=door, owner="ada").connect(autocommit=True) as connection:
+        connection.execute("SELECT 1")
+        door.close()
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            connection.execute("SELECT 1")
 
 
 @pytest.fixture(scope="module")

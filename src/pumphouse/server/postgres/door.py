@@ -16,7 +16,7 @@ from pumphouse.server.doors import Door
 from pumphouse.server.postgres.asking import DOOR
 from pumphouse.server.postgres.catalogue.catalogues import Catalogues
 from pumphouse.server.postgres.connection import Connection
-from pumphouse.server.postgres.hall import Catalogue, Hall
+from pumphouse.server.postgres.hall import Catalogue, Hall, Limits
 from pumphouse.server.postgres.scram import end_point_of
 from pumphouse.server.postgres.session import Session
 from pumphouse.server.served import ServedProject
@@ -35,6 +35,7 @@ def open_postgres(
     port: int = 0,
     certificate: Certificate | None = None,
     catalogue: Catalogue | None = None,
+    limits: Limits | None = None,
 ) -> Door:
     """The door, open. `port=0` takes a free one. Raises ConfigError where the port is taken.
 
@@ -45,6 +46,7 @@ def open_postgres(
         gate=gate,
         desk=desk,
         catalogue=catalogue or Catalogues(project),
+        limits=limits or Limits(),
         tls=_tls(certificate) if certificate else None,
         end_point=end_point_of(certificate.chain) if certificate else None,
     )

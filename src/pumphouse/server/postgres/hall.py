@@ -21,14 +21,14 @@ THREADS = 64
 """Statements that do something, or wait for the desk, at the same moment. A slow reader holds none."""
 SIGNING_IN_THREADS = 4
 """Whoever signs in or leaves does not wait for statements."""
-CONNECTIONS_MAX = 400
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How long a session may take for what."""
+    """How many may be there, and how long a session may take for what."""
 
+    connections: int = 400
     sign_in_s: float = 30.0
     """From the first byte until it is known who they are."""
     idle_s: float = 3600.0
@@ -90,7 +90,6 @@ class Hall:
     )
     sessions: dict[int, tuple[int, Cancellable]] = field(default_factory=dict)
     connections: int = 0
-    connections_max: int = CONNECTIONS_MAX
 
     async def in_thread(self, work: Callable[..., _T], *arguments: object) -> _T:
         """What work returns that may take a while."""

@@ -464,14 +464,20 @@ class Session:
         def step(most: int) -> tuple[memoryview | bytes, int] | None:
             self._asking.visitor()
             batch = source.take(most)
-            return None if batch is None else (made(batch), batch.num_rows)
+            if batch is None:
+                return None
+            try:
+                return made(batch), batch.num_rows
+            except Exception:
+                source.give_back(batch.num_rows)
+                raise
 
         try:
             while sent < rows_max:
                 self._check_stopped()
-                piece = await self._hall.in_thread(step, rows_max - sent)
-                self._check_stopped()
+                piece = await self._hall.in_thread(step, rows_max - sent)  # what was taken is sent, and counts
                 if piece is None:
+                    self._check_stopped()
                     return sent, True
                 self._flush()
                 self._connection.write(piece[0])

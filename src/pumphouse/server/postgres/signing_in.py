@@ -43,7 +43,7 @@ async def sign_in(connection: Connection, hall: Hall) -> SignedIn | None:
             hint="Connect with sslmode=require.",
             fatal=True,
         )
-    if hall.connections > hall.connections_max:
+    if hall.connections > hall.limits.connections:
         raise Refused("sorry, too many clients already", state="53300", hint="Try again in a moment.", fatal=True)
     if startup.minor or startup.unknown_options:
         connection.write(m.negotiated(startup.unknown_options))

@@ -23,6 +23,10 @@ class Source(Protocol):
         """The next rows, as many as are made into messages at a time; None where there are no more."""
         ...
 
+    def give_back(self, rows: int) -> None:
+        """The last rows that were taken can't be sent, and were not read."""
+        ...
+
     def cancel(self) -> None:
         """Stop what runs."""
         ...
@@ -71,6 +75,10 @@ class Stream:
         """The next rows."""
         return self._cut.take(rows_max)
 
+    def give_back(self, rows: int) -> None:
+        """They don't count."""
+        self._result.rows -= rows
+
     def cancel(self) -> None:
         """Stop what runs, from any thread."""
         self._result.cancel()
@@ -97,6 +105,9 @@ class Made:
     def take(self, rows_max: int) -> pa.RecordBatch | None:
         """The next rows."""
         return self._cut.take(rows_max)
+
+    def give_back(self, rows: int) -> None:
+        """Nothing is counted."""
 
     def cancel(self) -> None:
         """Nothing runs."""
@@ -127,6 +138,10 @@ class Fetched:
         if batch is not None:
             self.left -= batch.num_rows
         return batch
+
+    def give_back(self, rows: int) -> None:
+        """They don't count."""
+        self.cursor.give_back(rows)
 
     def cancel(self) -> None:
         """Stop what the cursor runs."""
