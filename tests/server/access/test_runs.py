@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -158,3 +159,19 @@ def test_short_statements_do_not_wait_behind_long_ones(served: Any) -> None:
         for thread in threads:
             thread.join()
         desk.close()
+
+
+def test_batches_are_as_large_as_their_rows_allow(desk: Desk) -> None:
+    def sizes(text: str) -> list[int]:
+        result = desk.ask(ADA, text, door="sizes").run()
+        found = [batch.num_rows for batch in itertools.islice(result, 3)]
+        result.close()
+        return found
+
+    numbers = "SELECT range AS a, range::INT AS b FROM range(1_000_000)"
+    texts = "SELECT 'text ' || range AS a FROM range(1_000_000)"
+    wide = "SELECT repeat('x', 20_000) || range AS a FROM range(10_000)"
+    assert sizes(numbers) == [65_536] * 3
+    assert sizes(texts) == [2_048] * 3  # nobody knows how wide they are
+    assert min(sizes(texts)) > 2_048  # now it is known
+    assert sizes(wide) == sizes(wide) == [2_048] * 3

@@ -78,8 +78,8 @@ class Run:
         self._working_since: float | None = None
         self._idle_since = self._admitted_at = time.monotonic()
 
-    def open(self, text: str, values: Sequence[Any] | Mapping[str, Any]) -> pa.Schema:
-        """Begin; the columns that come."""
+    def open(self, text: str, values: Sequence[Any] | Mapping[str, Any], *, width: int | None = None) -> pa.Schema:
+        """Begin; the columns that come. `width` is how many bytes a row took before."""
         self._works.watch.add(self)
         with self._work(wait_s=WAIT_S):
             session = self._works.sessions.take(self._inputs, who=self._visitor.who)
@@ -87,7 +87,7 @@ class Run:
                 self._session = session
             running = session.connection.execute(text, values)
             self.kinds = tuple(kind for _, kind, *_ in running.description or ())
-            rows = _batch_rows([str(kind) for kind in self.kinds])
+            rows = _batch_rows([str(kind) for kind in self.kinds], width)
             self._stream = running.to_arrow_reader(rows)
             return self._stream.schema
 
@@ -191,12 +191,13 @@ class Run:
         self._works.sessions.give(session)
 
 
-def _batch_rows(kinds: list[str]) -> int:
+def _batch_rows(kinds: list[str], width: int | None) -> int:
     """How many rows make a batch of about BATCH_BYTES; few where nobody knows how wide they are."""
-    widths = [_WIDTHS.get(kind.partition("(")[0].upper()) for kind in kinds]
-    if None in widths:
-        return CHUNK_ROWS
-    width = sum(one for one in widths if one is not None)
+    if width is None:
+        widths = [_WIDTHS.get(kind.partition("(")[0].upper()) for kind in kinds]
+        if None in widths:
+            return CHUNK_ROWS
+        width = sum(one for one in widths if one is not None)
     return max(CHUNK_ROWS, min(BATCH_ROWS_MAX, BATCH_BYTES // max(width, 1)))
 
 

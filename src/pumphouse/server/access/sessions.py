@@ -14,7 +14,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -28,7 +28,10 @@ from pumphouse.server.access.guards import GUARDS
 
 IDLE_MAX = 64
 """Connections that are kept for the next statement with the same tables."""
-DIRECT_MAX = 10_000
+SCANS_MAX = 10_000
+"""Scans of tables that are remembered."""
+STREAM_BUFFER = "100KB"
+"""What DuckDB makes of a stream in advance. It does not count texts, so that little of it may be much."""
 SETTLED_S = 0.05
 """A file that was written longer ago than this shows by its time when it is written again."""
 SPILL_TIMES_MEMORY = 8
@@ -68,8 +71,7 @@ class Sessions:
         self._lake: Lake | None = None
         self._idle: OrderedDict[tuple[object, ...], list[Session]] = OrderedDict()
         self._idle_count = 0
-        self._direct: dict[str, str] = {}
-        """What stands in place of a table's relation."""
+        self._scans: dict[tuple[str, int, int], Scan] = {}
         self._newest: tuple[object, float, int] | None = None
 
     @property
@@ -94,15 +96,16 @@ class Sessions:
 
     def scan(self, table: str, *, snapshot: int) -> Scan:
         """A table's rows, from its files themselves where that is the same. Raises UnknownName."""
-        scan = self.lake.scan(table, snapshot=snapshot)
-        found = self._direct.get(scan.relation)
+        # What is hidden from everybody by the newest snapshot is hidden at older ones too.
+        key = (table, snapshot, self.snapshot())
+        found = self._scans.get(key)
         if found is None:
-            found = direct(self.lake, scan).relation
+            found = direct(self.lake, self.lake.scan(table, snapshot=snapshot))
             with self._lock:
-                if len(self._direct) >= DIRECT_MAX:
-                    self._direct.clear()
-                self._direct[scan.relation] = found
-        return replace(scan, relation=found)
+                if len(self._scans) >= SCANS_MAX:
+                    self._scans.clear()
+                self._scans[key] = found
+        return found
 
     def take(self, inputs: Mapping[str, Scan], *, who: str) -> Session:
         """A connection on which each input is there by its name."""
@@ -117,6 +120,7 @@ class Sessions:
                     del self._idle[key]
                 return session
         connection = self.lake.engine.connection.cursor()
+        connection.execute(f"SET streaming_buffer_size = '{STREAM_BUFFER}'")
         for name, scan in inputs.items():
             for called, dataset in scan.datasets:
                 connection.register(called, dataset)
@@ -160,6 +164,7 @@ class Sessions:
         self._attach(engine)
         engine.teach(self._functions)
         engine.execute("SET GLOBAL parquet_metadata_cache = true")  # the lake's files never change
+        engine.execute("SET GLOBAL allowed_configs = ['streaming_buffer_size']")  # of each connection, see `take`
         for guard in GUARDS:
             engine.execute(f"CREATE MACRO {guard}")
         spill = Path(tempfile.mkdtemp(prefix="pumphouse-"))

@@ -21,7 +21,7 @@ from pumphouse.lake.state import Access
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policy
-from pumphouse.server.access.runs import Bounds, Run, Works
+from pumphouse.server.access.runs import CHUNK_ROWS, Bounds, Run, Works
 
 Parameters = (
     Mapping[str, Any] | Sequence[Any]
@@ -64,6 +64,7 @@ class Statement:
     _audit: Audit
     _described: dict[str, pa.Schema] = field(default_factory=dict)  # filled once; all of one text share it
     _kinds: dict[str, Columns] = field(default_factory=dict)  # likewise
+    _widths: dict[str, int] = field(default_factory=dict)  # bytes of the widest rows it gave before, likewise
 
     def bound(self, values: Parameters) -> Statement:
         """The same with values of its parameters. Raises BadRequest where they are not what it wants."""
@@ -104,7 +105,7 @@ class Statement:
         """
         names = ", ".join(f"c{place}" for place in range(columns))
         text = f"SELECT {written} AS line FROM ({self.text}\n) AS written({names})"
-        return replace(self, text=text, _described={}, _kinds={})
+        return replace(self, text=text, _described={}, _kinds={}, _widths={})
 
     def record(self, *reads: Access) -> None:
         """Write reads to the access log that were made without running it."""
@@ -186,6 +187,7 @@ class Result:
         """How many were taken."""
         self._lock = threading.Lock()
         self._is_closed = False
+        self._width = 0
         self._schema: pa.Schema | None = None
         self._run = Run(
             statement._works,
@@ -200,7 +202,7 @@ class Result:
         """Names and types of the columns."""
         if self._schema is None:
             one = self.statement
-            self._schema = self._run.open(one.text, () if one.values is None else one.values)
+            self._schema = self._run.open(one.text, () if one.values is None else one.values, width=one._widths.get(""))
         return self._schema
 
     @property
@@ -247,6 +249,8 @@ class Result:
             rows = self.rows
         self._run.end(Cancelled("the statement was closed"))
         one = self.statement
+        if rows >= CHUNK_ROWS:
+            one._widths[""] = max(one._widths.get("", 0), self._width)
         at = datetime.now(UTC)
         one._audit.write(
             *(
@@ -266,6 +270,8 @@ class Result:
             if self._is_closed:
                 raise self._run.ended or _closed()
             self.rows += batch.num_rows
+            if batch.num_rows:
+                self._width = max(self._width, batch.get_total_buffer_size() // batch.num_rows)
 
 
 def _closed() -> PumphouseError:
