@@ -32,6 +32,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 WHERE_TOKENS_ARE = (
     "Give a token that has not ended: token=..., the variable PUMPHOUSE_TOKEN, or tokens.toml among your settings."
 )
+UNTRUSTED = "Name its certificate: verify=FILE, if the server made it itself."
 NOT_NOW = frozenset({429, 502, 503})
 LOST = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 """A request that ended so may be sent again: what is asked here changes nothing."""
@@ -53,7 +54,7 @@ class Server:
             base_url=url,
             headers={"Accept-Encoding": "identity", **({"Authorization": f"Bearer {token}"} if token else {})},
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_S),
-            verify=ssl.create_default_context(cafile=verify) if verify else True,
+            verify=_trusting(verify) if verify else True,
             trust_env=not near,  # a proxy can't reach this machine
         )
         self._has_token = token is not None
@@ -139,10 +140,10 @@ class Server:
                 else:
                     raise self._refused(response)
             except LOST as error:
-                if attempt == TRIES:
-                    raise Unreachable(
-                        f"{self.url} can't be reached: {error}", mend="Is the server running, and the address right?"
-                    ) from error
+                untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+                if attempt == TRIES or untrusted:
+                    mend = UNTRUSTED if untrusted else "Is the server running, and the address right?"
+                    raise Unreachable(f"{self.url} can't be reached: {error}", mend=mend) from error
             except httpx.TimeoutException as error:
                 raise Unreachable(
                     f"{self.url} gave no answer within {self._http.timeout.read:g} s", mend="Give more: timeout_s=..."
@@ -175,6 +176,14 @@ class Server:
             )
         kind = {403: Denied, 404: NotFound, 429: Unreachable, 502: Unreachable, 503: Unreachable, 504: Unreachable}
         return kind.get(status, ClientError)(what, mend=None if mend is None else str(mend), status=status)
+
+
+def _trusting(file: str | Path) -> ssl.SSLContext:
+    """Who trusts the certificate in a file, and no other. Raises ClientError where it can't be read."""
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:  # an SSLError is one
+        raise ClientError(f"{file} can't be read: {error}", mend="Name the server's certificate, as PEM.") from error
 
 
 def is_loopback(host: str) -> bool:
