@@ -9,8 +9,8 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS := 1
 ASSETS := src/pumphouse/cleaning/data/ip_country.version
 READY := .venv/ready
-# What tests use from npm: a provider of identities, and clients in other languages.
-TEST_PACKAGES := $(patsubst %,%/node_modules/.ready,tests/server/identity tests/server/clients)
+# What tests use from npm: a provider of identities, clients in other languages, what packages for TypeScript stand on.
+TEST_PACKAGES := $(patsubst %,%/node_modules/.ready,tests/server/identity tests/server/clients clients/typescript)
 # A file's tests share what is dear to make, so a worker takes whole files; in their order none that is long comes last.
 EVERY_TEST := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -76,18 +76,12 @@ $(ASSETS): assets/package-lock.json assets/build.py | .venv/locked
 	@cd bench/peers && npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
-# What packages that are made for TypeScript stand on: tests compile one.
-.venv/typescript: clients/typescript/package-lock.json | .venv/locked
-	@.ci/need npm npm sh -c 'command -v npm'
-	@cd clients/typescript && npm ci --ignore-scripts --loglevel=error >/dev/null
-	@touch $@
-
 %/node_modules/.ready: %/package-lock.json
 	@.ci/need npm npm sh -c 'command -v npm'
 	@cd $* && npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
-$(READY): .venv/locked pyproject.toml | $(ASSETS) .venv/typescript
+$(READY): .venv/locked pyproject.toml | $(ASSETS)
 	@echo "installing pumphouse itself"
 	@rm -rf .venv/lib/python3*/site-packages/pumphouse-*.dist-info
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --offline

@@ -17,6 +17,7 @@ from pumphouse.clients.address import Address, address_of
 from pumphouse.clients.snippets import SNIPPETS, lines
 from pumphouse.errors import ConfigError, UnknownName
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 HERE = Address(project="the shop's", user="O'Hara \\ co")
 RUN_BY = {
     "python": [sys.executable, "-c"],
@@ -35,13 +36,27 @@ RUN_BY = {
     "perl": ["perl", "-e"],
     "ruby": ["ruby", "-e"],
     "php": ["php", "-f", "first.php"],
+    "node": ["node", "first.mjs"],
+    "typescript": ["node", "first.mjs"],
+    "node-pg": ["node", "first.mjs"],
     "c": ["sh", "-c", 'gcc -o first first.c -I"$(pg_config --includedir)" -lpq && ./first'],
     "java": ["java", "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", "/usr/share/java/postgresql.jar", "First.java"],
     "go": ["go", "run", "first.go"],
 }
-FILES = {"php": "first.php", "c": "first.c", "java": "First.java", "go": "first.go"}
+FILES = {
+    **dict.fromkeys(("node", "typescript", "node-pg"), "first.mjs"),
+    "php": "first.php",
+    "c": "first.c",
+    "java": "First.java",
+    "go": "first.go",
+}
 """Languages whose text is a file; the text of others is the last word of the command."""
+NODE_ARROW = REPOSITORY / "clients" / "typescript" / "node_modules" / "apache-arrow"
+NODE_PG = REPOSITORY / "tests" / "server" / "clients" / "node_modules" / "pg"
 NEEDS = {
+    "node": NODE_ARROW,
+    "typescript": NODE_ARROW,
+    "node-pg": NODE_PG,
     "psql": "/usr/bin/psql",
     "odbc": "/usr/share/doc/odbc-postgresql",
     "r-dbi": "/usr/lib/R/site-library/RPostgreSQL",
@@ -52,7 +67,6 @@ NEEDS = {
     "java": "/usr/share/java/postgresql.jar",
     "go": "/usr/share/gocode/src/github.com/lib/pq",
 }
-CHECKED_BY = {"node": ["node", "--check", "first.mjs"], "node-pg": ["node", "--check", "first.mjs"]}
 
 
 @pytest.mark.parametrize("lang", RUN_BY)
@@ -61,6 +75,8 @@ def test_what_is_printed_reads_a_table(lang: str, address: Address, tmp_path: Pa
     if shutil.which(command[0]) is None or not Path(NEEDS.get(lang, "/")).exists():
         pytest.skip(f"nothing here runs {lang}")
     text = lines(lang, "orders", address)
+    if "node_modules" in str(NEEDS.get(lang)):
+        (tmp_path / "node_modules").symlink_to(Path(NEEDS[lang]).parent)
     if lang in FILES:
         (tmp_path / FILES[lang]).write_text(text, encoding="utf-8")
     else:
@@ -73,15 +89,6 @@ def test_what_is_printed_reads_a_table(lang: str, address: Address, tmp_path: Pa
     assert done.returncode == 0, done.stderr
     for shown in ("1",) if lang == "java" else ("customer 7", "2.25"):
         assert shown in done.stdout
-
-
-@pytest.mark.parametrize("lang", CHECKED_BY)
-def test_what_is_printed_can_be_read_by_its_language(lang: str, tmp_path: Path) -> None:
-    if shutil.which("node") is None:
-        pytest.skip("no node here")
-    (tmp_path / "first.mjs").write_text(lines(lang, "order", HERE), encoding="utf-8")
-    done = subprocess.run(CHECKED_BY[lang], cwd=tmp_path, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("lang", SNIPPETS)
