@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import adbc_driver_flightsql.dbapi as adbc
 import httpx
+import psycopg
 import pytest
 from tests.server.conftest import make_shop, running
 
@@ -41,7 +43,7 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     shop.lake.state.access(
         Access(at=shop.lake.builds()["orders"].at, who="zoe", door="http", asset="orders", snapshot=1, rows=40)  # type: ignore[arg-type]
     )
-    serving, thread = running(shop)
+    serving, thread = running(shop, flight_port=0, postgres_port=0)
     clients: dict[str, httpx.Client] = {}
 
     def visit(who: str, scope: str = "read") -> httpx.Client:
@@ -51,6 +53,25 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             clients[who] = httpx.Client(base_url=serving.url, headers=bearer, timeout=20)
         return clients[who]
 
+    def ask(door: str, who: str, sql: str) -> tuple[dict[str, str], list[tuple[Any, ...]]]:
+        """The types of the columns, and the rows, of a query through another door."""
+        token = shop.lake.state.make_token(who, scope="read")
+        (url,) = (one.url for one in serving.doors if one.name == door)
+        if door == "flight":
+            options = {"adbc.flight.sql.authorization_header": f"Bearer {token}"}
+            with adbc.connect(url, db_kwargs=options, autocommit=True) as connection, connection.cursor() as cursor:
+                cursor.execute(sql)
+                table = cursor.fetch_arrow_table()
+                types = {field.name: str(field.type) for field in table.schema}
+                return types, [tuple(row.values()) for row in table.to_pylist()]
+        port = int(url.rpartition(":")[2].partition("/")[0])
+        login = {"host": "127.0.0.1", "port": port, "dbname": "shop", "user": who, "password": token}
+        with psycopg.connect(**login, autocommit=True, connect_timeout=60) as session:
+            cursor = session.execute(sql)
+            types = {one.name: one.type_display for one in cursor.description or ()}
+            return types, cursor.fetchall()
+
+    visit.ask = ask  # type: ignore[attr-defined]
     yield visit
     for client in clients.values():
         client.close()
@@ -113,3 +134,25 @@ def test_a_read_of_part_of_a_table_is_logged_with_the_rows_that_were_shown(visit
     visit("ann").get("/api/tables/orders/rows")
     uses = visit("owner", "all").get("/assets/orders", headers={"Accept": "text/html"}).text
     assert re.search(r"<td>ann</td>.*?<td class=\"number\">\d+</td><td class=\"number\">\d+</td>", uses, re.DOTALL)
+
+
+@pytest.mark.parametrize("door", ["flight", "postgres"])
+def test_every_door_shows_the_same_part_of_a_table(visit: Any, door: str) -> None:
+    wanted = visit("ann").get("/api/tables/orders/rows").json()["rows"]
+    types, rows = visit.ask(door, "ann", "SELECT * FROM orders")
+    assert list(types) == list(wanted[0])
+    assert types["customer"] in ("string", "text", "varchar")
+    assert [row[:3] for row in rows] == [tuple(row.values())[:3] for row in wanted]
+    nowhere = "zqxj_vwkp"
+    for who, sql, name in (
+        ("bob", "SELECT * FROM {}", "orders"),
+        ("ann", "SELECT * FROM {}", "tickets"),
+        ("ann", "SELECT {} FROM orders", "_raw"),
+    ):
+        said = []
+        for one in (name, nowhere):
+            with pytest.raises((psycopg.Error, adbc.Error)) as caught:
+                visit.ask(door, who, sql.format(one))
+            without_mend = re.sub(r" Did you mean [^?]*\?", "", str(caught.value).partition("\n")[0])
+            said.append(without_mend.replace(one, nowhere))
+        assert said[0] == said[1]
