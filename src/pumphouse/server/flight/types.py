@@ -30,6 +30,7 @@ class SqlType:
 
 TYPES: tuple[SqlType, ...] = (
     SqlType(name="UUID", code=1, size=36, quote="'"),
+    SqlType(name="UBIGINT", code=3, size=20, unsigned=True, radix=10),
     SqlType(name="DECIMAL", code=3, size=38, parameters=("precision", "scale"), unsigned=False, scale_max=38, radix=10),
     SqlType(name="INTEGER", code=4, size=10, unsigned=False, radix=10),
     SqlType(name="USMALLINT", code=4, size=5, unsigned=True, radix=10),
@@ -49,7 +50,8 @@ TYPES: tuple[SqlType, ...] = (
     SqlType(name="TINYINT", code=-6, size=3, unsigned=False, radix=10),
     SqlType(name="BOOLEAN", code=-7, size=1),
 )
-"""Those that a query can name. A table of the lake keeps UBIGINT and HUGEINT as DECIMAL."""
+"""Those of columns. HUGEINT is kept as DECIMAL in a table, and comes as one from a query; lists, structs and maps have no
+number of their own."""
 
 _NAMES: dict[pa.DataType, str] = {
     pa.null(): "NULL",
