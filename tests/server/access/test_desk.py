@@ -134,6 +134,17 @@ def test_no_rows_have_their_columns(desk: Desk) -> None:
         assert list(result) == []
 
 
+def test_rows_of_any_width_come_in_few_batches_and_in_their_order(desk: Desk) -> None:
+    text = "SELECT range AS n, 'customer ' || range AS name, ['a' || range % 3] AS tags FROM range(300_000)"
+    with desk.ask(ADA, text, door="test").run() as result:
+        batches = list(result)
+    assert len(batches) < 300_000 / 2_048 / 2
+    assert max(batch.nbytes for batch in batches) < 8 * 1024 * 1024
+    told = pa.Table.from_batches(batches)
+    assert told["n"].to_pylist() == list(range(300_000))
+    assert told["name"][299_999].as_py() == "customer 299999"
+
+
 def test_rows_beyond_the_bound_are_not_given(served: Any) -> None:
     shop = served.shop
     desk = Desk(shop.lake, Policies(shop.lake, shop.assets), bounds=Bounds(rows=30))

@@ -23,6 +23,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 BATCH_ROWS_MAX = 65_536
 CHUNK_ROWS = 2_048
 """Rows that DuckDB works on at once. Where a row may be of any width, a batch is no more than those."""
+GATHER_S = 0.02
+"""How long small batches are gathered before what there is goes on its way; each way costs, however few the rows."""
 ADMITTED_AGAIN_S = 2.0
 """How often it is asked whether a visitor may still be here."""
 
@@ -95,7 +97,7 @@ class Run:
         """The next batch; None is the end. Raises what ended it."""
         with self._work(wait_s=None):
             assert self._stream is not None
-            batch = next(self._stream, None)
+            batch = _gathered(self._stream)
             self._is_exhausted = batch is None
             return batch
 
@@ -189,6 +191,21 @@ class Run:
             with told():
                 session.connection.execute("SELECT 1").fetchall()  # ends the query, and frees what it held
         self._works.sessions.give(session)
+
+
+def _gathered(stream: pa.RecordBatchReader) -> pa.RecordBatch | None:
+    """The next rows: small batches as one of BATCH_BYTES or half of that, or as many as came within GATHER_S."""
+    began, found, size, rows = time.monotonic(), [], 0, 0
+    while size < BATCH_BYTES // 2 and rows < BATCH_ROWS_MAX and (batch := next(stream, None)) is not None:
+        found.append(batch)
+        size += batch.get_total_buffer_size()
+        rows += batch.num_rows
+        if time.monotonic() - began > GATHER_S:
+            break
+    if len(found) > 1 and rows:
+        (together,) = pa.Table.from_batches(found).combine_chunks().to_batches()
+        return together
+    return found[0] if found else None
 
 
 def _batch_rows(kinds: list[str], width: int | None) -> int:
