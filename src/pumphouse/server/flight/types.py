@@ -50,8 +50,7 @@ TYPES: tuple[SqlType, ...] = (
     SqlType(name="TINYINT", code=-6, size=3, unsigned=False, radix=10),
     SqlType(name="BOOLEAN", code=-7, size=1),
 )
-"""Those of columns. HUGEINT is kept as DECIMAL in a table, and comes as one from a query; lists, structs and maps have no
-number of their own."""
+"""Those of columns. HUGEINT is a DECIMAL in a table, and comes as one; lists, structs and maps have no number."""
 
 _NAMES: dict[pa.DataType, str] = {
     pa.null(): "NULL",
