@@ -32,6 +32,7 @@ ARROW = "application/vnd.apache.arrow.stream"
 WHERE_TOKENS_ARE = (
     "Give a token that has not ended: token=..., the variable PUMPHOUSE_TOKEN, or tokens.toml among your settings."
 )
+WRONG_ADDRESS = "Is this the address of a Pumphouse server?"
 UNTRUSTED = "Name its certificate: verify=FILE, if the server made it itself."
 NOT_NOW = frozenset({429, 502, 503})
 LOST = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
@@ -74,7 +75,10 @@ class Server:
             if response.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
                 response.close()
                 return Answer(batches=_reader(kept.schema, kept.batches()), snapshot=kept.snapshot)
-            at = int(response.headers["Pumphouse-Snapshot"])
+            at = int(response.headers.get("Pumphouse-Snapshot", -1))
+            if at < 0 or not response.headers.get("Content-Type", "").startswith(ARROW):
+                response.close()
+                raise ClientError(f"{self.url} answered with no rows", mend=WRONG_ADDRESS)
             schema, batches = batches_of(response)
             tag = response.headers.get("ETag")
             if self._cache and tag:
@@ -108,9 +112,14 @@ class Server:
 
     def json(self, path: str) -> Any:
         """What the API says at a path."""
-        return self._ask(
-            "GET", path, lambda response: json.loads(response.read()), headers={"Accept": "application/json"}
-        )
+
+        def taken(response: httpx.Response) -> Any:
+            try:
+                return json.loads(response.read())
+            except ValueError as error:
+                raise ClientError(f"{self.url} answered with no JSON", mend=WRONG_ADDRESS) from error
+
+        return self._ask("GET", path, taken, headers={"Accept": "application/json"})
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -169,7 +178,7 @@ class Server:
             said = json.loads(data)
             what, mend = str(said["error"]), said.get("mend")
         except (ValueError, KeyError, TypeError, AttributeError):
-            what, mend = f"{self.url} answered with status {status}", "Is this the address of a Pumphouse server?"
+            what, mend = f"{self.url} answered with status {status}", WRONG_ADDRESS
         if status == httpx.codes.UNAUTHORIZED:
             return Denied(
                 what if self._has_token else f"{self.url} wants a token", mend=WHERE_TOKENS_ARE, status=status

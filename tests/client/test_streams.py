@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pumphouse_client import ClientError, Connection, Unreachable, connect
+from pumphouse_client.http import ARROW
 
 BATCH = pa.record_batch({"n": pa.array(range(1000), pa.int64())})
 
@@ -39,6 +40,9 @@ class Scripted(BaseHTTPRequestHandler):
         self.asked.append(json.loads(body))
         turn = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         turn(self)
+
+    def do_GET(self) -> None:
+        self.script[0](self)
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -70,10 +74,14 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Connectio
     thread.join()
 
 
-def sent(data: bytes, *, status: int = 200, promised: int | None = None) -> Callable[[BaseHTTPRequestHandler], None]:
+def sent(
+    data: bytes, *, status: int = 200, promised: int | None = None, kind: str | None = ARROW
+) -> Callable[[BaseHTTPRequestHandler], None]:
     def turn(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
-        request.send_header("Pumphouse-Snapshot", "7")
+        if kind is not None:
+            request.send_header("Pumphouse-Snapshot", "7")
+            request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(data) if promised is None else promised))
         request.send_header("Retry-After", "3")
         request.end_headers()
@@ -132,6 +140,11 @@ def test_who_says_nothing_is_not_asked_twice(serving: Callable[..., Connection])
 def test_what_is_no_pumphouse_is_told(serving: Callable[..., Connection]) -> None:
     with pytest.raises(ClientError, match=r"answered with status 418\. Is this the address"):
         serving(sent(b"<html>", status=418)).table("orders").to_arrow()
+    for kind in (None, "text/html"):
+        with pytest.raises(ClientError, match=r"answered with no rows\. Is this the address"):
+            serving(sent(b"<html>", kind=kind)).table("orders").to_arrow()
+    with pytest.raises(ClientError, match=r"answered with no JSON\. Is this the address"):
+        _ = serving(sent(b"<html>")).tables
 
 
 def test_a_question_names_values_and_snapshot_beside_the_text(serving: Callable[..., Connection]) -> None:

@@ -129,6 +129,8 @@ def test_an_address_says_where_every_door_is() -> None:
     for wrong in ("data.example", "ftp://x", "http://x:port"):
         with pytest.raises(ConfigError, match="no address of a server"):
             address_of(wrong, project="p", user="u")
+    with pytest.raises(ConfigError, match="in the clear"):
+        address_of("http://data.example:8484", project="p", user="u")
 
 
 def test_an_unknown_language_is_refused_with_the_nearest() -> None:

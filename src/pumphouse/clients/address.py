@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pumphouse.errors import ConfigError
+from pumphouse_client.http import is_loopback
 
 PORT = 8484
 FLIGHT_AFTER = 1
@@ -52,7 +53,10 @@ class Address:
 
 
 def address_of(url: str, *, project: str, user: str, certificate: str | None = None) -> Address:
-    """The doors of the server at this address, the other protocols at their usual ports. Raises ConfigError."""
+    """The doors of the server at this address, the other protocols at their usual ports.
+
+    Raises ConfigError for what is none, or would send tokens in the clear.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -60,6 +64,8 @@ def address_of(url: str, *, project: str, user: str, certificate: str | None = N
         parts, port = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"'{url}' is no address of a server", mend="Write it as https://HOST:PORT.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigError(f"to {url} tokens and rows would go in the clear", mend="Use https://.")
     http = port or (443 if parts.scheme == "https" else 80)
     return Address(
         project=project,
