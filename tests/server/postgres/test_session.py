@@ -186,7 +186,7 @@ def test_settings_are_of_the_session_and_the_zone_changes_how_moments_are_writte
         ("SELEC 1", errors.SyntaxError, "1"),
         ("SELECT 1 FROM", errors.SyntaxError, None),
         ("SELECT 1 +\n  nothing FROM orders", errors.UndefinedColumn, "14"),
-        ("SELECT 1 FROM nothing", errors.UndefinedTable, None),
+        ("SELECT 1 FROM nothing", errors.UndefinedTable, "15"),
         ("SELECT abs(1, 2)", errors.UndefinedFunction, "8"),
         ("SELECT nothing_of_the_kind(1)", errors.InsufficientPrivilege, None),
         ("SELECT 'x'::INTEGER", errors.InvalidTextRepresentation, None),

@@ -68,16 +68,17 @@ class Asking:
         finally:
             self.starting = None
 
-    def columns(self, piece: Piece, parameters: int) -> tuple[Sequence[Column], Mapping[int, int]]:
-        """What columns a statement has before there are values, and of its parameters the types that can be told."""
+    def columns(self, piece: Piece, oids: Sequence[int]) -> tuple[Sequence[Column], Mapping[int, int]]:
+        """What columns a statement has before there are values, and the types of parameters that are open (0)."""
         visitor, text = self.visitor(), piece.text
-        made = self._of_catalogue(visitor, text, [None] * parameters)
+        made = self._of_catalogue(visitor, text, [None] * len(oids))
         if made is not None:
-            told = (made.schema.metadata or {}).get(PARAMETERS_KEY, b"").decode()
-            return columns_of(made.schema), {at + 1: int(oid) for at, oid in enumerate(told.split(",")) if oid}
+            kinds = (made.schema.metadata or {}).get(PARAMETERS_KEY, b"").decode().split(",")
+            return columns_of(made.schema), {at + 1: int(oid) for at, oid in enumerate(kinds) if oid}
         statement = self.hall.desk.ask(visitor, text, door=DOOR, snapshot=self._at)
         if statement.parameters:
-            return columns_of(statement.schema), hinted(piece, self._named(visitor, statement))
+            told = hinted(piece, self._named(visitor, statement)) if 0 in oids else {}
+            return columns_of(statement.schema), told
         found = statement.columns
         return columns_of(found.schema, found.kinds), {}
 

@@ -42,6 +42,7 @@ class Put:
     name: str | None
     values: tuple[str, ...] | None
     local: bool = False
+    tag: str = "SET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def command_of(piece: Piece) -> Command | None:
             return _set(reading)
         case "RESET":
             name = _setting(reading)
-            return Put(None if name == "all" else name, None)
+            return Put(None if name == "all" else name, None, tag="RESET")
         case "SHOW":
             return Show(_setting(reading))
         case "DISCARD":

@@ -10,22 +10,10 @@ from typing import Any
 import pyarrow as pa
 
 from pumphouse.errors import Cancelled
+from pumphouse.server.postgres import commands as c
 from pumphouse.server.postgres import messages as m
 from pumphouse.server.postgres.asking import Asking
 from pumphouse.server.postgres.block import Block
-from pumphouse.server.postgres.commands import (
-    Begin,
-    Copy,
-    Declare,
-    End,
-    Fetch,
-    Forget,
-    Nothing,
-    Put,
-    Savepoint,
-    Show,
-    command_of,
-)
 from pumphouse.server.postgres.connection import Connection, Gone
 from pumphouse.server.postgres.copying import Copying, copy_format
 from pumphouse.server.postgres.hall import Hall
@@ -283,11 +271,11 @@ class Session:
             await self._told(self._simple(piece), piece.text, at=piece.at)
 
     async def _simple(self, piece: Piece) -> None:
-        statement = Statement(piece=piece, command=command_of(piece), oids=())
+        statement = Statement(piece=piece, command=c.command_of(piece), oids=())
         portal = Portal(statement=statement)
         try:
             await self._open(portal)
-            if portal.source is not None and not isinstance(statement.command, Copy):
+            if portal.source is not None and not isinstance(statement.command, c.Copy):
                 columns = portal.source.columns
                 self._say(m.row_description(columns, [0] * len(columns)))
             await self._run(portal, ALL)
@@ -302,7 +290,7 @@ class Session:
         if len(pieces) > 1:
             raise Refused("cannot insert multiple commands into a prepared statement", state="42601")
         piece = pieces[0] if pieces else None
-        command = None if piece is None else command_of(piece)
+        command = None if piece is None else c.command_of(piece)
         count = max(piece.parameters if piece else 0, len(message.oids))
         if count > m.PARAMETERS_MAX:
             raise Refused(f"a statement has at most {m.PARAMETERS_MAX} parameters", state="54000")
@@ -311,7 +299,7 @@ class Session:
         if message.name and piece is not None and command is None:
             # What is kept is looked at now; what is not is bound at once, and looked at then.
             self._block.check(statement)
-            await self._hall.in_thread(self._asking.columns, piece, len(oids))
+            await self._hall.in_thread(self._asking.columns, piece, [TEXT] * count)
         self._kept.put_statement(message.name, statement)
         self._say(m.PARSED)
 
@@ -347,7 +335,7 @@ class Session:
             text, at = (piece.text, piece.at) if piece else ("", 0)
             self._block.check(portal.statement)
             await self._told(self._open(portal), text, at=at)
-            if portal.source is None or isinstance(portal.statement.command, Copy):
+            if portal.source is None or isinstance(portal.statement.command, c.Copy):
                 self._say(m.NO_DATA)
             else:
                 columns = portal.source.columns
@@ -360,12 +348,12 @@ class Session:
     async def _describe_statement(self, statement: Statement) -> None:
         columns: Sequence[Column] | None = None
         command = statement.command
-        if isinstance(command, Show):
+        if isinstance(command, c.Show):
             columns = columns_of(shown(command.name, "").schema)
-        elif isinstance(command, Fetch) and not command.moves:
+        elif isinstance(command, c.Fetch) and not command.moves:
             columns = (await self._cursor(command.cursor)).columns
         elif statement.piece is not None and command is None:
-            columns, told = await self._hall.in_thread(self._asking.columns, statement.piece, len(statement.oids))
+            columns, told = await self._hall.in_thread(self._asking.columns, statement.piece, statement.oids)
             statement.described = columns
             statement.oids = tuple(oid or told.get(at, 0) for at, oid in enumerate(statement.oids, start=1))
         self._say(m.parameter_description([oid or TEXT for oid in statement.oids]))
@@ -401,13 +389,13 @@ class Session:
                     if len(statement.described) != len(portal.source.columns):
                         raise Refused("cached plan must not change result type", state="0A000", hint="Prepare it anew.")
                     portal.source.columns = statement.described
-            case Copy() as copy:
+            case c.Copy() as copy:
                 copy_format(copy)
                 portal.source = await self._rows(copy.query, portal.values)
-            case Show() as show:
+            case c.Show() as show:
                 value = self._settings.all() if show.name == "all" else self._settings.show(show.name)
                 portal.source = Made(shown(REPORTED.get(show.name, show.name), value))
-            case Fetch(cursor, count, False):
+            case c.Fetch(cursor, count, False):
                 portal.source = Fetched(await self._cursor(cursor), count)
 
     async def _rows(self, text: str, values: Sequence[Any]) -> Source:
@@ -426,7 +414,7 @@ class Session:
                 portal.done = True
                 self._say(m.command_complete(await self._do(portal)))
             return
-        if isinstance(command, Copy):
+        if isinstance(command, c.Copy):
             sent, done = await self._copy(portal, command)
         else:
             columns = portal.source.columns
@@ -441,10 +429,10 @@ class Session:
             self._say(m.SUSPENDED)
             return
         await self._hall.at_the_door(portal.close)
-        tag = {Show: "SHOW", Fetch: f"FETCH {sent}", Copy: f"COPY {sent}"}.get(type(command), f"SELECT {sent}")
+        tag = {c.Show: "SHOW", c.Fetch: f"FETCH {sent}", c.Copy: f"COPY {sent}"}.get(type(command), f"SELECT {sent}")
         self._say(m.command_complete(tag))
 
-    async def _copy(self, portal: Portal, command: Copy) -> tuple[int, bool]:
+    async def _copy(self, portal: Portal, command: c.Copy) -> tuple[int, bool]:
         assert portal.source is not None
         columns = portal.source.columns
         form = copy_format(command)
@@ -502,27 +490,27 @@ class Session:
         """Do what a command says; its tag."""
         command = portal.statement.command
         match command:
-            case Begin():
+            case c.Begin():
                 if self._block.status == "I":
                     self._block.status = "T"
                     self._settings.begin()
                 else:
                     self._warn("there is already a transaction in progress", "25001")
                 return "BEGIN"
-            case End():
+            case c.End():
                 return await self._end(commits=command.commits)
-            case Savepoint():
+            case c.Savepoint():
                 return self._block.savepoint(command)
-            case Put():
+            case c.Put():
                 self._put(command)
-                return "SET" if command.values is not None else "RESET"
-            case Forget():
+                return command.tag
+            case c.Forget():
                 return await self._forget(command)
-            case Declare():
+            case c.Declare():
                 return await self._declare(command, portal)
-            case Fetch():
+            case c.Fetch():
                 return await self._move(command)
-            case Nothing():
+            case c.Nothing():
                 return command.tag
         raise AssertionError(command)
 
@@ -538,7 +526,7 @@ class Session:
         await self._close_portals([name for name, portal in self._kept.portals.items() if name and not portal.held])
         return "COMMIT" if commits and not failed else "ROLLBACK"
 
-    def _put(self, command: Put) -> None:
+    def _put(self, command: c.Put) -> None:
         def change() -> None:
             if command.name is None:
                 self._settings.reset()
@@ -555,7 +543,7 @@ class Session:
             if (value := self._settings.show(name)) != before[name]:
                 self._say(m.parameter_status(spelled, value))
 
-    async def _forget(self, command: Forget) -> str:
+    async def _forget(self, command: c.Forget) -> str:
         if command.what == "all" and self._block.status != "I":
             raise Refused("DISCARD ALL cannot run inside a transaction block", state="25001")
         portals, tag = self._kept.forget(command)
@@ -564,11 +552,11 @@ class Session:
             self._report(self._settings.reset)
         return tag
 
-    async def _declare(self, command: Declare, portal: Portal) -> str:
+    async def _declare(self, command: c.Declare, portal: Portal) -> str:
         if self._block.status == "I" and not command.hold:
             raise Refused("DECLARE CURSOR can only be used in transaction blocks", state="25P01")
         pieces = statements(command.query)
-        if len(pieces) != 1 or command_of(pieces[0]) is not None:
+        if len(pieces) != 1 or c.command_of(pieces[0]) is not None:
             raise Refused("a cursor is declared for a query", state="42601", position=command.at + 1)
         piece = pieces[0]
         self._kept.check_portal(command.name, portal.bytes)
@@ -582,7 +570,7 @@ class Session:
         self._kept.put_portal(command.name, cursor)
         return "DECLARE CURSOR"
 
-    async def _move(self, command: Fetch) -> str:
+    async def _move(self, command: c.Fetch) -> str:
         source = Fetched(await self._cursor(command.cursor), command.count)
         moved = 0
         self._running = source

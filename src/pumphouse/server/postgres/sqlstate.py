@@ -139,9 +139,10 @@ def _position(error: PumphouseError, said: str, text: str) -> int | None:
         if line < len(lines):
             shift = lines[line].find(shown.removesuffix("...")) - (3 if found[2].startswith("...") else 0)
             return sum(len(one) + 1 for one in lines[:line]) + max(column + max(shift, 0), 0) + 1
-    if error.place is not None and error.place.file == "query" and (near := _NEAR.search(error.what)):
-        line = error.place.line - 1
-        before = sum(len(one) + 1 for one in lines[:line])
-        place = text.find(near[1], before)
-        return place + 1 if place >= 0 else None
-    return None
+    if error.place is None or error.place.file != "query":
+        return None
+    near = _NEAR.search(error.what)
+    wanted = near[1] if near else error.asset if isinstance(error, UnknownName) else None
+    before = sum(len(one) + 1 for one in lines[: error.place.line - 1])
+    place = text.find(wanted, before) if wanted else -1
+    return place + 1 if place >= 0 else None
