@@ -18,6 +18,7 @@ import openpyxl
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
+from starlette.requests import ClientDisconnect
 
 from pumphouse.errors import Late, Overloaded
 from pumphouse.server.access.desk import Bounds, Desk
@@ -25,6 +26,7 @@ from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.formats.chosen import FORMATS
 from pumphouse.server.formats.form import Options
+from pumphouse.server.places import Places
 from pumphouse.server.streams import RowsReply, is_steady
 
 WAIT_S = 10
@@ -423,8 +425,9 @@ def streams_of(served: Any, query: str, *, stall_s: float = 60.0) -> RowsReply:
 
 
 def scope_of(served: Any) -> dict[str, Any]:
-    limits = SimpleNamespace(streams=anyio.CapacityLimiter(1), reading=anyio.CapacityLimiter(1))
-    return {"type": "http", "method": "GET", "headers": [], "shared": limits}
+    limits = SimpleNamespace(places=Places(all_max=1, wait_s=0.2), reading=anyio.CapacityLimiter(1))
+    visitor = Visitor(who="slow", scope="read")
+    return {"type": "http", "method": "GET", "headers": [], "shared": limits, "visitor": visitor}
 
 
 async def never(*_: Any) -> Any:
@@ -466,11 +469,55 @@ def test_an_answer_whose_task_is_ended_while_a_thread_works_at_it_ends_whole(ser
         time.sleep(0.02)
 
 
-def test_more_than_can_read_at_once_are_told_to_come_again(served: Any) -> None:
+def test_more_than_can_read_at_once_wait_and_then_are_told_to_come_again(served: Any) -> None:
     scope = scope_of(served)
-    scope["shared"].streams.total_tokens = 0
-    with pytest.raises(Overloaded):
-        anyio.run(streams_of(served, "FROM orders"), scope, never, never)
+    heard = []
+
+    async def take(message: Any) -> None:
+        heard.append(message["type"])
+
+    async def both() -> None:
+        async with scope["shared"].places.place("another", waiting=anyio.CancelScope()):
+            with pytest.raises(Overloaded):
+                await streams_of(served, "FROM orders")(scope, never, take)
+            assert not heard
+        await streams_of(served, "FROM orders")(scope, never, take)
+
+    anyio.run(both)
+    assert heard == ["http.response.start", "http.response.body"]
+
+
+def test_whoever_goes_while_they_wait_waits_no_longer(served: Any) -> None:
+    scope = scope_of(served)
+    scope["shared"].places = Places(all_max=1)
+
+    async def gone() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def wait() -> None:
+        async with scope["shared"].places.place("another", waiting=anyio.CancelScope()):
+            with pytest.raises(ClientDisconnect):
+                await streams_of(served, "FROM orders")(scope, gone, never)
+
+    anyio.run(wait)
+
+
+def test_one_visitor_leaves_places_for_others() -> None:
+    async def others() -> None:
+        places = Places(all_max=3, each_max=2, wait_s=0.1)
+        async with (
+            places.place("ann", waiting=anyio.CancelScope()),
+            places.place("ann", waiting=anyio.CancelScope()),
+        ):
+            with pytest.raises(Overloaded):
+                async with places.place("ann", waiting=anyio.CancelScope()):
+                    raise AssertionError
+            async with places.place("bob", waiting=anyio.CancelScope()):
+                pass
+        async with places.place("ann", waiting=anyio.CancelScope()):
+            pass
+
+    anyio.run(others)
 
 
 def test_half_an_answer_is_never_taken_for_a_whole_one(served: Any) -> None:

@@ -20,11 +20,11 @@ from pumphouse.server.commits import Commits
 from pumphouse.server.cookies import Cookies
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.pace import Pace
+from pumphouse.server.places import Places
 from pumphouse.server.served import Found, ServedProject
 from pumphouse.server.sheets import Sheets
 
 COUNTS_KEPT_MAX = 10_000
-STREAMS_MAX = 256
 READING_MAX = 24
 
 
@@ -45,8 +45,8 @@ class Shared:
     pace: Pace = field(default_factory=Pace)
     checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(CHECKERS))
     """Answers are checked a few at a time; those that wait hold no thread that a page could use."""
-    streams: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(STREAMS_MAX))
-    """Answers with rows that are under way; whoever comes beyond that is told to come again."""
+    places: Places = field(default_factory=Places)
+    """Of answers with rows that are under way."""
     reading: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READING_MAX))
     """Those of them that a thread works for right now: slow statements take none that a page could use."""
     withdrawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))

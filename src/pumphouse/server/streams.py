@@ -20,13 +20,13 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from pumphouse.errors import Late, Overloaded
+from pumphouse.errors import Late
 from pumphouse.lake.state import Access
 from pumphouse.project.queries import CLOCKS_AND_CHANCE
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.formats.chosen import encoding_of
 from pumphouse.server.formats.form import Format, Options, Pipe
-from pumphouse.server.shared import shared
+from pumphouse.server.shared import shared, visitor_of
 
 WHOLE_BYTES = 256 * 1024
 """An answer up to this size is made at once, and sent with its length."""
@@ -78,42 +78,45 @@ class RowsReply:
     _parts: Generator[bytes] | None = None
     """What comes of the format; None before it has begun and when there is no more."""
     _encoder: Encoder | None = None
+    _has_gone: bool = False
+    """Whether whoever asked has gone."""
     _working: threading.Lock = field(default_factory=threading.Lock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Raises what `ask` raises, as long as nothing is sent."""
-        here = shared(Request(scope))
-        try:
-            here.streams.acquire_on_behalf_of_nowait(self)
-        except anyio.WouldBlock as error:
-            raise Overloaded("as many read here as can at once", mend="Ask again in a few seconds.") from error
-        watching = asyncio.create_task(self._watch(receive))
+        here, who = shared(Request(scope)), visitor_of(Request(scope)).who
+        waiting = anyio.CancelScope()
+        watching = asyncio.create_task(self._watch(receive, waiting))
         in_thread = partial(anyio.to_thread.run_sync, limiter=here.reading)
         try:
-            begun = await in_thread(self._locked, partial(self._begun, scope))
-            await self._send(begun, send, in_thread)
+            async with here.places.place(who, waiting=waiting):
+                try:
+                    begun = await in_thread(self._locked, partial(self._begun, scope))
+                    await self._send(begun, send, in_thread)
+                finally:
+                    self._reading.leave()
+                    if self._parts is not None or self._working.locked():
+                        with anyio.CancelScope(shield=True):
+                            await in_thread(self._closed)
         except Exception as error:
-            if self._reading.left:
+            if self._has_gone:
                 raise ClientDisconnect from error
             raise
         finally:
             watching.cancel()
-            self._reading.leave()
-            if self._parts is not None or self._working.locked():
-                with anyio.CancelScope(shield=True):
-                    await in_thread(self._closed)
-            here.streams.release_on_behalf_of(self)
 
-    async def _watch(self, receive: Receive) -> None:
+    async def _watch(self, receive: Receive, waiting: anyio.CancelScope) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
+        self._has_gone = True
+        waiting.cancel()
         self._reading.leave()
 
     async def _send(self, begun: Begun, send: Send, in_thread: InThread) -> None:
         await send({"type": "http.response.start", "status": begun.status, "headers": Headers(begun.headers).raw})
         piece, more = begun.body, begun.more
         while True:
-            if self._reading.left:
+            if self._has_gone:
                 raise ClientDisconnect
             try:
                 with anyio.fail_after(begun.stall_s):
