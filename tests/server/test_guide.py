@@ -15,7 +15,7 @@ GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 
 EXAMPLES = [
-    ("serve.md", 15),
+    ("serve.md", 16),
     ("http.md", 13),
     ("flight.md", 6),
     ("postgres.md", 11),

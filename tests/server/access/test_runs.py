@@ -14,7 +14,7 @@ import pytest
 from pumphouse.errors import AccessDenied, Cancelled, Late, PumphouseError, TooMuch
 from pumphouse.lake.state import Access
 from pumphouse.server.access.desk import Bounds, Desk, Result
-from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.access.policies import Policies
 
 ADA = Visitor(who="ada", scope="all")
@@ -105,14 +105,17 @@ def test_more_memory_than_there_is_ends_one_statement_alone(desk: Desk) -> None:
 
 def test_revoked_token_ends_a_running_stream(served: Any) -> None:
     shop = served.shop
-    gone = threading.Event()
-    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), admits=lambda visitor: not gone.is_set())
-    with desk.ask(ADA, WIDE, door="revoked").run() as result:
+    gate = Gate(shop.lake, owner="ada", token="the-owners-own-token")
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), admits=gate.admits)
+    visitor = gate.visitor(shop.lake.state.tokens.make("mallory", scope="read"))
+    assert visitor is not None
+    with desk.ask(visitor, WIDE, door="revoked").run() as result:
         batches = iter(result)
         next(batches)
-        gone.set()
-        with pytest.raises(AccessDenied, match="token of ada has ended"):
+        shop.lake.state.tokens.revoke("mallory")
+        with pytest.raises(AccessDenied, match="token of mallory has ended"):
             _taken_slowly(batches)
+    assert [one.rows for one in logged(served, "revoked")] == [result.rows]
     desk.close()
 
 

@@ -105,7 +105,7 @@ class Gate:
 
     def admits(self, visitor: Visitor) -> bool:
         """Whether somebody who came in may still be here: their token was not revoked, and has not ended."""
-        return not visitor.key or (self.seen_of(visitor.key) or self.visitor_of(visitor.key)) is not None
+        return not visitor.key or self.visitor_of(visitor.key) is not None
 
     def leave(self, hashed: bytes) -> None:
         """Let nobody in any more by what a sign-in made. A token that was given to somebody stays good."""
