@@ -12,8 +12,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from tests.server.conftest import TOKEN, Served
+from tests.server.conftest import TOKEN, Served, make_shop, running
 
+from pumphouse.declare.grants import grant_spec
 from pumphouse_client import Cache, Connection, Denied, connect
 from pumphouse_client.cache import UNFINISHED_S, Entry
 
@@ -89,6 +90,22 @@ def read_for_s(connection: Connection, seconds: float) -> None:
     while time.monotonic() < deadline:
         connection["orders"].to_arrow()
         time.sleep(0.2)
+
+
+def test_a_change_of_what_one_may_see_is_seen_at_once(tmp_path: Path, cache: Cache) -> None:
+    shop = make_shop(tmp_path / "shop")
+    bob, port, seen = shop.lake.state.make_token("bob", scope="read"), 0, []
+    for grant in ({"to": "everyone"}, {"to": "everyone", "rows": "order_id <= 3"}, {"to": "everyone", "rows": "TRUE"}):
+        shop.declare("g", "grant", "orders", spec=grant_spec("orders", **grant))
+        serving, thread = running(shop, port=port)
+        port = int(serving.url.rpartition(":")[2])
+        with connect(serving.url, token=bob, cache=cache) as connection:
+            seen.append((connection["orders"].snapshot, connection["orders"].to_arrow().num_rows))
+        serving.stop()
+        thread.join(20)
+    shop.lake.close()
+    assert len({snapshot for snapshot, _ in seen}) == 1
+    assert [rows for _, rows in seen] == [40, 3, 40]
 
 
 def test_what_is_not_taken_to_its_end_is_not_kept(connection: Connection, cache: Cache) -> None:
