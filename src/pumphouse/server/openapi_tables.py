@@ -72,6 +72,10 @@ _REFUSALS = {
     "404": "No such table, column or snapshot, or none that you may see.",
     "503": "As many read as can at once; ask again after the seconds in Retry-After.",
 }
+_REFUSALS_OF_ROWS = {
+    "422": "More rows, or more memory for them, than one query may have.",
+    "504": "The engine worked at it for longer than it may at one query.",
+}
 
 
 def table_paths(names: Sequence[str]) -> Document:
@@ -147,8 +151,10 @@ def _operation(
 ) -> Document:
     known = {"304": {"description": "The rows are those that If-None-Match names."}} if _KNOWN in parameters else {}
     refused = dict(_REFUSALS)
-    if content is _CONTENT and _FORMAT not in parameters:
-        refused["406"] = "No format that is accepted."
+    if content is _CONTENT:
+        refused |= _REFUSALS_OF_ROWS
+        if _FORMAT not in parameters:
+            refused["406"] = "No format that is accepted."
     return {
         "operationId": called,
         "summary": summary,
