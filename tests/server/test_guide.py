@@ -18,7 +18,7 @@ EXAMPLES = [
     ("serve.md", 16),
     ("http.md", 13),
     ("flight.md", 6),
-    ("postgres.md", 11),
+    ("postgres.md", 15),
     ("survey.md", 6),
     ("predictions.md", 7),
 ]

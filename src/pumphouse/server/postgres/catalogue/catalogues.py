@@ -28,9 +28,13 @@ from pumphouse.server.postgres.catalogue.visible import Catalogued, Visible, vis
 from pumphouse.server.postgres.sqlstate import Refused
 from pumphouse.server.postgres.types import KINDS, PARAMETERS_KEY, TYPE_KEY
 
-STORES_MAX = 32
-"""Catalogues that are kept: one for each visitor, and what they may see."""
-SEEN_MAX = 1_000
+STORES_MAX = 16
+"""Catalogues that are kept, each of some 10 MB: one for each visitor, and what they may see."""
+SEEN_MAX = 100
+"""Visitors at a snapshot of whom it is remembered which catalogue is theirs."""
+ASKED_MAX = 500
+"""Statements that are kept as they are run: tools ask the same again and again."""
+ASKED_CHARACTERS_MAX = 10_000
 
 
 class Catalogues:
@@ -39,8 +43,11 @@ class Catalogues:
     def __init__(self, project: Catalogued) -> None:
         self._project = project
         self._stores: OrderedDict[str, Store] = OrderedDict()
-        self._seen: OrderedDict[tuple[Visitor, int], Visible] = OrderedDict()
+        self._seen: OrderedDict[tuple[Visitor, int], tuple[str, Visible]] = OrderedDict()
+        self._asked: OrderedDict[tuple[Any, ...], Rewritten] = OrderedDict()
+        self._checker = project.lake.engine.fork()
         self._lock = threading.Lock()
+        self._checking = threading.Lock()
 
     def __call__(
         self,
@@ -56,16 +63,28 @@ class Catalogues:
 
         A parameter without a value yet is None. Raises Refused for what can't be answered.
         """
-        asked = self._asked(visitor, sql, parameters, settings or {})
+        asked = self._kept(visitor, sql, parameters, settings or {})
         if asked is None:
             return None
-        at = self._project.lake.snapshot() if snapshot is None else snapshot
-        return self._told(self._store(self._visible(desk, visitor, at)).read(asked.sql), asked)
+        return self._told(self._store(desk, visitor, desk.at(snapshot)).read(asked.sql), asked)
 
-    def _asked(
-        self, visitor: Visitor, sql: str, values: Sequence[Any] | None, settings: Mapping[str, str]
+    def _kept(self, visitor: Visitor, sql: str, values: Sequence[Any], settings: Mapping[str, str]) -> Rewritten | None:
+        """The statement as the store runs it, made once; None where it is not about the catalogue."""
+        key = visitor.who, sql, repr(values), tuple(settings.items())
+        with self._lock:
+            asked = self._asked.get(key)
+        if asked is None:
+            asked = self._rewritten(visitor, sql, values, settings)
+            if asked is not None and len(sql) + len(key[2]) <= ASKED_CHARACTERS_MAX:
+                with self._lock:
+                    self._asked[key] = asked
+                    while len(self._asked) > ASKED_MAX:
+                        self._asked.popitem(last=False)
+        return asked
+
+    def _rewritten(
+        self, visitor: Visitor, sql: str, values: Sequence[Any], settings: Mapping[str, str]
     ) -> Rewritten | None:
-        """The statement as the store runs it; None where it is not about the catalogue."""
         try:
             tree = parsed(sql)
             if tree is None:
@@ -79,7 +98,7 @@ class Catalogues:
             around = Around(
                 who=visitor.who,
                 database=self._project.name,
-                version=f"PostgreSQL {settings.get('server_version', '15.0')}, by Pumphouse {version('pumphouse')}",
+                version=f"PostgreSQL {settings.get('server_version', '15.0')}, by Pumphouse {self._version}",
                 settings=settings,
                 values=values,
             )
@@ -92,11 +111,16 @@ class Catalogues:
     def _check(self, sql: str) -> None:
         """Look at what DuckDB would run as at any query of a visitor. Raises Refused for what may not be asked."""
         try:
-            queries.asked(sql, engine=self._project.lake.engine.fork(), known=self._tables, functions=self._callable)
+            with self._checking:
+                queries.asked(sql, engine=self._checker, known=self._tables, functions=self._callable)
         except AccessDenied as error:
             raise unsupported(error.what) from error
         except PumphouseError as error:
             raise Refused(error.what, state="42601", hint=error.mend) from error
+
+    @cached_property
+    def _version(self) -> str:
+        return version("pumphouse")
 
     @cached_property
     def _tables(self) -> frozenset[str]:
@@ -110,20 +134,19 @@ class Catalogues:
     def _known(self) -> Builtin:
         return builtin()
 
-    def _visible(self, desk: Desk, visitor: Visitor, snapshot: int) -> Visible:
+    def _store(self, desk: Desk, visitor: Visitor, snapshot: int) -> Store:
+        """The catalogue of a visitor. Those who see the same at two snapshots have one."""
         key = visitor, snapshot
         with self._lock:
-            found = self._seen.get(key)
-        if found is None:
+            known = self._seen.get(key)
+        if known is None:
             found = visible(self._project, desk.policies, visitor, snapshot=snapshot)
+            known = found.digest, found
             with self._lock:
-                self._seen[key] = found
+                self._seen[key] = known
                 while len(self._seen) > SEEN_MAX:
                     self._seen.popitem(last=False)
-        return found
-
-    def _store(self, seen: Visible) -> Store:
-        digest = seen.digest
+        digest, seen = known
         with self._lock:
             store = self._stores.get(digest)
             if store is None:
