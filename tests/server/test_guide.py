@@ -18,7 +18,7 @@ EXAMPLES = [
     ("serve.md", 16),
     ("http.md", 13),
     ("flight.md", 6),
-    ("postgres.md", 15),
+    ("postgres.md", 16),
     ("survey.md", 6),
     ("predictions.md", 7),
 ]
