@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.grants import grant_spec
@@ -137,3 +139,56 @@ def test_a_scope_lets_ask_unless_a_grant_or_the_token_names_others(declare: Decl
     assert declare(("orders", {"to": "ann"})).may_use(shop, "weekly")
     assert not declare(("weekly", {"to": "ann"})).may_use(shop, "weekly")
     assert not declare().may_use(Visitor(who="shop", scope="predict", tables=frozenset({"orders"})), "weekly")
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> tuple[dict[str, tuple[str, ...]], dict[str, list[dict[str, Any]]]]:
+    """Tables that are made from earlier ones, and grants of some of them."""
+    inputs: dict[str, tuple[str, ...]] = {}
+    for number in range(draw(st.integers(1, 8))):
+        earlier = st.lists(st.sampled_from(list(inputs)), unique=True, max_size=3) if inputs else st.just([])
+        inputs[f"t{number}"] = tuple(draw(earlier))
+    some = {"to": "ann", "rows": "a = 1"}, {"to": "everyone", "columns": "a"}
+    said = st.sampled_from([{"to": "ann"}, {"to": "eve"}, {"to": "everyone"}, *some])
+    granted = draw(st.lists(st.sampled_from(list(inputs)), unique=True, max_size=3))
+    return inputs, {name: draw(st.lists(said, min_size=1, max_size=2)) for name in granted}
+
+
+@settings(max_examples=200, deadline=None)
+@given(project=projects())
+def test_nothing_that_a_grant_hides_is_seen_by_way_of_kin(project: Any) -> None:
+    inputs, grants = project
+    common, place = Common(), Place(file="shop")
+    assets = {
+        name: Asset(name=name, kind="sql", spec=None, common=common, place=place, inputs=of)
+        for name, of in inputs.items()
+    }
+    for name, several in grants.items():
+        for number, said in enumerate(several):
+            spec = grant_spec(name, **said)
+            assets[f"{name}_{number}"] = Asset(
+                name=f"{name}_{number}", kind="grant", spec=spec, common=common, place=place, inputs=(name,)
+            )
+    rights = Rights(assets)
+    opened = {name for name, several in grants.items() if {"to": "everyone"} in several}
+    for who in (ANN, BOB):
+        sees = {name for name in inputs if rights.of(who, name).is_whole}
+        hidden = set(grants) - opened - sees
+        for name in sees - grants.keys():  # whose own grant says nothing of it
+            # It is made from nothing that is hidden, and nothing that is restricted at all is made from it.
+            assert not hidden & made_of(name, inputs, past=grants)
+            assert not any(name in made_of(one, inputs, past=grants) for one in set(grants) - opened)
+        for name in sees & grants.keys():
+            assert any(said.get("to") in (who.who, "everyone") and len(said) == 1 for said in grants[name])
+
+
+def made_of(name: str, inputs: Mapping[str, tuple[str, ...]], *, past: Collection[str]) -> set[str]:
+    """What a thing is made from, up to what has grants of its own."""
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        for one in inputs[waiting.pop()]:
+            if one not in found:
+                found.add(one)
+                waiting += [] if one in past else [one]
+    return found

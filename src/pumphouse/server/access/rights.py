@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from pumphouse.catalog.lineage import made_from, nearest_first
+from pumphouse.catalog.lineage import made_from
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.grants import EVERYONE, WITH_ROWS, Grant
 from pumphouse.graph.edges import sort_by_edges
@@ -68,6 +68,8 @@ class Rights:
         for name, asset in sorted(assets.items()):
             if asset.kind == "grant":
                 self._grants.setdefault(asset.spec.asset, []).append((name, asset.spec))
+        named = {one for grants in self._grants.values() for _, grant in grants for one in grant.to}
+        self._people, self._granted_groups = named - self._groups, named & self._groups
         self._restricted = {name for name, grants in self._grants.items() if not _opens(grants)}
         inputs = {name: tuple(one for one in asset.inputs if one in assets) for name, asset in assets.items()}
         self._order = sort_by_edges(inputs, allowed_self=assets)
@@ -88,12 +90,8 @@ class Rights:
 
     def alike(self, visitor: Visitor) -> Visitor:
         """Somebody with the same rights, and the same one for all who have these."""
-        named = {one for grants in self._grants.values() for _, grant in grants for one in grant.to}
-        return replace(
-            visitor,
-            who=visitor.who if visitor.who in named - self._groups else "",
-            groups=visitor.groups & self._groups & named,
-        )
+        who = visitor.who if visitor.who in self._people else ""
+        return replace(visitor, who=who, groups=visitor.groups & self._granted_groups)
 
     def of_all(self, visitor: Visitor) -> Mapping[str, Right]:
         """What somebody may see of each thing that is declared."""
@@ -179,7 +177,7 @@ class Rights:
             for name, asset in self._assets.items()
             if asset.kind not in FACTS
         }
-        return {source: name for name in sorted(self._restricted) for source in nearest_first(name, inputs)}
+        return _reached({name: name for name in sorted(self._restricted)}, inputs)
 
     def _kin_of_restricted(self) -> frozenset[str]:
         """What restricted things are made from, and what is made from either; without what has grants of its own."""
@@ -187,8 +185,21 @@ class Rights:
             name: tuple(one for one in found if one not in self._grants)
             for name, found in made_from(self._assets).items()
         }
-        reached = {reader for name in (*self._restricted, *self._sources) for reader in nearest_first(name, readers)}
+        reached = _reached({name: name for name in (*self._restricted, *self._sources)}, readers)
         return frozenset({*self._sources, *reached} - self._grants.keys())
+
+
+def _reached(starts: Mapping[str, str], edges: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """All that the edges lead to from the starts, each with one from which they do."""
+    found: dict[str, str] = {}
+    waiting = list(starts.items())
+    while waiting:
+        name, start = waiting.pop()
+        for one in edges.get(name, ()):
+            if one not in found:
+                found[one] = start
+                waiting.append((one, start))
+    return found
 
 
 def _opens(grants: Iterable[tuple[str, Grant]]) -> bool:
