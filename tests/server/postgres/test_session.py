@@ -87,6 +87,7 @@ def test_cursors_on_the_server_read_forward_piece_by_piece(postgres: Any) -> Non
         assert connection.execute("FETCH NEXT FROM c").fetchall() == [(6,)]
         fetched = connection.execute("FETCH ALL FROM c")
         assert (len(fetched.fetchall()), fetched.statusmessage) == (34, "FETCH 34")
+        assert connection.execute("FETCH 1 FROM c").fetchall() == []
         with pytest.raises(errors.ObjectNotInPrerequisiteState):
             connection.execute("FETCH PRIOR FROM c")
         connection.rollback()

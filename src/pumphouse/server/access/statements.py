@@ -227,6 +227,11 @@ class Result:
                 yield batch
         self.close()
 
+    @property
+    def ended(self) -> PumphouseError | None:
+        """Why it was ended, or closed: what was taken of a batch before then is all that was read."""
+        return self._run.ended
+
     def read_all(self) -> pa.Table:
         """All rows, and the end of it."""
         with self:

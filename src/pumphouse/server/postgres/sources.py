@@ -56,37 +56,44 @@ class Cut:
         self._at += piece.num_rows
         return piece
 
-    @property
-    def left(self) -> int:
-        """How many rows of the batch that was taken last were not."""
-        return 0 if self._batch is None else self._batch.num_rows - self._at
-
 
 class Stream:
-    """The rows of a statement of the desk."""
+    """The rows of a statement of the desk. A row counts as read when it is taken here, not with its whole batch."""
 
     def __init__(self, result: Result) -> None:
         self._result = result
-        self._cut = Cut(iter(result))
+        self._cut = Cut(self._batches())
+        self._is_exhausted = False
         found = result.columns
         self.columns = columns_of(found.schema, found.kinds)
 
     def take(self, rows_max: int) -> pa.RecordBatch | None:
-        """The next rows."""
-        return self._cut.take(rows_max)
+        """The next rows. Raises what ended it: what comes after that is not in the access log."""
+        if self._is_exhausted:
+            return None
+        if (why := self._result.ended) is not None:
+            raise why
+        piece = self._cut.take(rows_max)
+        if piece is not None:
+            self._result.rows += piece.num_rows
+        self._is_exhausted = piece is None
+        return piece
 
     def give_back(self, rows: int) -> None:
         """They don't count."""
         self._result.rows -= rows
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._result:
+            self._result.rows -= batch.num_rows
+            yield batch
 
     def cancel(self) -> None:
         """Stop what runs, from any thread."""
         self._result.cancel()
 
     def close(self) -> None:
-        """Write what was sent to the access log: not what was taken of a batch and left."""
-        self._result.rows -= self._cut.left
-        self._cut = Cut(iter(()))
+        """Write what was taken to the access log."""
         self._result.close()
 
 
