@@ -5,11 +5,13 @@ import csv
 import io
 import json
 import math
+import re
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.engines.csv import write_csv
@@ -113,6 +115,20 @@ def test_text_comes_back_from_csv_and_json_as_it_was(engine: DuckDB, texts: list
     write_csv([batch], batch.schema, sink=sink)
     guarded = list(csv.reader(io.StringIO(sink.getvalue().decode(), newline="")))[1:]
     assert [next(csv.reader(io.StringIO(row[1], newline=""))) for row in rows] == guarded
+
+
+@settings(max_examples=40)
+@given(texts=st.lists(TEXTS | st.text("_x0041F<&\v", max_size=20), min_size=1, max_size=8))
+@example(texts=["_x0041_x0042_", "_x005F_", "_x0041\x0b", "\x0b\r\n", "=1", "\ufffe"])
+def test_text_comes_back_from_a_sheet_as_it_was(engine: DuckDB, texts: list[str]) -> None:
+    engine.connection.register("t", pa.table({"c0": texts, "n": range(len(texts))}))
+    written = sheet_row(columns_of(engine, "SELECT c0 FROM t"))
+    for text, (row,) in zip(texts, engine.execute(f"SELECT {written} FROM t ORDER BY n"), strict=True):
+        cell = ET.fromstring(row)[0]
+        found = cell.findtext("is/t") or ""
+        assert cell.get("t") == "inlineStr"
+        assert re.sub("_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), found) == text
+        assert (ET.fromstring(head_row([text]))[0].findtext("is/t") or "") == found
 
 
 @settings(max_examples=30)

@@ -6,6 +6,7 @@ text. Characters that XML has no place for are written as `_xHHHH_`, as ECMA-376
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pumphouse.engines.parameters import literal
@@ -22,6 +23,10 @@ DAY_STYLE, MOMENT_STYLE, TIME_STYLE, HEAD_STYLE = 1, 2, 3, 4
 _DIGITS_MAX = 15
 _NO_XML = tuple(chr(code) for code in (*range(9), 11, 12, *range(13, 32), 0xFFFE, 0xFFFF))
 """The return too: XML would make a line feed of it."""
+_NO_XML_CLASS = r"\x00-\x08\x0B-\x1F\x{FFFE}\x{FFFF}"
+"""The same, as a regular expression has it."""
+_ESCAPE = "_x[0-9A-Fa-f]{4}_"
+_MARKUP = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
 _FIRST_DAY, _LAST_DAY = "1900-03-01", "10000-01-01"
 """Before that, spreadsheets count a day that was none; after it, they have none."""
 _DAY_US = 86_400_000_000
@@ -81,22 +86,25 @@ def _text_cell(text: str) -> str:
     units = f"length({text}) + length(regexp_replace({text}, '[^\\x{{10000}}-\\x{{10FFFF}}]', '', 'g'))"
     long = f"length({text}) > {CELL_CHARACTERS_MAX // 2} AND {units} > {CELL_CHARACTERS_MAX}"
     said = literal(f"a text has more than the {CELL_CHARACTERS_MAX:,} characters that a cell of XLSX can hold")
-    escaped = f"regexp_replace({text}, '_(x[0-9A-Fa-f]{{4}}_)', '_x005F_\\1', 'g')"
-    for character, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        escaped = f"replace({escaped}, '{character}', '{written}')"
-    without = escaped
+    odd = f"regexp_matches({text}, {literal(f'[{_NO_XML_CLASS}]|{_ESCAPE}')})"
+    # Each `_x`, not each match: one match may begin with the end of another.
+    escaped = f"replace({text}, '_x', '_x005F_x')"
     for character in _NO_XML:
-        without = f"replace({without}, chr({ord(character)}), '_x{ord(character):04X}_')"
-    odd = f"regexp_matches({text}, '[\\x00-\\x08\\x0B-\\x1F\\x{{FFFE}}\\x{{FFFF}}]')"
+        escaped = f"replace({escaped}, chr({ord(character)}), '_x{ord(character):04X}_')"
+    escaped = f"CASE WHEN {odd} THEN {escaped} ELSE {text} END"
+    for character, written in _MARKUP:
+        escaped = f"replace({escaped}, '{character}', '{written}')"
     return (
         f'\'<c t="inlineStr"><is><t xml:space="preserve">\''
-        f" || CASE WHEN {long} THEN error({said}) WHEN {odd} THEN {without} ELSE {escaped} END || '</t></is></c>'"
+        f" || CASE WHEN {long} THEN error({said}) ELSE {escaped} END || '</t></is></c>'"
     )
 
 
 def _head_cell(name: str) -> str:
-    for character, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+    if re.search(f"[{re.escape(''.join(_NO_XML))}]|{_ESCAPE}", name):
+        name = name.replace("_x", "_x005F_x")
+        for character in _NO_XML:
+            name = name.replace(character, f"_x{ord(character):04X}_")
+    for character, written in _MARKUP:
         name = name.replace(character, written)
-    for character in _NO_XML:
-        name = name.replace(character, f"_x{ord(character):04X}_")
     return f'<c s="{HEAD_STYLE}" t="inlineStr"><is><t xml:space="preserve">{name}</t></is></c>'
