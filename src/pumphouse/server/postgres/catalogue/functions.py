@@ -194,3 +194,11 @@ def _never(at: Lookups, *arguments: Any) -> bool:
 FUNCTIONS: Mapping[str, Function] = {one.called: one for one in _functions()}
 NAMES = frozenset(one.name for one in FUNCTIONS.values()) | frozenset(name.rsplit("_", 1)[0] for name in MACROS)
 """What may be called, by name."""
+PLAIN = frozenset(
+    """
+    age array_length array_lower array_ndims array_position array_upper cardinality char_length format join_lists length
+    nameconcatoid out_vector pg_expandarray strpos
+    """.split()
+)
+"""Those that a query over the lake may call as well, or that nobody calls: they make no question for the catalogue."""
+SPECIFIC = NAMES - PLAIN

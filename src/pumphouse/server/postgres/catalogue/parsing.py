@@ -12,7 +12,7 @@ from sqlglot.dialects.postgres import Postgres
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from pumphouse.server.postgres.catalogue.functions import NAMES
+from pumphouse.server.postgres.catalogue.functions import SPECIFIC
 from pumphouse.server.postgres.sqlstate import Refused
 
 TEXT_MAX = 200_000
@@ -26,13 +26,14 @@ JOINED_MAX = 1000
 _WORDS = re.compile(
     r"pg_|information_schema|\bcurrent_(?:user|role|catalog|database|schemas?|setting)\b|\bsession_user\b|\buser\b"
     r"|\bversion\s*\(|\bset_config\s*\(|\breg(?:class|type|proc|procedure|namespace|role)\b|\b(?:"
-    + "|".join(sorted(NAMES)) + r")\s*\(",
+    + "|".join(sorted(SPECIFIC)) + r")\s*\(",
     re.IGNORECASE,
 )  # fmt: skip
 _OPEN = {TokenType.L_PAREN: "(", TokenType.L_BRACKET: "[", TokenType.CASE: "CASE"}
 _CLOSED = {TokenType.R_PAREN: "(", TokenType.R_BRACKET: "[", TokenType.END: "CASE"}
 _UNARY = frozenset({TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE})
 _JOINED = frozenset({TokenType.JOIN, TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT})
+_OWN = re.compile(r"pg_|information_schema$", re.IGNORECASE)
 _VERBS = frozenset({TokenType.SELECT, TokenType.INSERT, TokenType.UPDATE, TokenType.DELETE})
 _STARTS = re.compile(r"(?:\s|/\*.*?\*/|--[^\n]*\n|\()*(?:SELECT|WITH|VALUES|TABLE)\b", re.IGNORECASE | re.DOTALL)
 
@@ -50,7 +51,10 @@ def parsed(text: str) -> exp.Expr | None:
         tokens = list(dialect.tokenize(text))
     except SqlglotError:
         return None
-    _check_size(tokens)
+    if (fault := _too_large(tokens)) is not None:
+        if not any(token.token_type != TokenType.STRING and _OWN.match(token.text) for token in tokens):
+            return None  # a statement over the lake, which has bounds of its own
+        raise fault
     try:
         trees = [tree for tree in dialect.parse(_readable(text, tokens)) if tree is not None]
     except SqlglotError:
@@ -60,8 +64,8 @@ def parsed(text: str) -> exp.Expr | None:
     return trees[0] if trees and isinstance(trees[0], exp.Query) else None
 
 
-def _check_size(tokens: Sequence[Token]) -> None:
-    """Refuse what the parser could not walk through: it calls itself for each level, and for lists twice."""
+def _too_large(tokens: Sequence[Token]) -> Refused | None:
+    """What the parser could not walk through: it calls itself for each level, and for lists twice."""
     depth = {"(": 0, "[": 0, "CASE": 0}
     unary = joined = 0
     for token in tokens:
@@ -74,9 +78,10 @@ def _check_size(tokens: Sequence[Token]) -> None:
         unary = unary + 1 if token.token_type in _UNARY else 0
         joined += token.token_type in _JOINED
         if depth["("] + depth["CASE"] > DEPTH_MAX or depth["["] > LISTS_DEPTH_MAX or unary > DEPTH_MAX:
-            raise Refused("the statement is nested too deeply for the catalogue", state="54001")
+            return Refused("the statement is nested too deeply for the catalogue", state="54001")
     if len(tokens) > TOKENS_MAX or joined > JOINED_MAX:
-        raise Refused("the statement is too long for the catalogue", state="54000")
+        return Refused("the statement is too long for the catalogue", state="54000")
+    return None
 
 
 def _readable(text: str, tokens: Sequence[Token]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from pumphouse.server.postgres.catalogue.builtin import Builtin, Relation
-from pumphouse.server.postgres.catalogue.functions import NAMES
+from pumphouse.server.postgres.catalogue.functions import SPECIFIC
 from pumphouse.server.postgres.catalogue.kinds import REGISTERED, type_name
 from pumphouse.server.postgres.catalogue.refusals import no_relation
 
@@ -47,7 +47,7 @@ def asks_functions(tree: exp.Expr) -> bool:
                 return True
             case exp.CurrentCatalog() | exp.CurrentDatabase() | exp.CurrentVersion():
                 return True
-            case exp.Anonymous() if node.name.lower() in NAMES or node.name.lower() in _SETTING_FUNCTIONS:
+            case exp.Anonymous() if node.name.lower() in SPECIFIC or node.name.lower() in _SETTING_FUNCTIONS:
                 return True
             case exp.Anonymous() if node.name.lower().startswith(("pg_", "has_")):
                 return True
