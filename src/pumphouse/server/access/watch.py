@@ -10,13 +10,15 @@ import threading
 import time
 from typing import Protocol
 
-from pumphouse.errors import PumphouseError, TooMuch
+from pumphouse.errors import Overloaded, PumphouseError, TooMuch
 from pumphouse.server.access.memory import resident_bytes
 from pumphouse.server.access.turns import Turns
 
 LOOK_S = 0.1
 IDLE_S = 10.0
 """How long the thread that looks stays when nothing runs."""
+RUNNING_MAX = 2_000
+"""Statements that have begun and not ended; each holds a connection."""
 SPARE_BYTES = 1024**3
 """What this process may grow by, beyond the memory of its queries, while some run."""
 
@@ -55,8 +57,10 @@ class Watch:
         self._wanted = threading.Event()
 
     def add(self, run: Running) -> None:
-        """Look at this one until it is removed."""
+        """Look at this one until it is removed. Raises Overloaded where there are too many."""
         with self._lock:
+            if len(self._running) >= RUNNING_MAX:
+                raise Overloaded("more queries are open than the server holds", mend="Ask again in a moment.")
             self._running.add(run)
             self._wanted.set()
             if self._is_looking:
