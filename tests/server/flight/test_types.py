@@ -42,8 +42,6 @@ VALUES = {
 OTHERS = {
     "HUGEINT": ("1234567890123456789012345678901234567", "-1"),
     "UUID": ("'12345678-1234-5678-1234-567812345678'",),
-    "TIMETZ": ("'12:00:00+01'",),
-    "BIT": ("'101'",),
     "JSON": ("""'{"a": 1}'""",),
     "UNION(n INTEGER, t VARCHAR)": ("1", "'x'"),
 }
@@ -68,6 +66,21 @@ def test_values_arrive_as_duckdb_has_them(kind: str, raw: Any, cursor: Any) -> N
         assert cursor.execute(text).fetch_arrow_table().equals(told)
     if kind in VALUES:
         assert type_name(told.schema.field("told").type) == kind
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "'12:00:00+01'::TIMETZ",
+        "['101'::BIT]",
+        "{'x': 1::UHUGEINT}",
+        "12345678901234567890123456789012345678901::BIGNUM",
+    ],
+)
+def test_type_of_which_arrow_would_have_another_value_is_refused(value: str, raw: Any) -> None:
+    with pytest.raises(pa.ArrowInvalid, match="Cast it to VARCHAR"):
+        raw.rows(f"SELECT {value} AS told")
+    assert raw.rows(f"SELECT CAST({value} AS VARCHAR) AS told").num_rows == 1
 
 
 def test_type_of_every_column_has_a_name() -> None:

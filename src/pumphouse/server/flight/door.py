@@ -41,7 +41,7 @@ from pumphouse.server.flight.messages import (
     packed,
     unpacked,
 )
-from pumphouse.server.flight.prepared import Asked, Prepared
+from pumphouse.server.flight.prepared import Asked, Prepared, described
 from pumphouse.server.flight.shelves import Shelf
 from pumphouse.server.flight.statuses import InvalidArgument, NotTaken, told
 from pumphouse.server.flight.streams import Streams, without_dictionaries
@@ -224,7 +224,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             case CommandStatementQuery(query=text, transaction_id=transaction):
                 text = _checked(text, transaction)
                 statement = self._desk.ask(visitor, text, door=NAME, parameters=())
-                return Asked(schema=statement.schema, statements=(statement,))
+                return Asked(schema=described(statement), statements=(statement,))
             case CommandPreparedStatementQuery(prepared_statement_handle=handle):
                 return self._prepared.get(visitor, handle).asked()
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from pumphouse.server.access.desk import Desk, Parameters, Statement
 from pumphouse.server.access.gate import Visitor
 
 ROWS_MAX = 1_000
+LOST = re.compile(r"\b(UHUGEINT|TIME WITH TIME ZONE|BIT|BIGNUM)\b")
+"""Types whose values would arrive as others: beyond 2**127, without the offset, as DuckDB's own bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Prepared:
         self._door = door
         self._rows: Sequence[Parameters] = [()]
         checked = desk.ask(visitor, text, door=door)
-        self.schema: pa.Schema = checked.schema
+        self.schema: pa.Schema = checked.schema if checked.parameters else described(checked)
         """The columns as they are without values."""
         self.parameters = pa.schema([(name, pa.string()) for name in checked.parameters])
         """What it wants values for. Nothing says of which type; text is taken for one of any."""
@@ -54,7 +57,19 @@ class Prepared:
         statements = tuple(
             self._desk.ask(self._visitor, self._text, door=self._door, parameters=row) for row in self._rows
         )
-        return Asked(schema=statements[0].schema, statements=statements)
+        return Asked(schema=described(statements[0]), statements=statements)
+
+
+def described(statement: Statement) -> pa.Schema:
+    """The columns of a statement that has its values. Raises BadRequest where Arrow can't have every value of one."""
+    columns = statement.columns
+    for one, kind in zip(columns.schema, map(str, columns.kinds), strict=True):
+        if LOST.search(kind):
+            raise BadRequest(
+                f"the column '{one.name}' is {kind}, of which Arrow can't have every value",
+                mend="Cast it to VARCHAR, or to a type without that.",
+            )
+    return columns.schema
 
 
 def _values(batch: pa.RecordBatch, parameters: Sequence[str]) -> list[Any]:
