@@ -25,6 +25,8 @@ UNION ALL SELECT 'schema ' || nspname, oid FROM pg_namespace WHERE nspname = 'in
 UNION ALL SELECT 'role ' || rolname, oid FROM pg_roles WHERE rolname = 'ada'
 """
 NUMERIC = (700, 701, 1700)
+WRITTEN_OUT = (22, 24, 30, 2205, 2206, 4089)
+"""Numbers with names, and vectors: they are told as text."""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_answers_are_those_of_a_real_postgresql(asked: dict[str, Any], ask: Any,
     if "differs" in asked:
         assert [name for name, _ in columns] == [name for name, _ in asked["columns"]]
         return
-    assert columns == asked["columns"]
+    assert columns == [[name, 25 if oid in WRITTEN_OUT else oid] for name, oid in asked["columns"]]
     rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
     mine = sorted(str([text_of(value) for value in row]) for row in rows)
     kinds = [oid for _, oid in asked["columns"]]

@@ -89,6 +89,8 @@ def test_psycopg_finds_types_and_names(connection: psycopg.Connection[Any], post
     assert who == (postgres.owner, "public", "shop")
     text = "SELECT relname, relkind, oid::regclass::text FROM pg_class WHERE relname = %s"
     assert connection.execute(text, ["orders"], binary=True).fetchone() == ("orders", "r", "orders")
+    text = "SELECT indkey, indrelid::regclass FROM pg_index WHERE indrelid = 'orders'::regclass"
+    assert connection.execute(text, binary=True).fetchall() == [("1", "orders")]
     ((process,),) = connection.execute("SELECT pg_backend_pid()").fetchall()
     assert process == connection.info.backend_pid
     with pytest.raises(psycopg.errors.UndefinedTable):

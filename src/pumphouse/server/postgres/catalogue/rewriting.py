@@ -186,7 +186,9 @@ class _Rewriting:
                     select.expressions[number].replace(placed)
                     placed.replace(_alias(exp.Anonymous(this=f"out {kind}", expressions=[inner]), name))
         self._kinds_again()
-        return [(one.alias_or_name, kind) for one, kind in zip(roots[0].expressions, kinds, strict=True)]
+        # What is written out is told as text: in binary a client would take its letters for a number.
+        told = ["text" if kind in REGISTERED or kind in VECTORS else kind for kind in kinds]
+        return [(one.alias_or_name, kind) for one, kind in zip(roots[0].expressions, told, strict=True)]
 
     def _kinds_again(self) -> None:
         self._kinds = Kinds(self._tree, self._relations, self._known)
