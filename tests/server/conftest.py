@@ -39,6 +39,7 @@ from pumphouse.models.predictions import Prediction, encode
 from pumphouse.models.segments import Segment
 from pumphouse.project.config import ServerConfig, SignIn
 from pumphouse.server.serve import Serving, serve
+from pumphouse.sources.external.tables import ExternalTables
 
 TOKEN = "the-owner-of-the-shop"
 EXIT_SURVEY = {
@@ -137,6 +138,9 @@ class Shop:
 
     def settings(self) -> Mapping[str, Any]:
         return {}
+
+    def external(self, engine: DuckDB) -> ExternalTables:
+        return ExternalTables(engine, self.assets, {}, folder=self.folder)
 
     def declare(self, name: str, kind: Any, *inputs: str, spec: Any = None, **common: Any) -> Asset:
         self.assets[name] = Asset(

@@ -15,6 +15,7 @@ from typing import Any
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import ConfigError, ProjectFaults, UnknownName, did_you_mean
 from pumphouse.experiments.build import last_verdict
 from pumphouse.experiments.exposures import expose, expose_all
@@ -60,6 +61,7 @@ from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
 from pumphouse.project.telling import tell_failures
 from pumphouse.project.versions import current_versions
+from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.descriptions import Description
 from pumphouse_client.tables import Table
 
@@ -140,7 +142,12 @@ class Project:
             door=door or self.door,
             functions=sql_functions(self.config.folder),
             parameters=self.settings(now or datetime.now(UTC)),
+            external=self.external(self.lake.engine.fork()),
         )
+
+    def external(self, engine: DuckDB) -> ExternalTables:
+        """The tables that stay where they are, as this engine reads them."""
+        return ExternalTables(engine, self.graph.assets, self._connections, folder=self.config.folder)
 
     @property
     def tables(self) -> dict[str, Description]:

@@ -15,6 +15,7 @@ from pumphouse.engines.parameters import bind, quoted
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.queries import tables_in
+from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.selects import Select
 from pumphouse_client.tables import Answer, Pin, Table
 from pumphouse_client.values import checked
@@ -29,11 +30,13 @@ class Reader:
     door: str
     functions: tuple[SqlFunction, ...] = ()
     parameters: Mapping[str, Any] | None = None  # values of `$name`
+    external: ExternalTables | None = None
+    """The tables that stay where they are."""
 
     def table(self, name: str, *, snapshot: int | None = None) -> Table:
         """A table at a snapshot, not read yet. Raises UnknownName with the nearest one."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        self.lake.scan(name, snapshot=at)
+        self._scan(name, at)
         return self._pinned(Select(title=name, source=quoted(name), is_table=True), at)
 
     def sql(self, text: str, *, snapshot: int | None = None, parameters: Mapping[str, Any] | None = None) -> Table:
@@ -83,13 +86,22 @@ class Reader:
     def _prepared(self, asked: Select, at: int) -> Query:
         """What the engine is asked: checked, with its values, over tables at one snapshot."""
         text = asked.text
-        engine, known = self.lake.engine.fork(), self.lake.versions(snapshot=at)
+        engine, known = self.lake.engine.fork(), {*self.lake.versions(snapshot=at), *self._external}
         tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
         used = called_in(text, self.functions)
         text = with_defaults(bind(text.strip().rstrip(";"), {**(self.parameters or {}), **asked.parameters}), used)
         names = tables_in(text, engine=engine, known=known)  # of the very text that runs
-        scans: dict[str, Scan] = {name: self.lake.scan(name, snapshot=at).for_text(text) for name in names}
+        scans: dict[str, Scan] = {name: self._scan(name, at).for_text(text) for name in names}
         return Query(text=text, inputs=scans, functions=used)
+
+    @property
+    def _external(self) -> tuple[str, ...]:
+        return self.external.names if self.external is not None else ()
+
+    def _scan(self, name: str, at: int) -> Scan:
+        if self.external is not None and name in self._external:
+            return self.external.scan(name, snapshot=at)
+        return self.lake.scan(name, snapshot=at)
 
     def record(self, names: tuple[str, ...], snapshot: int, rows: int, *, detail: str = "") -> None:
         """Write a read to the access log; a query over several tables is a read of each."""
@@ -97,15 +109,16 @@ class Reader:
 
     def offer(self, tables: tuple[str, ...], snapshot: int) -> None:
         """Write to the access log that tables were handed out in a lazy form: each with all its rows."""
-        counts = {name: self.lake.count(name, snapshot=snapshot) for name in tables}
+        counts = {name: 0 if name in self._external else self.lake.count(name, snapshot=snapshot) for name in tables}
         self._log(snapshot, counts, offered=True, detail="")
 
     def _log(self, snapshot: int, rows: Mapping[str, int], *, offered: bool, detail: str) -> None:
         moment = datetime.now(UTC)
+        at = {name: None if name in self._external else snapshot for name in rows}
         self.lake.state.access(
             *(
                 Access(
-                    at=moment, who=self.who, door=self.door, asset=name, snapshot=snapshot, rows=count,
+                    at=moment, who=self.who, door=self.door, asset=name, snapshot=at[name], rows=count,
                     offered=offered, detail=detail,
                 )
                 for name, count in rows.items()

@@ -11,6 +11,7 @@ from typing import Any
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import Found, search
 from pumphouse.lake.lake import Lake
@@ -24,6 +25,7 @@ from pumphouse.project.project import Project
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
 from pumphouse.project.secrets import resolved
+from pumphouse.sources.external.tables import ExternalTables
 
 
 class Served:
@@ -41,6 +43,10 @@ class Served:
         self.sign_in = _sign_in(project)
         self.is_open = project.config.access.default == "open"
         self.functions = sql_functions(self.folder)
+
+    def external(self, engine: DuckDB) -> ExternalTables:
+        """The tables that stay where they are, as this engine reads them."""
+        return self._project.external(engine)
 
     def settings(self) -> Mapping[str, Any]:
         """Values of `$name` in SQL, now."""

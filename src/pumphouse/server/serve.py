@@ -88,8 +88,15 @@ def serve(
     gate = Gate(project.lake, owner=owner or getpass.getuser(), token=token, groups=project.groups)
     desk = Desk(
         project.lake,
-        Policies(project.lake, project.assets, groups=project.groups, is_open=project.is_open),
+        Policies(
+            project.lake,
+            project.assets,
+            groups=project.groups,
+            is_open=project.is_open,
+            external=project.external(project.lake.engine.fork()),
+        ),
         project=project.name,
+        external=project.external,
         functions=project.functions,
         settings=project.settings,
         admits=gate.admits,

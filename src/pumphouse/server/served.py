@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pumphouse.cleaning.diff import Diff
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import SqlFunction
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
 from pumphouse.project.config import ServerConfig, SignIn
+from pumphouse.sources.external.tables import ExternalTables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -182,6 +184,10 @@ class ServedProject(Protocol):
     @property
     def limits(self) -> ServerConfig:
         """What those who ask may take."""
+        ...
+
+    def external(self, engine: DuckDB) -> ExternalTables:
+        """The tables that stay where they are, as this engine reads them."""
         ...
 
     @property

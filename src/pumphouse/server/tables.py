@@ -46,7 +46,7 @@ def tables(request: Request) -> Response:
     visitor, here = reads(request), shared(request)
     only(request.query_params, ("snapshot",))
     snapshot = _snapshot(here, request)
-    names = here.desk.policies.visible(visitor, snapshot=snapshot)
+    names = here.desk.policies.listed(visitor, snapshot=snapshot)
     found = [_about(here, visitor, name, snapshot=snapshot) for name in names]
     return json_reply({"snapshot": snapshot, "tables": found})
 
@@ -127,7 +127,7 @@ def _one(request: Request, visitor: Visitor, name: str) -> Response:
     snapshot = _snapshot(here, request)
     about = _about(here, visitor, name, snapshot=snapshot)
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
-    if policy.rows is None:
+    if policy.rows is None and name not in here.desk.policies.external:
         lake = here.project.lake
         about["rows"] = here.count(name, lake.versions(snapshot=snapshot)[name], snapshot=snapshot)
     return json_reply({"snapshot": snapshot, **about})
@@ -137,15 +137,16 @@ def _about(here: Shared, visitor: Visitor, name: str, *, snapshot: int) -> dict[
     """What a table is for a visitor."""
     project = here.project
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
+    version = project.lake.versions(snapshot=snapshot).get(name)
     asset, build = project.assets.get(name), project.lake.builds().get(name)
     docs = column_docs(project.lake, build) if build else {}
-    columns = described(policy.shown(project.lake.schema(name, snapshot=snapshot)))
+    columns = described(policy.shown(here.desk.policies.schema(name, snapshot=snapshot)))
     return {
         "name": name,
         "kind": asset.kind if asset else None,
         "doc": asset.common.doc if asset else "",
         "key": [one for one in asset.common.key if one in policy.columns] if asset else [],
-        "version": place_of(project.lake.versions(snapshot=snapshot)[name])[1],
+        "version": place_of(version)[1] if version is not None else None,
         "columns": [{**one, "doc": docs.get(one["name"], "")} for one in columns],
     }
 

@@ -69,7 +69,7 @@ def test_second_wall_stands_behind_the_first(walled: duckdb.DuckDBPyConnection, 
 
 @pytest.fixture(scope="module")
 def walled(served: Any) -> Iterator[duckdb.DuckDBPyConnection]:
-    sessions = Sessions(served.shop.lake, memory_bytes=2 * 10**8, threads=1, functions=(), attach=lambda _: None)
+    sessions = Sessions(served.shop.lake, memory_bytes=2 * 10**8, threads=1, functions=())
     session = sessions.take({"orders": sessions.lake.scan("orders")}, who="ada")
     yield session.connection
     sessions.give(session)

@@ -37,6 +37,7 @@ from pumphouse.server.access.sessions import Sessions
 from pumphouse.server.access.statements import Parameters, Result, Statement
 from pumphouse.server.access.turns import Turns
 from pumphouse.server.access.watch import Watch
+from pumphouse.sources.external.tables import ExternalTables
 
 __all__ = ["Bounds", "Desk", "Parameters", "Prepared", "Result", "Statement"]
 
@@ -65,11 +66,11 @@ class Desk:
         memory: str = MEMORY,
         threads: int | None = None,
         admits: Callable[[Visitor], bool] = lambda _: True,
-        attach: Callable[[DuckDB], None] = lambda _: None,
+        external: Callable[[DuckDB], ExternalTables] | None = None,
     ) -> None:
         """`admits` is asked now and then whether somebody whose statement runs may still be here.
 
-        `attach` makes other databases known to the doors' own DuckDB, before that is locked.
+        `external` are the tables that stay where they are, as the doors' own DuckDB reads them.
         """
         self.policies = policies
         self.bounds = bounds or Bounds()
@@ -81,7 +82,13 @@ class Desk:
         if memory_bytes is None:
             raise ConfigError(f"'{memory}' is no size of memory", mend="Write it like 2GB.")
         self._audit = Audit(lambda reads: lake.state.access(*reads))
-        self._sessions = Sessions(lake, memory_bytes=memory_bytes, threads=threads, functions=functions, attach=attach)
+        self._sessions = Sessions(
+            lake,
+            memory_bytes=memory_bytes,
+            threads=threads,
+            functions=functions,
+            external=external,
+        )
         turns = Turns()
         self._works = Works(
             sessions=self._sessions, turns=turns, watch=Watch(turns, memory_bytes=memory_bytes), admits=admits

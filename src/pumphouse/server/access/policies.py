@@ -21,6 +21,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.masks import Shown, shown
 from pumphouse.server.access.rights import Right, Rights
+from pumphouse.sources.external.tables import ExternalTables
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -82,13 +83,20 @@ class Policies:
     """
 
     def __init__(
-        self, lake: Lake, assets: Mapping[str, Asset], *, groups: Collection[str] = (), is_open: bool = True
+        self,
+        lake: Lake,
+        assets: Mapping[str, Asset],
+        *,
+        groups: Collection[str] = (),
+        is_open: bool = True,
+        external: ExternalTables | None = None,
     ) -> None:
-        """`groups` and `is_open` are as in `Rights`."""
+        """`groups` and `is_open` are as in `Rights`; `external` are the tables that stay where they are."""
         self.rights = Rights(assets, groups=groups, is_open=is_open)
         self._lake = lake
         self._assets = assets
         self._inputs = {name: asset.inputs for name, asset in assets.items()}
+        self._external = external
         self._lock = threading.Lock()
         self._rights: dict[Visitor, Mapping[str, Right]] = {}
         self._visible: dict[tuple[Visitor, int], tuple[str, ...]] = {}
@@ -99,10 +107,14 @@ class Policies:
         """The tables that a visitor may read at least something of, in order."""
         found = self._visible.get((visitor, snapshot))
         if found is None:
-            tables = sorted(self._lake.versions(snapshot=snapshot))
+            tables = sorted({*self._lake.versions(snapshot=snapshot), *self.external})
             found = tuple(name for name in tables if self._is_there(visitor, name, snapshot))
             self._keep(self._visible, (visitor, snapshot), found, most=VISITORS_MAX)
         return found
+
+    def listed(self, visitor: Visitor, *, snapshot: int) -> tuple[str, ...]:
+        """The visible tables of which a visitor can be told now: one whose database is down is left out."""
+        return tuple(name for name in self.visible(visitor, snapshot=snapshot) if self._is_reached(name, snapshot))
 
     def of(self, visitor: Visitor, table: str, *, snapshot: int) -> Policy:
         """What a visitor sees of a table. Raises UnknownName also where they may not know that it is there."""
@@ -111,6 +123,17 @@ class Policies:
         if policy is None:
             raise UnknownName(f"the lake has no table '{table}'", asset=table, mend=did_you_mean(table, seen) or None)
         return policy
+
+    @property
+    def external(self) -> tuple[str, ...]:
+        """The tables that stay where they are, whoever may see them."""
+        return self._external.names if self._external is not None else ()
+
+    def schema(self, table: str, *, snapshot: int) -> pa.Schema:
+        """The columns of a table of the lake at a snapshot, or of one that stays where it is, as they are now."""
+        if self._external is not None and table in self._external.names:
+            return self._external.scan(table, snapshot=snapshot).schema
+        return self._lake.schema(table, snapshot=snapshot)
 
     def known(self, visitor: Visitor) -> Mapping[str, Asset]:
         """The assets that a visitor may know of: those that they see some of. Nothing else is named to them."""
@@ -141,9 +164,19 @@ class Policies:
 
     def _is_there(self, visitor: Visitor, table: str, snapshot: int) -> bool:
         right = self._right(visitor, table)
+        if table in self.external:  # its database is not asked: it may be down
+            return not right.is_nothing
         return right.is_whole or (not right.is_nothing and self._policy(visitor, table, snapshot) is not None)
 
+    def _is_reached(self, table: str, snapshot: int) -> bool:
+        try:
+            return table not in self.external or bool(self.schema(table, snapshot=snapshot))
+        except PumphouseError:
+            return False
+
     def _policy(self, visitor: Visitor, table: str, snapshot: int) -> Policy | None:
+        if table in self.external:
+            return self._decided(visitor, table, snapshot)
         key = (visitor, snapshot, table)
         if (found := self._policies.get(key)) is not None:
             return found
@@ -159,7 +192,7 @@ class Policies:
         right = self._right(visitor, table)
         if right.is_nothing:
             return None
-        schema = self._lake.schema(table, snapshot=snapshot)
+        schema = self.schema(table, snapshot=snapshot)
         own = tuple(name for name in schema.names if name in HIDDEN_COLUMNS)
         columns = tuple(name for name in schema.names if name not in own)
         if right.grants is None:
@@ -171,14 +204,17 @@ class Policies:
     ) -> Policy | None:
         """What grants show of a table; None where the rows can't be told at this snapshot, or no column is left."""
         rows = pa.schema([one for one in schema if one.name not in HIDDEN_COLUMNS])
-        newest = self._lake.schema(table).names if self._lake.has(table) else ()
+        if table in self.external:
+            newest = schema.names
+        else:
+            newest = self._lake.schema(table).names if self._lake.has(table) else []
         found = shown(grants, rows, offered=newest, visitor=visitor, key=self._lake.state.tokens.secret("masks"))
         if not found.columns:
             return None
         policy = Policy(
             table=table, columns=found.columns, masks=found.cells, conditions=found.conditions, rows=found.rows
         )
-        scan = self._lake.scan(table, snapshot=snapshot)
+        scan = self._scan(table, snapshot)
         types = self._types(policy, scan)
         if types is None:
             policy = replace(policy, masks=self._sound(policy, found, scan))
@@ -186,6 +222,11 @@ class Policies:
         if types is None:
             return None
         return replace(policy, types={one.name: one.type for one in types if one.type != schema.field(one.name).type})
+
+    def _scan(self, table: str, snapshot: int) -> Scan:
+        if self._external is not None and table in self._external.names:
+            return self._external.scan(table, snapshot=snapshot)
+        return self._lake.scan(table, snapshot=snapshot)
 
     def _sound(self, policy: Policy, found: Shown, scan: Scan) -> Mapping[str, str]:
         """What stands in place of columns, null where SQL means nothing at this snapshot."""

@@ -25,6 +25,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.direct import direct
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
 from pumphouse.server.access.guards import GUARDS
+from pumphouse.sources.external.tables import ExternalTables
 
 IDLE_MAX = 64
 """Connections that are kept for the next statement with the same tables."""
@@ -58,11 +59,14 @@ class Sessions:
         memory_bytes: int,
         threads: int | None,
         functions: Iterable[SqlFunction],
-        attach: Callable[[DuckDB], None],
+        external: Callable[[DuckDB], ExternalTables] | None = None,
     ) -> None:
-        """`attach` makes other databases known to the DuckDB, as long as it is not locked yet."""
+        """`external` are the tables that stay where they are, as an engine reads them."""
         self._source = lake
-        self._attach = attach
+        self._external_of = external
+        self._external: ExternalTables | None = None
+        self._before: list[Lake] = []
+        """With the engines of before, on which statements may still run."""
         self._memory_bytes = memory_bytes
         self._threads = threads
         self._functions = tuple(functions)
@@ -95,17 +99,40 @@ class Sessions:
         return newest
 
     def scan(self, table: str, *, snapshot: int) -> Scan:
-        """A table's rows, from its files themselves where that is the same. Raises UnknownName."""
+        """A table's rows, from its files themselves where that is the same. Raises UnknownName.
+
+        Of one that stays where it is, as it is now; SourceError where it can't be reached.
+        """
+        lake = self.lake  # opened by now, and what stays where it is with it
+        if self._external is not None and table in self._external.names:
+            return self._live(table, snapshot)
         # What is hidden from everybody by the newest snapshot is hidden at older ones too.
         key = (table, snapshot, self.snapshot())
         found = self._scans.get(key)
         if found is None:
-            found = direct(self.lake, self.lake.scan(table, snapshot=snapshot))
+            found = direct(lake, lake.scan(table, snapshot=snapshot))
             with self._lock:
                 if len(self._scans) >= SCANS_MAX:
                     self._scans.clear()
                 self._scans[key] = found
         return found
+
+    def _live(self, table: str, snapshot: int) -> Scan:
+        external = self._external
+        assert external is not None
+        assert self._external_of is not None
+        if external.has_failed(table):
+            # A locked engine attaches nothing: a new one does, once the database answers.
+            self._external_of(self._source.engine.fork()).scan(table, snapshot=snapshot)
+            with self._opening:
+                if self._external is external:
+                    self._before += [self._lake] if self._lake else []
+                    self._lake = self._open()
+                    with self._lock:
+                        self._idle.clear()
+                        self._idle_count = 0
+                    external = self._external
+        return external.scan(table, snapshot=snapshot)
 
     def take(self, inputs: Mapping[str, Scan], *, who: str) -> Session:
         """A connection on which each input is there by its name."""
@@ -154,14 +181,17 @@ class Sessions:
         for session in sessions:
             session.connection.close()
         with self._opening:
-            if self._lake is not None:
-                self._lake.engine.close()
+            for lake in (*self._before, self._lake):
+                if lake is not None:
+                    lake.engine.close()
 
     def _open(self) -> Lake:
         source = self._source
         engine = DuckDB(memory_limit=f"{self._memory_bytes} bytes", threads=self._threads, zone=source.engine.zone)
         lake = _read_only(source, engine)
-        self._attach(engine)
+        if self._external_of is not None:
+            self._external = self._external_of(engine)
+            self._external.attach()
         engine.teach(self._functions)
         engine.execute("SET GLOBAL parquet_metadata_cache = true")  # the lake's files never change
         engine.execute("SET GLOBAL allowed_configs = ['streaming_buffer_size']")  # of each connection, see `take`

@@ -107,6 +107,10 @@ class Statement:
         text = f"SELECT {written} AS line FROM ({self.text}\n) AS written({names})"
         return replace(self, text=text, _described={}, _kinds={}, _widths={})
 
+    def snapshot_of(self, table: str) -> int | None:
+        """The snapshot at which a table is read; None where it is read as it is now."""
+        return None if self._inputs[table].is_live else self.snapshot
+
     def record(self, *reads: Access) -> None:
         """Write reads to the access log that were made without running it."""
         self._audit.write(*reads)
@@ -259,7 +263,7 @@ class Result:
         at = datetime.now(UTC)
         one._audit.write(
             *(
-                Access(at=at, who=one.visitor.who, door=one.door, asset=name, snapshot=one.snapshot, rows=rows)
+                Access(at=at, who=one.visitor.who, door=one.door, asset=name, snapshot=one.snapshot_of(name), rows=rows)
                 for name in one.tables
             )
         )

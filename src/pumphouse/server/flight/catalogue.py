@@ -164,7 +164,7 @@ class Catalogue:
         if not (of_kind and self._in_catalogue(asked.catalog) and like([SCHEMA], asked.db_schema_filter_pattern)):
             return []
         at = self._lake.snapshot()
-        names = like(self._policies.visible(visitor, snapshot=at), asked.table_name_filter_pattern)
+        names = like(self._policies.listed(visitor, snapshot=at), asked.table_name_filter_pattern)
         if not asked.include_schema:
             return [{"table_name": name, "table_type": TABLE} for name in names]
         builds = self._lake.builds()
@@ -172,7 +172,7 @@ class Catalogue:
         for name in names:
             docs = column_docs(self._lake, builds[name]) if name in builds else {}
             policy = self._policies.of(visitor, name, snapshot=at)
-            shown = policy.shown(self._lake.schema(name, snapshot=at))
+            shown = policy.shown(self._policies.schema(name, snapshot=at))
             described = [self._described(column, name, docs.get(column.name)) for column in shown]
             schema = pa.schema(described).serialize().to_pybytes()
             found.append({"table_name": name, "table_type": TABLE, "table_schema": schema})

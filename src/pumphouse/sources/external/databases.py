@@ -74,7 +74,9 @@ def attach(engine: DuckDB, connection: Connection, *, asset: Asset, alias: str, 
     try:
         for setting in _EXACT.get(scanner, ()):
             engine.execute(setting)
-        engine.execute(f"ATTACH {_target(engine, connection, scanner, asset=asset, alias=alias, folder=folder)}")
+        engine.execute(
+            f"ATTACH IF NOT EXISTS {_target(engine, connection, scanner, asset=asset, alias=alias, folder=folder)}"
+        )
     except duckdb.Error as error:
         raise unreachable(connection, asset, error) from None
 

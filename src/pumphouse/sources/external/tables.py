@@ -22,7 +22,8 @@ from pumphouse.sources.external.files import dataset
 class ExternalTables:
     """The external tables of a project, for an engine that their databases are attached to. Used from many threads.
 
-    `attach` once: before an engine is locked down, if it will be. What can't be reached then says so when it is read.
+    A database is attached when a table of it is read first. Of an engine that is to be locked, `attach` attaches all
+    before that; what can't be reached then says so when it is read, as long as this engine lasts.
     """
 
     def __init__(
@@ -42,19 +43,16 @@ class ExternalTables:
         return tuple(sorted(self._assets))
 
     def attach(self) -> None:
-        """Attach every database that is not; what fails is told when a table of it is read."""
-        with self._lock:
-            for asset in self._assets.values():
-                name = asset.spec.connection
-                if asset.spec.table is None or name in self._attached:
-                    continue
-                try:
-                    attach(self._engine, self._connection(asset), asset=asset, alias=_alias(name), folder=self._folder)
-                except PumphouseError as error:
-                    self._failed[name] = error
-                else:
-                    self._attached.add(name)
-                    self._failed.pop(name, None)
+        """Attach every database, once: what fails is told when a table of it is read."""
+        for asset in self._assets.values():
+            try:
+                self._attach(asset)
+            except PumphouseError as error:
+                self._failed[asset.name] = error
+
+    def has_failed(self, name: str) -> bool:
+        """Whether the table's database could not be attached while that was possible."""
+        return name in self._failed
 
     def scan(self, name: str, *, snapshot: int) -> Scan:
         """The table's rows as they are now, for queries that read the lake at a snapshot.
@@ -65,8 +63,9 @@ class ExternalTables:
         if asset.spec.pattern is not None:
             return self._of_files(asset, snapshot)
         connection = self._connection(asset)
-        if asset.spec.connection in self._failed:
-            raise self._failed[asset.spec.connection]
+        if name in self._failed:
+            raise self._failed[name]
+        self._attach(asset)
         scanner = SCANNERS[urlsplit(connection.url).scheme.partition("+")[0]]
         place = {"alias": _alias(connection.name), "scanner": scanner}
         read = columns(self._engine.fork(), asset, connection=connection, **place)
@@ -87,6 +86,14 @@ class ExternalTables:
             datasets=((called, files),),
             is_live=True,
         )
+
+    def _attach(self, asset: Asset) -> None:
+        name = asset.spec.connection
+        with self._lock:
+            if asset.spec.table is not None and name not in self._attached:
+                connection = self._connection(asset)
+                attach(self._engine, connection, asset=asset, alias=_alias(name), folder=self._folder)
+                self._attached.add(name)
 
     def _connection(self, asset: Asset) -> Connection:
         name = asset.spec.connection

@@ -71,15 +71,16 @@ def test_numbers_of_a_hidden_table_tell_nothing(ask: Any) -> None:
 def test_a_key_of_which_a_column_is_hidden_or_masked_is_no_key(ask: Any) -> None:
     project = ask.project
     at = project.lake.snapshot()
-    asset = project.assets["line_items"]
+    asset, schema = project.assets["line_items"], project.lake.schema("line_items")
 
     def key(policy: Policy) -> tuple[str, ...]:
-        return table_seen(project.lake, asset, policy, snapshot=at).key
+        return table_seen(project.lake, asset, policy, schema=schema, snapshot=at).key
 
     columns = ("order_id", "line", "price")
     assert key(Policy(table="line_items", columns=columns)) == ("order_id", "line")
     assert key(Policy(table="line_items", columns=columns, masks={"line": "0"})) == ()
-    hidden = table_seen(project.lake, asset, Policy(table="line_items", columns=("line", "price")), snapshot=at)
+    some = Policy(table="line_items", columns=("line", "price"))
+    hidden = table_seen(project.lake, asset, some, schema=schema, snapshot=at)
     assert hidden.key == ()
     assert [column.name for column in hidden.columns] == ["line", "price"]
 

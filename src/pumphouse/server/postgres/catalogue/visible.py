@@ -88,9 +88,15 @@ class Visible:
 def visible(project: Catalogued, policies: Policies, visitor: Visitor, *, snapshot: int) -> Visible:
     """What a visitor may know of the lake at a snapshot."""
     lake, assets = project.lake, project.assets
-    names = policies.visible(visitor, snapshot=snapshot)[:TABLES_MAX]
+    names = policies.listed(visitor, snapshot=snapshot)[:TABLES_MAX]
     tables = [
-        table_seen(lake, assets.get(name), policies.of(visitor, name, snapshot=snapshot), snapshot=snapshot)
+        table_seen(
+            lake,
+            assets.get(name),
+            policies.of(visitor, name, snapshot=snapshot),
+            schema=policies.schema(name, snapshot=snapshot),
+            snapshot=snapshot,
+        )
         for name in names
     ]
     return Visible(
@@ -101,7 +107,7 @@ def visible(project: Catalogued, policies: Policies, visitor: Visitor, *, snapsh
     )
 
 
-def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, snapshot: int) -> Table:
+def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, schema: pa.Schema, snapshot: int) -> Table:
     """A table as a policy lets it be seen."""
     common = asset.common if asset is not None else None
     plain = [name for name in policy.columns if name not in policy.masks]
@@ -109,7 +115,7 @@ def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, snapshot: int
     required = {*key, *(common.required if common is not None else ())} & {*plain}
     docs = _column_docs(lake, policy.table, snapshot)
     columns = []
-    for field in policy.shown(lake.schema(policy.table, snapshot=snapshot)):
+    for field in policy.shown(schema):
         kind, modifier = _type(field)
         columns.append(
             Column(

@@ -1,0 +1,121 @@
+"""Tables that stay where they are, through the doors: by their names, under their grants, whatever becomes of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pumphouse.errors import PumphouseError, SourceError, UnknownName
+from pumphouse.lake.state import Access
+from pumphouse.project.project import Project, open_project
+from pumphouse.project.served import Served
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policies
+
+ADA, BOB = Visitor(who="ada", scope="all"), Visitor(who="bob", scope="read")
+TOML = """
+name = "shop"
+[connections.crm]
+url = "sqlite:///crm.db"
+[connections.warehouse]
+url = "duckdb:///warehouse.duckdb"
+"""
+DECLARED = """
+import pumphouse as ph
+
+accounts = ph.external("accounts", connection="crm", key="id", doc="Who has an account.")
+visits = ph.external("visits", connection="warehouse")
+clicks = ph.external("clicks/*.parquet")
+accounts_for_bob = ph.grant("accounts", to=["bob"], columns=["id", "name"], mask={"name": "null"}, rows="id > 1")
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    folder = tmp_path / "shop"
+    (folder / "clicks").mkdir(parents=True)
+    (folder / "pumphouse.toml").write_text(TOML)
+    (folder / "far.py").write_text(DECLARED)
+    with sqlite3.connect(folder / "crm.db") as crm:
+        crm.execute("CREATE TABLE accounts (id INTEGER, name TEXT, secret TEXT)")
+        crm.executemany("INSERT INTO accounts VALUES (?, ?, 'x')", [(1, "Ann"), (2, "Bo"), (3, "Cy")])
+    crm.close()
+    pq.write_table(pa.table({"id": [1, 2, 2]}), folder / "clicks" / "a.parquet")
+    with open_project(folder) as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(project: Project) -> Iterator[Desk]:
+    served = Served(project)
+    policies = Policies(project.lake, served.assets, external=served.external(project.lake.engine.fork()))
+    opened = Desk(project.lake, policies, external=served.external, threads=1)
+    yield opened
+    opened.close()
+
+
+def rows(desk: Desk, visitor: Visitor, text: str) -> list[tuple[object, ...]]:
+    found = desk.ask(visitor, text, door="test").run().read_all()
+    return [tuple(row.values()) for row in found.to_pylist()]
+
+
+def reads(project: Project, asset: str) -> list[tuple[str, int | None, int]]:
+    found: tuple[Access, ...] = project.lake.state.accesses(asset=asset)
+    return [(one.who, one.snapshot, one.rows) for one in found]
+
+
+def test_tables_of_different_places_are_joined_and_each_read_is_logged_without_a_snapshot(
+    project: Project, desk: Desk
+) -> None:
+    joined = "SELECT name, count(*) FROM accounts JOIN clicks USING (id) GROUP BY name ORDER BY name"
+    assert rows(desk, ADA, joined) == [("Ann", 1), ("Bo", 2)]
+    assert reads(project, "accounts") == reads(project, "clicks") == [("ada", None, 2)]
+
+
+def test_grant_holds_for_what_lies_elsewhere(desk: Desk) -> None:
+    assert rows(desk, BOB, "FROM accounts ORDER BY id") == [(2, None), (3, None)]
+    with pytest.raises(PumphouseError, match="secret"):
+        rows(desk, BOB, "SELECT secret FROM accounts")
+    with pytest.raises(UnknownName):
+        rows(desk, Visitor(who="eve", scope="read"), "FROM accounts")
+
+
+def test_what_is_read_is_what_is_there_now(project: Project, desk: Desk) -> None:
+    first = desk.ask(ADA, "FROM clicks", door="test")
+    assert first.run().read_all().num_rows == 3
+    pq.write_table(pa.table({"id": [9]}), project.config.folder / "clicks" / "b.parquet")
+    second = desk.ask(ADA, "FROM clicks", door="test")
+    assert second.run().read_all().num_rows == 4
+    assert first.digest != second.digest != desk.ask(ADA, "FROM clicks", door="test").digest
+
+
+def test_place_that_is_missing_takes_nothing_with_it_and_is_read_once_it_is_there(project: Project, desk: Desk) -> None:
+    assert rows(desk, ADA, "SELECT count(*) FROM clicks") == [(3,)]
+    with pytest.raises(SourceError, match="warehouse"):
+        rows(desk, ADA, "FROM visits")
+    snapshot = desk.at(None)
+    assert desk.policies.visible(ADA, snapshot=snapshot) == ("accounts", "clicks", "visits")
+    assert desk.policies.listed(ADA, snapshot=snapshot) == ("accounts", "clicks")
+    with duckdb.connect(str(project.config.folder / "warehouse.duckdb")) as there:
+        there.execute("CREATE TABLE visits AS SELECT 5 AS id")
+    assert rows(desk, ADA, "FROM visits") == [(5,)]
+    assert rows(desk, ADA, "SELECT count(*) FROM clicks") == [(3,)]
+
+
+def test_file_beside_the_declared_ones_is_out_of_reach(project: Project, desk: Desk) -> None:
+    for text in (f"FROM read_parquet('{project.config.folder}/clicks/a.parquet')", "FROM 'clicks/a.parquet'"):
+        with pytest.raises(PumphouseError):
+            rows(desk, ADA, text)
+
+
+def test_open_project_reads_them_by_their_names_too(project: Project) -> None:
+    assert project["accounts"].to_arrow().num_rows == 3
+    assert project.sql("SELECT max(id) AS id FROM clicks").rows == [{"id": 2}]
+    assert [(snapshot, count) for _, snapshot, count in reads(project, "accounts")] == [(None, 3)]
