@@ -13,8 +13,9 @@ from typing import Any
 from sqlglot import exp
 
 from pumphouse.engines.parameters import literal
+from pumphouse.server.postgres.catalogue.building import aliased, call_of, cast, cut, has_array, macro, raw, unescaped
 from pumphouse.server.postgres.catalogue.builtin import KEYWORDS, Builtin, Relation, physical
-from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS, NAMES
+from pumphouse.server.postgres.catalogue.functions import NAMES
 from pumphouse.server.postgres.catalogue.kinds import REGISTERED, VECTORS, Kinds, type_name
 from pumphouse.server.postgres.catalogue.refusals import no_function, no_type, unsupported
 from pumphouse.server.postgres.catalogue.statements import SCHEMAS, is_role
@@ -124,7 +125,7 @@ class _Rewriting:
         if isinstance(dot.this, exp.Identifier) and isinstance(call, exp.Anonymous):
             if dot.this.name.lower() not in SCHEMAS:
                 raise no_function(dot.sql("postgres"))
-            dot.replace(_call(call.name, call.expressions))
+            dot.replace(call_of(call.name, call.expressions))
 
     def _refuse(self) -> None:
         for node in self._tree.walk():
@@ -165,7 +166,7 @@ class _Rewriting:
             if isinstance(select.parent, (exp.Exists, exp.In)):
                 continue
             named = [
-                one if isinstance(one, (exp.Alias, exp.Column, exp.Star)) else _alias(one, title(one))
+                one if isinstance(one, (exp.Alias, exp.Column, exp.Star)) else aliased(one, title(one))
                 for one in select.expressions
             ]
             select.set("expressions", named)
@@ -184,7 +185,7 @@ class _Rewriting:
                     name, inner = one.alias_or_name, one.this if isinstance(one, exp.Alias) else one
                     placed = exp.Placeholder()
                     select.expressions[number].replace(placed)
-                    placed.replace(_alias(exp.Anonymous(this=f"out {kind}", expressions=[inner]), name))
+                    placed.replace(aliased(exp.Anonymous(this=f"out {kind}", expressions=[inner]), name))
         self._kinds_again()
         # What is written out is told as text: in binary a client would take its letters for a number.
         told = ["text" if kind in REGISTERED or kind in VECTORS else kind for kind in kinds]
@@ -220,10 +221,10 @@ class _Rewriting:
             case exp.Div():
                 kinds = {self._kinds.of(node.this), self._kinds.of(node.expression)}
                 return node if kinds & _FLOATS else exp.IntDiv(this=node.this.copy(), expression=node.expression.copy())
-            case exp.DPipe() if (self._kinds.of(node) or "").startswith("_") or _has_array(node):
-                return _macro("join_lists", node.this, node.expression)
+            case exp.DPipe() if (self._kinds.of(node) or "").startswith("_") or has_array(node):
+                return macro("join_lists", node.this, node.expression)
             case exp.ByteString():
-                return exp.Literal.string(_unescaped(node.name))
+                return exp.Literal.string(unescaped(node.name))
             case exp.RawString():
                 return exp.Literal.string(node.name)
             case exp.Any() | exp.All() if not isinstance(node.parent, (exp.EQ, exp.NEQ)):
@@ -255,7 +256,7 @@ class _Rewriting:
             if call.name == "set pg_get_keywords":
                 return exp.Table(this=exp.to_identifier(KEYWORDS.stored_as, quoted=True), alias=name)
             if call.name == "set pg_options_to_table":
-                return exp.Subquery(this=_raw(NO_OPTIONS), alias=name)
+                return exp.Subquery(this=raw(NO_OPTIONS), alias=name)
             return exp.Subquery(this=self._settings(), alias=name)
         if alias is not None and not alias.columns and not isinstance(call, exp.Anonymous):
             alias.set("columns", [alias.this.copy()])  # a set of single values is named as its table
@@ -267,15 +268,15 @@ class _Rewriting:
         if isinstance(call, exp.Anonymous) and call.name == "unnest":
             return exp.Table(this=call, alias=alias)
         if isinstance(call, exp.Anonymous) and call.name == "f_pg_expandarray_1":
-            struct = exp.Select(expressions=[_alias(call, "_s")])
+            struct = exp.Select(expressions=[aliased(call, "_s")])
             inner = exp.Subquery(this=struct, alias=exp.TableAlias(this=exp.to_identifier("_e", quoted=True)))
-            fields = [_alias(exp.Dot(this=exp.column("_s"), expression=exp.to_identifier(one)), one) for one in "xn"]
+            fields = [aliased(exp.Dot(this=exp.column("_s"), expression=exp.to_identifier(one)), one) for one in "xn"]
             rows = exp.Select(expressions=fields, from_=exp.From(this=inner))
             return exp.Lateral(this=exp.Subquery(this=rows), alias=alias)
         if isinstance(call, exp.Anonymous) and alias is not None:  # one value
-            value = exp.Select(expressions=[_alias(call, alias.columns[0].name)]) if alias.columns else None
+            value = exp.Select(expressions=[aliased(call, alias.columns[0].name)]) if alias.columns else None
             if value is None:
-                value = exp.Select(expressions=[_alias(call, alias.this.name)])
+                value = exp.Select(expressions=[aliased(call, alias.this.name)])
             return exp.Subquery(this=value, alias=exp.TableAlias(this=alias.this))
         raise unsupported(node.sql("postgres"))
 
@@ -288,7 +289,7 @@ class _Rewriting:
             if relation is not None and name not in relation.columns:
                 if name == "ctid":
                     raise unsupported("ctid")
-                return _cast(exp.Literal.number(relation.oid if name == "tableoid" else 1), "UINTEGER")
+                return cast(exp.Literal.number(relation.oid if name == "tableoid" else 1), "UINTEGER")
         for part in ("db", "catalog"):
             node.set(part, None)
         return node
@@ -300,15 +301,15 @@ class _Rewriting:
         self._parameters[number] = kind
         values = self._around.values
         if values is None:
-            return _cast(exp.Null(), physical(kind))
+            return cast(exp.Null(), physical(kind))
         if number > len(values):
             raise Refused(f"there is no value for ${number}", state="08P01")
         value = values[number - 1]
         if isinstance(value, str) and kind.startswith("_"):
             return self._list(value, kind)
         if isinstance(value, str) and kind in REGISTERED:
-            return _macro(f"in_{kind}", exp.Literal.string(value))
-        return _cast(_raw(literal(value)), physical(kind))
+            return macro(f"in_{kind}", exp.Literal.string(value))
+        return cast(raw(literal(value)), physical(kind))
 
     def _wanted(self, node: exp.Parameter) -> str | None:
         """The type that a parameter has to be by its place."""
@@ -337,7 +338,7 @@ class _Rewriting:
         inner: exp.Expr = node.this
         of = self._kinds.of(inner)
         if kind in REGISTERED:
-            return inner if of in REGISTERED or of == "oid" else _macro(f"in_{kind}", inner)
+            return inner if of in REGISTERED or of == "oid" else macro(f"in_{kind}", inner)
         if kind == "oid" and of in REGISTERED:
             return inner
         if kind in VECTORS:
@@ -345,26 +346,26 @@ class _Rewriting:
                 return inner
             raise unsupported(f"a cast to {kind}")
         if kind in ("text", "varchar", "name", "bpchar", "char"):
-            return _cut(self._as_text(inner, of), kind, node.args["to"])
+            return cut(self._as_text(inner, of), kind, node.args["to"])
         if kind.startswith("_"):
             if isinstance(inner, exp.Literal) and inner.is_string:
                 return self._list(inner.name, kind)
-            return inner if of in VECTORS else _cast(inner, physical(kind))
+            return inner if of in VECTORS else cast(inner, physical(kind))
         if kind in ("json", "jsonb"):
-            return _cast(inner, "VARCHAR")
+            return cast(inner, "VARCHAR")
         if physical(kind) == "VARCHAR":
             raise unsupported(f"a cast to {kind}")
         if kind == "numeric":
-            return _cast(inner, node.args["to"].sql("duckdb") if node.args["to"].expressions else "DECIMAL(38, 10)")
-        return _cast(inner, physical(kind))
+            return cast(inner, node.args["to"].sql("duckdb") if node.args["to"].expressions else "DECIMAL(38, 10)")
+        return cast(inner, physical(kind))
 
     def _as_text(self, inner: exp.Expr, kind: str | None) -> exp.Expr:
         if kind in REGISTERED:
-            return _macro(f"out_{kind}", inner)
+            return macro(f"out_{kind}", inner)
         if kind in VECTORS:
-            return _macro("out_vector", inner)
+            return macro("out_vector", inner)
         if kind is not None and kind.startswith("_"):
-            return _macro("out_list", inner)
+            return macro("out_list", inner)
         return inner
 
     def _list(self, text: str, kind: str) -> exp.Expr:
@@ -380,9 +381,9 @@ class _Rewriting:
             item = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) if quoted else plain.strip()
             element = kind[1:]
             values.append(
-                _macro(f"in_{element}", exp.Literal.string(item)) if element in REGISTERED else exp.Literal.string(item)
+                macro(f"in_{element}", exp.Literal.string(item)) if element in REGISTERED else exp.Literal.string(item)
             )
-        return _cast(exp.Array(expressions=values), physical(kind))
+        return cast(exp.Array(expressions=values), physical(kind))
 
     def _operator(self, node: exp.Operator) -> exp.Expr:
         name = str(node.args["operator"]).rsplit(".", 1)[-1].strip()
@@ -445,17 +446,17 @@ class _Rewriting:
             case exp.CurrentVersion():
                 return exp.Literal.string(self._around.version)
             case exp.CurrentSchemas():
-                return _macro("current_schemas", node.this)
+                return macro("current_schemas", node.this)
             case exp.Length():
-                return _macro("length", node.this)
+                return macro("length", node.this)
             case exp.StrPosition():
-                return _macro("strpos", node.this, node.args["substr"])
+                return macro("strpos", node.this, node.args["substr"])
             case exp.ArraySize():
-                return _macro("array_length", node.this, node.expression or exp.Literal.number(1))
+                return macro("array_length", node.this, node.expression or exp.Literal.number(1))
             case exp.ArrayPosition():
-                return _macro("array_position", node.this, node.expression)
+                return macro("array_position", node.this, node.expression)
             case exp.Format():
-                return _macro("format", node.this, *node.expressions)
+                return macro("format", node.this, *node.expressions)
             case exp.StringToArray() if not node.args.get("null"):
                 return exp.Anonymous(this="string_split", expressions=[node.this, node.expression])
             case exp.ArrayToString() if not node.args.get("null"):
@@ -470,7 +471,7 @@ class _Rewriting:
         name, arguments = node.name.lower(), node.expressions
         if name.startswith("out "):
             kind = name[4:]
-            return _macro("out_vector" if kind in VECTORS else f"out_{kind}", *arguments)
+            return macro("out_vector" if kind in VECTORS else f"out_{kind}", *arguments)
         if name in ("generate_subscripts", "array_upper", "array_lower"):
             return self._subscripts(name, arguments)
         if name == "current_setting":
@@ -486,11 +487,11 @@ class _Rewriting:
         if name in ("some", "all"):
             return (exp.Any if name == "some" else exp.All)(this=arguments[0])
         if name in ("_pg_expandarray", "unnest"):
-            return _macro("pg_expandarray", *arguments) if name != "unnest" else node
+            return macro("pg_expandarray", *arguments) if name != "unnest" else node
         if name in ("pg_postmaster_start_time", "pg_conf_load_time"):
-            return _cast(exp.Literal.string(self._around.settings.get(name, "2000-01-01 00:00:00+00")), "TIMESTAMPTZ")
+            return cast(exp.Literal.string(self._around.settings.get(name, "2000-01-01 00:00:00+00")), "TIMESTAMPTZ")
         if name in NAMES:
-            return _macro(name, *arguments)
+            return macro(name, *arguments)
         if name in _NAMED:
             return exp.Anonymous(this=_NAMED[name], expressions=arguments)
         raise unsupported(f"the function {name}(...)")
@@ -502,8 +503,8 @@ class _Rewriting:
             start = exp.Literal.number(first)
             end: exp.Expr = length if first else exp.Sub(this=length, expression=exp.Literal.number(1))
             series = exp.Anonymous(this="generate_series", expressions=[start, end])
-            return exp.Anonymous(this="unnest", expressions=[_cast(series, "INTEGER[]")])
-        found = _macro(name, *arguments)
+            return exp.Anonymous(this="unnest", expressions=[cast(series, "INTEGER[]")])
+        found = macro(name, *arguments)
         return found if first else exp.Paren(this=exp.Sub(this=found, expression=exp.Literal.number(1)))
 
     def _settings(self) -> exp.Expr:
@@ -519,20 +520,20 @@ class _Rewriting:
         selected = ", ".join(
             f'{given.get(name, f"CAST(NULL AS {physical(kind)})")} AS "{name}"' for name, kind in columns.items()
         )
-        return _raw(f"(SELECT {selected} FROM (VALUES {', '.join(rows)}) AS s(name, setting, _))")
+        return raw(f"(SELECT {selected} FROM (VALUES {', '.join(rows)}) AS s(name, setting, _))")
 
     def _setting(self, arguments: Sequence[exp.Expr]) -> exp.Expr:
         named = arguments[0].find(exp.Literal)
         name = named.name.lower() if named is not None and named.is_string else None
         by_name = {one.lower(): value for one, value in self._around.settings.items()}
         if name is None:
-            names, values = (_raw(literal(list(one))) for one in (by_name, by_name.values()))
+            names, values = (raw(literal(list(one))) for one in (by_name, by_name.values()))
             lower = exp.Lower(this=arguments[0])
             position = exp.Anonymous(this="list_position", expressions=[names, lower])
             return exp.Anonymous(this="list_extract", expressions=[values, position])
         if name not in by_name:
             if len(arguments) > 1:
-                return _cast(exp.Null(), "VARCHAR")
+                return cast(exp.Null(), "VARCHAR")
             raise Refused(f'unrecognized configuration parameter "{name}"', state="42704")
         return exp.Literal.string(by_name[name])
 
@@ -544,59 +545,3 @@ class _Rewriting:
         if self._around.settings.get(name.lower()) != value:
             raise unsupported("set_config(...) of another value", hint=f"Write SET {name} TO ...")
         return exp.Literal.string(value)
-
-
-def _call(name: str, arguments: Sequence[exp.Expr]) -> exp.Expr:
-    return exp.func(name, *arguments, copy=False, dialect="postgres")
-
-
-def _macro(name: str, *arguments: exp.Expr) -> exp.Expr:
-    """A call of one of our functions, with what it takes. Raises Refused where none takes so many."""
-    called = f"f_{name}_{len(arguments)}"
-    function = FUNCTIONS.get(called)
-    if function is not None:
-        given = [_cast(one, kind) for one, kind in zip(arguments, function.takes, strict=True)]
-        return exp.Anonymous(this=called, expressions=given)
-    if called[2:] not in MACROS:
-        raise no_function(f"{name} with {len(arguments)} arguments")
-    return exp.Anonymous(this=called, expressions=list(arguments))
-
-
-def _alias(node: exp.Expr, name: str) -> exp.Expr:
-    return exp.Alias(this=node, alias=exp.to_identifier(name, quoted=True))
-
-
-def _raw(sql: str) -> exp.Expr:
-    """SQL of DuckDB as it stands, made of our own literals."""
-    return exp.Var(this=sql)
-
-
-def _cast(inner: exp.Expr, kind: str) -> exp.Expr:
-    return exp.Cast(this=inner, to=exp.DataType.build(kind, dialect="duckdb"))
-
-
-def _cut(inner: exp.Expr, kind: str, to: exp.Expr) -> exp.Expr:
-    text = _cast(inner, "VARCHAR")
-    lengths = [int(one.name) for one in to.expressions if one.name.isdigit()] if isinstance(to, exp.DataType) else []
-    length = lengths[0] if lengths else 1 if kind == "char" or (kind == "bpchar" and not _is_wide(to)) else None
-    if length is None:
-        return text
-    return exp.Anonymous(this="left", expressions=[text, exp.Literal.number(length)])
-
-
-def _is_wide(to: exp.Expr) -> bool:
-    return isinstance(to, exp.DataType) and to.this == exp.DType.BPCHAR
-
-
-def _has_array(node: exp.DPipe) -> bool:
-    return isinstance(node.this, exp.Array) or isinstance(node.expression, exp.Array)
-
-
-def _unescaped(text: str) -> str:
-    """What stands in E'...', whose quotes the parser has read already."""
-    return re.sub(
-        r"\\(n|t|r|b|f|.)",
-        lambda found: {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}.get(found.group(1), found.group(1)),
-        text,
-        flags=re.DOTALL,
-    )
