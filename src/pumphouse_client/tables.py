@@ -188,6 +188,7 @@ class Table(Generic[Row, Name]):
         For example:
 
             import duckdb
+
             mine = duckdb.connect()
             table.to_duckdb(mine).create("orders")
         """
