@@ -185,6 +185,10 @@ class Overloaded(RequestError):
     """More came at once than can be done; the same may be sent again in a moment."""
 
 
+class Unreachable(RequestError):
+    """A table stays elsewhere and can't be read there just now. Why is in the server's log alone."""
+
+
 class Late(RequestError):
     """There was no answer within its time, and nothing was declared that is said instead."""
 

@@ -24,6 +24,7 @@ from pumphouse.errors import (
     TooMuch,
     Uncheckable,
     UnknownName,
+    Unreachable,
 )
 
 BODY_BYTES_MAX = 64 * 1024
@@ -68,6 +69,7 @@ _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (AccessDenied, 403),
     (LakeBusy, 503),
     (Overloaded, 503),
+    (Unreachable, 503),
     (Late, 504),
     (MissingExtra, 501),
 )

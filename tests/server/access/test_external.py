@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pumphouse.errors import PumphouseError, SourceError, UnknownName
+from pumphouse.errors import PumphouseError, UnknownName, Unreachable
 from pumphouse.lake.state import Access
 from pumphouse.project.project import Project, open_project
 from pumphouse.project.served import Served
@@ -98,7 +98,7 @@ def test_what_is_read_is_what_is_there_now(project: Project, desk: Desk) -> None
 
 def test_place_that_is_missing_takes_nothing_with_it_and_is_read_once_it_is_there(project: Project, desk: Desk) -> None:
     assert rows(desk, ADA, "SELECT count(*) FROM clicks") == [(3,)]
-    with pytest.raises(SourceError, match="warehouse"):
+    with pytest.raises(Unreachable, match="'visits'"):
         rows(desk, ADA, "FROM visits")
     snapshot = desk.at(None)
     assert desk.policies.visible(ADA, snapshot=snapshot) == ("accounts", "clicks", "visits")
@@ -107,6 +107,22 @@ def test_place_that_is_missing_takes_nothing_with_it_and_is_read_once_it_is_ther
         there.execute("CREATE TABLE visits AS SELECT 5 AS id")
     assert rows(desk, ADA, "FROM visits") == [(5,)]
     assert rows(desk, ADA, "SELECT count(*) FROM clicks") == [(3,)]
+
+
+def test_what_is_wrong_elsewhere_is_told_to_the_log_and_to_no_visitor(
+    project: Project, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = project.config.folder
+    with pytest.raises(Unreachable) as missing:
+        rows(desk, BOB, "FROM visits")
+    (folder / "clicks" / "half.parquet").write_bytes(b"PAR1")
+    with pytest.raises(Unreachable) as half:
+        rows(desk, BOB, "FROM clicks")
+    for found in (missing.value, half.value):
+        assert str(folder) not in str(found)
+        assert "warehouse" not in str(found)
+    assert str(folder / "warehouse.duckdb") in caplog.text
+    assert "half.parquet" in caplog.text
 
 
 def test_file_beside_the_declared_ones_is_out_of_reach(project: Project, desk: Desk) -> None:

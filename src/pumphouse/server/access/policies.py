@@ -21,6 +21,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.masks import Shown, shown
 from pumphouse.server.access.rights import Right, Rights
+from pumphouse.server.access.telling import reached
 from pumphouse.sources.external.tables import ExternalTables
 
 _Key = TypeVar("_Key")
@@ -132,7 +133,8 @@ class Policies:
     def schema(self, table: str, *, snapshot: int) -> pa.Schema:
         """The columns of a table of the lake at a snapshot, or of one that stays where it is, as they are now."""
         if self._external is not None and table in self._external.names:
-            return self._external.scan(table, snapshot=snapshot).schema
+            with reached(table):
+                return self._external.scan(table, snapshot=snapshot).schema
         return self._lake.schema(table, snapshot=snapshot)
 
     def known(self, visitor: Visitor) -> Mapping[str, Asset]:
@@ -169,8 +171,10 @@ class Policies:
         return right.is_whole or (not right.is_nothing and self._policy(visitor, table, snapshot) is not None)
 
     def _is_reached(self, table: str, snapshot: int) -> bool:
+        if self._external is None or table not in self._external.names:
+            return True
         try:
-            return table not in self.external or bool(self.schema(table, snapshot=snapshot))
+            return bool(self._external.scan(table, snapshot=snapshot).schema)
         except PumphouseError:
             return False
 
@@ -225,7 +229,8 @@ class Policies:
 
     def _scan(self, table: str, snapshot: int) -> Scan:
         if self._external is not None and table in self._external.names:
-            return self._external.scan(table, snapshot=snapshot)
+            with reached(table):
+                return self._external.scan(table, snapshot=snapshot)
         return self._lake.scan(table, snapshot=snapshot)
 
     def _sound(self, policy: Policy, found: Shown, scan: Scan) -> Mapping[str, str]:

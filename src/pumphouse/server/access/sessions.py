@@ -25,6 +25,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.direct import direct
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
 from pumphouse.server.access.guards import GUARDS
+from pumphouse.server.access.telling import reached
 from pumphouse.sources.external.tables import ExternalTables
 
 IDLE_MAX = 64
@@ -105,7 +106,8 @@ class Sessions:
         """
         lake = self.lake  # opened by now, and what stays where it is with it
         if self._external is not None and table in self._external.names:
-            return self._live(table, snapshot)
+            with reached(table):
+                return self._live(table, snapshot)
         # What is hidden from everybody by the newest snapshot is hidden at older ones too.
         key = (table, snapshot, self.snapshot())
         found = self._scans.get(key)

@@ -9,7 +9,18 @@ from contextlib import contextmanager
 
 import duckdb
 
-from pumphouse.errors import AccessDenied, BadRequest, Cancelled, LakeError, Place, PumphouseError, TooMuch
+from pumphouse.errors import (
+    AccessDenied,
+    BadRequest,
+    Cancelled,
+    ConfigError,
+    LakeError,
+    Place,
+    PumphouseError,
+    SourceError,
+    TooMuch,
+    Unreachable,
+)
 
 log = logging.getLogger("pumphouse.server")
 
@@ -18,6 +29,8 @@ _OURS = (
     "Missing Extension Error", "Dependency Error",
 )  # fmt: skip
 """How errors begin that are no fault of the statement."""
+_FILES = "arrow_scan: get_next failed"
+"""What stands in an error over a file that is read where it lies."""
 
 
 @contextmanager
@@ -27,6 +40,22 @@ def told() -> Iterator[None]:
         yield
     except (OSError, duckdb.Error) as error:
         raise _told(str(error).strip() or type(error).__name__) from error
+
+
+@contextmanager
+def reached(table: str) -> Iterator[None]:
+    """What goes wrong with a table that stays elsewhere; where that is, and what is wrong there, is the log's alone."""
+    try:
+        yield
+    except (SourceError, ConfigError) as error:
+        log.warning("external table '%s': %s", table, error)
+        raise _unreachable(f"'{table}'", table) from error
+
+
+def _unreachable(what: str, table: str | None = None) -> Unreachable:
+    return Unreachable(
+        f"{what} lies elsewhere, and can't be read there just now", asset=table, mend="The server's log says why."
+    )
 
 
 def _told(text: str) -> PumphouseError:
@@ -40,6 +69,9 @@ def _told(text: str) -> PumphouseError:
         )
     if what.startswith("Permission Error"):
         return AccessDenied("the query reaches for what is not in the lake")
+    if _FILES in what:
+        log.error("a statement failed: %s", text)
+        return _unreachable("a table of the query")
     if what.startswith(_OURS):
         log.error("a statement failed: %s", text)
         return LakeError("the lake can't be read just now", mend="The server's log says why.")

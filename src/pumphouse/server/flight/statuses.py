@@ -26,6 +26,7 @@ from pumphouse.errors import (
     PumphouseError,
     RequestError,
     UnknownName,
+    Unreachable,
 )
 
 log = logging.getLogger("pumphouse.server.flight")
@@ -94,6 +95,7 @@ _STATUS: tuple[tuple[type[PumphouseError], type[Exception]], ...] = (
     (BuildTimeout, TimedOut),
     (Cancelled, Ended),
     (Overloaded, Unavailable),
+    (Unreachable, Unavailable),
     (LakeBusy, Unavailable),
     (RequestError, InvalidArgument),
     (BuildError, InvalidArgument),

@@ -14,6 +14,7 @@ from pumphouse.errors import (
     PumphouseError,
     RequestError,
     UnknownName,
+    Unreachable,
 )
 from pumphouse.server.postgres.messages import error_response
 
@@ -103,6 +104,8 @@ def _state(error: PumphouseError, said: str) -> str:
             return "57014"
         case Overloaded():
             return "53400"
+        case Unreachable():
+            return "58000"
         case OutOfMemory():
             return "53200"
     if "Binder Error" in said or "Catalog Error" in said:
