@@ -7,9 +7,11 @@ from typing import Any
 
 import httpx
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.server.conftest import TOKEN, make_shop, running
 
+from pumphouse.declare.external import External
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.server.files import CARRIED, OWN, WebFiles
@@ -54,6 +56,27 @@ def test_home_counts_what_is_read_from_the_lake_above(tmp_path: Path) -> None:
     serving.stop()
     thread.join(20)
     lake.close()
+
+
+def test_table_that_lies_elsewhere_is_on_the_pages_with_its_rows_as_they_are_now(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop")
+    shop.declare("clicks", "external", spec=External(connection=None, pattern="far/*.parquet"), doc="Clicks there.")
+    (shop.folder / "far").mkdir()
+    pq.write_table(pa.table({"page": ["/a", "/b"], "seen": [1, 2]}), shop.folder / "far" / "a.parquet")
+    serving, thread = running(shop)
+    with httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {TOKEN}", **PAGE}, timeout=20) as owner:
+        assert 'href="/assets/clicks"' in owner.get("/").text
+        there = owner.get("/assets/clicks").text
+        assert "2, as they are there now" in there
+        assert "/api/tables/clicks.csv" in there
+        assert "bigint" in there
+        assert "clicks" in owner.get("/catalog").text
+        (shop.folder / "far" / "a.parquet").unlink()
+        gone = owner.get("/assets/clicks")
+        assert (gone.status_code, "can&#39;t be read there just now" in gone.text) == (200, True)
+    serving.stop()
+    thread.join(20)
+    shop.lake.close()
 
 
 def test_home_finds_assets_by_name_or_doc(served: Any) -> None:

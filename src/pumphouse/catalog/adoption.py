@@ -15,7 +15,7 @@ from pumphouse.declare.asset import TABLES, Asset, Kind
 from pumphouse.declare.facts import Bet
 from pumphouse.lake.lake import Lake
 
-WATCHED: frozenset[str] = TABLES | {"report", "search", "rollout", "online", "experiment"}
+WATCHED: frozenset[str] = TABLES | {"external", "report", "search", "rollout", "online", "experiment"}
 """Kinds that people read. Features, models and checks are parts of these; a delivery is read elsewhere."""
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 

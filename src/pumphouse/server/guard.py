@@ -92,7 +92,8 @@ class Guard:
                 return self._entered(Request(scope), shown)
         else:
             kept = Request(scope).cookies.get(self._shared.cookies.session, "")
-            token = _token_of(headers.get(b"authorization", b"")) or kept
+            shown = _token_of(headers.get(b"authorization", b""))
+            token = shown or kept
             if token and (visitor := await self._visitor(token)):
                 scope["visitor"] = visitor
                 return None
@@ -101,7 +102,8 @@ class Guard:
             if page
             else "Send a token: Authorization: Bearer TOKEN, or as the password of any user name."
         )
-        return self._said(Request(scope), 401, "you are not signed in", mend)
+        what = "nobody has this token, or it has ended" if shown else "you are not signed in"
+        return self._said(Request(scope), 401, what, mend)
 
     async def _visitor(self, token: str) -> Visitor | None:
         gate = self._shared.gate

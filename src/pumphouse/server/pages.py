@@ -13,11 +13,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.catalog.adoption import adoption
-from pumphouse.catalog.description import Description, describe
+from pumphouse.catalog.description import Column, Description, describe
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
 from pumphouse.engines.python_values import python_values
-from pumphouse.errors import QueryError
+from pumphouse.errors import QueryError, Unreachable
 from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access.admitted import Admitted
@@ -42,6 +42,7 @@ STAGES: tuple[tuple[str, frozenset[str]], ...] = (
     ("Made", frozenset({"children", "sql", "table"})),
     ("Learned", frozenset({"feature", "label", "model", "rollout", "scores", "online", "experiment"})),
     ("Handed out", frozenset({"report", "search", "deliver"})),
+    ("Read where it lies", frozenset({"external"})),
 )
 """The way of the water. Checks and bets are facts about others and stand on their pages."""
 
@@ -133,6 +134,13 @@ def asset(request: Request) -> Response:
     state, said, why = _state(declared, built=is_built, stale=project.stale())
     artefacts = project.lake.artefacts(name)[::-1]
     pages = [one for one in artefacts if one.name == REPORT_PAGE and declared.kind == "report"]
+    sample, missing, is_external = None, "", declared.kind == "external"
+    if has_rows or is_external:
+        try:
+            sample, columns = _sample(here, way)
+            about = replace(about, columns=columns) if is_external else about
+        except Unreachable as error:
+            missing = str(error)
     return _page(
         request,
         "asset.html",
@@ -151,7 +159,12 @@ def asset(request: Request) -> Response:
         found=found,
         complaint=complaint,
         report=pages[0] if pages else None,
-        sample=_sample(way) if has_rows else None,
+        sample=sample,
+        sample_rows=SAMPLE_ROWS,
+        missing=missing,
+        is_external=is_external,
+        is_whole=policies.sees_whole(visitor, name),
+        is_all=len(known) == len(project.assets),
         quarantine=way.quarantined().to_pylist() if about.quarantined else [],
         files=artefacts[:FILES] if policies.sees_whole(visitor, name) else [],
         readers=_readers(project.lake.state.accesses(asset=name, since=now - READERS_WITHIN))
@@ -267,10 +280,15 @@ def _matches(line: Line, find: str) -> bool:
     return all(word in f"{line.name} {line.kind} {line.doc}".lower() for word in find.lower().split())
 
 
-def _sample(way: Admitted) -> Sample:
+def _sample(here: Shared, way: Admitted) -> tuple[Sample, tuple[Column, ...]]:
+    """The first rows of a table, and its columns. Raises Unreachable for one that lies elsewhere and is not there."""
     rows = way.rows(limit=SAMPLE_ROWS)
     table = rows.run().read_all()
-    return _shown(table, snapshot=rows.snapshot, total=table.num_rows)
+    engine = here.project.lake.engine.fork()
+    engine.connection.register("sample", table.slice(0, 0))
+    described = engine.execute("DESCRIBE sample")
+    columns = tuple(Column(name=row[0], type=row[1], hidden=False) for row in described)
+    return _shown(table, snapshot=rows.snapshot, total=table.num_rows), columns
 
 
 def _found(here: Shared, way: Admitted, query: str) -> tuple[Sample | None, str]:
