@@ -6,13 +6,15 @@ from collections.abc import Mapping
 
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.errors import PumphouseError
 from pumphouse.lake.column_docs import column_docs
 from pumphouse.lake.lake import Lake
+from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.descriptions import Column, Description
 
 
-def descriptions(assets: Mapping[str, Asset], lake: Lake) -> dict[str, Description]:
-    """Every table of the newest snapshot by its name, in order."""
+def descriptions(assets: Mapping[str, Asset], lake: Lake, external: ExternalTables) -> dict[str, Description]:
+    """Every table of the newest snapshot, and every external one that can be reached, by its name, in order."""
     snapshot, builds = lake.snapshot(), lake.builds()
     found = {}
     for name in sorted(lake.versions(snapshot=snapshot)):
@@ -28,4 +30,12 @@ def descriptions(assets: Mapping[str, Asset], lake: Lake) -> dict[str, Descripti
                 if field.name not in HIDDEN_COLUMNS
             ),
         )
-    return found
+    for name in external.names:
+        try:
+            schema = external.scan(name, snapshot=snapshot).schema
+        except PumphouseError:
+            continue  # whoever reads it is told why
+        columns = tuple(Column(name=field.name, type=str(field.type)) for field in schema)
+        common = assets[name].common
+        found[name] = Description(name=name, doc=common.doc, key=common.key, columns=columns)
+    return dict(sorted(found.items()))

@@ -151,8 +151,8 @@ class Project:
 
     @property
     def tables(self) -> dict[str, Description]:
-        """Every table of the lake by its name: its doc, its key, and its columns with their types and docs."""
-        return descriptions(self.graph.assets, self.lake)
+        """Every table by its name: its doc, its key, and its columns with their types and docs."""
+        return descriptions(self.graph.assets, self.lake, self.external(self.lake.engine.fork()))
 
     def table(self, name: str, *, snapshot: int | None = None) -> Table:
         """A table at a snapshot, the newest without one; it comes in any form. Raises UnknownName."""

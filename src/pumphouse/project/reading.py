@@ -12,6 +12,7 @@ import pyarrow as pa
 from pumphouse.engines.duckdb import with_defaults
 from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import bind, quoted
+from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.queries import tables_in
@@ -101,6 +102,10 @@ class Reader:
     def _scan(self, name: str, at: int) -> Scan:
         if self.external is not None and name in self._external:
             return self.external.scan(name, snapshot=at)
+        if self._external and name not in (known := self.lake.versions(snapshot=at)):
+            near = did_you_mean(name, [*known, *self._external])
+            if near and near == did_you_mean(name, self._external):
+                raise UnknownName(f"there is no table '{name}'", asset=name, mend=near)
         return self.lake.scan(name, snapshot=at)
 
     def record(self, names: tuple[str, ...], snapshot: int, rows: int, *, detail: str = "") -> None:

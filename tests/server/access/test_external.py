@@ -133,5 +133,10 @@ def test_file_beside_the_declared_ones_is_out_of_reach(project: Project, desk: D
 
 def test_open_project_reads_them_by_their_names_too(project: Project) -> None:
     assert project["accounts"].to_arrow().num_rows == 3
+    assert [*project.tables] == ["accounts", "clicks"]  # there is no warehouse
+    assert project.tables["accounts"].doc == "Who has an account."
+    assert [column.name for column in project.tables["accounts"].columns] == ["id", "name", "secret"]
+    with pytest.raises(UnknownName, match="Did you mean 'accounts'"):
+        project["acounts"]
     assert project.sql("SELECT max(id) AS id FROM clicks").rows == [{"id": 2}]
     assert [(snapshot, count) for _, snapshot, count in reads(project, "accounts")] == [(None, 3)]

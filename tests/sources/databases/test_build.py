@@ -161,7 +161,7 @@ def test_a_database_that_is_not_there_or_none_is_named(idle):
         idle.run(made)
 
 
-@pytest.mark.parametrize("url", ["sqlite://host/x.db", "sqlite:///", "duckdb:///"])
+@pytest.mark.parametrize("url", ["sqlite://host/x.db", "sqlite:///", "duckdb:///", "sqlite:there/x.db"])
 def test_an_address_of_no_known_database_is_refused_without_its_password(idle, url):
     idle.connections["shop_db"] = Connection(name="shop_db", url=url)
     with pytest.raises(ConfigError, match=r"url is (sqlite|duckdb):///") as caught:

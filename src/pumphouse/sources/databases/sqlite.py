@@ -42,7 +42,7 @@ def opened(connection: Connection, selection: Selection, *, folder: Path) -> Ite
 def path_of(connection: Connection, folder: Path, *, asset: str) -> Path:
     """The file of a database that is one. Raises ConfigError where the url names none, SourceError where it is none."""
     parts = urlsplit(connection.url)
-    if parts.netloc or not parts.path.strip("/"):
+    if parts.netloc or not parts.path.startswith("/") or not parts.path.strip("/"):
         raise ConfigError(
             f"connection '{connection.name}' names no file",
             mend=f"url is {parts.scheme}:///shop.db, or {parts.scheme}:////data/shop.db.",
