@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pyarrow as pa
@@ -12,9 +12,11 @@ import pytest
 from tests.server.conftest import TOKEN, make_shop, running
 
 from pumphouse.declare.external import External
+from pumphouse.declare.asset import Kind
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.server.files import CARRIED, OWN, WebFiles
+from pumphouse.server.pages import STAGES
 
 PAGE = {"Accept": "text/html"}
 
@@ -33,6 +35,11 @@ def test_home_lists_every_asset_with_rows_and_freshness(served: Any) -> None:
     assert "its SQL changed" in text
     assert "not built" in text
     assert ">40 <" in text
+
+
+def test_every_kind_has_a_place_on_the_home_page_but_facts_about_others() -> None:
+    facts = {"check", "contract", "bet", "grant"}
+    assert sorted(kind for _, kinds in STAGES for kind in kinds) == sorted(set(get_args(Kind)) - facts)
 
 
 def test_home_counts_what_is_read_from_the_lake_above(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from pumphouse.errors import ConfigError
 from pumphouse.server.certificates import Certificate
-from pumphouse.server.serve import Serving, is_loopback, serve
+from pumphouse.server.serve import Serving, serve
+from pumphouse_client.http import is_loopback
 
 HERE = Path(__file__).parent
 ENDS_WITHIN_S = 20

@@ -6,9 +6,9 @@ import json
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import QueryError
+from pumphouse.project.queries import PARSE
 
 _BEFORE = "SELECT * FROM rows WHERE "
-_PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
 _PARTS = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
 """All that there is of a SELECT with a condition and nothing behind it."""
 
@@ -20,7 +20,7 @@ def condition(text: str, *, engine: DuckDB) -> str:
     expression, which stays one between parentheses.
     """
     try:
-        parsed = json.loads(engine.execute(_PARSE, [f"{_BEFORE}{text}\n"])[0][0])
+        parsed = json.loads(engine.execute(PARSE, [f"{_BEFORE}{text}\n"])[0][0])
     except RecursionError as error:
         raise QueryError("this is nested too deeply", query=f"{text[:40]}...", position=0) from error
     if parsed["error"]:

@@ -53,7 +53,8 @@ OWN_SCHEMAS = frozenset({"pg_catalog", "information_schema", "system", "temp", "
 """Where DuckDB has functions beside those of `main`, which its parser itself writes: [1] is main.list_value(1)."""
 INSIDE = "temp.main."
 """Where a connection has the tables of a query; a WITH can't hide what is named there."""
-_PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
+PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
+"""DuckDB's own tree of a text, as JSON."""
 _NAME = rb'(?:"(?:[^"]|"")*"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
 _GAP = rb"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _DOT = _GAP + rb"\." + _GAP
@@ -141,7 +142,7 @@ class _Seen:
 
 def _parsed(text: str, engine: DuckDB) -> _Tree:
     try:
-        parsed = json.loads(engine.execute(_PARSE, [text])[0][0])
+        parsed = json.loads(engine.execute(PARSE, [text])[0][0])
     except RecursionError:
         raise _too_deep() from None
     if parsed["error"] and parsed["error_type"] == "parser":

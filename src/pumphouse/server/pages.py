@@ -44,7 +44,7 @@ STAGES: tuple[tuple[str, frozenset[str]], ...] = (
     ("Handed out", frozenset({"report", "search", "deliver"})),
     ("Read where it lies", frozenset({"external"})),
 )
-"""The way of the water. Checks and bets are facts about others and stand on their pages."""
+"""The way of the water, and what stays where it is. Checks, contracts, bets and grants are facts about others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

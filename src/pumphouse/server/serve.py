@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import getpass
-import ipaddress
 import re
 import secrets
 import signal
@@ -26,6 +25,7 @@ from pumphouse.server.doors import Door
 from pumphouse.server.flight.door import open_flight
 from pumphouse.server.postgres.door import open_postgres
 from pumphouse.server.served import ServedProject
+from pumphouse_client.http import is_loopback
 
 PORT = 8484
 TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,}")
@@ -123,16 +123,6 @@ def serve(
             on_ready=on_ready,
         )
         asyncio.run(serving)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach it."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _serve(

@@ -132,6 +132,9 @@ def test_file_beside_the_declared_ones_is_out_of_reach(project: Project, desk: D
 
 
 def test_open_project_reads_them_by_their_names_too(project: Project) -> None:
+    assert list(project.tables) == ["accounts", "clicks"]  # the warehouse is not there
+    assert project.tables["accounts"].doc == "Who has an account."
+    assert [one.name for one in project.tables["accounts"].columns] == ["id", "name", "secret"]
     assert project["accounts"].to_arrow().num_rows == 3
     assert [*project.tables] == ["accounts", "clicks"]  # there is no warehouse
     assert project.tables["accounts"].doc == "Who has an account."

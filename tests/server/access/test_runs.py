@@ -61,6 +61,15 @@ def test_cancelled_stream_is_in_the_log_with_the_rows_that_were_taken(desk: Desk
     assert [one.rows for one in logged(served, "halfway")] == [taken]
 
 
+def test_row_that_is_taken_of_a_batch_after_the_end_is_none(desk: Desk, served: Any) -> None:
+    result = desk.ask(ADA, WIDE, door="by pieces").run()
+    result.count(7 - next(iter(result)).num_rows)
+    result.close()
+    with pytest.raises(Cancelled):
+        result.count(1)
+    assert [one.rows for one in logged(served, "by pieces")] == [7]
+
+
 def test_failure_halfway_is_in_the_log_with_the_rows_that_were_taken(desk: Desk, served: Any) -> None:
     text = "SELECT o.order_id, (CASE WHEN r.range < 90_000 THEN '1' ELSE 'x' END)::INT FROM range(100_000) r, orders o"
     result = desk.ask(ADA, text, door="failing").run()

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import flight
 
+from pumphouse.server.access.desk import TEXT_BYTES_MAX
 from pumphouse.server.access.gate import Gate
-from pumphouse.server.flight.door import STATEMENT_LETTERS_MAX
 from pumphouse.server.flight.messages import (
     ActionClosePreparedStatementRequest,
     ActionCreatePreparedStatementRequest,
@@ -191,7 +191,7 @@ def test_error_has_its_status_and_says_how_to_mend(raw: Any) -> None:
         ("SELECT amuont FROM orders", pa.ArrowInvalid, "Did you mean amount"),
         ("SELECT * FROM read_csv('/etc/passwd')", flight.FlightUnauthorizedError, "read_csv"),
         ("INSERT INTO orders VALUES (1)", pa.ArrowInvalid, "changed by builds"),
-        ("SELECT " + " " * STATEMENT_LETTERS_MAX, pa.ArrowInvalid, "at most"),
+        ("SELECT " + " " * TEXT_BYTES_MAX + "1", pa.ArrowInvalid, "longer than"),
         ("SELECT CAST(customer AS INTEGER) FROM orders", pa.ArrowInvalid, "(?i)conver"),
     ]
     for text, kind, says in cases:

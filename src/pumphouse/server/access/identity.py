@@ -5,7 +5,6 @@ Sources: OpenID Connect Core 1.0, sections 3.1.2 and 3.1.3.7; OpenID Connect Dis
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import threading
 import time
@@ -18,6 +17,7 @@ import msgspec
 
 from pumphouse.errors import AccessDenied
 from pumphouse.project.config import SignIn
+from pumphouse_client.http import is_loopback
 
 if TYPE_CHECKING:
     from joserfc.jwk import KeySet
@@ -254,11 +254,4 @@ def is_private_enough(url: str, *, issuer: str) -> bool:
     parts = urlsplit(url)
     if parts.scheme == "https":
         return True
-    return parts.scheme == "http" and _is_loopback(parts.hostname) and _is_loopback(urlsplit(issuer).hostname)
-
-
-def _is_loopback(host: str | None) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "http" and is_loopback(parts.hostname or "") and is_loopback(urlsplit(issuer).hostname or "")

@@ -126,11 +126,6 @@ def mask_sql(mask: Mask, field: pa.Field, *, visitor: Visitor, key: bytes) -> st
     return nothing
 
 
-def can_mask(mask: Mask, kind: pa.DataType) -> bool:
-    """Whether a named mask means something for a type; else it is null for everybody."""
-    return mask.kind not in ("year", "month") or pa.types.is_date(kind) or pa.types.is_timestamp(kind)
-
-
 def _kind_of(mask: Mask | None, field: pa.Field) -> str:
     """The type of a mask, as far as it has to be told apart from that of others."""
     if mask is None or mask.kind in ("null", "year", "month"):

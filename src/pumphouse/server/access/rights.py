@@ -76,10 +76,6 @@ class Rights:
         self._sources = self._sources_of_restricted()
         self._kin = self._kin_of_restricted()
 
-    def grants_of(self, name: str) -> tuple[tuple[str, Grant], ...]:
-        """The grants of a thing, each with its name."""
-        return tuple(self._grants.get(name, ()))
-
     def is_restricted(self, name: str) -> bool:
         """Whether some who may read do not see all of it."""
         return name in self._restricted or name in self._kin or (name not in self._grants and not self._is_open)

@@ -226,10 +226,18 @@ class Result:
                         mend="Add a LIMIT, or ask for a part at a time.",
                     )
                 )
-            self._count(batch)
+            self.count(batch.num_rows)
             if batch.num_rows:
+                self._width = max(self._width, batch.get_total_buffer_size() // batch.num_rows)
                 yield batch
         self.close()
+
+    def count(self, rows: int) -> None:
+        """So many more were taken, or fewer, by who takes less than a batch at a time. Raises why it was closed."""
+        with self._lock:
+            if self._is_closed:  # the log is written: what is handed out now would be in none
+                raise self._run.ended or _closed()
+            self.rows += rows
 
     @property
     def ended(self) -> PumphouseError | None:
@@ -273,14 +281,6 @@ class Result:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-    def _count(self, batch: pa.RecordBatch) -> None:
-        with self._lock:
-            if self._is_closed:
-                raise self._run.ended or _closed()
-            self.rows += batch.num_rows
-            if batch.num_rows:
-                self._width = max(self._width, batch.get_total_buffer_size() // batch.num_rows)
 
 
 def _closed() -> PumphouseError:

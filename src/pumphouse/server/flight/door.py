@@ -52,7 +52,6 @@ TICKET_S = 300.0
 TICKETS_OF_ONE_MAX, TICKETS_MAX = 1_000, 5_000
 PREPARED_S = 3600.0
 PREPARED_OF_ONE_MAX, PREPARED_MAX = 1_000, 5_000
-STATEMENT_LETTERS_MAX = 1_000_000
 STOP_S = 10.0
 """How long rows that are on their way may take once the server is told to stop."""
 SHUTDOWN_S = 5.0
@@ -267,8 +266,6 @@ def _visitor(context: Any) -> Visitor:
 def _checked(text: str, transaction: bytes | None) -> str:
     if transaction:
         raise NotTaken("there are no transactions here", mend="Every statement reads one snapshot of the lake.")
-    if len(text) > STATEMENT_LETTERS_MAX:
-        raise BadRequest(f"a statement has at most {STATEMENT_LETTERS_MAX:,} letters", mend="Ask for less at once.")
     return text
 
 

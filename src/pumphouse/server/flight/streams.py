@@ -154,7 +154,7 @@ class Streams:
                 stream.look()
                 if stream.is_untaken():
                     self._hang_up(stream.peer)
-            threading.Event().wait(WATCH_S)
+            time.sleep(WATCH_S)
 
 
 def without_dictionaries(schema: pa.Schema) -> pa.Schema:

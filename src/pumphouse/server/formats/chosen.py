@@ -33,11 +33,6 @@ FORMATS = (
         media="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         parts=xlsx,
     ),
-    Format(
-        name="xlsx",
-        media="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        parts=xlsx,
-    ),
 )
 COMPRESSIONS = ("lz4", "zstd")
 ENCODINGS = ("zstd", "gzip")

@@ -34,7 +34,6 @@ from pumphouse.server.postgres.moments import (
 from pumphouse.server.postgres.types import Kind
 
 GROUP = 10_000
-LIMBS_18 = 10**18
 DIGITS_OF_INT64 = 18
 NEGATIVE = 0x4000
 

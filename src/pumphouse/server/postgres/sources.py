@@ -75,17 +75,17 @@ class Stream:
             raise why
         piece = self._cut.take(rows_max)
         if piece is not None:
-            self._result.rows += piece.num_rows
+            self._result.count(piece.num_rows)
         self._is_exhausted = piece is None
         return piece
 
     def give_back(self, rows: int) -> None:
         """They don't count."""
-        self._result.rows -= rows
+        self._result.count(-rows)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for batch in self._result:
-            self._result.rows -= batch.num_rows
+            self._result.count(-batch.num_rows)
             yield batch
 
     def cancel(self) -> None:
