@@ -15,7 +15,7 @@ PumphouseError
 ├── RequestError         somebody asked for what can't be answered as it was asked
 │   ├── QueryError       a search can't be read
 │   ├── RequestRefused   a prediction for keys that are not the entity's
-│   ├── BadRequest       an HTTP request is not as the API has it
+│   ├── BadRequest       a query, or a request, is not what is taken here
 │   ├── Overloaded       more is asked at once than the server takes
 │   ├── Late             no answer within its time, and nothing to say instead
 │   ├── Cancelled        whoever asked has ended it

@@ -8,10 +8,9 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from pumphouse.cli.call import Call
-from pumphouse.cli.connecting import LOCAL
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_json, print_text
-from pumphouse.clients.address import address_of
+from pumphouse.clients.address import LOCAL, address_of
 from pumphouse.clients.writing import PACKAGES, write
 from pumphouse.errors import ConfigError
 

@@ -9,10 +9,8 @@ from cyclopts import Parameter
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_columns, print_json, print_text
-from pumphouse.clients.address import PORT, address_of
+from pumphouse.clients.address import LOCAL, address_of
 from pumphouse.clients.snippets import SNIPPETS, lines
-
-LOCAL = f"http://127.0.0.1:{PORT}"
 
 
 def connect(

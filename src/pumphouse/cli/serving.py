@@ -13,11 +13,12 @@ from cyclopts import Parameter
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_text
+from pumphouse.clients.address import FLIGHT_AFTER, PORT, POSTGRES_AFTER
 from pumphouse.errors import ConfigError
 from pumphouse.project.scheduler import Scheduler
 from pumphouse.project.served import Served
 from pumphouse.server.certificates import Certificate, fingerprint, given, self_made
-from pumphouse.server.serve import PORT, Serving
+from pumphouse.server.serve import Serving
 from pumphouse.server.serve import serve as serve_until_stopped
 
 DOORS = {"flight": "Flight SQL", "postgres": "PostgreSQL"}
@@ -82,8 +83,8 @@ def serve(
                 port=port,
                 owner=project.who,
                 certificate=shown,
-                flight_port=_port(flight, after=port, by=1),
-                postgres_port=_port(postgres, after=port, by=2),
+                flight_port=_port(flight, after=port, by=FLIGHT_AFTER),
+                postgres_port=_port(postgres, after=port, by=POSTGRES_AFTER),
                 on_ready=ready,
             )
         finally:

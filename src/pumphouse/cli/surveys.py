@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_columns, print_json, print_text
+from pumphouse.clients.address import LOCAL
 from pumphouse.errors import ConfigError
 from pumphouse.sources.surveys.events import WITHDRAWN
 from pumphouse.sources.surveys.invitations import invite as invite_people
@@ -28,7 +29,7 @@ def invite(
     *,
     count: Annotated[int | None, Parameter(metavar="N")] = None,
     to: Annotated[Path | None, Parameter(metavar="FILE")] = None,
-    at: Annotated[str, Parameter(metavar="URL")] = "http://127.0.0.1:8484",
+    at: Annotated[str, Parameter(metavar="URL")] = LOCAL,
     json: bool = False,
     call: Call,
 ) -> None:

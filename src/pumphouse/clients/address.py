@@ -10,6 +10,8 @@ from pumphouse.errors import ConfigError
 from pumphouse_client.http import is_loopback
 
 PORT = 8484
+LOCAL = f"http://127.0.0.1:{PORT}"
+"""Where `pumphouse serve` is unless told otherwise."""
 FLIGHT_AFTER = 1
 POSTGRES_AFTER = 2
 """Where the other protocols are unless told otherwise: so many ports after HTTP's."""

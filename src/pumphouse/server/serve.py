@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
+from pumphouse.clients.address import PORT
 from pumphouse.errors import ConfigError
 from pumphouse.server.access.desk import Bounds, Desk
 from pumphouse.server.access.gate import Gate
@@ -27,7 +28,6 @@ from pumphouse.server.postgres.door import open_postgres
 from pumphouse.server.served import ServedProject
 from pumphouse_client.http import is_loopback
 
-PORT = 8484
 TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,}")
 """It travels in addresses and cookies."""
 SWITCH_S = 0.001

@@ -150,7 +150,8 @@ class Kept:
 
     def _more(self, size: int) -> None:
         if self._bytes + size > KEPT_BYTES_MAX:
-            raise Refused("a session keeps at most 32 MB of statements and values", state="53400", hint="Close some.")
+            most = f"{KEPT_BYTES_MAX // 1024**2} MiB of statements and values"
+            raise Refused(f"a session keeps at most {most}", state="53400", hint="Close some.")
         self._bytes += size
 
 

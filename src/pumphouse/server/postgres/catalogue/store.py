@@ -68,9 +68,6 @@ class Store:
             raise Refused(f"the catalogue has more than {ROWS_MAX:,} rows for this", state="54000")
         return rows
 
-    def close(self) -> None:
-        self._connection.close()
-
     @contextmanager
     def _bounded(self) -> Iterator[duckdb.DuckDBPyConnection]:
         cursor = self._connection.cursor()

@@ -17,7 +17,7 @@ from pumphouse.lake.column_docs import column_docs
 from pumphouse.lake.lake import Lake
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies, Policy
-from pumphouse.server.postgres.types import columns_of
+from pumphouse.server.postgres.types import TEXT, columns_of
 
 TABLES_MAX = 10_000
 """Tables that a catalogue lists; who may see more asks for them by name."""
@@ -133,7 +133,7 @@ def _type(field: pa.Field) -> tuple[int, int]:
     try:
         column = columns_of(pa.schema([field]))[0]
     except BadRequest:  # it can be read only as text
-        return 25, -1
+        return TEXT, -1
     return column.oid, column.typmod
 
 
