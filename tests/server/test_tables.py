@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -27,7 +26,7 @@ from pumphouse.server.access.policies import Policies
 from pumphouse.server.formats.chosen import FORMATS
 from pumphouse.server.formats.form import Options
 from pumphouse.server.places import Places
-from pumphouse.server.streams import RowsReply, is_steady
+from pumphouse.server.streams import RowsReply
 
 WAIT_S = 10
 
@@ -387,17 +386,6 @@ def test_what_may_change_without_a_build_has_no_tag(served: Any) -> None:
     for query in ("SELECT current_date", "SELECT random()", "FROM orders USING SAMPLE 2 ROWS", 'SELECT "now"()'):
         assert "etag" not in served.owner.post("/api/sql", json={"sql": query}).headers
     assert "etag" in served.owner.post("/api/sql", json={"sql": "SELECT count(*) FROM orders"}).headers
-
-
-@pytest.mark.parametrize(
-    ("condition", "tagged"),
-    [("age >= 18", True), ("now() > paid_at", False), ("day = CURRENT_DATE", False), ("day > TODAY ()", False)],
-)
-def test_what_a_grant_lets_through_by_the_clock_has_no_tag(condition: str, tagged: bool, served: Any) -> None:
-    desk = Desk(served.shop.lake, Policies(served.shop.lake, served.shop.assets))
-    statement = desk.ask(Visitor(who="ann", scope="read"), "FROM orders", door="http")
-    limited = replace(statement.policies[0], conditions=(("adult", condition),))
-    assert is_steady(replace(statement, policies=(limited,))) == tagged
 
 
 def test_whoever_had_the_rows_of_a_person_who_is_hidden_since_gets_them_anew(served: Any) -> None:

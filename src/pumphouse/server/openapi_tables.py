@@ -34,7 +34,10 @@ SCHEMAS: Document = {
             "kind": {"type": ["string", "null"]},
             "doc": {"type": "string"},
             "key": {"type": "array", "items": {"type": "string"}},
-            "version": {"type": "integer", "description": "The snapshot at which it was changed last."},
+            "version": {
+                "type": ["integer", "null"],
+                "description": "The snapshot at which it was changed last; none of what is read where it is.",
+            },
             "rows": {"type": "integer"},
             "columns": {"type": "array", "items": {"$ref": "#/components/schemas/Column"}},
         },
@@ -80,9 +83,6 @@ _REFUSALS_OF_ROWS = {
 
 def table_paths(names: Sequence[str]) -> Document:
     """The paths of tables with these names."""
-    name = _parameter(
-        "name", "The table.", {"type": "string", **({"enum": list(names)} if names else {})}, where="path"
-    )
     listed = {JSON.media: {"schema": _reference("Tables")}}
     paths: Document = {
         "/api/tables": {"get": _operation("list_tables", "The tables that you may see.", [_SNAPSHOT], listed)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import zlib
 from collections.abc import Callable, Generator
@@ -22,7 +21,6 @@ from starlette.types import Receive, Scope, Send
 
 from pumphouse.errors import Late
 from pumphouse.lake.state import Access
-from pumphouse.project.queries import CLOCKS_AND_CHANCE
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.formats.chosen import encoding_of
 from pumphouse.server.formats.form import Format, Options, Pipe
@@ -35,8 +33,6 @@ PIECE_BYTES = 512 * 1024
 ENCODED_BYTES_MIN = 1_000
 """A shorter answer is not worth being compressed."""
 GZIP_LEVEL = 1
-CALLED = re.compile(r"\w+(?=\s*\()|\b(?:current|local|session)\w*", re.IGNORECASE)
-"""Functions that a condition calls, with and without parentheses."""
 VARY = "Accept, Accept-Encoding, Authorization, Cookie"
 
 
@@ -184,7 +180,7 @@ class RowsReply:
     def _headers(self, statement: Statement) -> dict[str, str]:
         kind = f"{self.form.media}; charset=utf-8" if self.form.name == "csv" else self.form.media
         headers = {"Content-Type": kind, "Vary": VARY, "Pumphouse-Snapshot": str(statement.snapshot)}
-        if is_steady(statement):
+        if statement.is_steady:
             tag = "-".join([statement.digest, self.form.name, *self.options.chosen()])
             headers["ETag"] = f'W/"{tag}"'  # rows without an order may come in another one
             headers["Cache-Control"] = "private, no-cache"
@@ -259,14 +255,6 @@ class Zstd:
 
 
 ENCODERS: dict[str, type[Gzip] | type[Zstd]] = {"gzip": Gzip, "zstd": Zstd}
-
-
-def is_steady(statement: Statement) -> bool:
-    """Whether the same query at the same snapshot has the same rows, by the words also of what limits them."""
-    policies = statement.policies
-    limits = [text for policy in policies for text in (*policy.masks.values(), *(sql for _, sql in policy.conditions))]
-    called = {word.lower() for text in limits for word in CALLED.findall(text)}
-    return statement.is_steady and called.isdisjoint(CLOCKS_AND_CHANCE)
 
 
 def _is_known(header: str, tag: str) -> bool:

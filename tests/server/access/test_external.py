@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from jsonschema import Draft202012Validator
+from tests.server.conftest import TOKEN, running
 
 from pumphouse.errors import PumphouseError, UnknownName, Unreachable
 from pumphouse.lake.state import Access
@@ -129,6 +133,20 @@ def test_file_beside_the_declared_ones_is_out_of_reach(project: Project, desk: D
     for text in (f"FROM read_parquet('{project.config.folder}/clicks/a.parquet')", "FROM 'clicks/a.parquet'"):
         with pytest.raises(PumphouseError):
             rows(desk, ADA, text)
+
+
+def test_they_are_told_over_http_as_the_document_says(project: Project) -> None:
+    serving, thread = running(Served(project))
+    page = {"Accept": "text/html"}
+    with httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20) as owner:
+        schemas = json.loads(owner.get("/openapi.json").text.replace("#/components/schemas/", "#/$defs/"))["components"]
+        told = owner.get("/api/tables").json()
+        assert "accounts" in owner.get("/", headers=page).text
+        assert owner.get("/assets/accounts", headers=page).status_code == 200
+    serving.stop()
+    thread.join(20)
+    Draft202012Validator({**schemas["schemas"]["Tables"], "$defs": schemas["schemas"]}).validate(told)
+    assert [(one["name"], one["version"]) for one in told["tables"]] == [("accounts", None), ("clicks", None)]
 
 
 def test_open_project_reads_them_by_their_names_too(project: Project) -> None:

@@ -204,6 +204,20 @@ def test_policies_of_visitors_who_see_other_things_have_other_digests(lake: Lake
     assert of["bob"] == of["kim"] != of["ann"]
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_steady"),
+    [("age >= 18", True), ("now() > born", False), ("born = CURRENT_DATE", False), ("born > TODAY ()", False)],
+)
+def test_what_a_grant_lets_through_by_the_clock_is_told_apart_each_time(
+    lake: Lake, condition: str, is_steady: bool
+) -> None:
+    desk = Desk(lake, policies(lake, {"to": "everyone", "rows": condition}))
+    one, other = (desk.ask(ANN, "FROM people", door="test") for _ in range(2))
+    assert one.is_steady == is_steady
+    assert (one.digest == other.digest) == is_steady
+    desk.close()
+
+
 def test_what_is_not_there_for_a_visitor_is_told_as_what_does_not_exist(lake: Lake) -> None:
     desk = Desk(lake, policies(lake, {"to": "ann"}))
     bob = Visitor(who="bob", scope="read")

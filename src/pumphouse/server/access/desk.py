@@ -205,7 +205,9 @@ class Desk:
             snapshot=at,
             policies=tuple(policies.values()),
             parameters=query.parameters,
-            is_steady=query.is_steady and not any(scan.is_live for scan in inputs.values()),
+            is_steady=query.is_steady
+            and all(policy.is_steady for policy in policies.values())
+            and not any(scan.is_live for scan in inputs.values()),
             bounds=self.bounds,
             _inputs=inputs,
             _works=self._works,

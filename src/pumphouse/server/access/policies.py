@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import PumphouseError, UnknownName, did_you_mean
 from pumphouse.lake.lake import Lake
+from pumphouse.project.queries import CLOCKS_AND_CHANCE
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.masks import Shown, shown
 from pumphouse.server.access.rights import Right, Rights
@@ -31,6 +33,8 @@ DECIDED_MAX = 10_000
 """Of how many tables, each for one visitor, it is remembered what they see; to decide it anew takes milliseconds."""
 VISITORS_MAX = 500
 """For how many visitors it is remembered which of all tables are there for them."""
+CALLED = re.compile(r"\w+(?=\s*\()|\b(?:current|local|session)\w*", re.IGNORECASE)
+"""Functions that a condition or a mask calls, with and without parentheses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,12 @@ class Policy:
         """The table's columns as the visitor has them."""
         fields = (schema.field(name) for name in self.columns)
         return pa.schema([one.with_type(self.types.get(one.name, one.type)) for one in fields])
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it shows the same of the same rows each time, by the words of what limits it."""
+        limits = (*self.masks.values(), *(sql for _, sql in self.conditions))
+        return CLOCKS_AND_CHANCE.isdisjoint(word.lower() for text in limits for word in CALLED.findall(text))
 
     @property
     def digest(self) -> str:

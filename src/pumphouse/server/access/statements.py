@@ -57,7 +57,7 @@ class Statement:
     """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
     values: Parameters | None = None
     is_steady: bool = True
-    """Whether it gives the same rows each time; not where it calls for chance or the clock."""
+    """Whether it gives the same rows each time; not where it, or a grant, calls for chance or the clock."""
     bounds: Bounds
     _inputs: Mapping[str, Scan]
     _works: Works
