@@ -231,7 +231,7 @@ def _as_known(here: Shared, visitor: Visitor, about: Description, *, is_told: bo
         return replace(about, builds=(), checks=(), key=())
     policy = policies.of(visitor, about.name, snapshot=lake.snapshot())
     return replace(
-        about, rows=None, builds=(), checks=(), key=tuple(one for one in about.key if one in policy.columns),
+        about, rows=None, builds=(), checks=(), key=policy.key(known.get(about.name)),
         columns=tuple(
             replace(one, type="VARCHAR" if policy.types.get(one.name) == pa.string() else one.type)
             for one in about.columns

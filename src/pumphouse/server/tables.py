@@ -145,7 +145,7 @@ def _about(here: Shared, visitor: Visitor, name: str, *, snapshot: int) -> dict[
         "name": name,
         "kind": asset.kind if asset else None,
         "doc": asset.common.doc if asset else "",
-        "key": [one for one in asset.common.key if one in policy.columns] if asset else [],
+        "key": policy.key(asset),
         "version": place_of(version)[1] if version is not None else None,
         "columns": [{**one, "doc": docs.get(one["name"], "")} for one in columns],
     }

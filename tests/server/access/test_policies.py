@@ -194,6 +194,15 @@ def test_nothing_that_a_visitor_asks_is_computed_of_what_is_hidden(lake: Lake) -
         assert [row["id"] for row in seen(lake, given, sql=sql)] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [({}, ("id", "email")), ({"columns": ["id", "team"]}, ()), ({"mask": {"email": "hash"}}, ())],
+)
+def test_a_key_is_told_where_all_of_it_is_seen_as_it_is(lake: Lake, said: dict[str, Any], key: tuple[str, ...]) -> None:
+    keyed = Asset(name="people", kind="sql", spec=None, common=Common(key=("id", "email")), place=Place(file="shop"))
+    assert policies(lake, said).of(ANN, "people", snapshot=lake.snapshot()).key(keyed) == key
+
+
 def test_policies_of_visitors_who_see_other_things_have_other_digests(lake: Lake) -> None:
     given = policies(lake, {"to": "ann", "rows": "country = $who"}, {"to": ["north"]}, groups=["north"])
     at = lake.snapshot()

@@ -74,6 +74,12 @@ class Policy:
         fields = (schema.field(name) for name in self.columns)
         return pa.schema([one.with_type(self.types.get(one.name, one.type)) for one in fields])
 
+    def key(self, asset: Asset | None) -> tuple[str, ...]:
+        """The key that a table declares; none where not all of it is there for them as it is."""
+        declared = asset.common.key if asset is not None else ()
+        plain = {name for name in self.columns if name not in self.masks}
+        return declared if plain.issuperset(declared) else ()
+
     @property
     def is_steady(self) -> bool:
         """Whether it shows the same of the same rows each time, by the words of what limits it."""

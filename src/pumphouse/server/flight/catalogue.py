@@ -200,17 +200,13 @@ class Catalogue:
     def _key(self, asked: CommandGetPrimaryKeys, visitor: Visitor) -> Iterable[Mapping[str, Any]]:
         if not self._in_catalogue(asked.catalog) or asked.db_schema not in (None, SCHEMA):
             return []
-        asset = self._project.assets.get(asked.table)
         try:
             policy = self._policies.of(visitor, asked.table, snapshot=self._lake.snapshot())
         except UnknownName:  # for a driver that is an empty answer
             return []
-        key = asset.common.key if asset is not None else ()
-        if not set(key) <= set(policy.columns):
-            return []
         return [
             {"table_name": asked.table, "column_name": column, "key_name": None, "key_sequence": number}
-            for number, column in enumerate(key, start=1)
+            for number, column in enumerate(policy.key(self._project.assets.get(asked.table)), start=1)
         ]
 
     def _in_catalogue(self, catalog: str | None) -> bool:

@@ -110,9 +110,9 @@ def visible(project: Catalogued, policies: Policies, visitor: Visitor, *, snapsh
 def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, schema: pa.Schema, snapshot: int) -> Table:
     """A table as a policy lets it be seen."""
     common = asset.common if asset is not None else None
-    plain = [name for name in policy.columns if name not in policy.masks]
-    key = common.key if common is not None and all(name in plain for name in common.key) else ()
-    required = {*key, *(common.required if common is not None else ())} & {*plain}
+    key = policy.key(asset)
+    plain = {name for name in policy.columns if name not in policy.masks}
+    required = {*key, *(common.required if common is not None else ())} & plain
     docs = _column_docs(lake, policy.table, snapshot)
     columns = []
     for field in policy.shown(schema):
