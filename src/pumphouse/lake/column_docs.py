@@ -26,3 +26,14 @@ def column_docs(lake: Lake, build: Build) -> dict[str, str]:
         return msgspec.json.decode(lake.blobs.get(sha), type=dict[str, str]) if sha else {}
     except (UnknownName, LakeError):  # the bytes are gone: the table stands without them
         return {}
+
+
+def docs_of(lake: Lake, table: str, *, snapshot: int) -> Mapping[str, str]:
+    """What a table's columns mean at a snapshot, by name; where this lake did not build it, as the one above says."""
+    built = [build for build in lake.history(table) if build.snapshot <= snapshot]
+    if built:
+        return column_docs(lake, built[-1])
+    above = lake.upstream
+    if above is None:
+        return {}
+    return docs_of(above, table, snapshot=above.snapshot() if above.pinned is None else above.pinned)

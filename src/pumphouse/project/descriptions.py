@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import PumphouseError
-from pumphouse.lake.column_docs import column_docs
+from pumphouse.lake.column_docs import docs_of
 from pumphouse.lake.lake import Lake
 from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.descriptions import Column, Description
@@ -15,11 +15,11 @@ from pumphouse_client.descriptions import Column, Description
 
 def descriptions(assets: Mapping[str, Asset], lake: Lake, external: ExternalTables) -> dict[str, Description]:
     """Every table of the newest snapshot, and every external one that can be reached, by its name, in order."""
-    snapshot, builds = lake.snapshot(), lake.builds()
+    snapshot = lake.snapshot()
     found = {}
     for name in sorted(lake.versions(snapshot=snapshot)):
         asset = assets.get(name)
-        docs = column_docs(lake, builds[name]) if name in builds else {}
+        docs = docs_of(lake, name, snapshot=snapshot)
         found[name] = Description(
             name=name,
             doc=asset.common.doc if asset else "",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from pumphouse.errors import BadRequest
 from pumphouse.lake.builds import place_of
-from pumphouse.lake.column_docs import column_docs
+from pumphouse.lake.column_docs import docs_of
 from pumphouse.project.conditions import condition
 from pumphouse.server.access.desk import Statement
 from pumphouse.server.access.gate import Visitor
@@ -138,8 +138,7 @@ def _about(here: Shared, visitor: Visitor, name: str, *, snapshot: int) -> dict[
     project = here.project
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
     version = project.lake.versions(snapshot=snapshot).get(name)
-    asset, build = project.assets.get(name), project.lake.builds().get(name)
-    docs = column_docs(project.lake, build) if build else {}
+    asset, docs = project.assets.get(name), docs_of(project.lake, name, snapshot=snapshot)
     columns = described(policy.shown(here.desk.policies.schema(name, snapshot=snapshot)))
     return {
         "name": name,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pumphouse.errors import UnknownName
-from pumphouse.lake.column_docs import column_docs
+from pumphouse.lake.column_docs import docs_of
 from pumphouse.lake.lake import Lake
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
@@ -167,10 +167,9 @@ class Catalogue:
         names = like(self._policies.listed(visitor, snapshot=at), asked.table_name_filter_pattern)
         if not asked.include_schema:
             return [{"table_name": name, "table_type": TABLE} for name in names]
-        builds = self._lake.builds()
         found = []
         for name in names:
-            docs = column_docs(self._lake, builds[name]) if name in builds else {}
+            docs = docs_of(self._lake, name, snapshot=at)
             policy = self._policies.of(visitor, name, snapshot=at)
             shown = policy.shown(self._policies.schema(name, snapshot=at))
             described = [self._described(column, name, docs.get(column.name)) for column in shown]

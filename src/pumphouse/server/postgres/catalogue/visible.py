@@ -13,7 +13,7 @@ import pyarrow as pa
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import SqlFunction
 from pumphouse.errors import BadRequest
-from pumphouse.lake.column_docs import column_docs
+from pumphouse.lake.column_docs import docs_of
 from pumphouse.lake.lake import Lake
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies, Policy
@@ -113,7 +113,7 @@ def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, schema: pa.Sc
     key = policy.key(asset)
     plain = {name for name in policy.columns if name not in policy.masks}
     required = {*key, *(common.required if common is not None else ())} & plain
-    docs = _column_docs(lake, policy.table, snapshot)
+    docs = docs_of(lake, policy.table, snapshot=snapshot)
     columns = []
     for field in policy.shown(schema):
         kind, modifier = _type(field)
@@ -135,12 +135,6 @@ def _type(field: pa.Field) -> tuple[int, int]:
     except BadRequest:  # it can be read only as text
         return TEXT, -1
     return column.oid, column.typmod
-
-
-def _column_docs(lake: Lake, table: str, snapshot: int) -> Mapping[str, str]:
-    home = lake.upstream if lake.upstream is not None and not lake.history(table) else lake
-    builds = [build for build in home.history(table) if build.snapshot <= snapshot]
-    return column_docs(home, builds[-1]) if builds else {}
 
 
 def _function(function: SqlFunction) -> Function | None:
