@@ -17,6 +17,7 @@ PumphouseError
 │   ├── RequestRefused   a prediction for keys that are not the entity's
 │   ├── BadRequest       a query, or a request, is not what is taken here
 │   ├── Overloaded       more is asked at once than the server takes
+│   ├── Unreachable      a table stays elsewhere, and can't be read there just now
 │   ├── Late             no answer within its time, and nothing to say instead
 │   ├── Cancelled        whoever asked has ended it
 │   ├── TooMuch          a query takes more memory, or gives more rows, than one may

@@ -13,6 +13,7 @@ from pumphouse.errors import (
     Overloaded,
     PumphouseError,
     RequestError,
+    TooMuch,
     UnknownName,
     Unreachable,
 )
@@ -108,6 +109,8 @@ def _state(error: PumphouseError, said: str) -> str:
             return "58000"
         case OutOfMemory():
             return "53200"
+        case TooMuch():
+            return "53200" if "memory" in error.what else "54000"
     if "Binder Error" in said or "Catalog Error" in said:
         return _state_of_name(said)
     for beginning, state in _ENGINE.items():
