@@ -24,7 +24,7 @@ from pumphouse.server.flight.messages import (
     packed,
     unpacked,
 )
-from pumphouse.server.flight.prepared import ROWS_MAX
+from pumphouse.server.flight.prepared import ROWS_MAX, VALUES_BYTES_MAX
 
 LEAKS = ("Traceback", "File ", ".py", ".pyx", "/tmp", "/work", "parquet", "site-packages")
 
@@ -133,6 +133,8 @@ def test_values_that_do_not_fit_are_refused(raw: Any) -> None:
     refused(lambda: raw.rows(asked), pa.ArrowInvalid, "type casts")
     many = pa.RecordBatch.from_pydict({"a": [1] * (ROWS_MAX + 1)})
     refused(lambda: bind(raw, made, many), pa.ArrowInvalid, "rows of values")
+    large = pa.RecordBatch.from_pydict({"a": ["x" * (VALUES_BYTES_MAX + 1)]})
+    refused(lambda: bind(raw, made, large), pa.ArrowInvalid, "MiB of values")
 
 
 def prepare(raw: Any, text: str) -> bytes:

@@ -14,6 +14,8 @@ from pumphouse.server.access.desk import Desk, Parameters, Statement
 from pumphouse.server.access.gate import Visitor
 
 ROWS_MAX = 1_000
+VALUES_BYTES_MAX = 16 * 1024 * 1024
+"""Of the rows of values that are bound to one statement, and kept with it."""
 LOST = re.compile(r"\b(UHUGEINT|TIME WITH TIME ZONE|BIT|BIGNUM)\b")
 """Types whose values would arrive as others: beyond 2**127, without the offset, as DuckDB's own bytes."""
 
@@ -42,9 +44,13 @@ class Prepared:
         """What it wants values for. Nothing says of which type; text is taken for one of any."""
 
     def bind(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Take rows of values: it is run once for each. Raises BadRequest above ROWS_MAX."""
+        """Take rows of values: it is run once for each. Raises BadRequest above ROWS_MAX and VALUES_BYTES_MAX."""
         rows: list[Parameters] = []
+        size = 0
         for batch in batches:
+            size += batch.nbytes
+            if size > VALUES_BYTES_MAX:
+                raise BadRequest(f"more than {VALUES_BYTES_MAX // 1024**2} MiB of values", mend="Bind fewer at a time.")
             if len(rows) + batch.num_rows > ROWS_MAX:
                 raise BadRequest(f"more than {ROWS_MAX} rows of values", mend="Bind fewer at a time.")
             rows.extend(_values(batch, self.parameters.names))
