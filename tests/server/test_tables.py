@@ -27,6 +27,8 @@ from pumphouse.server.formats.chosen import FORMATS
 from pumphouse.server.formats.form import Options
 from pumphouse.server.places import Places
 from pumphouse.server.streams import RowsReply
+from pumphouse.server.tables import QUERY_BYTES_MAX
+from pumphouse_client.values import LIST_MAX
 
 WAIT_S = 10
 
@@ -289,6 +291,8 @@ def test_sql_is_asked_with_values_and_a_limit(served: Any) -> None:
     answer = served.stranger.post("/api/sql", json=body, headers=as_bob(served))
     assert answer.json()["rows"] == [{"order_id": 37}, {"order_id": 38}]
     assert last_read(served, "orders") == ("bob", "http", answer.json()["snapshot"], 2)
+    many = {"sql": "SELECT count(*) AS n FROM orders WHERE order_id IN $ids", "parameters": {"ids": [*range(LIST_MAX)]}}
+    assert served.owner.post("/api/sql", json=many).json()["rows"] == [{"n": 40}]
     by_place = {"sql": "SELECT ? + ? AS n", "parameters": [1, 2]}
     assert served.owner.post("/api/sql", json=by_place, headers={"Accept": "text/csv"}).text == '"n"\r\n3\r\n'
 
@@ -308,7 +312,7 @@ def test_sql_is_asked_with_values_and_a_limit(served: Any) -> None:
         ({"sql": "FROM secrets"}, 404),
         ({"sql": "FROM read_text('/etc/passwd')"}, 403),
         ({"sql": f"SELECT {'+'.join('1' * 5000)}"}, 400),
-        ({"sql": f"SELECT '{'x' * 70_000}'"}, 413),
+        ({"sql": f"SELECT '{'x' * QUERY_BYTES_MAX}'"}, 413),
         ({"sql": "SELECT CAST(customer AS INT) FROM orders"}, 400),
     ],
 )

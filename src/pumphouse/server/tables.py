@@ -27,7 +27,8 @@ from pumphouse.server.streams import RowsReply
 DOOR = "http"
 JSON_ROWS = 100
 """How many rows of a table come as JSON where nobody says how many; every other format has all."""
-SQL = "/api/sql"
+QUERY_BYTES_MAX = 2 * 1024 * 1024
+"""Of a query with its values: as many in a list as the client takes have a place in it."""
 OF_SQL = ("sql", "limit", "snapshot")
 Number = Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
 
@@ -81,7 +82,7 @@ async def sql(request: Request) -> Any:  # an ASGI application
         form, compression = accepted(request.headers.get("accept", ""))
     if request.method == "POST":
         only(parameters, OF_A_FORMAT)
-        query = await body_of(request, Query)
+        query = await body_of(request, Query, bytes_max=QUERY_BYTES_MAX)
     else:
         only(parameters, (*OF_SQL, *OF_A_FORMAT))
         query = Query(
