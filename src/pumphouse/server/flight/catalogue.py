@@ -29,6 +29,7 @@ from pumphouse.server.flight.messages import (
     CommandGetTables,
     CommandGetTableTypes,
     CommandGetXdbcTypeInfo,
+    Question,
 )
 from pumphouse.server.flight.types import NULLABLE, SEARCHABLE, TYPES, type_name
 from pumphouse.server.served import ServedProject
@@ -37,19 +38,6 @@ SCHEMA = "public"
 """As PostgreSQL's door calls it."""
 TABLE = "TABLE"
 PATTERN_LETTERS_MAX = 1000
-
-Question = (
-    CommandGetCatalogs
-    | CommandGetDbSchemas
-    | CommandGetTables
-    | CommandGetTableTypes
-    | CommandGetPrimaryKeys
-    | CommandGetExportedKeys
-    | CommandGetImportedKeys
-    | CommandGetCrossReference
-    | CommandGetXdbcTypeInfo
-    | CommandGetSqlInfo
-)
 
 
 def _columns(*columns: tuple[str, pa.DataType] | tuple[str, pa.DataType, bool]) -> pa.Schema:

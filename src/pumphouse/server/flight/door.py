@@ -15,7 +15,7 @@ from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.certificates import Certificate
 from pumphouse.server.doors import Door
-from pumphouse.server.flight.catalogue import Catalogue, Question
+from pumphouse.server.flight.catalogue import Catalogue
 from pumphouse.server.flight.connections import hang_up
 from pumphouse.server.flight.entering import CALLER, Entrance, Handshake
 from pumphouse.server.flight.messages import (
@@ -34,6 +34,7 @@ from pumphouse.server.flight.messages import (
     CommandStatementQuery,
     DoPutPreparedStatementResult,
     Message,
+    Question,
     TicketStatementQuery,
     Unknown,
     decoded,

@@ -192,7 +192,7 @@ CANCELLED, NOT_CANCELLABLE = 1, 3
 CLOSED = 1
 """What became of a session."""
 
-Message = (
+Question = (
     CommandGetSqlInfo
     | CommandGetXdbcTypeInfo
     | CommandGetCatalogs
@@ -203,6 +203,10 @@ Message = (
     | CommandGetExportedKeys
     | CommandGetImportedKeys
     | CommandGetCrossReference
+)
+"""What is asked about the server and its catalogue, and not of its rows."""
+Message = (
+    Question
     | CommandStatementQuery
     | TicketStatementQuery
     | CommandPreparedStatementQuery
