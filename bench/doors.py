@@ -86,17 +86,12 @@ def _whole(desk: Desk, files: list[str], rows: int) -> None:
 
 def _small(desk: Desk, files: list[str], rows: int) -> None:
     own = duckdb.connect()
-    prepared = desk.prepare(ADA, "SELECT * FROM orders WHERE order_id = ?", door="bench")
     one_row = f"SELECT * FROM read_parquet({files}) WHERE order_id = "
-
-    def by_prepared(number: int) -> None:
-        with prepared.ask(ADA, [number]).run() as result:
-            list(result)
 
     ways: dict[str, Callable[[int], object]] = {
         "plain DuckDB": lambda number: own.execute(f"{one_row}{number}").to_arrow_table(),
         "desk, anew each time": lambda number: _read(desk, f"SELECT * FROM orders WHERE order_id = {number}"),
-        "desk, prepared": by_prepared,
+        "desk, by a value": lambda number: _read(desk, "SELECT * FROM orders WHERE order_id = ?", number),
         "desk, without a table": lambda _: _read(desk, "SELECT 1 AS one"),
     }
     took: dict[str, list[float]] = {name: [] for name in ways}

@@ -119,13 +119,15 @@ def test_names_of_elsewhere_are_unknown(desk: Desk, text: str) -> None:
         desk.ask(ADA, text, door="test")
 
 
-def test_prepared_statement_is_asked_with_other_values(desk: Desk, served: Any) -> None:
-    prepared = desk.prepare(ADA, "SELECT order_id, customer FROM public.orders WHERE order_id = $1", door="test")
-    assert (prepared.parameters, prepared.schema.names) == (("1",), ["order_id", "customer"])
-    assert [prepared.ask(ADA, [n]).run().read_all().num_rows for n in (1, 40, 41)] == [1, 1, 0]
+def test_statement_is_described_without_values_and_asked_with_others(desk: Desk) -> None:
+    text = "SELECT order_id, customer FROM public.orders WHERE order_id = $1"
+    described = desk.ask(ADA, text, door="test")
+    assert (described.parameters, described.schema.names) == (("1",), ["order_id", "customer"])
+    asked = [desk.ask(ADA, text, door="test", parameters=[n]) for n in (1, 40, 41)]
+    assert [one.run().read_all().num_rows for one in asked] == [1, 1, 0]
     nobody = Visitor(who="eve", scope="read", tables=frozenset({"tickets"}))
     with pytest.raises(UnknownName, match=r"no table 'public\.orders'"):
-        prepared.ask(nobody, [1])
+        desk.ask(nobody, text, door="test", parameters=[1])
 
 
 def test_no_rows_have_their_columns(desk: Desk) -> None:

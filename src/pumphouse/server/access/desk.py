@@ -14,10 +14,8 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-import pyarrow as pa
 
 from pumphouse.engines.duckdb import DuckDB, with_defaults
 from pumphouse.engines.engine import SqlFunction, called_in
@@ -39,7 +37,7 @@ from pumphouse.server.access.turns import Turns
 from pumphouse.server.access.watch import Watch
 from pumphouse.sources.external.tables import ExternalTables
 
-__all__ = ["Bounds", "Desk", "Parameters", "Prepared", "Result", "Statement"]
+__all__ = ["Bounds", "Desk", "Parameters", "Result", "Statement"]
 
 TEXT_BYTES_MAX = 1024 * 1024
 """How long a statement may be."""
@@ -131,18 +129,6 @@ class Desk:
         statement = replace(statement, visitor=visitor, door=door)
         return statement if parameters is None else statement.bound(parameters)
 
-    def prepare(self, visitor: Visitor, text: str, *, door: str, snapshot: int | None = None) -> Prepared:
-        """A statement to be asked many times with other values. Raises what `ask` raises."""
-        checked = self.ask(visitor, text, door=door, snapshot=snapshot)
-        return Prepared(
-            text=text,
-            door=door,
-            snapshot=snapshot,
-            parameters=checked.parameters,
-            schema=checked.schema,
-            _desk=self,
-        )
-
     def table(
         self,
         visitor: Visitor,
@@ -224,22 +210,3 @@ class Desk:
             return literal(settings[name]) if name in settings and name not in own else f"${name}"
 
         return with_settings(text, value)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A statement that was checked, and is asked again and again: each time as the newest policy and snapshot are."""
-
-    text: str
-    door: str
-    snapshot: int | None
-    """Where it is pinned; None is the newest at each asking."""
-    parameters: tuple[str, ...]
-    """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
-    schema: pa.Schema
-    """Of its columns, as they are without values: a type that depends on one is guessed."""
-    _desk: Desk
-
-    def ask(self, visitor: Visitor, values: Parameters = ()) -> Statement:
-        """The statement with these values. Raises what `Desk.ask` raises, since more may be forbidden by now."""
-        return self._desk.ask(visitor, self.text, door=self.door, parameters=values, snapshot=self.snapshot)
