@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.server.conftest import TOKEN, make_shop, running
 
-from pumphouse.declare.external import External
 from pumphouse.declare.asset import Kind
+from pumphouse.declare.external import External
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.server.files import CARRIED, OWN, WebFiles
