@@ -44,6 +44,17 @@ def test_what_is_made_of_a_table_stays_at_its_snapshot(p: Project) -> None:
         before.at(0).count()
 
 
+def test_a_query_over_what_was_declared_and_never_built_says_how_to_build_it(tmp_path: Path) -> None:
+    (tmp_path / "pumphouse.toml").write_text('name = "shop"')
+    (tmp_path / "weekly.sql").write_text("SELECT 1 AS id")
+    with open_project(tmp_path) as project:
+        with pytest.raises(UnknownName, match="Build it: pumphouse run weekly"):
+            project.sql("FROM weekly")
+        with pytest.raises(UnknownName) as stray:
+            project.sql("FROM nowhere_at_all")
+        assert stray.value.mend is None
+
+
 def test_a_query_takes_values_and_can_be_asked_more(p: Project) -> None:
     query = p.sql("SELECT country, count(*) AS n FROM orders WHERE id >= $first GROUP BY ALL", first=10)
     assert query.where(country=None).rows == [{"country": None, "n": 5}]

@@ -143,6 +143,7 @@ class Project:
             functions=sql_functions(self.config.folder),
             parameters=self.settings(now or datetime.now(UTC)),
             external=self.external(self.lake.engine.fork()),
+            declared=self.graph.assets.keys(),
         )
 
     def external(self, engine: DuckDB) -> ExternalTables:

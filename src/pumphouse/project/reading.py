@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +32,8 @@ class Reader:
     functions: tuple[SqlFunction, ...] = ()
     parameters: Mapping[str, Any] | None = None  # values of `$name`
     external: ExternalTables | None = None
+    declared: Collection[str] = ()
+    """What a run could build, to say so where it was not built yet."""
     """The tables that stay where they are."""
 
     def table(self, name: str, *, snapshot: int | None = None) -> Table:
@@ -88,7 +90,12 @@ class Reader:
         """What the engine is asked: checked, with its values, over tables at one snapshot."""
         text = asked.text
         engine, known = self.lake.engine.fork(), {*self.lake.versions(snapshot=at), *self._external}
-        tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
+        try:
+            tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
+        except UnknownName as error:
+            if error.mend is None and error.asset in self.declared:
+                error.mend = f"Build it: pumphouse run {error.asset}"
+            raise
         used = called_in(text, self.functions)
         text = with_defaults(bind(text.strip().rstrip(";"), {**(self.parameters or {}), **asked.parameters}), used)
         names = tables_in(text, engine=engine, known=known)  # of the very text that runs
