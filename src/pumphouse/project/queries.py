@@ -45,6 +45,7 @@ CLOCKS_AND_CHANCE = frozenset(
 )
 """What gives another value at another time, or to somebody else."""
 FORMATS = frozenset({"format", "printf"})
+PARAMETERS_MAX = 10_000
 _WIDE = re.compile(r"\d{5}|\*|\{[^}]*\{")
 """A format that makes a text of any length, or takes its length from a value."""
 SCHEMAS = frozenset({"main", "public"})
@@ -141,6 +142,8 @@ class _Seen:
 
 
 def _parsed(text: str, engine: DuckDB) -> _Tree:
+    if "\0" in text:  # to DuckDB it is the end: half of what was asked would be run
+        raise BadRequest("the query has a zero byte in it", mend="Leave it out, or give the value as a parameter.")
     try:
         parsed = json.loads(engine.execute(PARSE, [text])[0][0])
     except RecursionError:
@@ -295,7 +298,10 @@ def _without_places(tree: Any) -> Any:
 def _parameters(statement: _Tree) -> tuple[str, ...]:
     names = [one["key"] for one in sorted(statement.get("named_param_map", ()), key=lambda one: one["value"])]
     if names and all(name.isdigit() for name in names):
-        return tuple(str(number) for number in range(1, max(map(int, names)) + 1))
+        count = max(map(int, names))
+        if count > PARAMETERS_MAX:  # of few letters: $2000000000 wants as many values
+            raise BadRequest(f"a query has at most {PARAMETERS_MAX:,} parameters, ${count} is beyond them")
+        return tuple(str(number) for number in range(1, count + 1))
     return tuple(names)
 
 

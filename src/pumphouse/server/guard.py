@@ -6,7 +6,7 @@ import base64
 import logging
 import secrets
 from collections.abc import Mapping, Set
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
@@ -115,7 +115,8 @@ class Guard:
         A page of ours and no redirect: a browser that comes from elsewhere does not send a strict cookie along one.
         """
         rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "token"])
-        address = request.url.path + (f"?{rest}" if rest else "")
+        path = "/" + quote(request.scope["path"]).lstrip("/")  # what begins with // would be another site's
+        address = path + (f"?{rest}" if rest else "")
         headers = {"Set-Cookie": self._shared.cookies.signed_in(token)}
         return self._shared.drawing.page("entered.html", address=address, headers=headers)
 

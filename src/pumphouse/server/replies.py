@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -28,6 +29,8 @@ from pumphouse.errors import (
 )
 
 BODY_BYTES_MAX = 64 * 1024
+BODY_S = 30.0
+"""How long the body of a request may take to arrive."""
 JSON = "application/json"
 PAGE_METHODS = ("GET", "HEAD")
 
@@ -36,6 +39,10 @@ Body = TypeVar("Body")
 
 class TooLarge(BadRequest):
     """More was sent than is taken."""
+
+
+class TooSlow(RequestError):
+    """What was announced did not arrive in time."""
 
 
 class NotAcceptable(RequestError):
@@ -57,6 +64,7 @@ class Gone(RequestError):
 _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (TooLarge, 413),
     (NotAcceptable, 406),
+    (TooSlow, 408),
     (Conflict, 409),
     (Gone, 410),
     (TooMany, 429),
@@ -102,8 +110,26 @@ async def body_of(request: Request, kind: type[Body], *, bytes_max: int = BODY_B
 
 async def json_of(scope: Scope, receive: Receive, kind: type[Body], *, bytes_max: int) -> Body:
     """The same of what a request is made from."""
-    if headers_of(scope).get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON.encode():
+    headers = headers_of(scope)
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON.encode():
         raise BadRequest("this takes JSON", mend=f"Send it with the header Content-Type: {JSON}.")
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and (len(announced) > 18 or int(announced) > bytes_max):
+        raise _too_large(bytes_max)
+    try:
+        async with asyncio.timeout(BODY_S):
+            data = await _received(receive, bytes_max)
+    except TimeoutError as error:
+        raise TooSlow(f"what was announced did not arrive within {BODY_S:g} seconds", mend="Send it again.") from error
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"this can't be read: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"this can't be read as JSON: {error}") from error
+
+
+async def _received(receive: Receive, bytes_max: int) -> bytes:
     data = b""
     more = True
     while more:
@@ -114,13 +140,12 @@ async def json_of(scope: Scope, receive: Receive, kind: type[Body], *, bytes_max
         data = data + chunk if data else chunk
         more = message.get("more_body", False)
         if len(data) > bytes_max:
-            raise TooLarge(f"more than {bytes_max // 1024} KiB were sent", mend="Send less at once.")
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise BadRequest(f"this can't be read: {error}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(f"this can't be read as JSON: {error}") from error
+            raise _too_large(bytes_max)
+    return data
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"more than {bytes_max // 1024} KiB were sent", mend="Send less at once.")
 
 
 def number_of(parameters: Mapping[str, str], name: str, *, most: int) -> int | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+import pyarrow as pa
 
 from pumphouse.errors import (
     AccessDenied,
@@ -40,6 +41,10 @@ def told() -> Iterator[None]:
         yield
     except (OSError, duckdb.Error) as error:
         raise _told(str(error).strip() or type(error).__name__) from error
+    except pa.ArrowInvalid as error:
+        if "Recursion level" not in str(error):
+            raise
+        raise BadRequest("a column is nested too deeply to be sent", mend="Make it text: to_json(...).") from error
 
 
 @contextmanager
