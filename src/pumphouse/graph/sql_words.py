@@ -43,7 +43,8 @@ _QUOTED = re.compile(
     r"|\$((?:[^\W\d]\w*)?)\$.*?\$\1\$|\$(?P<setting>[^\W\d]\w*)",
     re.DOTALL,
 )
-
+# The same, where a comment that never ends goes to the end: else each of many would be looked for to the end again.
+_QUOTED_OR_OPEN = re.compile(_QUOTED.pattern.replace(r"/\*.*?\*/", r"/\*.*?(?:\*/|\Z)"), re.DOTALL)
 
 NO_SELECT = "the statement is not a SELECT"
 ONE_SELECT = "Write one SELECT; Pumphouse makes the table from it."
@@ -73,7 +74,7 @@ def with_settings(text: str, value: Callable[[str], str]) -> str:
     """The SQL with `value(name)` in place of each `$name`; a `$` in a quote or a comment stays."""
     if "$" not in text:
         return text
-    return _QUOTED.sub(lambda found: value(found["setting"]) if found["setting"] else found[0], text)
+    return _QUOTED_OR_OPEN.sub(lambda found: value(found["setting"]) if found["setting"] else found[0], text)
 
 
 def settings(words: Sequence[Word]) -> tuple[str, ...]:

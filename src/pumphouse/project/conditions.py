@@ -6,7 +6,7 @@ import json
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import QueryError
-from pumphouse.project.queries import PARSE
+from pumphouse.project.queries import PARSE, readable
 
 _BEFORE = "SELECT * FROM rows WHERE "
 _PARTS = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
@@ -19,6 +19,7 @@ def condition(text: str, *, engine: DuckDB) -> str:
     DuckDB parses it as all that follows a WHERE. If nothing but the condition of a WHERE came of it, it is one
     expression, which stays one between parentheses.
     """
+    readable(text)
     try:
         parsed = json.loads(engine.execute(PARSE, [f"{_BEFORE}{text}\n"])[0][0])
     except RecursionError as error:

@@ -46,6 +46,12 @@ CLOCKS_AND_CHANCE = frozenset(
 """What gives another value at another time, or to somebody else."""
 FORMATS = frozenset({"format", "printf"})
 PARAMETERS_MAX = 10_000
+COMMENTS_MAX = 1_000
+SIGNS_MAX = 64
+DOLLAR_QUOTES_MAX = 100
+_SIGNS = re.compile(rf"[-+*/<>=]{{{SIGNS_MAX + 1},}}")
+_DOLLAR_QUOTES = re.compile(r"\$(?:[^\W\d]\w*)?\$")
+_COMMENT_ENDS = re.compile(r"--|/\*|\*/")
 _WIDE = re.compile(r"\d{5}|\*|\{[^}]*\{")
 """A format that makes a text of any length, or takes its length from a value."""
 SCHEMAS = frozenset({"main", "public"})
@@ -127,6 +133,25 @@ def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str
     return asked(text, engine=engine, known=known).tables
 
 
+def readable(text: str) -> None:
+    """Raise BadRequest for what DuckDB would read only half of, or it or we would take minutes to read.
+
+    Each comment and each quote in dollars costs a walk through the rest, and each sign of a long row of signs two.
+    """
+    if "\0" in text:  # to DuckDB it is the end
+        raise BadRequest("there is a zero byte in it", mend="Leave it out, or give the value as a parameter.")
+    if text.count("/*") > COMMENTS_MAX:
+        raise BadRequest(f"there are more than {COMMENTS_MAX:,} comments in it", mend="Leave them out.")
+    if len(_DOLLAR_QUOTES.findall(text)) > DOLLAR_QUOTES_MAX:
+        raise BadRequest(
+            f"there are more than {DOLLAR_QUOTES_MAX} quotes in dollars in it", mend="Use ' instead."
+        )
+    for row in _SIGNS.findall(text):
+        for signs in _COMMENT_ENDS.split(row):
+            if len(signs) > SIGNS_MAX and not {"+", "-"}.isdisjoint(signs):
+                raise BadRequest(f"there are more than {SIGNS_MAX} signs in a row in it", mend="Part them by spaces.")
+
+
 @dataclass(slots=True)
 class _Seen:
     """What a walk through a query's tree came by."""
@@ -142,8 +167,7 @@ class _Seen:
 
 
 def _parsed(text: str, engine: DuckDB) -> _Tree:
-    if "\0" in text:  # to DuckDB it is the end: half of what was asked would be run
-        raise BadRequest("the query has a zero byte in it", mend="Leave it out, or give the value as a parameter.")
+    readable(text)
     try:
         parsed = json.loads(engine.execute(PARSE, [text])[0][0])
     except RecursionError:

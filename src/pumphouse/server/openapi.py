@@ -28,6 +28,7 @@ REFUSALS = {
     "401": "No token, or one that is good no more.",
     "403": "A token that is not good for predictions.",
     "404": "No such rollout, or no version of its model yet.",
+    "408": "What was announced did not arrive in time.",
     "413": "More was sent at once than is taken.",
     "422": "Another key, type or value than the rollout is asked with.",
     "503": "Too many wait; ask again after the seconds in Retry-After.",

@@ -135,6 +135,7 @@ def sql_paths() -> Document:
         get = [*own, sql, _SNAPSHOT, _LIMIT, *_OF_FORMATS, _KNOWN]
         post = _operation(f"post_{called}", said, [*own, *_OF_FORMATS, _KNOWN], _CONTENT)
         post["requestBody"] = body
+        post["responses"]["408"] = _refusal("What was announced did not arrive in time.")
         post["responses"]["413"] = _refusal("More was sent at once than is taken.")
         paths[path] = {"get": _operation(f"get_{called}", said, get, _CONTENT), "post": post}
     return paths

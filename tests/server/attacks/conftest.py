@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ class Besieged:
 
     def took(self, who: str, door: str, text: str, rows: int) -> None:
         """Note rows that came of a statement, as reads of the tables that it names."""
-        for table in set(re.findall(r"\b(orders_[ab]|countries)\b", text)):
+        for table in set(re.findall(r"\b(orders_[ab]|countries)\b", re.sub(r"--.*|/\*.*?\*/", "", text))):
             self.handed[(who, door, table, rows)] += 1
 
     def logged(self) -> Counter[tuple[str, str, str, int]]:
@@ -206,7 +207,7 @@ def through_http(client: httpx.Client) -> Callable[[str, Sequence[Any]], Answer]
     def ask(text: str, values: Sequence[Any]) -> Answer:
         answer = client.post("/api/sql", json={"sql": text, "parameters": list(values)})
         rows = tuple(map(str, answer.json()["rows"])) if answer.status_code == 200 else None
-        headers = {name: value for name, value in answer.headers.items() if name != "date"}
+        headers = {name: value for name, value in answer.headers.items() if name not in ("date", "connection")}
         return Answer(rows=rows, said=f"{answer.status_code} {headers} {answer.text}")
 
     return ask
@@ -239,20 +240,15 @@ def through_postgres(connect: Callable[[], psycopg.Connection[Any]]) -> Callable
         notices: list[str] = []
         wire.notice_handler = lambda notice: notices.append(str(notice.error_message))
         if values:
-            numbered = re.sub(r"\?", lambda _, n=iter(range(1, 100)): f"${next(n)}", text)
+            numbers = count(1)
+            numbered = re.sub(r"\?", lambda _: f"${next(numbers)}", text)
             wire.send_query_params(numbered.encode(), [str(value).encode() for value in values])
         else:
             wire.send_query(text.encode().partition(b"\0")[0] if "\0" in text else text.encode())
         rows, said, failed, answered = [], [], False, False
         for result in connection.wait(generators.execute(wire)):
-            while result.status == ExecStatus.COPY_OUT:
-                data = connection.wait(generators.copy_from(wire))
-                if not isinstance(data, memoryview | bytes):
-                    result = data
-                    break
-                rows.append(bytes(data).decode("utf-8", "replace"))
             failed |= result.status == ExecStatus.FATAL_ERROR
-            answered |= result.status == ExecStatus.TUPLES_OK
+            answered |= result.status in (ExecStatus.TUPLES_OK, ExecStatus.COPY_OUT)
             said.append(f"{result.status} {result.error_message} {result.command_status!r}")
             said.extend(str(result.fname(at)) for at in range(result.nfields))
             rows += [

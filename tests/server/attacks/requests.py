@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 ROUTES = (
     "/assets/{}", "/assets/{}/diff", "/reports/{}", "/reports/{}/page.html", "/reports/countries/{}",
     "/models/{}/1/training.parquet", "/static/{}", "/api/tables/{}", "/api/tables/{}.csv", "/api/tables/{}.parquet",
-    "/api/tables/{}/rows", "/api/sql.{}", "/api/search/{}?q=a", "/online/{}?id=1", "/surveys/{}", "/surveys/{}/withdraw",
-    "/interviews/{}", "/trace/{}", "/{}",
+    "/api/tables/{}/rows", "/api/sql.{}", "/api/search/{}?q=a", "/online/{}?id=1", "/surveys/{}",
+    "/surveys/{}/withdraw", "/interviews/{}", "/trace/{}", "/{}",
 )  # fmt: skip
 """Every address with a name in it."""
 NAMES = (
@@ -58,6 +58,8 @@ WHERES: Mapping[str, str] = {
     "star": "COLUMNS(*) IS NOT NULL",
     "many brackets": "(" * 2_000 + "true" + ")" * 2_000,
     "many ors": "true" + " OR true" * 900,
+    "signs in a row": "order_id = " + "+" * 5_000 + "1",
+    "many comments": "true" + "/**/" * 1_500,
     "nothing": "",
 }  # fmt: skip
 """Conditions of the address of rows, each asked in both worlds."""

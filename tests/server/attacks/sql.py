@@ -2,8 +2,8 @@
 
 Each is asked twice through each door. The second time the hidden rows and masked cells of the orders are others, and
 the vault is a table that does not exist; the answers must be the same. In an attack stand: <orders>, <vault>, files
-beside the lake (<csv>, <json>, <parquet>, <sqlite>), the lake's own (<state>, <catalogue>, <data>), where something could
-be written (<out>), and the server's own address (<url>).
+beside the lake (<csv>, <json>, <parquet>, <sqlite>), the lake's own (<state>, <catalogue>, <data>), where something
+could be written (<out>), and the server's own address (<url>).
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ FILES = (
         by_query="SELECT * FROM query('SELECT * FROM read_text(''<csv>'')')",
         by_query_table="SELECT * FROM query_table('<csv>')",
         by_query_table_of_a_list="SELECT * FROM query_table(['<vault>', '<orders>'])",
-        as_a_cte_that_names_itself='WITH RECURSIVE "<csv>" AS (FROM "<csv>" UNION ALL FROM "<csv>") SELECT * FROM "<csv>"',
+        as_a_cte_that_names_itself='WITH RECURSIVE "<csv>" AS (FROM "<csv>" UNION ALL FROM "<csv>") FROM "<csv>"',
         as_a_cte_of_a_later_part='SELECT * FROM (WITH "<csv>" AS (SELECT 1) SELECT 2) a, "<csv>"',
         as_a_cte_of_the_other_half='(WITH "<csv>" AS (SELECT 1) FROM "<csv>") UNION ALL FROM "<csv>"',
         excel="SELECT * FROM read_xlsx('<csv>')",
@@ -102,7 +102,7 @@ FILES = (
         sqlite_scan_of_the_state="SELECT * FROM sqlite_scan('<state>', 'tokens')",
         sqlite_scan_of_the_catalogue="SELECT * FROM sqlite_scan('<catalogue>', 'ducklake_table')",
         sqlite_query="SELECT * FROM sqlite_query('<sqlite>', 'SELECT * FROM secrets')",
-        sqlite_in_a_subquery="SELECT order_id FROM <orders> WHERE note IN (SELECT told FROM sqlite_scan('<sqlite>', 'secrets'))",
+        sqlite_in_a_subquery="FROM <orders> WHERE note IN (SELECT told FROM sqlite_scan('<sqlite>', 'secrets'))",
         sqlite_as_a_table="SELECT * FROM '<sqlite>'",
         catalogue_as_a_table="SELECT * FROM '<catalogue>'",
     ),
@@ -303,7 +303,7 @@ CATALOGUES = (
         "catalogue",
         "either",
         information_schema="SELECT * FROM information_schema.tables WHERE table_name NOT LIKE 'orders%'",
-        information_columns="SELECT * FROM information_schema.columns WHERE column_name IN ('pay', 'secret_code', '_raw')",
+        information_columns="FROM information_schema.columns WHERE column_name IN ('pay', 'secret_code', '_raw')",
         information_views="SELECT view_definition FROM information_schema.views",
         pg_class="SELECT relname FROM pg_class WHERE relname IN ('vault_pay', 'vault_nil')",
         pg_tables="SELECT * FROM pg_tables",
@@ -474,7 +474,7 @@ VIEWS = attacks(
     in_a_cte="WITH <orders> AS (SELECT * FROM <vault>) SELECT * FROM <orders>",
     behind_its_own_name="WITH <vault> AS (SELECT * FROM <vault>) SELECT * FROM <vault>",
     behind_a_later_name="WITH a AS (SELECT * FROM <vault>), <vault> AS (SELECT 1) SELECT * FROM a",
-    recursive_by_its_own_name="WITH RECURSIVE <vault> AS (SELECT * FROM <vault> UNION ALL SELECT * FROM <vault>) FROM <vault>",
+    recursive_by_its_own_name="WITH RECURSIVE <vault> AS (FROM <vault> UNION ALL FROM <vault>) FROM <vault>",
     beside_its_name="SELECT * FROM (WITH <vault> AS (SELECT 1) FROM <vault>), <vault>",
     in_the_other_half="(WITH <vault> AS (SELECT 1 AS a) FROM <vault>) UNION ALL FROM <vault>",
     qualified_beside_its_name="WITH <vault> AS (SELECT 1) SELECT * FROM main.<vault>",
@@ -542,7 +542,7 @@ MASKS = attacks(
     joined_to_itself="SELECT a.order_id FROM <orders> a JOIN <orders> b ON a.email = b.email",
     joined_outside="SELECT a.email FROM countries c FULL JOIN <orders> a ON a.country = c.code AND a.email IS NOT NULL",
     in_a_lateral_join="SELECT m FROM <orders> o, LATERAL (SELECT o.email AS m)",
-    in_a_correlated_query="SELECT (SELECT max(b.email) FROM <orders> b WHERE b.order_id = a.order_id) AS m FROM <orders> a",
+    in_a_correlated_query="SELECT (SELECT max(email) FROM <orders> b WHERE b.order_id = a.order_id) FROM <orders> a",
     in_a_cte="WITH a(x, y) AS (SELECT email, phone FROM <orders>) SELECT x, y FROM a",
     in_a_recursive_cte=(
         "WITH RECURSIVE t AS (SELECT 1 AS n, (SELECT min(email) FROM <orders>) AS m UNION ALL"
@@ -628,9 +628,14 @@ EXCESS = (
         padded="SELECT lpad('a', 2000000000, 'b')",
         wide_format="SELECT printf('%999999999d', 1)",
         deep_subqueries="SELECT * FROM " + "(SELECT * FROM " * 600 + "countries" + ")" * 600,
-        deep_not="SELECT " + "NOT " * 20_000 + "true",
-        long_statement="SELECT '" + "a" * 1_100_000 + "'",
+        deep_not="SELECT " + "NOT " * 12_000 + "true",
         parameter_of_no_value="SELECT $1, $99999",
+        comments_without_an_end="SELECT $a " + "/* " * 10_000,
+        quotes_without_an_end="SELECT $a " + " ".join(f"$a{n}$" for n in range(5_000)),
+        signs_in_a_row="SELECT " + "+" * 20_000 + " 1",
+        signs_behind_a_comment="SELECT 1 /*--*/" + "=+" * 10_000 + " 1",
+        many_comments="SELECT " + "/**/" * 10_000 + " 1",
+        comments_in_comments="SELECT " + "/*" * 10_000 + "*/" * 10_000 + " 1",
         parameters_without_end="SELECT $2000000000",
         parameters_without_end_of_the_catalogue="SELECT relname, $2000000000 FROM pg_class",
         parameters_beyond_numbers=("SELECT ?::VARCHAR, $99999999999", ("a",)),

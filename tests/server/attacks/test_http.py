@@ -12,6 +12,8 @@ import pytest
 from tests.server.attacks.conftest import INTRUDER, WORLDS, Besieged, leaked
 from tests.server.attacks.requests import ADDRESSES, NAMES, RAW, REQUESTS, ROUTES, WHERES, Sent
 
+from pumphouse.server import replies
+
 TIMEOUT_S = 30
 INSIDE = ("Traceback", "site-packages", ".py", "/etc/", "state.sqlite", "duckdb")
 
@@ -168,7 +170,8 @@ def test_address_with_a_token_leads_to_no_other_site(wire: Wire, besieged: Besie
 
 def test_reader_who_reads_nothing_holds_nobody_up(besieged: Besieged, wire: Wire) -> None:
     host, _, port = wire.host.partition(":")
-    asked = f"GET /api/sql.csv?sql=FROM+range(50000000) HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {besieged.token}\r\n\r\n"
+    head = f"Host: a\r\nAuthorization: Bearer {besieged.token}\r\n\r\n"
+    asked = f"GET /api/sql.csv?sql=FROM+range(50000000) HTTP/1.1\r\n{head}"
     slow = [socket.create_connection((host, int(port)), timeout=TIMEOUT_S) for _ in range(6)]
     try:
         for raw in slow[:3]:
@@ -182,6 +185,17 @@ def test_reader_who_reads_nothing_holds_nobody_up(besieged: Besieged, wire: Wire
     finally:
         for raw in slow:
             raw.close()
+
+
+def test_body_that_does_not_arrive_ends_the_request(
+    besieged: Besieged, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "BODY_S", 0.05)
+    host, _, port = wire.host.partition(":")
+    head = f"Host: a\r\nAuthorization: Bearer {besieged.token}\r\nContent-Type: application/json"
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT_S) as raw:
+        raw.sendall(f"POST /api/sql HTTP/1.1\r\n{head}\r\nContent-Length: 20\r\n\r\n{{".encode())
+        assert raw.recv(12) == b"HTTP/1.1 408"
 
 
 def test_every_read_over_http_is_in_the_log(besieged: Besieged) -> None:

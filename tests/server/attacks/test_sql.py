@@ -1,4 +1,4 @@
-"""Every attack in SQL through every door: nothing that is hidden comes out, nothing is changed, all that was read is logged."""
+"""Each attack in SQL through every door: nothing that is hidden comes out, nothing is changed, each read is logged."""
 
 from __future__ import annotations
 

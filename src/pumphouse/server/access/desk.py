@@ -26,7 +26,7 @@ from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.allowed import FUNCTIONS, OPERATORS
-from pumphouse.project.queries import asked
+from pumphouse.project.queries import asked, readable
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
@@ -204,6 +204,7 @@ class Desk:
         """The SQL with the project's settings in place of their names; every other name is a parameter."""
         if "$" not in text:
             return text
+        readable(text)
         settings = self._settings()
 
         def value(name: str) -> str:
