@@ -143,9 +143,7 @@ def readable(text: str) -> None:
     if text.count("/*") > COMMENTS_MAX:
         raise BadRequest(f"there are more than {COMMENTS_MAX:,} comments in it", mend="Leave them out.")
     if len(_DOLLAR_QUOTES.findall(text)) > DOLLAR_QUOTES_MAX:
-        raise BadRequest(
-            f"there are more than {DOLLAR_QUOTES_MAX} quotes in dollars in it", mend="Use ' instead."
-        )
+        raise BadRequest(f"there are more than {DOLLAR_QUOTES_MAX} quotes in dollars in it", mend="Use ' instead.")
     for row in _SIGNS.findall(text):
         for signs in _COMMENT_ENDS.split(row):
             if len(signs) > SIGNS_MAX and not {"+", "-"}.isdisjoint(signs):
