@@ -67,7 +67,7 @@ def test_every_part_that_openapi_asks_for_is_there(served: Any) -> None:
     assert set(found["info"]) >= {"title", "version"}
     assert list(found["paths"]) == [*TABLES, "/predict/returns_live"]
     operation = found["paths"]["/predict/returns_live"]["post"]
-    assert {"200", "400", "401", "403", "404", "413", "422", "503", "504"} == set(operation["responses"])
+    assert {"200", "400", "401", "403", "404", "408", "413", "422", "503", "504"} == set(operation["responses"])
     assert all(one["description"] for one in operation["responses"].values())
     assert found["security"] == [{"token": []}, {"password": []}]
     assert set(found["components"]["securitySchemes"]) == {"token", "password"}
