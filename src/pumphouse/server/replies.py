@@ -32,7 +32,7 @@ BODY_BYTES_MAX = 64 * 1024
 BODY_S = 30.0
 """How long the body of a request may take to arrive."""
 FAR_TIMES = 16
-"""A body that is said to be so many times what is taken is not read at all; of any other the sender hears the answer."""
+"""A body that is said to be so many times what is taken is not read; whoever sends another hears the answer."""
 JSON = "application/json"
 PAGE_METHODS = ("GET", "HEAD")
 
