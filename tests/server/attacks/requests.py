@@ -121,7 +121,7 @@ REQUESTS: Mapping[str, Sent] = {
     "a long token": Sent(headers={"Authorization": "Bearer " + "a" * 100_000}, statuses=(401,)),
     "a long address": Sent(target="/api/tables/" + "a" * 60_000, statuses=(0, 404, 414)),
     "many parameters": Sent(target="/api/tables?" + "a=1&" * 10_000, statuses=(400, 414)),
-    "a large body": sql(b'{"sql": "' + b"a" * 70_000 + b'"}', 413, 0),
+    "a large body": sql(b'{"sql": "' + b"a" * 70_000 + b'"}', 400, 413),
     "a huge body": sql(b'{"sql": "' + b"a" * 5_000_000 + b'"}', 413, 0),
     "a body that is said to be huge": sql(b"{}", 0, 400, 413, Content_Length="999999999999"),
     "a body of less than nothing": sql(b"{}", 0, 400, Content_Length="-1"),
