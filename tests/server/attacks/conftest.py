@@ -95,6 +95,8 @@ class Besieged:
     doors: Mapping[str, Callable[[str, Sequence[Any]], Answer]] = field(default_factory=dict)
     handed: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
     """Reads as (who, door, table, rows) by what came out of the doors."""
+    untouched: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """The project's files as they were before the first attack."""
 
     def places(self, text: str, world: World) -> str:
         """An attack's text in a world."""
@@ -292,6 +294,7 @@ def besieged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Besieged]:
         "flight": through_flight(flight),
         "postgres": through_postgres(connect),
     }
+    found.untouched = found.files()
     yield found
     owner.close()
     flight.close()
