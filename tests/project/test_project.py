@@ -73,11 +73,6 @@ def test_opening_reads_nothing_but_the_configuration(folder: Folder) -> None:
     assert not (folder.path / "lake").exists()
 
 
-def test_an_address_is_for_later(folder: Folder) -> None:
-    with pytest.raises(ConfigError, match="comes with a later version"):
-        ph.open("https://shop.example")
-
-
 def test_a_plan_reads_well_and_changes_nothing(shop: Path) -> None:
     with ph.open(shop) as p:
         snapshot = p.lake.snapshot()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import psycopg
 import pyarrow as pa
 import pytest
 
@@ -108,7 +109,10 @@ def test_lakes_above_are_read_as_well(lake: Lake, tmp_path: Path) -> None:
 
 
 def test_lake_with_its_catalogue_in_postgres_is_read_as_well(postgres: str, tmp_path: Path) -> None:
-    lake = Lake(Location(folder=tmp_path / "shared", catalogue=postgres), engine=DuckDB(threads=1))
+    with psycopg.connect(postgres, autocommit=True) as server:  # other lakes of this run have theirs in its first one
+        server.execute("CREATE DATABASE doors")
+    catalogue = postgres.replace("/postgres?", "/doors?")
+    lake = Lake(Location(folder=tmp_path / "shared", catalogue=catalogue), engine=DuckDB(threads=1))
     desk = Desk(lake, Policies(lake, {}), threads=1)
     for number in (5, 6, 7):
         fill(lake, "orders", range(number))
