@@ -146,7 +146,7 @@ def test_a_token_is_found_where_it_is_kept(served: Served, home: Path, monkeypat
     with connect(served.url, cache=False) as kept:
         assert "orders" in kept
     monkeypatch.setenv("PUMPHOUSE_TOKEN", "wrong")
-    with connect(served.url, cache=False) as wrong, pytest.raises(Denied, match="not signed in"):
+    with connect(served.url, cache=False) as wrong, pytest.raises(Denied, match="nobody has this token"):
         _ = wrong.tables
 
 
