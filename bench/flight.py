@@ -24,7 +24,7 @@ from typing import Any
 import adbc_driver_flightsql.dbapi as adbc
 import duckdb
 
-from bench.over_http import make_shop, resident_mb
+from bench.over_http import in_turns, make_shop, resident_mb
 
 ROUNDS = 5
 SMALL = 200
@@ -80,17 +80,7 @@ def _whole(clear: Server, tls: Server, files: list[str], rows: int) -> None:
         return read
 
     ways = {"DuckDB to Arrow": plain, "Flight SQL": over(clear), "Flight SQL, TLS": over(tls)}
-    took: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, read in ways.items():
-            began = time.perf_counter()
-            found = read()
-            took[name].append(time.perf_counter() - began)
-            assert found == rows, (name, found)
-    median = {name: statistics.median(times) for name, times in took.items()}
-    print(f"{rows:,} rows of 8 columns, median of {ROUNDS}, in turns")
-    for name, seconds in median.items():
-        print(f"{name:16} {seconds:6.2f} s   {rows / seconds / 1e6:6.2f} million rows a second")
+    median = in_turns(ways, rows)
     for name, least in (("Flight SQL", CLEAR_MIN), ("Flight SQL, TLS", TLS_MIN)):
         print(f"{name} is {median['DuckDB to Arrow'] / median[name]:.2f} of DuckDB to Arrow (at least {least})")
 

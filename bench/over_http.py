@@ -105,17 +105,7 @@ def _measure(server: int, client: Client, files: list[str], rows: int, folder: P
         "DuckDB's COPY to CSV": duckdb_csv,
         "HTTP CSV": http_csv,
     }
-    took: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, read in ways.items():
-            began = time.perf_counter()
-            found = read()
-            took[name].append(time.perf_counter() - began)
-            assert found == rows, (name, found)
-    median = {name: statistics.median(times) for name, times in took.items()}
-    print(f"{rows:,} rows of 8 columns, median of {ROUNDS}, in turns")
-    for name, seconds in median.items():
-        print(f"{name:22} {seconds:6.2f} s   {rows / seconds / 1e6:6.2f} million rows a second")
+    median = in_turns(ways, rows)
     for name, peer, least in (
         ("HTTP Arrow", "DuckDB to Arrow", ARROW_MIN),
         ("HTTP CSV", "DuckDB's COPY to CSV", CSV_MIN),
@@ -155,6 +145,22 @@ def _memory(server: int, client: Client) -> None:
         for answer in held:
             answer.close()
         time.sleep(1)
+
+
+def in_turns(ways: dict[str, Callable[[], int]], rows: int) -> dict[str, float]:
+    """Read all rows each way, one way after the other, ROUNDS times; the median seconds of each, which are printed."""
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, read in ways.items():
+            began = time.perf_counter()
+            found = read()
+            took[name].append(time.perf_counter() - began)
+            assert found == rows, (name, found)
+    median = {name: statistics.median(times) for name, times in took.items()}
+    print(f"{rows:,} rows of 8 columns, median of {ROUNDS}, in turns")
+    for name, seconds in median.items():
+        print(f"{name:22} {seconds:6.2f} s   {rows / seconds / 1e6:6.2f} million rows a second")
+    return median
 
 
 def resident_mb(process: int) -> float:
