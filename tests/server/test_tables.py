@@ -213,6 +213,17 @@ def test_an_address_can_say_its_format(ending: str, served: Any) -> None:
     assert rows_of(asked).to_pylist() == [{"n": 40}]
 
 
+def test_an_ending_that_is_no_format_is_told_with_those_there_are(served: Any) -> None:
+    for path in ("/api/tables/orders.cvs", "/api/sql.cvs"):
+        answer = served.owner.get(path)
+        assert answer.status_code == 404
+        assert "there is no format 'cvs'" in answer.text
+        assert "Did you mean 'csv'? There are json, arrow, csv, jsonl, parquet, xlsx." in answer.json()["mend"]
+    hidden = served.owner.get("/api/tables/nobody.cvs")
+    assert hidden.status_code == 404
+    assert "there is no format" not in hidden.text
+
+
 def test_whoever_accepts_several_gets_what_they_want_most(served: Any) -> None:
     for accept, kind in (
         ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),

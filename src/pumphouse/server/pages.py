@@ -230,12 +230,11 @@ def _as_known(here: Shared, visitor: Visitor, about: Description, *, is_told: bo
     if about.rows is None:
         return replace(about, builds=(), checks=(), key=())
     policy = policies.of(visitor, about.name, snapshot=lake.snapshot())
+    masked = _sql_types(here, pa.schema(list(policy.types.items())))
     return replace(
         about, rows=None, builds=(), checks=(), key=policy.key(known.get(about.name)),
         columns=tuple(
-            replace(one, type="VARCHAR" if policy.types.get(one.name) == pa.string() else one.type)
-            for one in about.columns
-            if one.name in policy.columns
+            replace(one, type=masked.get(one.name, one.type)) for one in about.columns if one.name in policy.columns
         ),
     )  # fmt: skip
 
@@ -284,11 +283,18 @@ def _sample(here: Shared, way: Admitted) -> tuple[Sample, tuple[Column, ...]]:
     """The first rows of a table, and its columns. Raises Unreachable for one that lies elsewhere and is not there."""
     rows = way.rows(limit=SAMPLE_ROWS)
     table = rows.run().read_all()
-    engine = here.project.lake.engine.fork()
-    engine.connection.register("sample", table.slice(0, 0))
-    described = engine.execute("DESCRIBE sample")
-    columns = tuple(Column(name=row[0], type=row[1], hidden=False) for row in described)
+    types = _sql_types(here, table.schema)
+    columns = tuple(Column(name=name, type=kind, hidden=False) for name, kind in types.items())
     return _shown(table, snapshot=rows.snapshot, total=table.num_rows), columns
+
+
+def _sql_types(here: Shared, schema: pa.Schema) -> dict[str, str]:
+    """What SQL calls the types of columns."""
+    if not schema.names:
+        return {}
+    engine = here.project.lake.engine.fork()
+    engine.connection.register("columns_shown", schema.empty_table())
+    return {row[0]: row[1] for row in engine.execute("DESCRIBE columns_shown")}
 
 
 def _found(here: Shared, way: Admitted, query: str) -> tuple[Sample | None, str]:

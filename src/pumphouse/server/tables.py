@@ -17,7 +17,7 @@ from pumphouse.project.conditions import condition
 from pumphouse.server.access.desk import Statement
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.asked import NUMBER_MAX, OF_A_FORMAT, OF_A_TABLE, Asked, asked_of, only, options_of
-from pumphouse.server.formats.chosen import JSON, accepted, ending_of
+from pumphouse.server.formats.chosen import JSON, accepted, ending_of, no_format
 from pumphouse.server.formats.form import Format, Options
 from pumphouse.server.formats.text import described
 from pumphouse.server.replies import body_of, json_reply, number_of
@@ -78,7 +78,7 @@ async def sql(request: Request) -> Any:  # an ASGI application
     compression = None
     if form is None:
         if "ending" in request.path_params:
-            raise BadRequest("there is no such format")
+            raise no_format(request.path_params["ending"])
         form, compression = accepted(request.headers.get("accept", ""))
     if request.method == "POST":
         only(parameters, OF_A_FORMAT)
@@ -126,6 +126,10 @@ def _one(request: Request, visitor: Visitor, name: str) -> Response:
     here = shared(request)
     only(request.query_params, ("snapshot",))
     snapshot = _snapshot(here, request)
+    stem, _, ending = name.rpartition(".")
+    there = here.desk.policies.visible(visitor, snapshot=snapshot)
+    if name not in there and stem in there:
+        raise no_format(ending)
     about = _about(here, visitor, name, snapshot=snapshot)
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
     if policy.rows is None and name not in here.desk.policies.external:

@@ -40,6 +40,8 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     shop = make_shop(tmp_path_factory.mktemp("granted") / "project")
     spec = grant_spec("orders", to="ann", mask={"customer": "hash", "amount": "null"}, rows="order_id <= 4")
     shop.declare("orders_for_ann", "grant", "orders", spec=spec)
+    masks = {"customer": {"sql": "length(customer)"}, "amount": {"sql": "amount > 2"}}
+    shop.declare("orders_for_cid", "grant", "orders", spec=grant_spec("orders", to="cid", mask=masks))
     shop.lake.state.access(
         Access(at=shop.lake.builds()["orders"].at, who="zoe", door="http", asset="orders", snapshot=1, rows=40)  # type: ignore[arg-type]
     )
@@ -128,6 +130,12 @@ def test_a_visitor_of_part_of_a_table_is_told_of_that_part(visit: Any) -> None:
     assert [row["order_id"] for row in rows] == [1, 2, 3, 4]
     assert {row["amount"] for row in rows} == {None}
     assert visit("ann").get("/api/sql?sql=SELECT count(*) AS n FROM orders").json()["rows"] == [{"n": 4}]
+
+
+def test_a_page_tells_the_types_of_masks_as_the_visitor_has_them(visit: Any) -> None:
+    page = visit("cid").get("/assets/orders", headers={"Accept": "text/html"}).text
+    told = dict(re.findall(r'<td class="name">(order_id|customer|amount)</td><td>(\w+)</td>', page))
+    assert told == {"order_id": "bigint", "customer": "bigint", "amount": "boolean"}
 
 
 def test_a_read_of_part_of_a_table_is_logged_with_the_rows_that_were_shown(visit: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pumphouse.errors import BadRequest
+from pumphouse.errors import BadRequest, UnknownName, did_you_mean
 from pumphouse.server.formats.binary import arrow, parquet
 from pumphouse.server.formats.form import Format
 from pumphouse.server.formats.text import csv, json, json_lines
@@ -45,6 +45,14 @@ def ending_of(name: str) -> tuple[str, Format | None]:
     stem, _, ending = name.rpartition(".")
     found = next((one for one in FORMATS if one.name == ending), None)
     return (stem, found) if found and stem else (name, None)
+
+
+def no_format(ending: str) -> UnknownName:
+    """What to say of an address with an ending that is no format's."""
+    names = [one.name for one in FORMATS]
+    near = did_you_mean(ending, names)
+    mend = f"{near + ' ' if near else ''}There are {', '.join(names)}."
+    return UnknownName(f"there is no format '{ending[:40]}'", mend=mend)
 
 
 def accepted(header: str) -> tuple[Format, str | None]:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from pumphouse.server.access.gate import Visitor
-from pumphouse.server.postgres.catalogue import store
+from pumphouse.server.postgres.catalogue import catalogues, store
 from pumphouse.server.postgres.catalogue.builtin import builtin
 from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS
 from pumphouse.server.postgres.sqlstate import Refused
@@ -169,3 +171,30 @@ def test_types_of_arrow_are_those_of_the_door(ask: Any) -> None:
     found = ask("SELECT oid, relname, relkind, relhasindex, relnatts, relacl FROM pg_class LIMIT 1")
     kinds = [pa.uint32(), pa.string(), pa.string(), pa.bool_(), pa.int16(), pa.list_(pa.string())]
     assert [field.type for field in found.schema] == kinds
+
+
+def test_who_wants_a_catalogue_that_is_being_made_waits_and_nobody_else(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end, made = threading.Event(), threading.Event(), []
+
+    class Slow(store.Store):
+        def __init__(self, seen: Any, known: Any) -> None:
+            made.append(seen.who)
+            if seen.who == "slow":
+                begun.set()
+                assert may_end.wait(30)
+            super().__init__(seen, known)
+
+    monkeypatch.setattr(catalogues, "Store", Slow)
+    text = "SELECT relname FROM pg_class WHERE relname = 'orders'"
+    with ThreadPoolExecutor(4) as threads:
+        slow = [threads.submit(ask.rows, text, who="slow") for _ in range(2)]
+        try:
+            assert begun.wait(30)
+            assert threads.submit(ask.rows, text, who="quick").result(30) == [("orders",)]
+            assert not any(one.done() for one in slow)
+        finally:
+            may_end.set()
+        assert [one.result(30) for one in slow] == [[("orders",)]] * 2
+    assert sorted(made) == ["quick", "slow"]

@@ -19,6 +19,7 @@ from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.postgres.catalogue.builtin import KEYWORDS, Builtin, builtin
 from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS
+from pumphouse.server.postgres.catalogue.kept import Kept
 from pumphouse.server.postgres.catalogue.parsing import parsed
 from pumphouse.server.postgres.catalogue.refusals import unsupported
 from pumphouse.server.postgres.catalogue.rewriting import Around, Rewritten, rewrite
@@ -42,8 +43,8 @@ class Catalogues:
 
     def __init__(self, project: Catalogued) -> None:
         self._project = project
-        self._stores: OrderedDict[str, Store] = OrderedDict()
-        self._seen: OrderedDict[tuple[Visitor, int], tuple[str, Visible]] = OrderedDict()
+        self._stores: Kept[str, Store] = Kept(most=STORES_MAX)
+        self._seen: Kept[tuple[Visitor, int], tuple[str, Visible]] = Kept(most=SEEN_MAX)
         self._asked: OrderedDict[tuple[Any, ...], Rewritten] = OrderedDict()
         self._checker = project.lake.engine.fork()
         self._lock = threading.Lock()
@@ -136,25 +137,13 @@ class Catalogues:
 
     def _store(self, desk: Desk, visitor: Visitor, snapshot: int) -> Store:
         """The catalogue of a visitor. Those who see the same at two snapshots have one."""
-        key = visitor, snapshot
-        with self._lock:
-            known = self._seen.get(key)
-        if known is None:
+
+        def seen_now() -> tuple[str, Visible]:
             found = visible(self._project, desk.policies, visitor, snapshot=snapshot)
-            known = found.digest, found
-            with self._lock:
-                self._seen[key] = known
-                while len(self._seen) > SEEN_MAX:
-                    self._seen.popitem(last=False)
-        digest, seen = known
-        with self._lock:
-            store = self._stores.get(digest)
-            if store is None:
-                store = self._stores[digest] = Store(seen, self._known)
-                while len(self._stores) > STORES_MAX:
-                    self._stores.popitem(last=False)  # whoever reads it still holds it
-            self._stores.move_to_end(digest)
-            return store
+            return found.digest, found
+
+        digest, seen = self._seen.get((visitor, snapshot), seen_now)
+        return self._stores.get(digest, lambda: Store(seen, self._known))
 
     def _told(self, rows: pa.Table, asked: Rewritten) -> pa.Table:
         """The rows with their types told to whoever writes them."""
