@@ -42,4 +42,5 @@ class Kept(Generic[Key, Value]):
                     if self._values.get(key) is value:
                         del self._values[key]
                 value.set_exception(error)
+                raise
         return value.result(WAIT_S_MAX)
