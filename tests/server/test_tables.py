@@ -22,10 +22,10 @@ from starlette.requests import ClientDisconnect
 from pumphouse.errors import Late, Overloaded
 from pumphouse.server.access.desk import Bounds, Desk
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.places import Places
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.formats.chosen import FORMATS
 from pumphouse.server.formats.form import Options
-from pumphouse.server.places import Places
 from pumphouse.server.streams import RowsReply
 from pumphouse.server.tables import QUERY_BYTES_MAX
 from pumphouse_client.values import LIST_MAX
@@ -428,7 +428,8 @@ def streams_of(served: Any, query: str, *, stall_s: float = 60.0) -> RowsReply:
 
 
 def scope_of(served: Any) -> dict[str, Any]:
-    limits = SimpleNamespace(places=Places(all_max=1, wait_s=0.2), reading=anyio.CapacityLimiter(1))
+    desk = SimpleNamespace(places=Places(all_max=1, wait_s=0.2))
+    limits = SimpleNamespace(desk=desk, reading=anyio.CapacityLimiter(1))
     visitor = Visitor(who="slow", scope="read")
     return {"type": "http", "method": "GET", "headers": [], "shared": limits, "visitor": visitor}
 
@@ -480,7 +481,7 @@ def test_more_than_can_read_at_once_wait_and_then_are_told_to_come_again(served:
         heard.append(message["type"])
 
     async def both() -> None:
-        async with scope["shared"].places.place("another", waiting=anyio.CancelScope()):
+        with scope["shared"].desk.places.ask("another"):
             with pytest.raises(Overloaded):
                 await streams_of(served, "FROM orders")(scope, never, take)
             assert not heard
@@ -492,35 +493,16 @@ def test_more_than_can_read_at_once_wait_and_then_are_told_to_come_again(served:
 
 def test_whoever_goes_while_they_wait_waits_no_longer(served: Any) -> None:
     scope = scope_of(served)
-    scope["shared"].places = Places(all_max=1)
+    scope["shared"].desk.places = Places(all_max=1)
 
     async def gone() -> Any:
         return {"type": "http.disconnect"}
 
     async def wait() -> None:
-        async with scope["shared"].places.place("another", waiting=anyio.CancelScope()):
-            with pytest.raises(ClientDisconnect):
-                await streams_of(served, "FROM orders")(scope, gone, never)
+        with scope["shared"].desk.places.ask("another"), pytest.raises(ClientDisconnect):
+            await streams_of(served, "FROM orders")(scope, gone, never)
 
     anyio.run(wait)
-
-
-def test_one_visitor_leaves_places_for_others() -> None:
-    async def others() -> None:
-        places = Places(all_max=3, each_max=2, wait_s=0.1)
-        async with (
-            places.place("ann", waiting=anyio.CancelScope()),
-            places.place("ann", waiting=anyio.CancelScope()),
-        ):
-            with pytest.raises(Overloaded):
-                async with places.place("ann", waiting=anyio.CancelScope()):
-                    raise AssertionError
-            async with places.place("bob", waiting=anyio.CancelScope()):
-                pass
-        async with places.place("ann", waiting=anyio.CancelScope()):
-            pass
-
-    anyio.run(others)
 
 
 def test_half_an_answer_is_never_taken_for_a_whole_one(served: Any) -> None:

@@ -20,7 +20,6 @@ from pumphouse.server.commits import Commits
 from pumphouse.server.cookies import Cookies
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.pace import Pace
-from pumphouse.server.places import Places
 from pumphouse.server.served import Found, ServedProject
 from pumphouse.server.sheets import Sheets
 
@@ -45,10 +44,8 @@ class Shared:
     pace: Pace = field(default_factory=Pace)
     checking: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(CHECKERS))
     """Answers are checked a few at a time; those that wait hold no thread that a page could use."""
-    places: Places = field(default_factory=Places)
-    """Of answers with rows that are under way."""
     reading: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READING_MAX))
-    """Those of them that a thread works for right now: slow statements take none that a page could use."""
+    """Answers with rows that a thread works for right now: slow statements take none that a page could use."""
     withdrawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     _counts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

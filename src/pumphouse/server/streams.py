@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from pumphouse.errors import Late
 from pumphouse.lake.state import Access
 from pumphouse.server.access.desk import Result, Statement
+from pumphouse.server.access.places import Place
 from pumphouse.server.formats.chosen import encoding_of
 from pumphouse.server.formats.form import Format, Options, Pipe
 from pumphouse.server.shared import shared, visitor_of
@@ -40,13 +41,15 @@ class Reading:
     """One statement that somebody reads, who may leave at any moment."""
 
     def __init__(self) -> None:
+        self.place: Place | None = None
+        """Theirs among those who read at once."""
         self._result: Result | None = None
         self._lock = threading.Lock()
         self.left = False
 
     def run(self, statement: Statement) -> Result:
         """Run it; where who asked has left by now, it ends at once."""
-        result = statement.run()
+        result = statement.run(place=self.place)
         with self._lock:
             self._result, left = result, self.left
         if left:
@@ -81,11 +84,12 @@ class RowsReply:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it. Raises what `ask` raises, as long as nothing is sent."""
         here, who = shared(Request(scope)), visitor_of(Request(scope)).who
-        waiting = anyio.CancelScope()
-        watching = asyncio.create_task(self._watch(receive, waiting))
+        self._reading.place = place = here.desk.places.ask(who)
+        watching = asyncio.create_task(self._watch(receive, place))
         in_thread = partial(anyio.to_thread.run_sync, limiter=here.reading)
         try:
-            async with here.places.place(who, waiting=waiting):
+            with place:
+                await place.held()
                 try:
                     begun = await in_thread(self._locked, partial(self._begun, scope))
                     await self._send(begun, send, in_thread)
@@ -101,11 +105,12 @@ class RowsReply:
         finally:
             watching.cancel()
 
-    async def _watch(self, receive: Receive, waiting: anyio.CancelScope) -> None:
+    async def _watch(self, receive: Receive, place: Place) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._has_gone = True
-        waiting.cancel()
+        if not place.is_held:
+            place.leave()
         self._reading.leave()
 
     async def _send(self, begun: Begun, send: Send, in_thread: InThread) -> None:

@@ -29,6 +29,7 @@ from pumphouse.project.allowed import FUNCTIONS, OPERATORS
 from pumphouse.project.queries import asked, readable
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.places import Places
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.access.runs import Bounds, Works
 from pumphouse.server.access.sessions import Sessions
@@ -61,6 +62,7 @@ class Desk:
         functions: tuple[SqlFunction, ...] = (),
         settings: Callable[[], Mapping[str, Any]] = dict,
         bounds: Bounds | None = None,
+        places: Places | None = None,
         memory: str = MEMORY,
         threads: int | None = None,
         admits: Callable[[Visitor], bool] = lambda _: True,
@@ -72,6 +74,7 @@ class Desk:
         """
         self.policies = policies
         self.bounds = bounds or Bounds()
+        self.places = places or Places()
         self._catalogues = frozenset({"lake", project})
         self._functions = functions
         self._allowed = FUNCTIONS | OPERATORS | {one.name for one in functions}
@@ -197,6 +200,7 @@ class Desk:
             bounds=self.bounds,
             _inputs=inputs,
             _works=self._works,
+            _places=self.places,
             _audit=self._audit,
         )
 

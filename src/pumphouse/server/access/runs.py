@@ -62,12 +62,15 @@ class Run:
         visitor: Visitor,
         bounds: Bounds,
         on_stall: Callable[[], None],
+        on_over: Callable[[], None],
     ) -> None:
+        """`on_over` is called once nothing of it is left in the engine, now and then more than once."""
         self._works = works
         self._inputs = inputs
         self._visitor = visitor
         self._bounds = bounds
         self._on_stall = on_stall
+        self._on_over = on_over
         self.kinds: tuple[Any, ...] = ()
         """The columns' types as DuckDB's own library has them, once it is open."""
         self._turn = Turn()
@@ -95,10 +98,13 @@ class Run:
 
     def next(self) -> pa.RecordBatch | None:
         """The next batch; None is the end. Raises what ended it."""
+        if self._is_exhausted:
+            if self._ended is not None:
+                raise self._ended
+            return None
         with self._work(wait_s=None):
             assert self._stream is not None
-            batch = _gathered(self._stream)
-            self._is_exhausted = batch is None
+            batch, self._is_exhausted = _gathered(self._stream)
             return batch
 
     def end(self, why: PumphouseError) -> None:
@@ -184,19 +190,29 @@ class Run:
             session, self._session = self._session, None
             self._stream = None
         self._works.watch.remove(self)
-        if session is None:
-            return
-        if not self._is_exhausted:
-            session.connection.interrupt()
-            with told():
-                session.connection.execute("SELECT 1").fetchall()  # ends the query, and frees what it held
-        self._works.sessions.give(session)
+        try:
+            if session is None:
+                return
+            if not self._is_exhausted:
+                session.connection.interrupt()
+                with told():
+                    session.connection.execute("SELECT 1").fetchall()  # ends the query, and frees what it held
+            self._works.sessions.give(session)
+        finally:
+            self._on_over()
 
 
-def _gathered(stream: pa.RecordBatchReader) -> pa.RecordBatch | None:
-    """The next rows: small batches as one of BATCH_BYTES or half of that, or as many as came within GATHER_S."""
+def _gathered(stream: pa.RecordBatchReader) -> tuple[pa.RecordBatch | None, bool]:
+    """The next rows, and whether there are no more: of small batches one of BATCH_BYTES or half of that, or as many as
+    came within GATHER_S.
+    """
     began, found, size, rows = time.monotonic(), [], 0, 0
-    while size < BATCH_BYTES // 2 and rows < BATCH_ROWS_MAX and (batch := next(stream, None)) is not None:
+    is_exhausted = False
+    while size < BATCH_BYTES // 2 and rows < BATCH_ROWS_MAX:
+        batch = next(stream, None)
+        if batch is None:
+            is_exhausted = True
+            break
         found.append(batch)
         size += batch.get_total_buffer_size()
         rows += batch.num_rows
@@ -204,8 +220,8 @@ def _gathered(stream: pa.RecordBatchReader) -> pa.RecordBatch | None:
             break
     if len(found) > 1 and rows:
         (together,) = pa.Table.from_batches(found).combine_chunks().to_batches()
-        return together
-    return found[0] if found else None
+        return together, is_exhausted
+    return (found[0] if found else None), is_exhausted
 
 
 def _batch_rows(kinds: list[str], width: int | None) -> int:

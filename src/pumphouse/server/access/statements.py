@@ -20,6 +20,7 @@ from pumphouse.errors import BadRequest, Cancelled, PumphouseError, TooMuch
 from pumphouse.lake.state import Access
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.places import Place, Places
 from pumphouse.server.access.policies import Policy
 from pumphouse.server.access.runs import CHUNK_ROWS, Bounds, Run, Works
 
@@ -61,6 +62,7 @@ class Statement:
     bounds: Bounds
     _inputs: Mapping[str, Scan]
     _works: Works
+    _places: Places
     _audit: Audit
     _described: dict[str, pa.Schema] = field(default_factory=dict)  # filled once; all of one text share it
     _kinds: dict[str, Columns] = field(default_factory=dict)  # likewise
@@ -131,12 +133,15 @@ class Statement:
         )
         return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()[:32]
 
-    def run(self) -> Result:
-        """Its rows, as a stream. Close it, or use it in a `with`. Raises BadRequest where it has no values yet."""
+    def run(self, *, place: Place | None = None) -> Result:
+        """Its rows, as a stream. Close it, or use it in a `with`. Raises BadRequest where it has no values yet.
+
+        `place` is one that is held, for who can't wait for it in a thread; the result gives it back.
+        """
         if self.parameters and self.values is None:
             names = ", ".join(f"${name}" for name in self.parameters)
             raise BadRequest(f"the query has no value for {names}", mend="Give one for each.")
-        return Result(self)
+        return Result(self, place=place)
 
     def _schema_with(self, values: Parameters) -> pa.Schema:
         run = self._described_by()
@@ -146,7 +151,14 @@ class Statement:
             run.end(Cancelled("it was described"))
 
     def _described_by(self) -> Run:
-        return Run(self._works, inputs=self._inputs, visitor=self.visitor, bounds=self.bounds, on_stall=_nothing)
+        return Run(
+            self._works,
+            inputs=self._inputs,
+            visitor=self.visitor,
+            bounds=self.bounds,
+            on_stall=_nothing,
+            on_over=_nothing,
+        )
 
     def _limited(self) -> str:
         return f"SELECT * FROM ({self.text}\n) LIMIT 0"
@@ -181,12 +193,17 @@ class Statement:
 class Result:
     """Batches of a statement. It begins to run when its schema or its first batch is asked for.
 
+    Before that it waits for a place of the desk's, where it was not given one; `read_all` needs none, since nobody
+    reads it slowly. It is given back as soon as the engine has no more rows of it.
+
     Each batch is counted once it is taken. At the end of the rows, or when it is closed before, the access log is
     written: it is on the disk when the iteration ends or `close` returns.
     """
 
-    def __init__(self, statement: Statement) -> None:
+    def __init__(self, statement: Statement, *, place: Place | None = None) -> None:
         self.statement = statement
+        self._place = place
+        self._needs_place = place is None
         self.rows = 0
         """How many were taken."""
         self._lock = threading.Lock()
@@ -199,6 +216,7 @@ class Result:
             visitor=statement.visitor,
             bounds=statement.bounds,
             on_stall=self.close,
+            on_over=self._leave,
         )
 
     @property
@@ -206,6 +224,7 @@ class Result:
         """Names and types of the columns."""
         if self._schema is None:
             one = self.statement
+            self._take_place()
             self._schema = self._run.open(one.text, () if one.values is None else one.values, width=one._widths.get(""))
         return self._schema
 
@@ -245,14 +264,16 @@ class Result:
         return self._run.ended
 
     def read_all(self) -> pa.Table:
-        """All rows, and the end of it."""
+        """All rows, and the end of it: for what is little."""
         with self:
+            self._needs_place = False
             batches = list(self)
             return pa.Table.from_batches(batches, self.schema)
 
     def cancel(self) -> None:
         """Stop what runs, from any thread; who takes batches gets Cancelled."""
         self._run.end(Cancelled("the statement was cancelled"))
+        self._call_away()
 
     def close(self) -> None:
         """Stop it where it still runs, and write what was read to the access log; a second time does nothing.
@@ -265,6 +286,7 @@ class Result:
             self._is_closed = True
             rows = self.rows
         self._run.end(Cancelled("the statement was closed"))
+        self._call_away()
         one = self.statement
         if rows >= CHUNK_ROWS:
             one._widths[""] = max(one._widths.get("", 0), self._width)
@@ -275,6 +297,28 @@ class Result:
                 for name in one.tables
             )
         )
+
+    def _take_place(self) -> None:
+        """Wait for a place. Raises Overloaded where that takes too long, and why it was ended where it was."""
+        if not self._needs_place:
+            return
+        self._needs_place = False
+        self._place = place = self.statement._places.ask(self.statement.visitor.who)
+        if self._run.ended is not None:
+            place.leave()
+        try:
+            place.wait()
+        except Cancelled as error:
+            raise self.ended or error from None
+
+    def _call_away(self) -> None:
+        """Let nobody wait for a place any more; one that is held is given back once the engine has let go."""
+        if self._place is not None and not self._place.is_held:
+            self._place.leave()
+
+    def _leave(self) -> None:
+        if self._place is not None:
+            self._place.leave()
 
     def __enter__(self) -> Result:
         return self

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pumphouse.server.access.desk import Statement
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.places import Place
 from pumphouse.server.postgres.hall import Hall
 from pumphouse.server.postgres.hints import hinted
 from pumphouse.server.postgres.lexing import Piece
@@ -19,6 +20,14 @@ from pumphouse.server.postgres.sqlstate import Refused
 from pumphouse.server.postgres.types import PARAMETERS_KEY, Column, columns_of
 
 DOOR = "postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A statement that was checked, and waits for a place."""
+
+    statement: Statement
+    place: Place
 
 
 @dataclass(slots=True)
@@ -50,14 +59,43 @@ class Asking:
         gate.require(visitor, "read")
         return visitor
 
-    def rows(self, text: str, values: Sequence[Any], stopped: Callable[[], None]) -> tuple[Source, int | None]:
-        """The rows of a statement, and the snapshot that they are of. `stopped` raises where it was told to stop."""
+    async def rows(self, text: str, values: Sequence[Any], stopped: Callable[[], None]) -> tuple[Source, int | None]:
+        """The rows of a statement, and the snapshot that they are of. `stopped` raises where it was told to stop.
+
+        It waits for a place in the loop: in a thread it would take one from those who hold the places.
+        """
+        found = await self.hall.in_thread(self._asked, text, values, stopped)
+        if not isinstance(found, Waiting):
+            return found
+        self.starting = found.place.leave
+        try:
+            stopped()
+            await found.place.held()
+        except BaseException:
+            found.place.leave()
+            raise
+        finally:
+            self.starting = None
+        return await self.hall.in_thread(self._opened, found.statement, found.place, stopped)
+
+    def _asked(
+        self, text: str, values: Sequence[Any], stopped: Callable[[], None]
+    ) -> tuple[Source, int | None] | Waiting:
         visitor = self.visitor()
         made = self._of_catalogue(visitor, text, values)
         if made is not None:
             return Made(made), self._at
         statement = self.hall.desk.ask(visitor, text, door=DOOR, parameters=values, snapshot=self._at)
-        result = statement.run()
+        place = self.hall.desk.places.ask(visitor.who)
+        return self._opened(statement, place, stopped) if place.is_held else Waiting(statement=statement, place=place)
+
+    def _opened(self, statement: Statement, place: Place, stopped: Callable[[], None]) -> tuple[Source, int | None]:
+        """The rows of a statement for which there is a place."""
+        try:
+            result = statement.run(place=place)
+        except BaseException:
+            place.leave()
+            raise
         self.starting = result.cancel
         try:
             stopped()

@@ -399,7 +399,7 @@ class Session:
                 portal.source = Fetched(await self._cursor(cursor), count)
 
     async def _rows(self, text: str, values: Sequence[Any]) -> Source:
-        source, snapshot = await self._hall.in_thread(self._asking.rows, text, values, self._check_stopped)
+        source, snapshot = await self._asking.rows(text, values, self._check_stopped)
         if self._block.status == "T" and self._asking.pinned is None:
             self._asking.pinned = snapshot
         if self._stopped is not None:

@@ -104,7 +104,7 @@ def _state(error: PumphouseError, said: str) -> str:
         case Cancelled() | Late():
             return "57014"
         case Overloaded():
-            return "53400"
+            return "53300"
         case Unreachable():
             return "58000"
         case OutOfMemory():
