@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -71,36 +72,85 @@ def spark() -> Iterator[Spark]:
     engine.close()
 
 
+class Postgres:
+    """A PostgreSQL server of its own, on a socket in a folder of its own, that a test may start and stop."""
+
+    def __init__(self) -> None:
+        programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+        if not programs:
+            pytest.skip("no PostgreSQL server: apt-get install postgresql")
+        self._programs = programs[-1].parent
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self._who: dict[str, Any] = {}
+        if os.geteuid() == 0:  # the server refuses to run as root
+            self._who = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            shutil.chown(self._folder, "postgres", "postgres")
+        self._server: subprocess.Popen[bytes] | None = None
+        made = [
+            programs[-1], "-D", self._folder / "data", "-A", "trust", "-U", "pumphouse", "--no-sync", "-E", "UTF8",
+            "--locale=C.UTF-8",
+        ]  # fmt: skip
+        subprocess.run(made, check=True, capture_output=True, cwd=self._folder, **self._who)
+        self.url = f"postgresql://pumphouse@/postgres?host={self._folder}"
+
+    def start(self) -> None:
+        """Return once it answers."""
+        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={self._folder}"]
+        command = [self._programs / "postgres", "-D", self._folder / "data", *options]
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(command, stderr=log, stdout=log, cwd=self._folder, **self._who)
+        until = time.monotonic() + POSTGRES_STARTS_S
+        ready = [self._programs / "pg_isready", "-q", "-h", self._folder]
+        while subprocess.run(ready, check=False).returncode:
+            assert time.monotonic() < until, (self._folder / "log").read_text()
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Whoever is still connected is shown the door."""
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(POSTGRES_STARTS_S)
+            self._server = None
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It takes connections within this, and answers none."""
+        assert self._server is not None
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self._server.pid)], capture_output=True, check=True)
+        pids = [self._server.pid, *map(int, listed.stdout.split())]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The url of a PostgreSQL server of its own, on a socket in a folder of its own."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if not programs:
-        pytest.skip("no PostgreSQL server: apt-get install postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    who: dict[str, Any] = {}
-    if os.geteuid() == 0:  # the server refuses to run as root
-        who = {"user": "postgres", "group": "postgres", "extra_groups": []}
-        shutil.chown(folder, "postgres", "postgres")
-    data = folder / "data"
-    initdb = [programs[-1], "-D", data, "-A", "trust", "-U", "pumphouse", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8"]
-    subprocess.run(initdb, check=True, capture_output=True, cwd=folder, **who)
-    options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", f"unix_socket_directories={folder}"]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [programs[-1].parent / "postgres", "-D", data, *options], stderr=log, stdout=log, cwd=folder, **who
-        )
+    server = Postgres()
     try:
-        until = time.monotonic() + POSTGRES_STARTS_S
-        ready = [programs[-1].parent / "pg_isready", "-q", "-h", folder]
-        while subprocess.run(ready, check=False).returncode:
-            assert time.monotonic() < until, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield f"postgresql://pumphouse@/postgres?host={folder}"
+        server.start()
+        yield server.url
     finally:
-        server.send_signal(signal.SIGINT)  # whoever is still connected is shown the door
-        server.wait(POSTGRES_STARTS_S)
-        shutil.rmtree(folder)
+        server.remove()
+
+
+@pytest.fixture
+def stoppable_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server that runs, and that the test may stop."""
+    server = Postgres()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")

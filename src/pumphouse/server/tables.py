@@ -130,8 +130,8 @@ def _one(request: Request, visitor: Visitor, name: str) -> Response:
     there = here.desk.policies.visible(visitor, snapshot=snapshot)
     if name not in there and stem in there:
         raise no_format(ending)
+    policy = here.desk.policies.of(visitor, name, snapshot=snapshot)  # looks at what lies elsewhere, as it is now
     about = _about(here, visitor, name, snapshot=snapshot)
-    policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
     if policy.rows is None and name not in here.desk.policies.external:
         lake = here.project.lake
         about["rows"] = here.count(name, lake.versions(snapshot=snapshot)[name], snapshot=snapshot)
@@ -141,10 +141,10 @@ def _one(request: Request, visitor: Visitor, name: str) -> Response:
 def _about(here: Shared, visitor: Visitor, name: str, *, snapshot: int) -> dict[str, Any]:  # JSON
     """What a table is for a visitor."""
     project = here.project
-    policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
+    policy, shown = here.desk.policies.told(visitor, name, snapshot=snapshot)
     version = project.lake.versions(snapshot=snapshot).get(name)
     asset, docs = project.assets.get(name), docs_of(project.lake, name, snapshot=snapshot)
-    columns = described(policy.shown(here.desk.policies.schema(name, snapshot=snapshot)))
+    columns = described(shown)
     return {
         "name": name,
         "kind": asset.kind if asset else None,

@@ -24,6 +24,7 @@ from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.masks import Shown, shown
 from pumphouse.server.access.rights import Right, Rights
 from pumphouse.server.access.telling import reached
+from pumphouse.sources.external.sightings import Sightings
 from pumphouse.sources.external.tables import ExternalTables
 
 _Key = TypeVar("_Key")
@@ -113,7 +114,8 @@ class Policies:
         self._lake = lake
         self._assets = assets
         self._inputs = {name: asset.inputs for name, asset in assets.items()}
-        self._external = external
+        self._external = external.names if external is not None else ()
+        self._sightings = Sightings(external) if external is not None else None
         self._lock = threading.Lock()
         self._rights: dict[Visitor, Mapping[str, Right]] = {}
         self._visible: dict[tuple[Visitor, int], tuple[str, ...]] = {}
@@ -124,14 +126,40 @@ class Policies:
         """The tables that a visitor may read at least something of, in order."""
         found = self._visible.get((visitor, snapshot))
         if found is None:
-            tables = sorted({*self._lake.versions(snapshot=snapshot), *self.external})
+            tables = sorted({*self._lake.versions(snapshot=snapshot), *self._external})
             found = tuple(name for name in tables if self._is_there(visitor, name, snapshot))
             self._keep(self._visible, (visitor, snapshot), found, most=VISITORS_MAX)
         return found
 
     def listed(self, visitor: Visitor, *, snapshot: int) -> tuple[str, ...]:
-        """The visible tables of which a visitor can be told now: one whose database is down is left out."""
-        return tuple(name for name in self.visible(visitor, snapshot=snapshot) if self._is_reached(name, snapshot))
+        """The visible tables of which a visitor can be told now: one whose database is down is left out.
+
+        Of those that stay where they are it is what was last seen: a list waits for no place that does not answer.
+        """
+        visible = self.visible(visitor, snapshot=snapshot)
+        if self._sightings is None:
+            return visible
+        there = frozenset(self._sightings.there([name for name in visible if name in self._external]))
+        return tuple(name for name in visible if name in there or name not in self._external)
+
+    def changes(self, visitor: Visitor, *, snapshot: int) -> int:
+        """A number that differs where `listed` or `told` may, at one snapshot."""
+        self.listed(visitor, snapshot=snapshot)
+        return self._sightings.changes if self._sightings is not None else 0
+
+    def told(self, visitor: Visitor, table: str, *, snapshot: int) -> tuple[Policy, pa.Schema]:
+        """What a visitor sees of one of the `listed` tables, and its columns as they have them.
+
+        Raises UnknownName as `of` does, and where it was never seen.
+        """
+        seen = self._sightings.last(table) if self._sightings is not None and table in self._external else None
+        if table not in self._external:
+            policy = self.of(visitor, table, snapshot=snapshot)
+            return policy, policy.shown(self._lake.schema(table, snapshot=snapshot))
+        found = self._decided(visitor, table, snapshot, seen) if seen is not None else None
+        if seen is None or found is None:
+            raise UnknownName(f"the lake has no table '{table}'", asset=table)
+        return found, found.shown(seen.schema)
 
     def of(self, visitor: Visitor, table: str, *, snapshot: int) -> Policy:
         """What a visitor sees of a table. Raises UnknownName also where they may not know that it is there."""
@@ -144,14 +172,7 @@ class Policies:
     @property
     def external(self) -> tuple[str, ...]:
         """The tables that stay where they are, whoever may see them."""
-        return self._external.names if self._external is not None else ()
-
-    def schema(self, table: str, *, snapshot: int) -> pa.Schema:
-        """The columns of a table of the lake at a snapshot, or of one that stays where it is, as they are now."""
-        if self._external is not None and table in self._external.names:
-            with reached(table):
-                return self._external.scan(table, snapshot=snapshot).schema
-        return self._lake.schema(table, snapshot=snapshot)
+        return self._external
 
     def known(self, visitor: Visitor) -> Mapping[str, Asset]:
         """The assets that a visitor may know of: those that they see some of. Nothing else is named to them."""
@@ -182,21 +203,14 @@ class Policies:
 
     def _is_there(self, visitor: Visitor, table: str, snapshot: int) -> bool:
         right = self._right(visitor, table)
-        if table in self.external:  # its database is not asked: it may be down
+        if table in self._external:  # its database is not asked: it may be down
             return not right.is_nothing
         return right.is_whole or (not right.is_nothing and self._policy(visitor, table, snapshot) is not None)
 
-    def _is_reached(self, table: str, snapshot: int) -> bool:
-        if self._external is None or table not in self._external.names:
-            return True
-        try:
-            return bool(self._external.scan(table, snapshot=snapshot).schema)
-        except PumphouseError:
-            return False
-
     def _policy(self, visitor: Visitor, table: str, snapshot: int) -> Policy | None:
-        if table in self.external:
-            return self._decided(visitor, table, snapshot)
+        if self._sightings is not None and table in self._external:
+            with reached(table):
+                return self._decided(visitor, table, snapshot, self._sightings.look(table))
         key = (visitor, snapshot, table)
         if (found := self._policies.get(key)) is not None:
             return found
@@ -208,33 +222,38 @@ class Policies:
             self._keep(self._policies, key, found)
         return found
 
-    def _decided(self, visitor: Visitor, table: str, snapshot: int) -> Policy | None:
+    def _decided(self, visitor: Visitor, table: str, snapshot: int, seen: Scan | None = None) -> Policy | None:
+        """What a visitor sees of a table of the lake, or of one that stays where it is and was seen."""
         right = self._right(visitor, table)
         if right.is_nothing:
             return None
-        schema = self.schema(table, snapshot=snapshot)
+        schema = self._lake.schema(table, snapshot=snapshot) if seen is None else seen.schema
         own = tuple(name for name in schema.names if name in HIDDEN_COLUMNS)
         columns = tuple(name for name in schema.names if name not in own)
         if right.grants is None:
             return Policy(table=table, columns=columns, is_whole=True, own=own)
-        return self._granted(visitor, table, right.grants, snapshot, schema)
+        return self._granted(visitor, table, right.grants, snapshot, schema, seen)
 
     def _granted(
-        self, visitor: Visitor, table: str, grants: tuple[Grant, ...], snapshot: int, schema: pa.Schema
+        self,
+        visitor: Visitor,
+        table: str,
+        grants: tuple[Grant, ...],
+        snapshot: int,
+        schema: pa.Schema,
+        seen: Scan | None,
     ) -> Policy | None:
         """What grants show of a table; None where the rows can't be told at this snapshot, or no column is left."""
         rows = pa.schema([one for one in schema if one.name not in HIDDEN_COLUMNS])
-        if table in self.external:
-            newest = schema.names
-        else:
-            newest = self._lake.schema(table).names if self._lake.has(table) else []
+        current = seen.schema if seen is not None else self._lake.schema(table) if self._lake.has(table) else None
+        newest = current.names if current is not None else []
         found = shown(grants, rows, offered=newest, visitor=visitor, key=self._lake.state.tokens.secret("masks"))
         if not found.columns:
             return None
         policy = Policy(
             table=table, columns=found.columns, masks=found.cells, conditions=found.conditions, rows=found.rows
         )
-        scan = self._scan(table, snapshot)
+        scan = seen or self._lake.scan(table, snapshot=snapshot)
         types = self._types(policy, scan)
         if types is None:
             policy = replace(policy, masks=self._sound(policy, found, scan))
@@ -242,12 +261,6 @@ class Policies:
         if types is None:
             return None
         return replace(policy, types={one.name: one.type for one in types if one.type != schema.field(one.name).type})
-
-    def _scan(self, table: str, snapshot: int) -> Scan:
-        if self._external is not None and table in self._external.names:
-            with reached(table):
-                return self._external.scan(table, snapshot=snapshot)
-        return self._lake.scan(table, snapshot=snapshot)
 
     def _sound(self, policy: Policy, found: Shown, scan: Scan) -> Mapping[str, str]:
         """What stands in place of columns, null where SQL means nothing at this snapshot."""

@@ -158,8 +158,7 @@ class Catalogue:
         found = []
         for name in names:
             docs = docs_of(self._lake, name, snapshot=at)
-            policy = self._policies.of(visitor, name, snapshot=at)
-            shown = policy.shown(self._policies.schema(name, snapshot=at))
+            _, shown = self._policies.told(visitor, name, snapshot=at)
             described = [self._described(column, name, docs.get(column.name)) for column in shown]
             schema = pa.schema(described).serialize().to_pybytes()
             found.append({"table_name": name, "table_type": TABLE, "table_schema": schema})
@@ -188,7 +187,7 @@ class Catalogue:
         if not self._in_catalogue(asked.catalog) or asked.db_schema not in (None, SCHEMA):
             return []
         try:
-            policy = self._policies.of(visitor, asked.table, snapshot=self._lake.snapshot())
+            policy, _ = self._policies.told(visitor, asked.table, snapshot=self._lake.snapshot())
         except UnknownName:  # for a driver that is an empty answer
             return []
         return [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,10 +15,13 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query, Scan
 from pumphouse.engines.parameters import quoted
-from pumphouse.errors import ConfigError, PumphouseError, did_you_mean
+from pumphouse.errors import ConfigError, PumphouseError, SourceError, did_you_mean
 from pumphouse.lake.context import Connection
 from pumphouse.sources.external.databases import SCANNERS, attach, columns, relation
 from pumphouse.sources.external.files import dataset
+
+ATTACH_S_MAX = 3.0
+"""How long an engine that is to be locked waits for databases; who is late is attached to another, once it answers."""
 
 
 class ExternalTables:
@@ -33,8 +38,10 @@ class ExternalTables:
         self._assets = {name: asset for name, asset in assets.items() if asset.kind == "external"}
         self._connections = connections
         self._folder = folder
-        self._lock = threading.Lock()
+        self._locks = {one.spec.connection: threading.Lock() for one in self._assets.values()}
         self._failed: dict[str, PumphouseError] = {}
+        self._refused: dict[str, tuple[float, SourceError]] = {}
+        """When a database could not be attached last, and why."""
         self._attached: set[str] = set()
 
     @property
@@ -42,13 +49,25 @@ class ExternalTables:
         """Of the tables, in order."""
         return tuple(sorted(self._assets))
 
+    def place_of(self, name: str) -> str:
+        """What is up or down with a table: its connection, or the table itself where it has none."""
+        connection: str | None = self._assets[name].spec.connection
+        return name if connection is None else f"connection {connection}"
+
     def attach(self) -> None:
-        """Attach every database, once: what fails is told when a table of it is read."""
+        """Attach every database, once, for ATTACH_S_MAX at most: what fails is told when a table of it is read."""
+        places: dict[str, list[Asset]] = {}
         for asset in self._assets.values():
-            try:
-                self._attach(asset)
-            except PumphouseError as error:
-                self._failed[asset.name] = error
+            if asset.spec.table is not None:
+                places.setdefault(asset.spec.connection, []).append(asset)
+                late = f"connection '{asset.spec.connection}' did not answer within {ATTACH_S_MAX:.0f} s"
+                self._failed[asset.name] = SourceError(late, asset=asset.name, place=asset.place)
+        threads = [threading.Thread(target=self._try, args=(tables,), daemon=True) for tables in places.values()]
+        until = time.monotonic() + ATTACH_S_MAX
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def has_failed(self, name: str) -> bool:
         """Whether the table's database could not be attached while that was possible."""
@@ -73,6 +92,19 @@ class ExternalTables:
         schema = self._engine.fork().schema(Query(text=text))
         return Scan(table=name, snapshot=snapshot, schema=schema, relation=text, is_live=True)
 
+    def shape(self, name: str) -> Scan:
+        """The table's columns as they are now, without its rows: to ask of it asks nothing of where it lies.
+
+        Raises SourceError where it can't be reached, or not be read exactly.
+        """
+        scan = self.scan(name, snapshot=0)
+        engine = self._engine.fork()
+        for called, files in scan.datasets:
+            engine.connection.register(called, files)
+        described = engine.execute(f"DESCRIBE {scan.relation}")
+        cells = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(column)}" for column, kind, *_ in described)
+        return replace(scan, relation=f"SELECT {cells} WHERE false", datasets=())
+
     def _of_files(self, asset: Asset, snapshot: int) -> Scan:
         connection = self._connection(asset) if asset.spec.connection else None
         files = dataset(asset, folder=self._folder, connection=connection)
@@ -87,13 +119,34 @@ class ExternalTables:
             is_live=True,
         )
 
+    def _try(self, tables: list[Asset]) -> None:
+        """Attach the database of some tables."""
+        try:
+            self._attach(tables[0])
+        except PumphouseError as error:
+            self._failed.update(dict.fromkeys((one.name for one in tables), error))
+        else:
+            for one in tables:
+                self._failed.pop(one.name, None)
+
     def _attach(self, asset: Asset) -> None:
-        name = asset.spec.connection
-        with self._lock:
-            if asset.spec.table is not None and name not in self._attached:
-                connection = self._connection(asset)
-                attach(self._engine, connection, asset=asset, alias=_alias(name), folder=self._folder)
-                self._attached.add(name)
+        """Attach a table's database. Who waits for one that others wait for already is told what they are."""
+        name, began = asset.spec.connection, time.monotonic()
+        if asset.spec.table is None:
+            return
+        with self._locks[name]:
+            if name in self._attached:
+                return
+            at, error = self._refused.get(name, (began, None))
+            if error is not None and at > began:
+                raise SourceError(error.what, asset=asset.name, place=asset.place, mend=error.mend)
+            connection = self._connection(asset)
+            try:
+                attach(self._engine.fork(), connection, asset=asset, alias=_alias(name), folder=self._folder)
+            except SourceError as refused:
+                self._refused[name] = time.monotonic(), refused
+                raise
+            self._attached.add(name)
 
     def _connection(self, asset: Asset) -> Connection:
         name = asset.spec.connection

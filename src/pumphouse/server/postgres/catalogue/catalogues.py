@@ -44,7 +44,7 @@ class Catalogues:
     def __init__(self, project: Catalogued) -> None:
         self._project = project
         self._stores: Kept[str, Store] = Kept(most=STORES_MAX)
-        self._seen: Kept[tuple[Visitor, int], tuple[str, Visible]] = Kept(most=SEEN_MAX)
+        self._seen: Kept[tuple[Visitor, int, int], tuple[str, Visible]] = Kept(most=SEEN_MAX)
         self._asked: OrderedDict[tuple[Any, ...], Rewritten] = OrderedDict()
         self._checker = project.lake.engine.fork()
         self._lock = threading.Lock()
@@ -142,7 +142,8 @@ class Catalogues:
             found = visible(self._project, desk.policies, visitor, snapshot=snapshot)
             return found.digest, found
 
-        digest, seen = self._seen.get((visitor, snapshot), seen_now)
+        changes = desk.policies.changes(visitor, snapshot=snapshot)
+        digest, seen = self._seen.get((visitor, snapshot, changes), seen_now)
         return self._stores.get(digest, lambda: Store(seen, self._known))
 
     def _told(self, rows: pa.Table, asked: Rewritten) -> pa.Table:

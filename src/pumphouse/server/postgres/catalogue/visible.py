@@ -88,17 +88,10 @@ class Visible:
 def visible(project: Catalogued, policies: Policies, visitor: Visitor, *, snapshot: int) -> Visible:
     """What a visitor may know of the lake at a snapshot."""
     lake, assets = project.lake, project.assets
-    names = policies.listed(visitor, snapshot=snapshot)[:TABLES_MAX]
-    tables = [
-        table_seen(
-            lake,
-            assets.get(name),
-            policies.of(visitor, name, snapshot=snapshot),
-            schema=policies.schema(name, snapshot=snapshot),
-            snapshot=snapshot,
-        )
-        for name in names
-    ]
+    tables = []
+    for name in policies.listed(visitor, snapshot=snapshot)[:TABLES_MAX]:
+        policy, shown = policies.told(visitor, name, snapshot=snapshot)
+        tables.append(table_seen(lake, assets.get(name), policy, shown=shown, snapshot=snapshot))
     return Visible(
         database=project.name,
         who=visitor.who,
@@ -107,7 +100,7 @@ def visible(project: Catalogued, policies: Policies, visitor: Visitor, *, snapsh
     )
 
 
-def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, schema: pa.Schema, snapshot: int) -> Table:
+def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, shown: pa.Schema, snapshot: int) -> Table:
     """A table as a policy lets it be seen."""
     common = asset.common if asset is not None else None
     key = policy.key(asset)
@@ -115,7 +108,7 @@ def table_seen(lake: Lake, asset: Asset | None, policy: Policy, *, schema: pa.Sc
     required = {*key, *(common.required if common is not None else ())} & plain
     docs = docs_of(lake, policy.table, snapshot=snapshot)
     columns = []
-    for field in policy.shown(schema):
+    for field in shown:
         kind, modifier = _type(field)
         columns.append(
             Column(
