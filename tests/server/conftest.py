@@ -37,7 +37,9 @@ from pumphouse.models.operation import Caller, Operation
 from pumphouse.models.performance import Gain, Performance
 from pumphouse.models.predictions import Prediction, encode
 from pumphouse.models.segments import Segment
+from pumphouse.project.config import Access as AccessConfig
 from pumphouse.project.config import ServerConfig, SignIn
+from pumphouse.project.declared import Declared, declared_of
 from pumphouse.server.serve import Serving, serve
 from pumphouse.sources.external.tables import ExternalTables
 
@@ -119,6 +121,13 @@ class Found:
     rows: Sequence[Mapping[str, Any]]
 
 
+class Still:
+    """Files that do not change."""
+
+    def changed(self) -> None:
+        return None
+
+
 @dataclass(slots=True, kw_only=True)
 class Shop:
     """A small project over a real lake: what the server needs of one."""
@@ -133,8 +142,14 @@ class Shop:
     is_open: bool = True
     limits: ServerConfig = field(default_factory=ServerConfig)
     sign_in: SignIn | None = None
+    declarations: Still = field(default_factory=Still)
 
     functions: tuple[SqlFunction, ...] = ()
+
+    @property
+    def declared(self) -> Declared:
+        groups = {name: tuple(people) for name, people in self.groups.items()}
+        return declared_of(self.assets, AccessConfig(groups=groups, default="open" if self.is_open else "closed"))
 
     def settings(self) -> Mapping[str, Any]:
         return {}

@@ -21,6 +21,7 @@ from pumphouse.models.outcomes import Taken, take_outcomes
 from pumphouse.models.performance import Performance, performance
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project.config import SignIn
+from pumphouse.project.declared import Declarations, declared_of
 from pumphouse.project.project import Project
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
@@ -33,11 +34,13 @@ class Served:
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self.declarations = Declarations(project.config)
         self.name = project.config.name
         self.zone = project.config.zone
         self.folder: Path = project.config.folder
         self.assets: Mapping[str, Asset] = project.graph.assets
         self.lake: Lake = project.lake
+        self.declared = declared_of(self.assets, project.config.access)
         self.groups = project.config.access.groups
         self.limits = project.config.server
         self.sign_in = _sign_in(project)

@@ -14,10 +14,13 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from pumphouse.clients.address import PORT
 from pumphouse.errors import ConfigError
+from pumphouse.project.declared import Declared
 from pumphouse.server.access.desk import Bounds, Desk
+from pumphouse.server.access.following import Following
 from pumphouse.server.access.gate import Gate
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.app import app_of
@@ -104,8 +107,11 @@ def serve(
         memory=project.limits.memory,
         threads=project.limits.threads,
     )
+    following = Following(project.declared, project.declarations.changed, partial(_put_in_force, gate, desk))
     with ExitStack() as stack:
         stack.callback(desk.close)
+        following.start()
+        stack.callback(following.stop)
         doors = []
         for opened, wanted in ((open_flight, flight_port), (open_postgres, postgres_port)):
             if wanted is not None:
@@ -123,6 +129,11 @@ def serve(
             on_ready=on_ready,
         )
         asyncio.run(serving)
+
+
+def _put_in_force(gate: Gate, desk: Desk, declared: Declared) -> None:
+    gate.regroup(declared.groups)
+    desk.put_in_force(desk.policies.with_declared(declared))
 
 
 async def _serve(

@@ -16,6 +16,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
 from pumphouse.project.config import ServerConfig, SignIn
+from pumphouse.project.declared import Declared
 from pumphouse.sources.external.tables import ExternalTables
 
 if TYPE_CHECKING:
@@ -138,6 +139,14 @@ class Found(Protocol):
         ...
 
 
+class Changing(Protocol):
+    """The files of a project, which may change while it is served."""
+
+    def changed(self) -> Declared | None:
+        """What they declare now, where they have changed; None where they have not."""
+        ...
+
+
 class ServedProject(Protocol):
     """A project as pages and the API see it. Every member may be used from several threads at once."""
 
@@ -179,6 +188,16 @@ class ServedProject(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether a table without a grant is there for all who may read."""
+        ...
+
+    @property
+    def declared(self) -> Declared:
+        """Who may see what, as it was declared when the project was read."""
+        ...
+
+    @property
+    def declarations(self) -> Changing:
+        """The same, as it is declared by now."""
         ...
 
     @property

@@ -73,6 +73,7 @@ class Desk:
         `external` are the tables that stay where they are, as the doors' own DuckDB reads them.
         """
         self.policies = policies
+        """What everybody may see now. Ask for it anew each time."""
         self.bounds = bounds or Bounds()
         self.places = places or Places()
         self._catalogues = frozenset({"lake", project})
@@ -118,11 +119,12 @@ class Desk:
         own = frozenset(parameters) if isinstance(parameters, Mapping) else frozenset()
         text = self._with_settings(text.strip().rstrip(";"), own=own)
         # What is hidden from everybody by the newest snapshot is hidden at older ones too.
-        key = (visitor, at, self._sessions.snapshot(), text)
+        policies = self.policies
+        key = (policies, visitor, at, self._sessions.snapshot(), text)
         with self._lock:
             statement = self._checked.get(key)
         if statement is None:
-            statement = self._check(visitor, text, at=at)
+            statement = self._check(visitor, text, at=at, policies=policies)
             is_live = any(scan.is_live for scan in statement._inputs.values())
             with self._lock:
                 if len(text) <= CHECKED_BYTES_MAX and not is_live:
@@ -156,6 +158,12 @@ class Desk:
         """Write reads to the access log that were made other than by a statement; they are on the disk then."""
         self._audit.write(*reads)
 
+    def put_in_force(self, policies: Policies) -> None:
+        """What everybody may see from now on, also of what runs."""
+        self.policies = policies
+        with self._lock:
+            self._checked.clear()
+
     def at(self, snapshot: int | None) -> int:
         """The newest snapshot, or the one that is given. Raises UnknownName where there is none of that number."""
         newest = self._sessions.snapshot()
@@ -167,7 +175,7 @@ class Desk:
         """Close the doors' own DuckDB, once no statement runs any more."""
         self._sessions.close()
 
-    def _check(self, visitor: Visitor, text: str, *, at: int) -> Statement:
+    def _check(self, visitor: Visitor, text: str, *, at: int, policies: Policies) -> Statement:
         if len(text.encode()) > TEXT_BYTES_MAX:
             raise BadRequest(
                 f"the query is longer than {TEXT_BYTES_MAX // 1024} KiB", mend="Give values as parameters."
@@ -177,14 +185,14 @@ class Desk:
         query = asked(
             with_defaults(text, used) if used else text,
             engine=lake.engine.fork(),
-            known=self.policies.visible(visitor, snapshot=at),
+            known=policies.visible(visitor, snapshot=at),
             catalogues=self._catalogues,
             functions=self._allowed,
         )
-        policies = {name: self.policies.of(visitor, name, snapshot=at) for name in query.tables}
+        seen = {name: policies.of(visitor, name, snapshot=at) for name in query.tables}
         inputs = {
             name: policy.applied(self._sessions.scan(name, snapshot=at)).for_text(query.text)
-            for name, policy in policies.items()
+            for name, policy in seen.items()
         }
         return Statement(
             visitor=visitor,
@@ -192,15 +200,17 @@ class Desk:
             text=query.text,
             tables=query.tables,
             snapshot=at,
-            policies=tuple(policies.values()),
+            policies=tuple(seen.values()),
             parameters=query.parameters,
             is_steady=query.is_steady
-            and all(policy.is_steady for policy in policies.values())
+            and all(policy.is_steady for policy in seen.values())
             and not any(scan.is_live for scan in inputs.values()),
             bounds=self.bounds,
             _inputs=inputs,
             _works=self._works,
             _places=self.places,
+            _under=policies,
+            _in_force=lambda: self.policies,
             _audit=self._audit,
         )
 

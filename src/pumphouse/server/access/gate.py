@@ -68,6 +68,11 @@ class Gate:
         """Whoever started the server."""
         return self._owner
 
+    def regroup(self, groups: Mapping[str, Collection[str]]) -> None:
+        """Who belongs together from now on."""
+        self._groups = dict(groups)
+        self._seen = {}
+
     def visitor(self, token: str) -> Visitor | None:
         """Whose token this is, or None."""
         return self.visitor_of(hash_of(token))
@@ -104,8 +109,11 @@ class Gate:
         return visitor if time.monotonic() - at < SEEN_S else None
 
     def admits(self, visitor: Visitor) -> bool:
-        """Whether somebody who came in may still be here: their token was not revoked, and has not ended."""
-        return not visitor.key or self.visitor_of(visitor.key) is not None
+        """Whether somebody who came in may still be here as whom they came.
+
+        Not where their token was revoked or has ended, or where they are in other groups by now.
+        """
+        return not visitor.key or self.visitor_of(visitor.key) == visitor
 
     def leave(self, hashed: bytes) -> None:
         """Let nobody in any more by what a sign-in made. A token that was given to somebody stays good."""

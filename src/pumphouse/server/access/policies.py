@@ -19,6 +19,7 @@ from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import PumphouseError, UnknownName, did_you_mean
 from pumphouse.lake.lake import Lake
+from pumphouse.project.declared import Declared
 from pumphouse.project.queries import CLOCKS_AND_CHANCE
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.masks import Shown, shown
@@ -108,12 +109,17 @@ class Policies:
         groups: Collection[str] = (),
         is_open: bool = True,
         external: ExternalTables | None = None,
+        declared: Mapping[str, Asset] | None = None,
     ) -> None:
-        """`groups` and `is_open` are as in `Rights`; `external` are the tables that stay where they are."""
-        self.rights = Rights(assets, groups=groups, is_open=is_open)
+        """`groups` and `is_open` are as in `Rights`; `external` are the tables that stay where they are.
+
+        `declared` are what rights go by, where that is not `assets`: those are served, and may have changed since.
+        """
+        declared = assets if declared is None else declared
+        self.rights = Rights(declared, groups=groups, is_open=is_open)
         self._lake = lake
         self._assets = assets
-        self._inputs = {name: asset.inputs for name, asset in assets.items()}
+        self._inputs = {name: asset.inputs for name, asset in declared.items()}
         self._external = external.names if external is not None else ()
         self._sightings = Sightings(external) if external is not None else None
         self._lock = threading.Lock()
@@ -121,6 +127,14 @@ class Policies:
         self._visible: dict[tuple[Visitor, int], tuple[str, ...]] = {}
         self._policies: dict[tuple[Visitor, int, str], Policy] = {}
         self._versions: dict[tuple[Visitor, str, int, int], Policy] = {}
+
+    def with_declared(self, declared: Declared) -> Policies:
+        """The same lake and what is served of it, under what is declared by now."""
+        found = Policies(
+            self._lake, self._assets, groups=declared.groups, is_open=declared.is_open, declared=declared.assets
+        )
+        found._external, found._sightings = self._external, self._sightings
+        return found
 
     def visible(self, visitor: Visitor, *, snapshot: int) -> tuple[str, ...]:
         """The tables that a visitor may read at least something of, in order."""

@@ -140,7 +140,7 @@ class Run:
         if now - self._admitted_at > ADMITTED_AGAIN_S:
             self._admitted_at = now
             if not self._works.admits(self._visitor):
-                self.end(AccessDenied(f"the token of {self._visitor.who} has ended"))
+                self.end(AccessDenied(f"the token of {self._visitor.who} has ended, or their groups have changed"))
                 return
         if working_since is not None:
             if self._worked_s + now - working_since > self._bounds.seconds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from types import TracebackType
@@ -16,12 +16,12 @@ import pyarrow as pa
 
 from pumphouse.engines.engine import Scan
 from pumphouse.engines.texts import Columns
-from pumphouse.errors import BadRequest, Cancelled, PumphouseError, TooMuch
+from pumphouse.errors import AccessDenied, BadRequest, Cancelled, PumphouseError, TooMuch
 from pumphouse.lake.state import Access
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.places import Place, Places
-from pumphouse.server.access.policies import Policy
+from pumphouse.server.access.policies import Policies, Policy
 from pumphouse.server.access.runs import CHUNK_ROWS, Bounds, Run, Works
 
 Parameters = (
@@ -63,6 +63,10 @@ class Statement:
     _inputs: Mapping[str, Scan]
     _works: Works
     _places: Places
+    _under: Policies
+    """What everybody might see when it was checked."""
+    _in_force: Callable[[], Policies]
+    """What everybody may see now."""
     _audit: Audit
     _described: dict[str, pa.Schema] = field(default_factory=dict)  # filled once; all of one text share it
     _kinds: dict[str, Columns] = field(default_factory=dict)  # likewise
@@ -99,6 +103,16 @@ class Statement:
     def described_as(self, other: Statement) -> Statement:
         """The same, whose columns are those of another: the engine is asked for them only once."""
         return replace(self, _described=other._described, _kinds=other._kinds)
+
+    def is_seen(self, policies: Policies) -> bool:
+        """Whether its visitor sees under these what they saw when it was checked."""
+        if not self._works.admits(self.visitor):
+            return False
+        try:
+            now = [policies.of(self.visitor, one.table, snapshot=self.snapshot) for one in self.policies]
+        except PumphouseError:
+            return False
+        return [one.digest for one in now] == [one.digest for one in self.policies]
 
     def lines(self, written: str, *, columns: int) -> Statement:
         """The same rows, each as the one text that the engine writes of it by this SQL over `c0`, `c1`, ...
@@ -204,6 +218,7 @@ class Result:
         self.statement = statement
         self._place = place
         self._needs_place = place is None
+        self._under = statement._under
         self.rows = 0
         """How many were taken."""
         self._lock = threading.Lock()
@@ -253,6 +268,8 @@ class Result:
 
     def count(self, rows: int) -> None:
         """So many more were taken, or fewer, by who takes less than a batch at a time. Raises why it was closed."""
+        if rows > 0 and (now := self.statement._in_force()) is not self._under:
+            self._check_seen(now)
         with self._lock:
             if self._is_closed:  # the log is written: what is handed out now would be in none
                 raise self._run.ended or _closed()
@@ -297,6 +314,13 @@ class Result:
                 for name in one.tables
             )
         )
+
+    def _check_seen(self, policies: Policies) -> None:
+        """Raise AccessDenied where its visitor does not see any more what it was checked for."""
+        if not self.statement.is_seen(policies):
+            self._run.end(AccessDenied("what may be seen here has changed", mend="Ask again."))
+            raise self._run.ended or _closed()
+        self._under = policies
 
     def _take_place(self) -> None:
         """Wait for a place. Raises Overloaded where that takes too long, and why it was ended where it was."""

@@ -17,6 +17,7 @@ from pumphouse.lake.column_docs import docs_of
 from pumphouse.lake.lake import Lake
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policies
 from pumphouse.server.flight import information
 from pumphouse.server.flight.messages import (
     CommandGetCatalogs,
@@ -108,7 +109,7 @@ class Catalogue:
     def __init__(self, project: ServedProject, desk: Desk) -> None:
         self._project = project
         self._lake: Lake = project.lake
-        self._policies = desk.policies
+        self._desk = desk
         keywords = self._lake.engine.fork().execute(
             "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved' ORDER BY 1"
         )
@@ -122,6 +123,10 @@ class Catalogue:
         if isinstance(question, CommandGetTables) and question.include_schema:
             return schema.append(pa.field("table_schema", pa.binary(), nullable=False))
         return schema
+
+    @property
+    def _policies(self) -> Policies:
+        return self._desk.policies
 
     def answer(self, question: Question, visitor: Visitor) -> pa.Table:
         """What there is for this visitor."""

@@ -17,6 +17,7 @@ from pumphouse.project.allowed import FUNCTIONS as PLAIN_FUNCTIONS
 from pumphouse.project.allowed import OPERATORS
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policies
 from pumphouse.server.postgres.catalogue.builtin import KEYWORDS, Builtin, builtin
 from pumphouse.server.postgres.catalogue.functions import FUNCTIONS, MACROS
 from pumphouse.server.postgres.catalogue.kept import Kept
@@ -44,7 +45,7 @@ class Catalogues:
     def __init__(self, project: Catalogued) -> None:
         self._project = project
         self._stores: Kept[str, Store] = Kept(most=STORES_MAX)
-        self._seen: Kept[tuple[Visitor, int, int], tuple[str, Visible]] = Kept(most=SEEN_MAX)
+        self._seen: Kept[tuple[Policies, Visitor, int, int], tuple[str, Visible]] = Kept(most=SEEN_MAX)
         self._asked: OrderedDict[tuple[Any, ...], Rewritten] = OrderedDict()
         self._checker = project.lake.engine.fork()
         self._lock = threading.Lock()
@@ -138,12 +139,14 @@ class Catalogues:
     def _store(self, desk: Desk, visitor: Visitor, snapshot: int) -> Store:
         """The catalogue of a visitor. Those who see the same at two snapshots have one."""
 
+        policies = desk.policies
+
         def seen_now() -> tuple[str, Visible]:
-            found = visible(self._project, desk.policies, visitor, snapshot=snapshot)
+            found = visible(self._project, policies, visitor, snapshot=snapshot)
             return found.digest, found
 
-        changes = desk.policies.changes(visitor, snapshot=snapshot)
-        digest, seen = self._seen.get((visitor, snapshot, changes), seen_now)
+        changes = policies.changes(visitor, snapshot=snapshot)
+        digest, seen = self._seen.get((policies, visitor, snapshot, changes), seen_now)
         return self._stores.get(digest, lambda: Store(seen, self._known))
 
     def _told(self, rows: pa.Table, asked: Rewritten) -> pa.Table:
