@@ -107,7 +107,13 @@ class SqlFunction:
 
 def called_in(text: str, functions: Iterable[SqlFunction]) -> tuple[SqlFunction, ...]:
     """Those of the functions that a query's text calls, however the call is spelled; `a_e164(x)` is none of `e164`."""
-    return tuple(one for one in functions if re.search(rf'(?<!\w){re.escape(one.name)}"?\s*\(', text, re.IGNORECASE))
+    lowered = text.lower()
+    return tuple(
+        one
+        for one in functions
+        if one.name.lower() in lowered  # which is told at once, of dozens of functions
+        and re.search(rf'(?<!\w){re.escape(one.name)}"?\s*\(', text, re.IGNORECASE)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

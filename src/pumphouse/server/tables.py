@@ -13,7 +13,6 @@ from starlette.responses import Response
 from pumphouse.errors import BadRequest
 from pumphouse.lake.builds import place_of
 from pumphouse.lake.column_docs import docs_of
-from pumphouse.project.conditions import condition
 from pumphouse.server.access.desk import Statement
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.asked import NUMBER_MAX, OF_A_FORMAT, OF_A_TABLE, Asked, asked_of, only, options_of
@@ -113,10 +112,9 @@ def _rows(
 
 
 def _asked(here: Shared, visitor: Visitor, name: str, asked: Asked) -> Statement:
-    lake = here.project.lake
     snapshot = here.desk.at(asked.snapshot)
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
-    where = condition(asked.where, engine=lake.engine.fork()) if asked.where else None
+    where = here.desk.condition(asked.where) if asked.where else None
     ask = partial(here.desk.ask, visitor, door=DOOR, parameters={}, snapshot=snapshot)
     of_all = ask(Asked(select=asked.select).sql(policy, None))
     return ask(asked.sql(policy, where)).described_as(of_all)

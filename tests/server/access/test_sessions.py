@@ -77,6 +77,15 @@ def walled(served: Any) -> Iterator[duckdb.DuckDBPyConnection]:
     sessions.close()
 
 
+def test_digest_is_another_once_somebody_is_hidden(lake: Lake) -> None:
+    desk = Desk(lake, Policies(lake, {}))
+    before = desk.ask(ADA, "SELECT id FROM orders", door="test", snapshot=1).digest
+    assert desk.ask(ADA, "SELECT id FROM orders", door="test", snapshot=1).digest == before
+    hide(lake, entity="customer_id", value="c1", why="asked", run="run-2", actor="ada")
+    assert desk.ask(ADA, "SELECT id FROM orders", door="test", snapshot=1).digest != before
+    desk.close()
+
+
 def test_newest_snapshot_is_known_as_soon_as_it_is_there(lake: Lake) -> None:
     desk = Desk(lake, Policies(lake, {}), threads=1)
     for number in range(11, 16):

@@ -26,6 +26,7 @@ from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.allowed import FUNCTIONS, OPERATORS
+from pumphouse.project.conditions import condition
 from pumphouse.project.queries import asked, readable
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.gate import Visitor
@@ -153,6 +154,10 @@ class Desk:
         selected = ", ".join(map(quoted, columns or policy.columns))
         limited = "" if limit is None else f" LIMIT {limit}"
         return self.ask(visitor, f"SELECT {selected} FROM {quoted(name)}{limited}", door=door, snapshot=snapshot)
+
+    def condition(self, text: str) -> str:
+        """The text as SQL that can stand in a WHERE. Raises QueryError where it is no expression."""
+        return condition(text, engine=self._sessions.lake.engine.fork())
 
     def record(self, *reads: Access) -> None:
         """Write reads to the access log that were made other than by a statement; they are on the disk then."""

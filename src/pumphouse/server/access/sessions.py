@@ -7,6 +7,7 @@ reads them by SQLite's own library, which the lake's catalogue needs. Only the f
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -77,7 +78,9 @@ class Sessions:
         self._idle: OrderedDict[tuple[object, ...], list[Session]] = OrderedDict()
         self._idle_count = 0
         self._scans: dict[tuple[str, int, int], Scan] = {}
-        self._newest: tuple[object, float, int] | None = None
+        self._newest: tuple[object, int] | None = None
+        self._hidden: tuple[int, int] | None = None
+        self._catalogue = tuple(f"{lake.folder / CATALOGUE_FILE}{end}" for end in ("", "-wal"))
 
     @property
     def lake(self) -> Lake:
@@ -90,14 +93,24 @@ class Sessions:
 
     def snapshot(self) -> int:
         """The lake's newest snapshot. The catalogue is asked again only where it may have been written since."""
-        stamp = self._stamp()
-        if stamp is not None and self._newest is not None and self._newest[0] == stamp:
-            return self._newest[2]
+        stamp, known = self._stamp(), self._newest
+        if stamp is not None and known is not None and known[0] == stamp:
+            return known[1]
         asked_at = time.time()
         newest = self.lake.snapshot()
         is_settled = stamp is not None and all(asked_at - at > SETTLED_S for at, _ in stamp)
-        self._newest = (stamp, asked_at, newest) if is_settled else None
+        self._newest = (stamp, newest) if is_settled else None
         return newest
+
+    def hidden_last(self) -> int:
+        """The snapshot at which somebody was hidden last; whoever is hidden makes a snapshot."""
+        newest, known = self.snapshot(), self._hidden
+        if known is not None and known[0] == newest:
+            return known[1]
+        last = self.lake.hidden_last()
+        if self._source.upstream is None:  # a lake above has snapshots of its own
+            self._hidden = newest, last
+        return last
 
     def scan(self, table: str, *, snapshot: int) -> Scan:
         """A table's rows, from its files themselves where that is the same. Raises UnknownName.
@@ -212,8 +225,7 @@ class Sessions:
         """What differs once the catalogue is written; None where that can't be told."""
         if self._source.location.catalogue is not None:
             return None
-        path = self._source.folder / CATALOGUE_FILE
-        return tuple(_written(Path(f"{path}{end}")) for end in ("", "-wal"))
+        return tuple(map(_written, self._catalogue))
 
 
 def _read_only(source: Lake, engine: DuckDB) -> Lake:
@@ -232,9 +244,9 @@ def _with_those_above(lake: Lake) -> list[Lake]:
     return [lake, *([] if lake.upstream is None else _with_those_above(lake.upstream))]
 
 
-def _written(path: Path) -> tuple[float, int]:
+def _written(path: str) -> tuple[float, int]:
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  # a few times for each statement
     except FileNotFoundError:
         return 0.0, 0
     return found.st_mtime_ns / 1e9, found.st_size

@@ -139,7 +139,7 @@ class Statement:
         """
         asked = (
             self.snapshot,
-            self._works.sessions.lake.hidden_last(),
+            self._works.sessions.hidden_last(),
             [policy.digest for policy in self.policies],
             self.text,
             None if self.values is None else repr(self.values),
