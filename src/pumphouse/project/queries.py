@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -78,6 +78,8 @@ class Asked:
     """Those of the lake that it reads, as the lake spells them."""
     parameters: tuple[str, ...] = ()
     """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
+    tree: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """DuckDB's own syntax tree of it, as JSON."""
     is_steady: bool = True
     """Whether the same tables give the same rows each time: no chance, no clock, nothing of who asks."""
 
@@ -124,6 +126,7 @@ def asked(
         text=_unqualified(text, statement, qualified, seen, engine) if qualified else text,
         tables=tuple(found),
         parameters=_parameters(statement),
+        tree=statement,
         is_steady=not seen.is_sampled and seen.calls.isdisjoint(CLOCKS_AND_CHANCE),
     )
 

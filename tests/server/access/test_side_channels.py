@@ -68,7 +68,7 @@ ATTACKS = (
     "SELECT code FROM {0} GROUP BY code HAVING CAST(code AS INT) > 0 ORDER BY code",
     "SELECT id FROM {0} ORDER BY CAST(code AS INT)",
     "SELECT id FROM {0} ORDER BY id LIMIT (SELECT count(*) FROM {0} WHERE secret = 'x7')",
-    "SELECT id FROM {0} QUALIFY CAST(code AS INT) OVER () = 1",
+    "SELECT id FROM {0} QUALIFY max(CAST(code AS INT)) OVER () = 1",
     "FROM {0} UNION ALL BY NAME SELECT id, 'x' AS secret FROM {0} ORDER BY ALL",
     "SELECT id FROM {0} EXCEPT SELECT CAST(code AS INT) FROM {0}",
     "PIVOT {0} ON secret IN ('x1', 'x7') USING count(*)",

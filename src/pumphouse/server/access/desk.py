@@ -29,6 +29,7 @@ from pumphouse.project.allowed import FUNCTIONS, OPERATORS
 from pumphouse.project.conditions import condition
 from pumphouse.project.queries import asked, readable
 from pumphouse.server.access.audit import Audit
+from pumphouse.server.access.below import below
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.places import Places
 from pumphouse.server.access.policies import Policies
@@ -195,10 +196,9 @@ class Desk:
             functions=self._allowed,
         )
         seen = {name: policies.of(visitor, name, snapshot=at) for name in query.tables}
-        inputs = {
-            name: policy.applied(self._sessions.scan(name, snapshot=at)).for_text(query.text)
-            for name, policy in seen.items()
-        }
+        scans = {name: self._sessions.scan(name, snapshot=at) for name in seen}
+        inputs = {name: policy.applied(scans[name]).for_text(query.text) for name, policy in seen.items()}
+        only = query.tables[0] if len(seen) == 1 else None
         return Statement(
             visitor=visitor,
             door="",
@@ -212,6 +212,7 @@ class Desk:
             and not any(scan.is_live for scan in inputs.values()),
             bounds=self.bounds,
             _inputs=inputs,
+            _below=None if only is None else below(query.tree, policy=seen[only], scan=scans[only]),
             _works=self._works,
             _places=self.places,
             _under=policies,

@@ -39,6 +39,8 @@ class Shown:
     """SQL in place of a column, over the row and the flags; what is not in it is the column itself."""
     rows: str | None
     """The condition on the flags of the rows that are there; None is all."""
+    as_stored: frozenset[str]
+    """Columns that every row that is there shows as they are."""
 
 
 def shown(
@@ -63,6 +65,7 @@ def shown(
     rows = None if _SAME_FOR_ALL in flags.values() else " OR ".join(flags.values())
     columns: dict[str, None] = {}
     cells: dict[str, str] = {}
+    as_stored: set[str] = set()
     for name in schema.names:
         ways = [
             (flags[number], _mask_of(grant, name))
@@ -71,10 +74,18 @@ def shown(
         ]
         if ways:
             columns[name] = None
+            if len(ways) == len(grants) and not any(mask for _, mask in ways):
+                as_stored.add(name)
             cell = _cell(schema.field(name), ways, visitor=visitor, key=key)
             if cell is not None:
                 cells[name] = cell
-    return Shown(columns=tuple(columns), conditions=tuple(conditions), cells=cells, rows=rows)
+    return Shown(
+        columns=tuple(columns),
+        conditions=tuple(conditions),
+        cells=cells,
+        rows=rows,
+        as_stored=frozenset(as_stored),
+    )
 
 
 def _mask_of(grant: Grant, column: str) -> Mask | None:

@@ -58,6 +58,8 @@ class Policy:
     """The SQL condition, over the flags, of the rows there are for them; None is all."""
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
     """The types of columns whose masks have another than the column."""
+    as_stored: Mapping[str, str] = field(default_factory=dict)
+    """Where some rows are hidden: columns that every other row shows as they are, with the engine's name of a type."""
 
     def applied(self, scan: Scan) -> Scan:
         """The scan as the visitor has it. What is under it can't be reached from SQL above it."""
@@ -274,7 +276,11 @@ class Policies:
             types = self._types(policy, scan)
         if types is None:
             return None
-        return replace(policy, types={one.name: one.type for one in types if one.type != schema.field(one.name).type})
+        return replace(
+            policy,
+            types={one.name: one.type for one in types if one.type != schema.field(one.name).type},
+            as_stored=self._as_stored(found, scan),
+        )
 
     def _sound(self, policy: Policy, found: Shown, scan: Scan) -> Mapping[str, str]:
         """What stands in place of columns, null where SQL means nothing at this snapshot."""
@@ -284,6 +290,12 @@ class Policies:
             else f"CASE WHEN FALSE THEN {quoted(name)} END"
             for name, cell in found.cells.items()
         }
+
+    def _as_stored(self, found: Shown, scan: Scan) -> Mapping[str, str]:
+        if found.rows is None or scan.is_live:  # what another database makes of a comparison is not for us to say
+            return {}
+        described = self._lake.engine.fork().execute(f"DESCRIBE SELECT * FROM ({scan.relation})")
+        return {name: kind for name, kind, *_ in described if name in found.as_stored}
 
     def _types(self, policy: Policy, scan: Scan) -> pa.Schema | None:
         """The columns of a table under a policy as the engine has them; None where its SQL means nothing."""

@@ -19,6 +19,7 @@ from pumphouse.engines.texts import Columns
 from pumphouse.errors import AccessDenied, BadRequest, Cancelled, PumphouseError, TooMuch
 from pumphouse.lake.state import Access
 from pumphouse.server.access.audit import Audit
+from pumphouse.server.access.below import Below
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.places import Place, Places
 from pumphouse.server.access.policies import Policies, Policy
@@ -61,6 +62,7 @@ class Statement:
     """Whether it gives the same rows each time; not where it, or a grant, calls for chance or the clock."""
     bounds: Bounds
     _inputs: Mapping[str, Scan]
+    _below: Below | None = None
     _works: Works
     _places: Places
     _under: Policies
@@ -157,6 +159,13 @@ class Statement:
             raise BadRequest(f"the query has no value for {names}", mend="Give one for each.")
         return Result(self, place=place)
 
+    def _read(self) -> Mapping[str, Scan]:
+        """Its tables; below what hides rows of one, what it asks of them where that may stand there."""
+        if self._below is None or (self.parameters and self.values is None):
+            return self._inputs
+        found = self._below.applied(_by_name(self.values, self.parameters))
+        return self._inputs if found is None else {self.tables[0]: found.for_text(self.text)}
+
     def _schema_with(self, values: Parameters) -> pa.Schema:
         run = self._described_by()
         try:
@@ -167,7 +176,7 @@ class Statement:
     def _described_by(self) -> Run:
         return Run(
             self._works,
-            inputs=self._inputs,
+            inputs=self._read(),
             visitor=self.visitor,
             bounds=self.bounds,
             on_stall=_nothing,
@@ -227,7 +236,7 @@ class Result:
         self._schema: pa.Schema | None = None
         self._run = Run(
             statement._works,
-            inputs=statement._inputs,
+            inputs=statement._read(),
             visitor=statement.visitor,
             bounds=statement.bounds,
             on_stall=self.close,
@@ -349,6 +358,12 @@ class Result:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _by_name(values: Parameters | None, parameters: tuple[str, ...]) -> Mapping[str, Any]:
+    if values is None:
+        return {}
+    return values if isinstance(values, Mapping) else dict(zip(parameters, values, strict=True))
 
 
 def _closed() -> PumphouseError:
