@@ -43,6 +43,11 @@ def in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join([*cells, row[-1]]).rstrip() for cells, row in zip(padded, rows, strict=True)]
 
 
+def print_note(text: str) -> None:
+    """A line for a person beside what is printed, on stderr."""
+    print(visible(text), file=sys.stderr)
+
+
 def print_error(error: PumphouseError) -> None:
     """What went wrong, where, and how to mend, on stderr."""
     if isinstance(error, ProjectFaults):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
@@ -14,6 +16,7 @@ from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import print_text
 from pumphouse.clients.address import FLIGHT_AFTER, PORT, POSTGRES_AFTER
+from pumphouse.clients.servers import Server, announced
 from pumphouse.errors import ConfigError
 from pumphouse.project.scheduler import Scheduler
 from pumphouse.project.served import Served
@@ -63,11 +66,20 @@ def serve(
         raise ConfigError("there are two certificates, one given and one self-signed", mend="Leave one of them out.")
     logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("pumphouse").setLevel(logging.INFO)
-    with open_project(call) as project:
+    with open_project(call) as project, ExitStack() as stack:
         scheduler = Scheduler(project)
         shown = _certificate(certificate, key, project.config.cache / TLS_FOLDER if self_signed else None, host=host)
 
         def ready(serving: Serving) -> None:
+            doors = {door.name: urlsplit(door.url).port for door in serving.doors}
+            found = Server(
+                url=serving.url,
+                owner=project.who,
+                flight=doors.get("flight"),
+                postgres=doors.get("postgres"),
+                certificate=str(shown.chain.absolute()) if shown is not None and self_signed else None,
+            )
+            stack.enter_context(announced(project.lake.folder, found))
             print_text(f"Serving {project.config.name} at {serving.url}\nSign in with  {serving.entrance}")
             for door in serving.doors:
                 print_text(f"{DOORS[door.name]} at {door.url}")

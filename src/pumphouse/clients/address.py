@@ -26,8 +26,9 @@ class Address:
     user: str
     host: str = "127.0.0.1"
     http: int = PORT
-    flight: int = PORT + FLIGHT_AFTER
-    postgres: int = PORT + POSTGRES_AFTER
+    flight: int | None = PORT + FLIGHT_AFTER
+    """None where it is not spoken."""
+    postgres: int | None = PORT + POSTGRES_AFTER
     tls: bool = False
     certificate: str | None = None
     """The file of a certificate that the server made itself."""

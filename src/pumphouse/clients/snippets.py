@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pumphouse.clients.address import Address
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import ConfigError, UnknownName, did_you_mean
 
 ROWS = 10
 """How many rows each shows."""
 TOKEN = "PUMPHOUSE_TOKEN"  # noqa: S105  # the name of a variable
+DOORS = {"http": "HTTP", "flight": "Flight SQL", "postgres": "PostgreSQL's protocol"}
+"""The protocols, as people call them."""
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _RESERVED = frozenset(
     "all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create default"
@@ -38,10 +40,19 @@ class Snippet:
 
 
 def lines(lang: str, table: str, address: Address) -> str:
-    """The lines for a language or tool, with what has to be installed in a comment before. Raises UnknownName."""
+    """The lines for a language or tool, with what has to be installed in a comment before.
+
+    Raises UnknownName, and ConfigError where the server does not speak its protocol.
+    """
     if lang not in SNIPPETS:
         raise UnknownName(
             f"there are no lines for '{lang}'", mend=did_you_mean(lang, SNIPPETS) or f"There are {', '.join(SNIPPETS)}."
+        )
+    door = SNIPPETS[lang].door
+    if {"flight": address.flight, "postgres": address.postgres}.get(door, address.http) is None:
+        raise ConfigError(
+            f"the server at {address.url} does not speak {DOORS[door]}, which '{lang}' needs",
+            mend=f"Start it without `--{door} off`, or take another language or tool.",
         )
     return SNIPPETS[lang].text(table, address).strip("\n") + "\n"
 
