@@ -57,8 +57,6 @@ def test_what_a_killed_server_left_counts_for_nothing(pumphouse: Any, shop: Path
     said = pumphouse("connect", "orders", "--lang", "psql", cwd=shop)
     assert "port=8486" in said.out
     assert "No server of this lake runs on this machine" in said.err
-    with serving(shop, lines=4):
-        assert len(list((shop / "lake" / "serving").iterdir())) == 1
 
 
 def test_the_lines_of_a_language_are_printed(pumphouse: Any, shop: Path) -> None:
