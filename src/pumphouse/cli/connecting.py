@@ -34,7 +34,8 @@ def connect(
 
         pumphouse connect orders
         pumphouse connect orders --lang polars
-        pumphouse connect orders --lang psql --server https://data.shop.example:8484 --user ada
+        pumphouse connect orders --lang psql --user ada
+        pumphouse connect orders --lang curl --server https://data.shop.example
 
     Args:
         table: Which table.
