@@ -161,7 +161,7 @@ def test_rows_beyond_the_bound_are_not_given(served: Any) -> None:
     ("text", "line", "match"),
     [
         ("SELECT order_id,\n customr FROM orders", 2, "customr"),
-        ("SELECT order_id\nFROM orders\nWHERE customer::INT = 1", 3, "Could not convert"),
+        ("SELECT order_id\nFROM orders\nWHERE customer::INT = 1", 3, "can't be read as INT32"),
         ("SELECT *\nFORM orders", 2, "syntax error"),
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pumphouse.engines.engine import Scan
+from pumphouse.engines.engine import HIDDEN_COLUMNS, Scan
 from pumphouse.errors import AccessDenied, Cancelled, Late, PumphouseError
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.sessions import Session, Sessions
@@ -164,7 +164,7 @@ class Run:
                     raise self._ended
                 self._working_since = time.monotonic()
             try:
-                with told():
+                with told(self._columns):
                     yield
             except Exception as error:
                 if self._ended is not None:
@@ -181,6 +181,10 @@ class Run:
                 is_over = self._ended is not None or self._is_exhausted
             if is_over:
                 self._let_go()
+
+    def _columns(self) -> list[str]:
+        names = {name for scan in self._inputs.values() for name in scan.schema.names}
+        return sorted(names.difference(HIDDEN_COLUMNS))
 
     def _let_go(self) -> None:
         """Give the connection back; what still runs on it ends."""

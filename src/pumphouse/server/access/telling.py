@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -22,6 +22,7 @@ from pumphouse.errors import (
     TooMuch,
     Unreachable,
 )
+from pumphouse.server.access.wording import worded
 
 log = logging.getLogger("pumphouse.server")
 
@@ -35,12 +36,15 @@ _FILES = "arrow_scan: get_next failed"
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """DuckDB's errors, and those that Arrow hands on in the middle of a stream, as ours."""
+def told(columns: Callable[[], Sequence[str]] = tuple) -> Iterator[None]:
+    """DuckDB's errors, and those that Arrow hands on in the middle of a stream, as ours.
+
+    `columns` are those that whoever asks sees of the tables that are asked.
+    """
     try:
         yield
     except (OSError, duckdb.Error) as error:
-        raise _told(str(error).strip() or type(error).__name__) from error
+        raise _told(str(error).strip() or type(error).__name__, columns) from error
     except pa.ArrowInvalid as error:
         if "Recursion level" not in str(error):
             raise
@@ -63,7 +67,7 @@ def _unreachable(what: str, table: str | None = None) -> Unreachable:
     )
 
 
-def _told(text: str) -> PumphouseError:
+def _told(text: str, columns: Callable[[], Sequence[str]]) -> PumphouseError:
     what = text.splitlines()[0]
     if what.startswith("INTERRUPT Error"):
         return Cancelled("the statement was stopped")
@@ -82,6 +86,5 @@ def _told(text: str) -> PumphouseError:
         return LakeError("the lake can't be read just now", mend="The server's log says why.")
     line = re.search(r"^LINE (\d+): ", text, re.MULTILINE)
     place = Place(file="query", line=int(line[1])) if line else None
-    candidates = next((line for line in text.splitlines() if line.startswith(("Candidate", "Did you mean"))), "")
-    names = re.findall(r'"([^"]+)"', candidates)
-    return BadRequest(what, place=place, mend=f"Did you mean {' or '.join(names)}?" if names else None)
+    said, mend = worded(text, columns())
+    return BadRequest(said, place=place, mend=mend)
