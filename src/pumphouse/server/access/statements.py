@@ -94,12 +94,7 @@ class Statement:
     def columns(self) -> Columns:
         """Its columns with their types, Arrow's and the engine's own, once it has its values. Nothing is run."""
         if "" not in self._kinds or self.parameters:
-            run = self._described_by()
-            try:
-                schema = run.open(self._limited(), () if self.values is None else self.values)
-                self._kinds[""] = Columns(schema=schema, kinds=run.kinds)
-            finally:
-                run.end(Cancelled("it was described"))
+            self._kinds[""] = self._columns_with(() if self.values is None else self.values)
         return self._kinds[""]
 
     def described_as(self, other: Statement) -> Statement:
@@ -159,6 +154,18 @@ class Statement:
             raise BadRequest(f"the query has no value for {names}", mend="Give one for each.")
         return Result(self, place=place)
 
+    def run_where_free(self) -> Result | None:
+        """The same, where there is a place for it at once."""
+        place = self._places.ask(self.visitor.who)
+        if place.is_held:
+            return self.run(place=place)
+        place.leave()
+        return None
+
+    def is_same(self, other: Statement) -> bool:
+        """Whether it is another, as that was checked, at the same snapshot and with the same values."""
+        return self._inputs is other._inputs and self.values == other.values
+
     def _read(self) -> Mapping[str, Scan]:
         """Its tables; below what hides rows of one, what it asks of them where that may stand there."""
         if self._below is None or (self.parameters and self.values is None):
@@ -167,14 +174,10 @@ class Statement:
         return self._inputs if found is None else {self.tables[0]: found.for_text(self.text)}
 
     def _schema_with(self, values: Parameters) -> pa.Schema:
-        run = self._described_by()
-        try:
-            return run.open(self._limited(), values)
-        finally:
-            run.end(Cancelled("it was described"))
+        return self._columns_with(values).schema
 
-    def _described_by(self) -> Run:
-        return Run(
+    def _columns_with(self, values: Parameters) -> Columns:
+        run = Run(
             self._works,
             inputs=self._read(),
             visitor=self.visitor,
@@ -182,9 +185,12 @@ class Statement:
             on_stall=_nothing,
             on_over=_nothing,
         )
-
-    def _limited(self) -> str:
-        return f"SELECT * FROM ({self.text}\n) LIMIT 0"
+        try:
+            schema = run.open(f"SELECT * FROM ({self.text}\n) LIMIT 0", values)
+            run.next()  # there is none; it ends so, and nothing need be stopped
+            return Columns(schema=schema, kinds=run.kinds)
+        finally:
+            run.end(Cancelled("it was described"))
 
     def _guessed(self) -> pa.Schema:
         count = len(self.parameters)
@@ -231,6 +237,7 @@ class Result:
         self.rows = 0
         """How many were taken."""
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._is_closed = False
         self._width = 0
         self._schema: pa.Schema | None = None
@@ -245,12 +252,14 @@ class Result:
 
     @property
     def schema(self) -> pa.Schema:
-        """Names and types of the columns."""
-        if self._schema is None:
-            one = self.statement
-            self._take_place()
-            self._schema = self._run.open(one.text, () if one.values is None else one.values, width=one._widths.get(""))
-        return self._schema
+        """Names and types of the columns. Another thread may have asked before, and be waiting for the engine."""
+        with self._opening:
+            if self._schema is None:
+                one = self.statement
+                self._take_place()
+                values = () if one.values is None else one.values
+                self._schema = self._run.open(one.text, values, width=one._widths.get(""))
+            return self._schema
 
     @property
     def columns(self) -> Columns:
@@ -330,6 +339,14 @@ class Result:
             self._run.end(AccessDenied("what may be seen here has changed", mend="Ask again."))
             raise self._run.ended or _closed()
         self._under = policies
+
+    def withdraw(self) -> None:
+        """Close it; where nothing was taken of it, it is in no log."""
+        with self._lock:
+            self._is_closed = self._is_closed or not self.rows
+        self._run.end(_closed())
+        self._call_away()
+        self.close()
 
     def _take_place(self) -> None:
         """Wait for a place. Raises Overloaded where that takes too long, and why it was ended where it was."""

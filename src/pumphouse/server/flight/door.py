@@ -11,10 +11,11 @@ import pyarrow as pa
 from pyarrow import flight
 
 from pumphouse.errors import BadRequest, UnknownName
-from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.desk import Desk, Statement
 from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.certificates import Certificate
 from pumphouse.server.doors import Door
+from pumphouse.server.flight.ahead import ended_on_failure
 from pumphouse.server.flight.catalogue import Catalogue
 from pumphouse.server.flight.connections import hang_up
 from pumphouse.server.flight.entering import CALLER, Entrance, Handshake
@@ -130,7 +131,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             if isinstance(command, _QUESTIONS):
                 schema, ticket = self._catalogue.schema(command), packed(command)
             else:
-                asked = self._asked(visitor, command)
+                asked = self._begun(visitor, command)
                 schema = without_dictionaries(asked.schema)
                 ticket = packed(TicketStatementQuery(statement_handle=self._tickets.put(visitor, asked)))
             return flight.FlightInfo(schema, descriptor, [flight.FlightEndpoint(ticket, [])])
@@ -143,7 +144,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 command = self._command(descriptor)
                 if isinstance(command, _QUESTIONS):
                     return flight.SchemaResult(self._catalogue.schema(command))
-                return flight.SchemaResult(without_dictionaries(self._asked(visitor, command).schema))
+                return flight.SchemaResult(without_dictionaries(described(self._statements(visitor, command)[0])))
         except flight.FlightError as error:  # pyarrow gives this call no status of Flight's own
             raise InvalidArgument(str(error)) from None
 
@@ -204,7 +205,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 return [packed(self._prepare(visitor, text, transaction))]
             case ActionClosePreparedStatementRequest(prepared_statement_handle=handle):
                 with suppress(UnknownName):
-                    self._prepared.take(visitor, handle)
+                    self._prepared.take(visitor, handle).close()
                 return []
             case ActionCancelQueryRequest(info=info):
                 return [packed(ActionCancelQueryResult(result=self._cancelled(visitor, info)))]
@@ -212,23 +213,30 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 raise _not_taken(other)
 
     def _prepare(self, visitor: Visitor, text: str, transaction: bytes | None) -> Message:
-        prepared = Prepared(self._desk, visitor, _checked(text, transaction), door=NAME)
+        prepared = Prepared(self._desk, visitor, _checked(text, transaction), door=NAME, begin=self._streams.begin)
         return ActionCreatePreparedStatementResult(
             prepared_statement_handle=self._prepared.put(visitor, prepared),
             dataset_schema=without_dictionaries(prepared.schema).serialize().to_pybytes(),
             parameter_schema=prepared.parameters.serialize().to_pybytes(),
         )
 
-    def _asked(self, visitor: Visitor, command: Message | Unknown) -> Asked:
+    def _statements(self, visitor: Visitor, command: Message | Unknown) -> tuple[Statement, ...]:
         match command:
             case CommandStatementQuery(query=text, transaction_id=transaction):
-                text = _checked(text, transaction)
-                statement = self._desk.ask(visitor, text, door=NAME, parameters=())
-                return Asked(schema=described(statement), statements=(statement,))
+                return (self._desk.ask(visitor, _checked(text, transaction), door=NAME, parameters=()),)
             case CommandPreparedStatementQuery(prepared_statement_handle=handle):
-                return self._prepared.get(visitor, handle).asked()
+                return self._prepared.get(visitor, handle).statements()
             case _:
                 raise _not_taken(command)
+
+    def _begun(self, visitor: Visitor, command: Message | Unknown) -> Asked:
+        """What is asked, which works from here on."""
+        statements, ahead = self._statements(visitor, command), None
+        if isinstance(command, CommandPreparedStatementQuery):
+            ahead = self._prepared.get(visitor, command.prepared_statement_handle).begun(statements[0])
+        ahead = ahead or self._streams.begin(statements[0])
+        with ended_on_failure(ahead):
+            return Asked(schema=described(statements[0]), statements=statements, ahead=ahead)
 
     def _cancelled(self, visitor: Visitor, info: bytes) -> int:
         """What became of the statement of a FlightInfo."""
@@ -248,7 +256,9 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 stream.cancel()
                 became = CANCELLED
             with suppress(UnknownName):
-                self._tickets.take(visitor, ticket.statement_handle)
+                asked = self._tickets.take(visitor, ticket.statement_handle)
+                if asked.ahead is not None:
+                    asked.ahead.end()
                 became = CANCELLED
         return became
 

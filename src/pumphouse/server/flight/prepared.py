@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from pumphouse.errors import BadRequest
+from pumphouse.errors import BadRequest, PumphouseError
 from pumphouse.server.access.desk import Desk, Parameters, Statement
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.flight.ahead import Begun, ended_on_failure
 
 ROWS_MAX = 1_000
 VALUES_BYTES_MAX = 16 * 1024 * 1024
@@ -26,19 +28,31 @@ class Asked:
 
     schema: pa.Schema
     statements: tuple[Statement, ...]
+    ahead: Begun | None = None
+    """The first of them, where it has begun."""
+
+
+Begin = Callable[[Statement], Begun | None]
+"""What has a statement begin, where there is room."""
 
 
 class Prepared:
-    """A visitor's statement. The desk remembers what it has checked, so that asking again is cheap."""
+    """A visitor's statement. The desk remembers what it has checked, so that asking again is cheap.
 
-    def __init__(self, desk: Desk, visitor: Visitor, text: str, *, door: str) -> None:
+    It begins as soon as it has its values: drivers ask for its columns and its rows next.
+    """
+
+    def __init__(self, desk: Desk, visitor: Visitor, text: str, *, door: str, begin: Begin) -> None:
         self._desk = desk
         self._visitor = visitor
         self._text = text
         self._door = door
+        self._begin = begin
         self._rows: Sequence[Parameters] = [()]
         checked = desk.ask(visitor, text, door=door)
-        self.schema: pa.Schema = checked.schema if checked.parameters else described(checked)
+        self._ahead = None if checked.parameters else begin(checked.bound(()))
+        with ended_on_failure(self._ahead):
+            self.schema: pa.Schema = checked.schema if checked.parameters else described(checked)
         """The columns as they are without values."""
         self.parameters = pa.schema([(name, pa.string()) for name in checked.parameters])
         """What it wants values for. Nothing says of which type; text is taken for one of any."""
@@ -57,13 +71,32 @@ class Prepared:
         if not rows:
             raise BadRequest("no row of values was bound", mend="Bind one for each time it has to be run.")
         self._rows = rows
+        with suppress(PumphouseError):  # it is told to who asks for the columns
+            self._replace(self._begin(self._statement(rows[0])))
 
-    def asked(self) -> Asked:
+    def statements(self) -> tuple[Statement, ...]:
         """It with the values that were bound last, at the newest snapshot. Raises what `Desk.ask` raises."""
-        statements = tuple(
-            self._desk.ask(self._visitor, self._text, door=self._door, parameters=row) for row in self._rows
-        )
-        return Asked(schema=described(statements[0]), statements=statements)
+        return tuple(map(self._statement, self._rows))
+
+    def begun(self, statement: Statement) -> Begun | None:
+        """The statement, where it has begun already; nobody else gets it."""
+        ahead = self._ahead
+        if ahead is None or not ahead.is_of(statement):
+            return None
+        self._ahead = None
+        return ahead
+
+    def close(self) -> None:
+        """Let go of what has begun."""
+        self._replace(None)
+
+    def _statement(self, row: Parameters) -> Statement:
+        return self._desk.ask(self._visitor, self._text, door=self._door, parameters=row)
+
+    def _replace(self, ahead: Begun | None) -> None:
+        before, self._ahead = self._ahead, ahead
+        if before is not None:
+            before.end()
 
 
 def described(statement: Statement) -> pa.Schema:

@@ -16,6 +16,7 @@ from pyarrow import flight
 from pumphouse.errors import BadRequest, Overloaded
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.flight.ahead import AHEAD_MAX, AHEAD_OF_ONE_MAX, Begun
 from pumphouse.server.flight.prepared import Asked
 from pumphouse.server.flight.statuses import told
 
@@ -46,8 +47,8 @@ class Stream:
         with told("DoGet"):
             schema = without_dictionaries(asked.schema)
             yield schema  # a client that has it can cancel; nothing runs before
-            for statement in asked.statements:
-                with self._begun(statement) as result:
+            for number, statement in enumerate(asked.statements):
+                with self._begun(statement, None if number else asked.ahead) as result:
                     for batch in result:
                         for part in _parts(_as(schema, batch)):
                             self._sent_at = time.monotonic()
@@ -85,9 +86,10 @@ class Stream:
         with self._lock:
             self._context = None
 
-    def _begun(self, statement: Statement) -> Result:
+    def _begun(self, statement: Statement, ahead: Begun | None) -> Result:
+        begun = None if ahead is None else ahead.take()
         with self._lock:
-            self._result = statement.run()
+            self._result = begun or statement.run()
             if self._cancelled:
                 self._result.cancel()
             return self._result
@@ -100,10 +102,26 @@ class Streams:
         """`hang_up` ends the connection of a peer, as gRPC names it."""
         self._hang_up = hang_up
         self._running: dict[bytes, Stream] = {}
+        self._ahead: list[Begun] = []
         self._changed = threading.Condition()
         self._closed = False
         self._watch = threading.Thread(target=self._look_after, name="flight streams", daemon=True)
         self._watch.start()
+
+    def begin(self, statement: Statement) -> Begun | None:
+        """Have a statement work before its rows are asked for; None where enough do."""
+        with self._changed:
+            self._ahead = [one for one in self._ahead if one.is_waiting]
+            own = sum(one.visitor == statement.visitor for one in self._ahead)
+            if self._closed or own >= AHEAD_OF_ONE_MAX or len(self._ahead) >= AHEAD_MAX:
+                return None
+            result = statement.run_where_free()
+            if result is None:
+                return None
+            begun = Begun(result)
+            self._ahead.append(begun)
+            self._changed.notify_all()
+        return begun
 
     def send(self, handle: bytes, visitor: Visitor, context: Any, asked: Asked) -> Any:
         """What pyarrow sends as the answer."""
@@ -121,6 +139,9 @@ class Streams:
         """Take no more, and wait for those that are on their way; those that take longer are cancelled."""
         with self._changed:
             self._closed = True
+            ahead, self._ahead = self._ahead, []
+            for begun in ahead:
+                begun.end()
             self._changed.notify_all()
             self._changed.wait_for(lambda: not self._running, timeout=wait_s)
             late = list(self._running.values())
@@ -146,10 +167,14 @@ class Streams:
     def _look_after(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._running or self._closed)
+                self._changed.wait_for(lambda: self._running or self._ahead or self._closed)
                 if self._closed and not self._running:
                     return
                 running = list(self._running.values())
+                self._ahead = [one for one in self._ahead if one.is_waiting]
+                ahead = list(self._ahead)
+            for begun in ahead:
+                begun.look()
             for stream in running:
                 stream.look()
                 if stream.is_untaken():
