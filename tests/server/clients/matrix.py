@@ -51,6 +51,10 @@ COLUMNS = (
     same("tz", "timestamptz", f"{USUAL}.789012+00", "0001-01-01 00:00:00+00", f"{LAST}+00", "2026-07-01 00:00:00+02"),
     same("span", "interval", "1 year 2 months 3 days 04:05:06.789", "-1 days", "100 years", "-00:00:00.001"),
     of("js", "json", "text", '{"a": [1, null, "x"]}', "{}", "[]", '"\\u00e9"'),
+    same("key", "uuid", f"{'0' * 7}1-0000-4000-8000-{'0' * 12}", f"{'0' * 8}-0000-0000-0000-{'0' * 12}",
+        f"{'f' * 8}-ffff-ffff-ffff-{'f' * 12}", "80000000-7fff-4a1b-9c2d-e3f405162738"),
+    of("pair", "json::STRUCT(a INTEGER, b VARCHAR)", "json", '{"a":1,"b":"x"}', '{"a":-2147483648,"b":""}',
+        '{"a":null,"b":null}', '{"a":0,"b":"\\"Zoë\\" \\\\ 東京 😀"}'),
     same("ints", "integer[]", "{1,2}", "{}", "{-2147483648,2147483647}", "{NULL,0}"),
     same("texts", "text[]", "{a,b}", "{}", '{"with \\"quote\\"","comma,","b\\\\s"}', '{NULL,"NULL",""}'),
 )  # fmt: skip

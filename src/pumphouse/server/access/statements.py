@@ -70,8 +70,7 @@ class Statement:
     _in_force: Callable[[], Policies]
     """What everybody may see now."""
     _audit: Audit
-    _described: dict[str, pa.Schema] = field(default_factory=dict)  # filled once; all of one text share it
-    _kinds: dict[str, Columns] = field(default_factory=dict)  # likewise
+    _described: dict[str, Columns] = field(default_factory=dict)  # filled once; all of one text share it
     _widths: dict[str, int] = field(default_factory=dict)  # bytes of the widest rows it gave before, likewise
 
     def bound(self, values: Parameters) -> Statement:
@@ -85,21 +84,22 @@ class Statement:
         As long as it has no values, a column whose type depends on them is guessed: text where nothing else says.
         """
         if self.parameters and self.values is not None:
-            return self._schema_with(self.values)
+            return self._columns_with(self.values).schema
         if "" not in self._described:
-            self._described[""] = self._guessed() if self.parameters else self._schema_with(())
-        return self._described[""]
+            self._described[""] = self._guessed() if self.parameters else self._columns_with(())
+        return self._described[""].schema
 
     @property
     def columns(self) -> Columns:
-        """Its columns with their types, Arrow's and the engine's own, once it has its values. Nothing is run."""
-        if "" not in self._kinds or self.parameters:
-            self._kinds[""] = self._columns_with(() if self.values is None else self.values)
-        return self._kinds[""]
+        """Its columns with their types, Arrow's and the engine's own. Nothing is run; without values as in `schema`."""
+        if self.parameters and self.values is not None:
+            return self._columns_with(self.values)
+        _ = self.schema
+        return self._described[""]
 
     def described_as(self, other: Statement) -> Statement:
         """The same, whose columns are those of another: the engine is asked for them only once."""
-        return replace(self, _described=other._described, _kinds=other._kinds)
+        return replace(self, _described=other._described)
 
     def is_seen(self, policies: Policies) -> bool:
         """Whether its visitor sees under these what they saw when it was checked."""
@@ -118,7 +118,7 @@ class Statement:
         """
         names = ", ".join(f"c{place}" for place in range(columns))
         text = f"SELECT {written} AS line FROM ({self.text}\n) AS written({names})"
-        return replace(self, text=text, _described={}, _kinds={}, _widths={})
+        return replace(self, text=text, _described={}, _widths={})
 
     def snapshot_of(self, table: str) -> int | None:
         """The snapshot at which a table is read; None where it is read as it is now."""
@@ -173,9 +173,6 @@ class Statement:
         found = self._below.applied(_by_name(self.values, self.parameters))
         return self._inputs if found is None else {self.tables[0]: found.for_text(self.text)}
 
-    def _schema_with(self, values: Parameters) -> pa.Schema:
-        return self._columns_with(values).schema
-
     def _columns_with(self, values: Parameters) -> Columns:
         run = Run(
             self._works,
@@ -192,20 +189,21 @@ class Statement:
         finally:
             run.end(Cancelled("it was described"))
 
-    def _guessed(self) -> pa.Schema:
+    def _guessed(self) -> Columns:
         count = len(self.parameters)
-        schema, stand_in, alone = self._first_guess()
+        guess, stand_in, alone = self._first_guess()
+        schema, kinds = guess.schema, list(guess.kinds)
         for number in range(count if count <= GUESSED_MAX else 0):
             try:
                 other = self._with_stand_ins([*[stand_in] * number, "", *[stand_in] * (count - number - 1)])
             except BadRequest:
                 continue
-            for at, column in enumerate(other):
+            for at, column in enumerate(other.schema):
                 if column.type == pa.string() and schema.field(at).type == alone:
-                    schema = schema.set(at, column)
-        return schema
+                    schema, kinds[at] = schema.set(at, column), other.kinds[at]
+        return Columns(schema=schema, kinds=tuple(kinds))
 
-    def _first_guess(self) -> tuple[pa.Schema, Any, pa.DataType]:
+    def _first_guess(self) -> tuple[Columns, Any, pa.DataType]:
         failure: BadRequest | None = None
         for stand_in, alone in _STAND_INS:
             try:
@@ -215,8 +213,8 @@ class Statement:
         assert failure is not None
         raise failure
 
-    def _with_stand_ins(self, values: list[Any]) -> pa.Schema:
-        return self._schema_with(_in_order(values, self.parameters))
+    def _with_stand_ins(self, values: list[Any]) -> Columns:
+        return self._columns_with(_in_order(values, self.parameters))
 
 
 class Result:

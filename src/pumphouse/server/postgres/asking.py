@@ -114,11 +114,9 @@ class Asking:
             kinds = (made.schema.metadata or {}).get(PARAMETERS_KEY, b"").decode().split(",")
             return columns_of(made.schema), {at + 1: int(oid) for at, oid in enumerate(kinds) if oid}
         statement = self.hall.desk.ask(visitor, text, door=DOOR, snapshot=self._at)
-        if statement.parameters:
-            told = hinted(piece, self._named(visitor, statement)) if 0 in oids else {}
-            return columns_of(statement.schema), told
+        told = hinted(piece, self._named(visitor, statement)) if statement.parameters and 0 in oids else {}
         found = statement.columns
-        return columns_of(found.schema, found.kinds), {}
+        return columns_of(found.schema, found.kinds), told
 
     def _named(self, visitor: Visitor, statement: Statement) -> Mapping[str, Column]:
         """The columns that a statement may name, but not those of which two tables have one of another type."""
