@@ -44,6 +44,7 @@ from pumphouse.server.flight.messages import (
     unpacked,
 )
 from pumphouse.server.flight.prepared import Asked, Prepared, described
+from pumphouse.server.flight.received import Received
 from pumphouse.server.flight.shelves import Shelf
 from pumphouse.server.flight.statuses import InvalidArgument, NotTaken, told
 from pumphouse.server.flight.streams import Streams, without_dictionaries
@@ -111,10 +112,12 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
         super().__init__(
             location, auth_handler=Handshake(gate), tls_certificates=keys, middleware={CALLER: Entrance(gate)}
         )
+        self._received = Received(self.port)
 
     def close(self) -> None:
         """Take no more calls; rows on their way may take STOP_S to arrive."""
         self._streams.close(wait_s=STOP_S)
+        self._received.close()
         # It waits for clients to take what was sent to them, however long that is, and so would the end of the process.
         closing = threading.Thread(target=self.shutdown, name="flight shutdown", daemon=True)
         closing.start()
@@ -126,7 +129,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     def get_flight_info(self, context: Any, descriptor: Any) -> Any:
         """The columns of what is asked, and the ticket for its rows."""
         with told("GetFlightInfo"):
-            visitor = _visitor(context)
+            visitor = self._visitor(context)
             command = self._command(descriptor)
             if isinstance(command, _QUESTIONS):
                 schema, ticket = self._catalogue.schema(command), packed(command)
@@ -140,7 +143,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
         """The columns of what is asked."""
         try:
             with told("GetSchema"):
-                visitor = _visitor(context)
+                visitor = self._visitor(context)
                 command = self._command(descriptor)
                 if isinstance(command, _QUESTIONS):
                     return flight.SchemaResult(self._catalogue.schema(command))
@@ -151,7 +154,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     def do_get(self, context: Any, ticket: Any) -> Any:
         """The rows of a ticket; each is good for one time."""
         with told("DoGet"):
-            visitor = _visitor(context)
+            visitor = self._visitor(context)
             command = unpacked(ticket.ticket)
             if isinstance(command, _QUESTIONS):
                 return flight.RecordBatchStream(self._catalogue.answer(command, visitor))
@@ -163,7 +166,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     def do_put(self, context: Any, descriptor: Any, reader: Any, writer: Any) -> None:
         """Bind values to a prepared statement."""
         with told("DoPut"):
-            visitor = _visitor(context)
+            visitor = self._visitor(context)
             command = self._command(descriptor)
             if not isinstance(command, CommandPreparedStatementQuery):
                 raise _not_taken(command)
@@ -175,7 +178,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
     def do_action(self, context: Any, action: Any) -> Iterator[bytes]:
         """Prepare, close and cancel statements."""
         with told(action.type[:40]):
-            visitor = _visitor(context)
+            visitor = self._visitor(context)
             return iter(self._done(visitor, action.type, action.body.to_pybytes()))
 
     def list_actions(self, context: Any) -> Sequence[tuple[str, str]]:
@@ -262,16 +265,17 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
                 became = CANCELLED
         return became
 
+    def _visitor(self, context: Any) -> Visitor:
+        """Who makes a call, which is let in."""
+        self._received.let_in(context.peer())
+        found: Visitor = context.get_middleware(CALLER).visitor
+        return found
+
     @staticmethod
     def _command(descriptor: Any) -> Message | Unknown:
         if descriptor.descriptor_type != flight.DescriptorType.CMD:
             raise BadRequest("a path is nothing to ask for here", mend="Ask with a client of Arrow Flight SQL.")
         return unpacked(descriptor.command)
-
-
-def _visitor(context: Any) -> Visitor:
-    found: Visitor = context.get_middleware(CALLER).visitor
-    return found
 
 
 def _checked(text: str, transaction: bytes | None) -> str:
