@@ -598,6 +598,23 @@ ROWS = (
         all_of="SELECT 99 > ALL (SELECT order_id FROM <orders>) AS told",
         entropy="SELECT entropy(note), kurtosis(order_id), quantile_cont(order_id, 1.0) FROM <orders>",
         list_of_all="SELECT len(list(order_id)) AS n, list_max(list(order_id)) AS m FROM <orders>",
+        by_key="SELECT * FROM <orders> WHERE order_id = 15",
+        by_keys="SELECT order_id FROM <orders> WHERE order_id IN (12, 15, 115) OR order_id BETWEEN 100 AND 200",
+        by_no_key="SELECT order_id, country FROM <orders> WHERE country <> 'DE' AND order_id IS NOT NULL",
+        key_and_a_failing_sum="SELECT sum(CAST('a' AS INT)) AS n FROM <orders> WHERE order_id = 15",
+        key_and_a_failing_cast="SELECT order_id FROM <orders> WHERE order_id = 15 AND CAST(note AS INT) = 1",
+        key_and_a_failing_constant="SELECT order_id FROM <orders> WHERE order_id = 15 AND CAST('a' AS INT) = 1",
+        key_and_a_null_that_fails=(
+            "SELECT order_id FROM <orders> WHERE order_id = 15"
+            " AND CASE WHEN order_id IS NULL THEN CAST('a' AS INT) ELSE 1 END = 1"
+        ),
+        key_and_a_failing_outside=(
+            "SELECT * FROM (SELECT * FROM <orders> WHERE order_id > 12)"
+            " WHERE CASE WHEN note IS NULL THEN CAST('a' AS INT) ELSE 1 END = 1"
+        ),
+        key_and_a_failing_group=(
+            "SELECT note FROM <orders> WHERE order_id = 15 GROUP BY note HAVING CAST(coalesce(note, 'a') AS INT) = 1"
+        ),
     ),
     *attacks(
         "rows",
@@ -609,6 +626,16 @@ ROWS = (
         cast_to_a_small_number="SELECT (max(order_id) * 100)::TINYINT FROM <orders>",
         regexp_of_a_row="SELECT order_id FROM <orders> WHERE regexp_matches(note, note || '[')",
         one_row_only="SELECT (SELECT note FROM <orders>) AS told",
+        key_and_a_failing_neighbour=(
+            "SELECT order_id, n FROM <orders>, (SELECT CAST('a' || range AS INT) AS n FROM range(1)) WHERE order_id > 100"
+        ),
+        key_and_a_failing_query=(
+            "SELECT (SELECT CAST('a' || range AS INT) AS n FROM range(1)) AS n FROM <orders> WHERE order_id > 100"
+        ),
+        key_and_a_failing_other=(
+            "SELECT order_id FROM <orders> WHERE order_id > 100"
+            " UNION ALL SELECT CAST('a' || range AS INT) FROM range(1)"
+        ),
         column_that_is_not_there="SELECT vault_pay FROM <orders>",
         wrong_type="SELECT order_id + note FROM <orders>",
         json_of_a_note="SELECT note::JSON FROM <orders>",
