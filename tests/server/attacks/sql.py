@@ -627,7 +627,7 @@ ROWS = (
         regexp_of_a_row="SELECT order_id FROM <orders> WHERE regexp_matches(note, note || '[')",
         one_row_only="SELECT (SELECT note FROM <orders>) AS told",
         key_and_a_failing_neighbour=(
-            "SELECT order_id, n FROM <orders>, (SELECT CAST('a' || range AS INT) AS n FROM range(1)) WHERE order_id > 100"
+            "SELECT note, n FROM <orders>, (SELECT CAST('a' || range AS INT) AS n FROM range(1)) WHERE order_id > 99"
         ),
         key_and_a_failing_query=(
             "SELECT (SELECT CAST('a' || range AS INT) AS n FROM range(1)) AS n FROM <orders> WHERE order_id > 100"
