@@ -232,17 +232,20 @@ def _look_at_call(tree: _Tree, text: str, seen: _Seen) -> None:
         if name in REFUSED_FUNCTIONS:
             _refuse(f"{name}(...) can't be called", text, tree)
         return
-    place = _place(text, tree.get("query_location", 0))
+
+    def place() -> Place:  # it takes a walk through the text, which is too much for each call of many
+        return _place(text, tree.get("query_location", 0))
+
     if name not in seen.allowed and name not in TABLE_FUNCTIONS:
         mend = did_you_mean(name, seen.allowed) or "It is not among those that a query may call here."
-        raise AccessDenied(f"{name}(...) can't be called in a query", place=place, mend=mend)
+        raise AccessDenied(f"{name}(...) can't be called in a query", place=place(), mend=mend)
     if "catalog" in tree or tree.get("schema", "").lower() in OWN_SCHEMAS:
-        raise AccessDenied(f"{name}(...) can't be called in a schema", place=place, mend="Write its name alone.")
+        raise AccessDenied(f"{name}(...) can't be called in a schema", place=place(), mend="Write its name alone.")
     if name in FORMATS:
         first: _Tree = next(iter(tree.get("children", ())), {})
         if first.get("class") != "CONSTANT" or _WIDE.search(str(first["value"].get("value", ""))):
             raise AccessDenied(
-                f"the format of {name}(...) has to be a text in the query, with widths below 10,000", place=place
+                f"the format of {name}(...) has to be a text in the query, with widths below 10,000", place=place()
             )
 
 
@@ -287,14 +290,17 @@ def _unqualified(text: str, statement: _Tree, tables: list[_Tree], seen: _Seen, 
                 column["column_names"] = [*INSIDE.split(".")[:2], *column["column_names"][length - 1 :]]
                 break
     written = text.encode()
+    pieces, end = [], len(written)
     for place, length in sorted(set(cuts), reverse=True):
         found = re.compile((_NAME + _DOT) * length, re.DOTALL).match(written, place)
-        if found is None:
+        if found is None or found.end() > end:
             _cannot_tell(text, place)
-        written = written[:place] + INSIDE.encode() + written[found.end() :]
+        pieces += [written[found.end() : end], INSIDE.encode()]
+        end = place
+    pieces.append(written[:end])
     for table in tables:
         table["catalog_name"], table["schema_name"] = INSIDE.split(".")[:2]
-    rewritten = written.decode()
+    rewritten = b"".join(reversed(pieces)).decode()
     if _without_places(_parsed(rewritten, engine)) != _without_places(statement):
         _cannot_tell(text, tables[0]["query_location"])
     return rewritten

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pumphouse.errors import BadRequest, Cancelled, TooMuch, UnknownName
+from pumphouse.errors import BadRequest, Cancelled, Late, TooMuch, UnknownName
 from pumphouse.server.access.desk import Bounds, Desk
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
@@ -177,3 +179,39 @@ def test_who_cancels_gets_no_more(desk: Desk) -> None:
         result.cancel()
         with pytest.raises(Cancelled):
             list(result)
+
+
+def test_text_beyond_the_bound_is_refused_unread_and_its_values_come_as_parameters(desk: Desk) -> None:
+    numbers = ", ".join(map(str, range(100_000)))
+    with pytest.raises(BadRequest, match="longer than 256 KiB") as caught:
+        desk.ask(ADA, f"SELECT count(*) FROM orders WHERE order_id IN ({numbers})", door="test")
+    assert "parameters" in str(caught.value.mend)
+    found = rows(desk, "SELECT count(*) FROM orders WHERE list_contains(?, order_id)", list(range(100_000)))
+    assert found == [(40,)]
+    shorter = ", ".join(map(str, range(20_000)))
+    assert rows(desk, f"SELECT count(*) FROM orders WHERE order_id IN ({shorter})") == [(40,)]
+
+
+def test_time_that_checking_took_is_part_of_what_a_statement_may_take(desk: Desk) -> None:
+    text = "SELECT sum(hash(a.range + b.range)) FROM range(1_000_000) a, range(1_000_000) b"
+    asked = desk.ask(ADA, f"{text} -- {'x' * 20_000}", door="test")
+    assert asked.checked_s > 0
+    with pytest.raises(Late, match="60 seconds"):
+        replace(asked, checked_s=60.0, bounds=Bounds(seconds=60.0)).run().read_all()
+
+
+def test_long_texts_are_checked_one_after_the_other_and_short_ones_beside_them(desk: Desk) -> None:
+    text = f"SELECT count(*) FROM orders WHERE order_id IN ({', '.join(map(str, range(8_000)))})"
+    with desk._checking:
+        waits = threading.Thread(target=rows, args=(desk, text))
+        waits.start()
+        assert rows(desk, "SELECT count(*) + 0 FROM orders") == [(40,)]
+        assert waits.is_alive()
+    waits.join(20)
+    assert not waits.is_alive()
+
+
+@pytest.mark.parametrize("calls", [20_000])
+def test_names_and_calls_of_a_long_text_are_found_in_one_walk(desk: Desk, calls: int) -> None:
+    text = f"SELECT {', '.join(['pi()'] * calls)} FROM main.orders WHERE main.orders.order_id = 1"
+    assert len(desk.ask(ADA, text, door="test").text) > 6 * calls

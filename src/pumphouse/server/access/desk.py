@@ -12,8 +12,10 @@ that were taken until then are in the access log either way.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +23,7 @@ from pumphouse.engines.duckdb import DuckDB, with_defaults
 from pumphouse.engines.engine import SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.sizes import bytes_of
-from pumphouse.errors import BadRequest, ConfigError, UnknownName, did_you_mean
+from pumphouse.errors import BadRequest, ConfigError, Overloaded, UnknownName, did_you_mean
 from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
@@ -42,12 +44,14 @@ from pumphouse.sources.external.tables import ExternalTables
 
 __all__ = ["Bounds", "Desk", "Parameters", "Result", "Statement"]
 
-TEXT_BYTES_MAX = 1024 * 1024
-"""How long a statement may be."""
+TEXT_BYTES_MAX = 256 * 1024
+"""How long a statement may be: to check the worst of this length takes a second or two, of a mebibyte half a minute."""
 CHECKED_MAX = 1_000
 """Statements of which it is remembered that they were checked."""
 CHECKED_BYTES_MAX = 16 * 1024
-"""Longer ones are checked each time."""
+"""Longer ones are checked each time, and one after the other: what others ask goes on beside."""
+CHECK_WAIT_S = 30.0
+"""How long a long one waits for its turn to be checked."""
 MEMORY = "1GB"
 """What the statements of all doors may take together, where pumphouse.toml does not say."""
 
@@ -99,6 +103,7 @@ class Desk:
         )
         self._checked: OrderedDict[tuple[object, ...], Statement] = OrderedDict()
         self._lock = threading.Lock()
+        self._checking = threading.Lock()
 
     def ask(
         self,
@@ -117,23 +122,32 @@ class Desk:
         Raises what `queries.asked` raises: for what is no single SELECT, for tables that are not there for them, for
         what a query may not use; BadRequest where values are not those that the query wants.
         """
+        if len(text) > TEXT_BYTES_MAX or len(text.encode()) > TEXT_BYTES_MAX:
+            raise BadRequest(
+                f"the query is longer than {TEXT_BYTES_MAX // 1024} KiB",
+                mend="Give its values as parameters, a list of them as one: WHERE list_contains(?, id).",
+            )
         at = self.at(snapshot)
         own = frozenset(parameters) if isinstance(parameters, Mapping) else frozenset()
         text = self._with_settings(text.strip().rstrip(";"), own=own)
         # What is hidden from everybody by the newest snapshot is hidden at older ones too.
         policies = self.policies
         key = (policies, visitor, at, self._sessions.snapshot(), text)
+        checked_s = 0.0
         with self._lock:
             statement = self._checked.get(key)
         if statement is None:
-            statement = self._check(visitor, text, at=at, policies=policies)
+            began = time.monotonic()
+            with self._in_turn(text):
+                statement = self._check(visitor, text, at=at, policies=policies)
+            checked_s = time.monotonic() - began
             is_live = any(scan.is_live for scan in statement._inputs.values())
             with self._lock:
                 if len(text) <= CHECKED_BYTES_MAX and not is_live:
                     self._checked[key] = statement
                 while len(self._checked) > CHECKED_MAX:
                     self._checked.popitem(last=False)
-        statement = replace(statement, visitor=visitor, door=door)
+        statement = replace(statement, visitor=visitor, door=door, checked_s=checked_s)
         return statement if parameters is None else statement.bound(parameters)
 
     def table(
@@ -181,11 +195,20 @@ class Desk:
         """Close the doors' own DuckDB, once no statement runs any more."""
         self._sessions.close()
 
+    @contextmanager
+    def _in_turn(self, text: str) -> Iterator[None]:
+        """Where a long text may be checked. Raises Overloaded where that takes too long."""
+        if len(text) <= CHECKED_BYTES_MAX:
+            yield
+            return
+        if not self._checking.acquire(timeout=CHECK_WAIT_S):
+            raise Overloaded("more long queries are asked at once than can be checked", mend="Ask again in a moment.")
+        try:
+            yield
+        finally:
+            self._checking.release()
+
     def _check(self, visitor: Visitor, text: str, *, at: int, policies: Policies) -> Statement:
-        if len(text.encode()) > TEXT_BYTES_MAX:
-            raise BadRequest(
-                f"the query is longer than {TEXT_BYTES_MAX // 1024} KiB", mend="Give values as parameters."
-            )
         lake = self._sessions.lake
         used = called_in(text, self._functions)
         query = asked(

@@ -34,7 +34,7 @@ class Bounds:
     """What one statement may take."""
 
     seconds: float = 300.0
-    """Of the engine's work; how long the reader takes to read is not counted."""
+    """Of the engine's work, and of checking; how long the reader takes to read is not counted."""
     stall_s: float = 60.0
     """How long a reader may leave a batch untaken."""
     rows: int | None = None
@@ -63,6 +63,7 @@ class Run:
         bounds: Bounds,
         on_stall: Callable[[], None],
         on_over: Callable[[], None],
+        worked_s: float = 0.0,
     ) -> None:
         """`on_over` is called once nothing of it is left in the engine, now and then more than once."""
         self._works = works
@@ -79,7 +80,7 @@ class Run:
         self._stream: pa.RecordBatchReader | None = None
         self._is_exhausted = False
         self._ended: PumphouseError | None = None
-        self._worked_s = 0.0
+        self._worked_s = worked_s
         self._working_since: float | None = None
         self._idle_since = self._admitted_at = time.monotonic()
 

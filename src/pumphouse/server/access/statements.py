@@ -60,6 +60,8 @@ class Statement:
     values: Parameters | None = None
     is_steady: bool = True
     """Whether it gives the same rows each time; not where it, or a grant, calls for chance or the clock."""
+    checked_s: float = 0.0
+    """What it took to check it, which counts as the engine's work."""
     bounds: Bounds
     _inputs: Mapping[str, Scan]
     _below: Below | None = None
@@ -246,6 +248,7 @@ class Result:
             bounds=statement.bounds,
             on_stall=self.close,
             on_over=self._leave,
+            worked_s=statement.checked_s,
         )
 
     @property
