@@ -78,9 +78,15 @@ def _csv_cell(cell: str, kind: Any, *, exact: bool) -> str:
         return text if exact else f"CASE WHEN {cell} = DATE '-infinity' THEN '''' || {text} ELSE {text} END"
     if kind.id in MOMENTS:
         return text if exact else _moment(cell, kind, between=" ", guard="'")
-    text = text if exact or kind.id in _NO_FORMULA else _guarded(text)
-    inside = f"""CASE WHEN contains({text}, '"') THEN replace({text}, '"', '""') ELSE {text} END"""
-    return _in_quotes(inside)
+    if kind.id in _NO_FORMULA:
+        return _in_quotes(_quotes_doubled(text))
+    special = f"contains({text}, '\"')" + ("" if exact else f" OR {_MAYBE_FORMULA.format(text)}")
+    inside = _quotes_doubled(text if exact else _guarded(text))
+    return _in_quotes(f"CASE WHEN {special} THEN {inside} ELSE {text} END")
+
+
+def _quotes_doubled(text: str) -> str:
+    return f"""replace({text}, '"', '""')"""
 
 
 def plain_text(value: str, kind: Any) -> str:
@@ -102,7 +108,7 @@ def plain_text(value: str, kind: Any) -> str:
 
 def _guarded(text: str) -> str:
     formula = f"regexp_matches({text}, {literal(FORMULA)}) AND NOT regexp_matches({text}, {literal(NUMBER)})"
-    return f"CASE WHEN ({_MAYBE_FORMULA.format(text)}) AND {formula} THEN '''' || {text} ELSE {text} END"
+    return f"CASE WHEN {formula} THEN '''' || {text} ELSE {text} END"
 
 
 def _members(fields: Sequence[tuple[str, str, Any]], depth: int) -> str:
