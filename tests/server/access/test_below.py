@@ -441,6 +441,15 @@ def test_an_answer_is_the_same_with_and_without(lake: Lake, desk: Desk, conditio
     assert {answer(desk, counted.format("{0}", condition), world) for world in HIDDEN} == {("rows", str(expected))}
 
 
+@settings(max_examples=40, deadline=None)
+@given(value=st.text(max_size=12) | st.sampled_from(["' OR true --", "\\' OR true", "$$ $who ?", "it's", "/* */;"]))
+def test_a_text_that_is_given_stays_a_text(lake: Lake, desk: Desk, value: str) -> None:
+    counted = "SELECT count(*) AS n FROM {0} WHERE name = ? OR id = 3"
+    ((expected,),) = lake.engine.fork().execute(counted.format(f"({ROWS})"), [value])
+    asked_for = desk.ask(BOB, counted.format("far"), door="test", parameters=[value])
+    assert asked_for.run().read_all()["n"].to_pylist() == [expected]
+
+
 def test_two_grants_that_show_a_column_otherwise_keep_its_condition_above(tmp_path: Path) -> None:
     lake = Lake(Location(folder=tmp_path), engine=DuckDB(threads=2))
     rows = pa.table({"id": [1, 2, 3, 4], "pay": [10, 20, 30, 40], "team": ["a", "b", "a", "c"]})

@@ -9,6 +9,9 @@ with values of exactly their type. The condition of the query stays where it is.
 It is copied whole or not at all, and only where nothing else of the query could be computed on rows that are hidden:
 one SELECT of one table, or SELECTs without conditions around one. DuckDB is free to mix its filters, and to leave out
 what is joined with nothing; either would tell of hidden rows what the condition found of them.
+
+A view takes no parameters, so values are written into it: only those that are checked to be exactly of a type, each as
+one quoted text that is cast to that type.
 """
 
 from __future__ import annotations
