@@ -32,6 +32,8 @@ ARROW = "application/vnd.apache.arrow.stream"
 WHERE_TOKENS_ARE = (
     "Give a token that has not ended: token=..., the variable PUMPHOUSE_TOKEN, or tokens.toml among your settings."
 )
+LIVE = "none"
+"""What a server says of the snapshot of rows that it has not, but reads where they are."""
 WRONG_ADDRESS = "Is this the address of a Pumphouse server?"
 UNTRUSTED = "Name its certificate: verify=FILE, if the server made it itself."
 NOT_NOW = frozenset({429, 502, 503})
@@ -75,13 +77,14 @@ class Server:
             if response.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
                 response.close()
                 return Answer(batches=_reader(kept.schema, kept.batches()), snapshot=kept.snapshot)
-            at = int(response.headers.get("Pumphouse-Snapshot", -1))
-            if at < 0 or not response.headers.get("Content-Type", "").startswith(ARROW):
+            said = response.headers.get("Pumphouse-Snapshot")
+            at = None if said in (None, LIVE) else int(said)
+            if said is None or not response.headers.get("Content-Type", "").startswith(ARROW):
                 response.close()
                 raise ClientError(f"{self.url} answered with no rows", mend=WRONG_ADDRESS)
             schema, batches = batches_of(response)
             tag = response.headers.get("ETag")
-            if self._cache and tag:
+            if self._cache and tag and at is not None:
                 entry = Entry(tag=tag, snapshot=at, schema=schema)
                 batches = self._cache.keeping(text, parameters, entry, batches)
             return Answer(batches=_reader(schema, batches), snapshot=at)
@@ -93,7 +96,7 @@ class Server:
                 self._cache.forget(kept)
             raise
 
-    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int]:
+    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int | None]:
         """Names and types of its columns, and the snapshot that they are of."""
         answer = self.run(asked.limited(0), snapshot=snapshot)
         with answer.batches as batches:

@@ -35,7 +35,8 @@ class Answer:
     """Rows as a stream, and the snapshot that they are of. They are counted as they are taken."""
 
     batches: pa.RecordBatchReader
-    snapshot: int
+    snapshot: int | None
+    """None where a table of them stays elsewhere, and is read as it is now."""
 
 
 class Backend(Protocol):
@@ -45,8 +46,8 @@ class Backend(Protocol):
         """The rows of a SELECT at a snapshot; None is the newest."""
         ...
 
-    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int]:
-        """Names and types of its columns, and the snapshot that they are of. Nothing is read."""
+    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int | None]:
+        """Names and types of its columns, and the snapshot that they are of, as in an Answer. Nothing is read."""
         ...
 
     def lazy(self, table: Table) -> Any:
@@ -64,7 +65,7 @@ class Pin:
 
     snapshot: int | None = None
 
-    def settle(self, snapshot: int) -> None:
+    def settle(self, snapshot: int | None) -> None:
         """Stay at this snapshot, unless another was settled before."""
         if self.snapshot is None:
             self.snapshot = snapshot
@@ -113,7 +114,7 @@ class Table(Generic[Row, Name]):
         return self._with(self._asked.limited(rows))
 
     def at(self, snapshot: int) -> Table[Row, Name]:
-        """As it was at a snapshot."""
+        """As it was at a snapshot. What stays elsewhere has none: reading it so is refused."""
         return replace(self, _pin=Pin(snapshot))
 
     # -- what they are ----------------------------------------------------------------------------------------------
@@ -129,11 +130,10 @@ class Table(Generic[Row, Name]):
         return self._asked.text
 
     @property
-    def snapshot(self) -> int:
-        """The snapshot that it is read at."""
+    def snapshot(self) -> int | None:
+        """The snapshot that it is read at; None where it stays elsewhere, and each read has what is there then."""
         if self._pin.snapshot is None:
             _ = self.schema
-        assert self._pin.snapshot is not None
         return self._pin.snapshot
 
     @property
@@ -237,12 +237,14 @@ class Table(Generic[Row, Name]):
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{column.name} {column.type}" for column in self.schema)
-        return f"{self.title} at snapshot {self.snapshot}: {columns}"
+        at = "as it is now" if self._pin.snapshot is None else f"at snapshot {self._pin.snapshot}"
+        return f"{self.title} {at}: {columns}"
 
     def _repr_html_(self) -> str:
         """The first rows for a notebook, with every cell escaped."""
         preview = self.first()
-        return as_html(preview, f"{self.title}, snapshot {self.snapshot}, first {preview.num_rows} rows")
+        at = "as it is now" if self._pin.snapshot is None else f"snapshot {self._pin.snapshot}"
+        return as_html(preview, f"{self.title}, {at}, first {preview.num_rows} rows")
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

@@ -84,6 +84,15 @@ class Asked:
     """Whether the same tables give the same rows each time: no chance, no clock, nothing of who asks."""
 
 
+def no_snapshot(table: str) -> BadRequest:
+    """What to say where a snapshot is asked for of a table that stays where it is."""
+    return BadRequest(
+        f"'{table}' is an external table: it is read where it lies, as it is now, and has no snapshots",
+        asset=table,
+        mend="Leave the snapshot out; to have its rows as they were, gather it, with ph.database or ph.files.",
+    )
+
+
 def asked(
     text: str,
     *,

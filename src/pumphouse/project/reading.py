@@ -15,7 +15,7 @@ from pumphouse.engines.parameters import bind, quoted
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
-from pumphouse.project.queries import tables_in
+from pumphouse.project.queries import no_snapshot, tables_in
 from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.selects import Select
 from pumphouse_client.tables import Answer, Pin, Table
@@ -38,22 +38,25 @@ class Reader:
 
     def table(self, name: str, *, snapshot: int | None = None) -> Table:
         """A table at a snapshot, not read yet. Raises UnknownName with the nearest one."""
+        self._refuse_pinned((name,), snapshot)
         at = self.lake.snapshot() if snapshot is None else snapshot
         self._scan(name, at)
-        return self._pinned(Select(title=name, source=quoted(name), is_table=True), at)
+        return self._pinned(Select(title=name, source=quoted(name), is_table=True), at, names=(name,))
 
     def sql(self, text: str, *, snapshot: int | None = None, parameters: Mapping[str, Any] | None = None) -> Table:
         """A query over tables of the lake, all at one snapshot, not run yet. Raises what `queries.tables_in` raises."""
         at = self.lake.snapshot() if snapshot is None else snapshot
         values = {name: checked(name, value) for name, value in (parameters or {}).items()}
         asked = Select(title="query", source=text, is_table=False, parameters=values)
-        self._prepared(asked, at)
-        return self._pinned(asked, at)
+        names = tuple(self._prepared(asked, at).inputs)
+        self._refuse_pinned(names, snapshot)
+        return self._pinned(asked, at, names=names)
 
     def run(self, asked: Select, *, snapshot: int | None) -> Answer:
         """The rows of a SELECT, counted as they are taken."""
         at = self.lake.snapshot() if snapshot is None else snapshot
         query = self._prepared(asked, at)
+        self._refuse_pinned(query.inputs, snapshot)
         source = self.lake.engine.read(query)
 
         def counted() -> Iterator[pa.RecordBatch]:
@@ -65,12 +68,15 @@ class Reader:
             finally:
                 self.record(tuple(query.inputs), at, rows)
 
-        return Answer(batches=pa.RecordBatchReader.from_batches(source.schema, counted()), snapshot=at)
+        batches = pa.RecordBatchReader.from_batches(source.schema, counted())
+        return Answer(batches=batches, snapshot=self._snapshot_of(query.inputs, at))
 
-    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int]:
+    def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int | None]:
         """Names and types of its columns, and the snapshot that they are of."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        return self.lake.engine.fork().schema(self._prepared(asked, at)), at
+        query = self._prepared(asked, at)
+        self._refuse_pinned(query.inputs, snapshot)
+        return self.lake.engine.fork().schema(query), self._snapshot_of(query.inputs, at)
 
     def lazy(self, table: Table) -> Any:
         """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
@@ -80,11 +86,22 @@ class Reader:
         """A lazy DuckDB relation over the rows; counted as offered."""
         at = self.lake.snapshot() if snapshot is None else snapshot
         query = self._prepared(asked, at)
+        self._refuse_pinned(query.inputs, snapshot)
         self.offer(tuple(query.inputs), at)
         return self.lake.engine.fork().relation(query)
 
-    def _pinned(self, asked: Select, at: int) -> Table:
-        return Table(_backend=self, _asked=asked, _pin=Pin(at))
+    def _pinned(self, asked: Select, at: int, *, names: Collection[str]) -> Table:
+        return Table(_backend=self, _asked=asked, _pin=Pin(self._snapshot_of(names, at)))
+
+    def _snapshot_of(self, names: Collection[str], at: int) -> int | None:
+        """The snapshot of rows of these tables; None where one of them is read as it is now."""
+        return at if frozenset(self._external).isdisjoint(names) else None
+
+    def _refuse_pinned(self, names: Collection[str], snapshot: int | None) -> None:
+        """Raise BadRequest where somebody names a snapshot of what has none."""
+        for name in names if snapshot is not None else ():
+            if name in self._external:
+                raise no_snapshot(name)
 
     def _prepared(self, asked: Select, at: int) -> Query:
         """What the engine is asked: checked, with its values, over tables at one snapshot."""

@@ -26,6 +26,7 @@ from pumphouse.server.access.places import Place
 from pumphouse.server.formats.chosen import encoding_of
 from pumphouse.server.formats.form import Format, Options, Pipe
 from pumphouse.server.shared import shared, visitor_of
+from pumphouse_client.http import LIVE
 
 WHOLE_BYTES = 256 * 1024
 """An answer up to this size is made at once, and sent with its length."""
@@ -184,7 +185,11 @@ class RowsReply:
 
     def _headers(self, statement: Statement) -> dict[str, str]:
         kind = f"{self.form.media}; charset=utf-8" if self.form.name == "csv" else self.form.media
-        headers = {"Content-Type": kind, "Vary": VARY, "Pumphouse-Snapshot": str(statement.snapshot)}
+        headers = {
+            "Content-Type": kind,
+            "Vary": VARY,
+            "Pumphouse-Snapshot": LIVE if statement.is_live else str(statement.snapshot),
+        }
         if statement.is_steady:
             tag = "-".join([statement.digest, self.form.name, *self.options.chosen()])
             headers["ETag"] = f'W/"{tag}"'  # rows without an order may come in another one

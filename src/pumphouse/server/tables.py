@@ -115,7 +115,8 @@ def _asked(here: Shared, visitor: Visitor, name: str, asked: Asked) -> Statement
     snapshot = here.desk.at(asked.snapshot)
     policy = here.desk.policies.of(visitor, name, snapshot=snapshot)
     where = here.desk.condition(asked.where) if asked.where else None
-    ask = partial(here.desk.ask, visitor, door=DOOR, parameters={}, snapshot=snapshot)
+    pinned = asked.snapshot if name in here.desk.policies.external else snapshot
+    ask = partial(here.desk.ask, visitor, door=DOOR, parameters={}, snapshot=pinned)
     of_all = ask(Asked(select=asked.select).sql(policy, None))
     return ask(asked.sql(policy, where)).described_as(of_all)
 

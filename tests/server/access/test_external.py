@@ -15,13 +15,15 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.server.conftest import TOKEN, running
 
-from pumphouse.errors import PumphouseError, UnknownName, Unreachable
+from pumphouse.errors import BadRequest, PumphouseError, UnknownName, Unreachable
 from pumphouse.lake.state import Access
 from pumphouse.project.project import Project, open_project
 from pumphouse.project.served import Served
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
+from pumphouse_client import connect
+from pumphouse_client.errors import ClientError
 
 ADA, BOB = Visitor(who="ada", scope="all"), Visitor(who="bob", scope="read")
 TOML = """
@@ -161,3 +163,36 @@ def test_open_project_reads_them_by_their_names_too(project: Project) -> None:
         project["acounts"]
     assert project.sql("SELECT max(id) AS id FROM clicks").rows == [{"id": 2}]
     assert [(snapshot, count) for _, snapshot, count in reads(project, "accounts")] == [(None, 3)]
+
+
+def test_what_has_no_snapshots_says_so_and_refuses_one(project: Project, desk: Desk) -> None:
+    accounts = project["accounts"]
+    assert repr(accounts) == "accounts as it is now: id int64, name string, secret string"
+    assert accounts.snapshot is None
+    joined = "FROM accounts JOIN clicks USING (id)"
+    assert project.sql(joined).snapshot is None
+    for asked in (
+        lambda: accounts.at(0).rows,
+        lambda: accounts.at(0).schema,
+        lambda: accounts.at(0).to_duckdb(),
+        lambda: project.table("accounts", snapshot=0),
+        lambda: project.sql(joined, snapshot=0),
+        lambda: desk.ask(ADA, joined, door="test", snapshot=0),
+    ):
+        with pytest.raises(BadRequest, match="has no snapshots") as refused:
+            asked()
+        assert "gather it" in str(refused.value)
+
+
+def test_what_has_no_snapshots_says_so_over_http(project: Project) -> None:
+    serving, thread = running(Served(project))
+    with connect(serving.url, token=TOKEN) as connection:
+        assert repr(connection.table("accounts")) == "accounts as it is now: id int64, name string, secret string"
+        assert connection.table("accounts").where(id=2).rows[0]["name"] == "Bo"
+        with pytest.raises(ClientError, match="has no snapshots"):
+            _ = connection.table("accounts").at(0).rows
+    with httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=20) as owner:
+        assert owner.get("/api/tables/accounts.csv").headers["Pumphouse-Snapshot"] == "none"
+        assert owner.get("/api/tables/accounts.csv?snapshot=0").status_code == 400
+    serving.stop()
+    thread.join(20)

@@ -29,7 +29,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.allowed import FUNCTIONS, OPERATORS
 from pumphouse.project.conditions import condition
-from pumphouse.project.queries import asked, readable
+from pumphouse.project.queries import asked, no_snapshot, readable
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.below import below
 from pumphouse.server.access.gate import Visitor
@@ -141,12 +141,14 @@ class Desk:
             with self._in_turn(text):
                 statement = self._check(visitor, text, at=at, policies=policies)
             checked_s = time.monotonic() - began
-            is_live = any(scan.is_live for scan in statement._inputs.values())
             with self._lock:
-                if len(text) <= CHECKED_BYTES_MAX and not is_live:
+                if len(text) <= CHECKED_BYTES_MAX and not statement.is_live:
                     self._checked[key] = statement
                 while len(self._checked) > CHECKED_MAX:
                     self._checked.popitem(last=False)
+        if snapshot is not None and statement.is_live:
+            table = next(name for name in statement.tables if statement.snapshot_of(name) is None)
+            raise no_snapshot(table)
         statement = replace(statement, visitor=visitor, door=door, checked_s=checked_s)
         return statement if parameters is None else statement.bound(parameters)
 

@@ -126,6 +126,11 @@ class Statement:
         """The snapshot at which a table is read; None where it is read as it is now."""
         return None if self._inputs[table].is_live else self.snapshot
 
+    @property
+    def is_live(self) -> bool:
+        """Whether a table of it stays elsewhere: then no snapshot has the rows."""
+        return any(scan.is_live for scan in self._inputs.values())
+
     def record(self, *reads: Access) -> None:
         """Write reads to the access log that were made without running it."""
         self._audit.write(*reads)

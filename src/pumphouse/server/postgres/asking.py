@@ -122,7 +122,7 @@ class Asking:
         """The columns that a statement may name, but not those of which two tables have one of another type."""
         found: dict[str, Column | None] = {}
         for table in statement.tables:
-            whole = self.hall.desk.table(visitor, table, door=DOOR, snapshot=statement.snapshot).columns
+            whole = self.hall.desk.table(visitor, table, door=DOOR, snapshot=statement.snapshot_of(table)).columns
             for column in columns_of(whole.schema, whole.kinds):
                 name = column.name.lower()
                 found[name] = column if name not in found or _alike(found[name], column) else None
