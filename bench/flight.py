@@ -3,7 +3,8 @@
     PYTHONPATH=. python bench/flight.py [MILLIONS]         10 where it is left out; they take some 300 MB of disk
 
 Each round reads all rows once each way, one after the other; the medians are compared. The reader is another process
-than the server, on the same two cores; it looks at every batch and keeps none.
+than the server, on the same two cores; it looks at every batch and keeps none. Beside each figure stands that of a bare
+server of pyarrow's (bench/bare_flight.py), which is the least that the protocol and its driver take here.
 """
 
 from __future__ import annotations
@@ -54,15 +55,16 @@ def main() -> None:
         shop = Path(folder) / "shop"
         files = make_shop(shop, rows)
         with _serving(shop) as clear:
-            with _serving(shop, "--self-signed") as tls:
-                _whole(clear, tls, files, rows)
-            _small(clear, rows)
+            with _bare(files) as bare:
+                with _serving(shop, "--self-signed") as tls:
+                    _whole(clear, tls, bare, files, rows)
+                _small(clear, bare, rows)
             _cancel(clear)
             _many(clear, rows)
             _memory(clear)
 
 
-def _whole(clear: Server, tls: Server, files: list[str], rows: int) -> None:
+def _whole(clear: Server, tls: Server, bare: Server, files: list[str], rows: int) -> None:
     own = duckdb.connect()
     own.execute("SET TimeZone = 'UTC'")
 
@@ -79,29 +81,48 @@ def _whole(clear: Server, tls: Server, files: list[str], rows: int) -> None:
 
         return read
 
-    ways = {"DuckDB to Arrow": plain, "Flight SQL": over(clear), "Flight SQL, TLS": over(tls)}
+    ways = {
+        "DuckDB to Arrow": plain,
+        "bare Flight SQL": over(bare),
+        "Flight SQL": over(clear),
+        "Flight SQL, TLS": over(tls),
+    }
     median = in_turns(ways, rows)
+    print(f"bare Flight SQL is {median['DuckDB to Arrow'] / median['bare Flight SQL']:.2f} of DuckDB to Arrow")
     for name, least in (("Flight SQL", CLEAR_MIN), ("Flight SQL, TLS", TLS_MIN)):
-        print(f"{name} is {median['DuckDB to Arrow'] / median[name]:.2f} of DuckDB to Arrow (at least {least})")
+        print(
+            f"{name} is {median['DuckDB to Arrow'] / median[name]:.2f} of DuckDB to Arrow (at least {least}),"
+            f" {median['bare Flight SQL'] / median[name]:.2f} of the bare one"
+        )
 
 
-def _small(server: Server, rows: int) -> None:
+def _small(server: Server, bare: Server, rows: int) -> None:
+    """In turns with a server that has the row already: what is left is the protocol's and the driver's."""
     asked: dict[str, Callable[[int], tuple[str, tuple[int, ...] | None]]] = {
         "one row": lambda number: (f"SELECT * FROM orders WHERE order_id = {number * 7919 % rows}", None),
         "one row, prepared": lambda number: ("SELECT * FROM orders WHERE order_id = ?", (number * 7919 % rows,)),
         "without a table": lambda number: (f"SELECT {number} AS n", None),
     }
-    with server.connect() as connection, connection.cursor() as cursor:
+    with (
+        server.connect() as connection,
+        connection.cursor() as ours,
+        bare.connect() as other,
+        other.cursor() as least,
+    ):
         for name, question in asked.items():
-            times = []
+            times: dict[Any, list[float]] = {ours: [], least: []}
             for number in range(SMALL):
-                text, values = question(number)
-                began = time.perf_counter()
-                cursor.execute(text, values)
-                assert cursor.fetchone()
-                times.append((time.perf_counter() - began) * 1000)
-            p50, p99 = statistics.median(times), sorted(times)[SMALL * 99 // 100]
-            print(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms; {p50 / SMALL_MS:.2f} of {SMALL_MS:.0f} ms")
+                for cursor, took in times.items():
+                    text, values = question(number)
+                    began = time.perf_counter()
+                    cursor.execute(text, values)
+                    assert cursor.fetchone()
+                    took.append((time.perf_counter() - began) * 1000)
+            p50, p99 = statistics.median(times[ours]), sorted(times[ours])[SMALL * 99 // 100]
+            print(
+                f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms; {p50 / SMALL_MS:.2f} of {SMALL_MS:.0f} ms;"
+                f" bare Flight SQL p50 {statistics.median(times[least]):.1f} ms"
+            )
 
 
 def _cancel(server: Server) -> None:
@@ -193,6 +214,17 @@ def _memory(server: Server) -> None:
         reader.close()
         cursor.close()
         connection.close()
+
+
+@contextmanager
+def _bare(files: list[str]) -> Iterator[Server]:
+    command = [sys.executable, str(Path(__file__).with_name("bare_flight.py")), *files]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield Server(process=server.pid, uri=server.stdout.readline().strip(), options={})
+        finally:
+            server.terminate()
 
 
 @contextmanager
