@@ -13,6 +13,7 @@ from pumphouse.catalog.lineage import made_from
 from pumphouse.catalog.words import ago, counted, plain
 from pumphouse.declare.asset import Asset, Kind
 from pumphouse.declare.checks import code_of
+from pumphouse.declare.external import External
 from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import Place, UnknownName, did_you_mean
@@ -79,6 +80,8 @@ class Description:
     behind: tuple[str, ...]
     """Inputs that have changed since the last build."""
     now: datetime
+    lies: str = ""
+    """Of what stays elsewhere, what it is there."""
 
     @property
     def freshness(self) -> str:
@@ -102,6 +105,7 @@ class Description:
         yield f"{self.name} ({self.kind}, {self.place})"
         yield from (f"  {line}" for line in (self.doc or "Nobody has documented it.").splitlines())
         facts = {
+            "lies": self.lies,
             "owner": self.owner or "nobody",
             "key": ", ".join(self.key),
             "every": self.every,
@@ -171,7 +175,15 @@ def describe(
         ),
         behind=_behind(lake, builds[-1]) if builds else (),
         now=now,
+        lies=_lies(asset),
     )
+
+
+def _lies(asset: Asset) -> str:
+    if not isinstance(asset.spec, External):
+        return ""
+    of = f" of connection '{asset.spec.connection}'" if asset.spec.connection else ""
+    return f"{asset.spec.table or asset.spec.pattern}{of}, read there as it is now; there are no snapshots of it"
 
 
 def _builds(lake: Lake, name: str) -> tuple[Build, ...]:

@@ -9,9 +9,10 @@ from cyclopts import Parameter, validators
 
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
-from pumphouse.cli.output import print_json, print_text
+from pumphouse.cli.output import print_json, print_note, print_text
 from pumphouse.cli.progress import watching
 from pumphouse.errors import ConfigError, ProjectFaults
+from pumphouse.project.project import Project
 from pumphouse.project.telling import as_json
 from pumphouse.project.validating import validate as validate_together
 
@@ -33,7 +34,7 @@ def validate(*, json: bool = False, call: Call) -> None:
     project = open_project(call)
     try:
         assets = project.graph.assets
-        validate_together(project.graph)
+        validate_together(project.graph, connections=project.config.connections)
     except ProjectFaults as error:
         if json:
             print_json({"faults": error.faults, "assets": None})
@@ -69,6 +70,7 @@ def plan(
     """
     with open_project(call) as project:
         planned = project.plan(*targets, only=only, due=due, full=full, refetch=refetch)
+        _tell_external(project, targets)
     if json:
         print_json(planned.to_dict())
     else:
@@ -126,6 +128,7 @@ def run(
         raise ConfigError(f"--from {from_} is not before --to {to}", mend="The window ends before the day of --to.")
     window = (from_ or date.min, to or date.max) if from_ or to else None
     with open_project(call) as project, watching(quiet=quiet, json=json, tracebacks=call.debug) as watcher:
+        _tell_external(project, targets)
         report = project.run(
             *targets,
             only=only,
@@ -146,3 +149,11 @@ def run(
     elif not quiet:
         print_text(str(report))
     return 0 if report.ok else SOMETHING_FAILED
+
+
+def _tell_external(project: Project, targets: tuple[str, ...]) -> None:
+    """Say of targets that nothing is built of them, since they stay where they are."""
+    assets = project.graph.assets
+    for name in targets:
+        if name in assets and assets[name].kind == "external":
+            print_note(f"'{name}' is an external table: it is read where it lies, as it is now, and is never built.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -9,12 +10,12 @@ from zoneinfo import ZoneInfo
 from cyclopts import Parameter, validators
 
 from pumphouse.catalog.adoption import adoption as adoption_of
-from pumphouse.catalog.description import describe
+from pumphouse.catalog.description import Column, describe
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
-from pumphouse.cli.output import print_columns, print_json, print_text
+from pumphouse.cli.output import print_columns, print_json, print_note, print_text
 from pumphouse.cli.progress import counted
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import PumphouseError, UnknownName, did_you_mean
 from pumphouse.lake.state import BuildRecord, RunRecord
 from pumphouse.project.project import Project
 from pumphouse.project.results import result_text
@@ -39,10 +40,24 @@ def show(asset: str, /, *, json: bool = False, call: Call) -> None:
         folder = project.config.folder
         result = result_text(project.lake, assets, assets[asset], folder=folder) if asset in assets else ""
         description = describe(project.lake, assets, asset, folder=folder, now=_now(project), result=result)
+        if description.kind == "external":
+            description = replace(description, columns=_columns_there(project, asset))
     if json:
         print_json(description.to_dict())
     else:
         print_text(description.to_text())
+
+
+def _columns_there(project: Project, name: str) -> tuple[Column, ...]:
+    """The columns that an external table has now; none, with a note why, where it can't be reached."""
+    engine = project.lake.engine.fork()
+    try:
+        found = project.external(engine).shape(name)
+    except PumphouseError as error:
+        print_note(f"Its columns can't be told: {error.what}")
+        return ()
+    described = engine.execute(f"DESCRIBE {found.relation}")
+    return tuple(Column(name=row[0], type=row[1], hidden=False) for row in described)
 
 
 def adoption(*, json: bool = False, call: Call) -> None:
