@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -187,3 +188,12 @@ def test_batches_are_as_large_as_their_rows_allow(desk: Desk) -> None:
     sizes(texts)
     assert min(sizes(texts)) > 2_048  # by now it is known how wide they are
     assert sizes(wide) == sizes(wide) == [2_048] * 3
+
+
+def test_no_batch_is_kept_while_the_next_one_is_made(desk: Desk) -> None:
+    with desk.ask(ADA, WIDE, door="kept").run() as result:
+        batches = iter(result)
+        batch = next(batches)
+        kept = weakref.ref(batch)
+        del batch
+        assert kept() is None

@@ -287,7 +287,9 @@ class Result:
             self.count(batch.num_rows)
             if batch.num_rows:
                 self._width = max(self._width, batch.get_total_buffer_size() // batch.num_rows)
-                yield batch
+                handed = [batch]
+                del batch  # one of wide cells is large: it is not kept here while the next is made
+                yield handed.pop()
         self.close()
 
     def count(self, rows: int) -> None:

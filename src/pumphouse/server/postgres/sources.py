@@ -48,6 +48,7 @@ class Cut:
     def take(self, rows_max: int) -> pa.RecordBatch | None:
         """The next rows."""
         while self._batch is None or self._at >= self._batch.num_rows:
+            self._batch = None  # it is not kept while the next is made
             self._batch = next(self.batches, None)
             if self._batch is None:
                 return None
@@ -86,7 +87,9 @@ class Stream:
     def _batches(self) -> Iterator[pa.RecordBatch]:
         for batch in self._result:
             self._result.count(-batch.num_rows)
-            yield batch
+            handed = [batch]
+            del batch
+            yield handed.pop()
 
     def cancel(self) -> None:
         """Stop what runs, from any thread."""
