@@ -5,6 +5,8 @@ import time
 from typing import Any
 
 import pytest
+from pyarrow import flight
+from tests.server.flight.conftest import Raw
 from tests.server.flight.test_streams import SILENT, cancel, rest
 
 from pumphouse.server.access.desk import Desk
@@ -145,3 +147,13 @@ def test_nothing_works_ahead_where_every_place_is_taken(desk: Desk) -> None:
     assert result is not None
     assert result.read_all().to_pylist() == [{"one": 1}]
     assert desk.places.ask("ada").is_held
+
+
+def test_closed_door_leaves_nothing_at_work(own: Any, served: Any) -> None:
+    opened = own()
+    with flight.connect(opened.url) as client:
+        header = (b"authorization", f"Bearer {served.serving.token}".encode())
+        asking = Raw(client=client, options=flight.FlightCallOptions(headers=[header]))
+        asking.info(CommandStatementQuery(query=SILENT))
+        opened.close()
+        assert not any(thread.name == "flight ahead" for thread in threading.enumerate())

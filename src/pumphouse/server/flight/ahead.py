@@ -16,6 +16,8 @@ from pumphouse.server.access.gate import Visitor
 
 AHEAD_S = 1.0
 """How long a statement works ahead for a client that does not ask for its rows; later it begins anew."""
+STOP_S = 5.0
+"""How long one that was ended may take to stop."""
 AHEAD_MAX, AHEAD_OF_ONE_MAX = 8, 4
 """Statements that work ahead at the same time: everybody's, and one visitor's. Others begin when they are asked for."""
 
@@ -28,7 +30,8 @@ class Begun:
         self._began_at = time.monotonic()
         self._lock = threading.Lock()
         self._result: Result | None = result
-        threading.Thread(target=self._work, args=(result,), name="flight ahead", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, args=(result,), name="flight ahead", daemon=True)
+        self._thread.start()
 
     @property
     def visitor(self) -> Visitor:
@@ -64,6 +67,10 @@ class Begun:
             result, self._result = self._result, None
         if result is not None:
             result.withdraw()
+
+    def join(self) -> None:
+        """Wait until it works no more: Python ends with an abort where a thread is in DuckDB then."""
+        self._thread.join(STOP_S)
 
     @staticmethod
     def _work(result: Result) -> None:

@@ -147,6 +147,8 @@ class Streams:
             late = list(self._running.values())
         for stream in late:
             stream.end()
+        for begun in ahead:
+            begun.join()
 
     def _kept(self, handle: bytes, stream: Stream, asked: Asked) -> Iterator[Any]:
         with self._changed:
