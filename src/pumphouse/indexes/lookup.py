@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pumphouse.errors import QueryError, UnknownName, did_you_mean
 from pumphouse.indexes import words
+from pumphouse.indexes.fields import value_of
 from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
 
 if TYPE_CHECKING:
@@ -34,10 +35,15 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mappi
     reading = _Reading(query, index=index, manifest=manifest)
     must = [reading.of(parse(query))]
     for column, value in where.items():
-        if column not in manifest.filters:
-            mend = did_you_mean(column, manifest.filters) or reading.known()
+        if column not in reading.filters:
+            mend = did_you_mean(column, reading.filters) or reading.known()
             raise UnknownName(f"rows can't be filtered by '{column}'", asset=manifest.name, mend=mend)
-        must.append(tantivy.Query.term_query(index.schema, words.filter_field(column), value, "basic"))
+        field = manifest.by_column[column]
+        try:
+            typed = value_of(field, value)
+        except ValueError as error:
+            raise UnknownName(f"column '{column}': {error}", asset=manifest.name) from error
+        must.append(tantivy.Query.term_query(index.schema, field.whole, typed, "basic"))
     return Lookup(
         query=tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in must]),
         terms={column: frozenset(terms) for column, terms in reading.terms.items()},
@@ -53,7 +59,9 @@ class _Reading:
         self.searcher = index.searcher()
         self.manifest = manifest
         self.analyzer = words.analyzer()
-        self.terms: dict[str, set[str]] = {column: set() for column in manifest.text}
+        self.text = [field.column for field in manifest.fields if field.is_text]
+        self.filters = [field.column for field in manifest.fields if field.value is not None]
+        self.terms: dict[str, set[str]] = {column: set() for column in self.text}
 
     def of(self, node: Node, *, excluded: bool = False) -> tantivy.Query:
         import tantivy
@@ -76,20 +84,25 @@ class _Reading:
     def words(self, node: Words, *, excluded: bool) -> tantivy.Query:
         import tantivy
 
-        if node.column in self.manifest.filters and node.column not in self.manifest.text:
+        if node.column in self.filters and node.column not in self.text:
             if node.is_prefix:
                 raise self.error(node, f"column '{node.column}' is compared as a whole, so a star means nothing")
-            return tantivy.Query.term_query(self.schema, words.filter_field(node.column), node.text, "basic")
-        if node.column is not None and node.column not in self.manifest.text:
-            known = (*self.manifest.text, *self.manifest.filters)
+            filtered = self.manifest.by_column[node.column]
+            try:
+                value = value_of(filtered, node.text)
+            except ValueError as error:
+                raise self.error(node, str(error)) from error
+            return tantivy.Query.term_query(self.schema, filtered.whole, value, "basic")
+        if node.column is not None and node.column not in self.text:
+            known = (*self.text, *self.filters)
             mend = did_you_mean(node.column, known) or self.known()
             raise self.error(node, f"there is no column '{node.column}' in this index", mend=mend)
         terms = self.analyzer.analyze(node.text)
         if not terms:
             raise self.error(node, f"'{node.text}' holds no letter or digit to look for")
         anywhere = []
-        for column in [node.column] if node.column else self.manifest.text:
-            field = words.text_field(column)
+        for column in [node.column] if node.column else self.text:
+            field = self.manifest.by_column[column].words
             found = self.begun(node, field, terms) if node.is_prefix else terms
             if not excluded:
                 self.terms[column].update(found)
@@ -112,5 +125,5 @@ class _Reading:
         return QueryError(what, query=self.query, position=node.position, mend=mend)
 
     def known(self) -> str:
-        filters = f"; rows are filtered by {', '.join(self.manifest.filters)}" if self.manifest.filters else ""
-        return f"Text is in {', '.join(self.manifest.text)}{filters}."
+        filters = f"; rows are filtered by {', '.join(self.filters)}" if self.filters else ""
+        return f"Text is in {', '.join(self.text)}{filters}."

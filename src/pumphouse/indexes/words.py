@@ -1,8 +1,7 @@
-"""How text becomes words, and the shape of an index on disk. Both change only together with VERSION."""
+"""How text becomes words. It changes only together with VERSION."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +10,12 @@ from pumphouse.errors import MissingExtra
 if TYPE_CHECKING:
     import tantivy
 
-VERSION = 1
+VERSION = 2
 """An index made with another one is not searched, since its words would not be found."""
-KEY, SORT = "key", "sort"
 WORD_BYTES_MAX = 100
 """Longer runs of letters are no words that anybody types."""
-_FOLDED = "folded"
-
-
-def text_field(column: str) -> str:
-    """The index's field for the words of a column."""
-    return f"text:{column}"
-
-
-def filter_field(column: str) -> str:
-    """The index's field for a column's value as a whole."""
-    return f"filter:{column}"
+TOKENIZER = "words"
+"""What an index calls the analyzer of its text fields."""
 
 
 def require() -> None:
@@ -45,37 +34,19 @@ def analyzer() -> tantivy.TextAnalyzer:
     return kept.filter(tantivy.Filter.lowercase()).filter(tantivy.Filter.ascii_fold()).build()
 
 
-def shape(*, text: Iterable[str], filters: Iterable[str], sort: str | None) -> tantivy.Schema:
-    """The schema of an index: the row's key is stored, text is not. `sort` is "integer", "float" or None."""
+def create(folder: Path, schema: tantivy.Schema) -> None:
+    """A new index in a folder, which is made."""
     import tantivy
 
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field(KEY, stored=True, tokenizer_name="raw", index_option="basic")
-    for column in text:
-        builder.add_text_field(text_field(column), tokenizer_name=_FOLDED, index_option="position")
-    for column in filters:
-        builder.add_text_field(filter_field(column), tokenizer_name="raw", index_option="basic")
-    if sort == "integer":
-        builder.add_integer_field(SORT, fast=True)
-    elif sort == "float":
-        builder.add_float_field(SORT, fast=True)
-    return builder.build()
-
-
-def create(folder: Path, schema: tantivy.Schema) -> tantivy.Index:
-    """A new index in an empty folder."""
-    import tantivy
-
-    return _with_words(tantivy.Index(schema, path=str(folder)))
+    folder.mkdir(parents=True)
+    tantivy.Index(schema, path=str(folder))
 
 
 def open_index(folder: Path) -> tantivy.Index:
     """The index in a folder. Raises ValueError where there is none."""
     import tantivy
 
-    return _with_words(tantivy.Index.open(str(folder)))
-
-
-def _with_words(index: tantivy.Index) -> tantivy.Index:
-    index.register_tokenizer(_FOLDED, analyzer())
+    index = tantivy.Index.open(str(folder))
+    index.config_reader(reload_policy="manual")
+    index.register_tokenizer(TOKENIZER, analyzer())
     return index

@@ -54,6 +54,8 @@ REMEMBERED_MAX = 20_000
 """Tables' columns, and lists of tables, that an open lake remembers of other snapshots."""
 LEFT_BEHIND_S = 24 * 3600.0
 """No build goes on for so long after it wrote a file."""
+ROW_IDS = {"_rowid": "rowid", "_row_since": "snapshot_id"}
+"""Columns of `scan(row_ids=True)`, each with what DuckLake calls it."""
 SCHEMA = "pumphouse"
 """The schema of the lake's own tables."""
 
@@ -132,7 +134,7 @@ class Lake:
 
     def snapshot(self) -> int:
         """The newest snapshot. 0 is the empty lake."""
-        return int(self._catalogue("SELECT max(snapshot_id) FROM {meta}.ducklake_snapshot")[0][0])
+        return int(self.catalogue("SELECT max(snapshot_id) FROM {meta}.ducklake_snapshot")[0][0])
 
     def tables(self, *, snapshot: int | None = None) -> tuple[str, ...]:
         """Names of the tables at a snapshot, in order; the lake's own bookkeeping is not among them."""
@@ -142,7 +144,7 @@ class Lake:
         newest = at if snapshot is None else self.snapshot()
         if not 0 <= at <= newest:
             raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
-        rows = self._catalogue(
+        rows = self.catalogue(
             "SELECT t.table_name FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
             f" WHERE s.schema_name = 'main' AND t.begin_snapshot <= {at}"
             f" AND (t.end_snapshot IS NULL OR t.end_snapshot > {at})"
@@ -154,11 +156,11 @@ class Lake:
 
     def has(self, table: str, *, snapshot: int | None = None) -> bool:
         """Whether there is such a table, in this lake or upstream."""
-        return self._owner(table, snapshot) is not None
+        return self.owner(table, snapshot) is not None
 
     def version(self, table: str, *, snapshot: int | None = None) -> int:
         """The table's version, as `versions` has it. Raises UnknownName where there is no such table."""
-        if self._owner(table, snapshot) is None:
+        if self.owner(table, snapshot) is None:
             raise self._unknown(table, snapshot)
         return self.versions(snapshot=snapshot)[table]
 
@@ -199,7 +201,7 @@ class Lake:
 
     def stored_schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as files hold them."""
-        owner = self._owner(table, snapshot)
+        owner = self.owner(table, snapshot)
         if owner is None:
             raise self._unknown(table, snapshot)
         if owner is not self:
@@ -214,16 +216,18 @@ class Lake:
                 _keep(self._schemas, (table, version), found)
             return self._schemas[table, version]
 
-    def scan(self, table: str, *, snapshot: int | None = None, files: bool = False) -> Scan:
+    def scan(self, table: str, *, snapshot: int | None = None, files: bool = False, row_ids: bool = False) -> Scan:
         """The table's rows at a snapshot, for any engine; `files` lists data files for one that is not DuckDB.
+
+        With `row_ids` DuckDB has the columns of ROW_IDS too: a row's id, and the snapshot of its newest version.
 
         People with a tombstone are left out at every snapshot. Raises UnknownName where there is no such table.
         """
-        owner = self._owner(table, snapshot)
+        owner = self.owner(table, snapshot)
         if owner is None:
             raise self._unknown(table, snapshot)
         if owner is not self:
-            return owner.scan(table, snapshot=owner.pinned, files=files)
+            return owner.scan(table, snapshot=owner.pinned, files=files, row_ids=row_ids)
         at = self.snapshot() if snapshot is None else snapshot
         self._load_schema(table, at)
         stored = self.stored_schema(table, snapshot=at)
@@ -243,11 +247,13 @@ class Lake:
         own: tuple[str, ...] = ()
         if entities and (whose := failed_from(table)) is not None:
             own = self._not_failed_from(whose, stored, at, entities)
+        row_columns = ROW_IDS if row_ids else {}
+        schema = self.schema(table, snapshot=at)
         return Scan(
             table=table,
             snapshot=at,
-            schema=self.schema(table, snapshot=at),
-            relation=_selected(stored, f"{self.name_of(table)} AT (VERSION => {at})", [*conditions, *own]),
+            schema=pa.schema([*schema, *(pa.field(name, pa.int64()) for name in row_columns)]),
+            relation=_selected(stored, f"{self.name_of(table)} AT (VERSION => {at})", [*conditions, *own], row_columns),
             files=self._files(table, at) if files else None,
             hidden=tuple(hidden),
             conditions=own,
@@ -367,10 +373,10 @@ class Lake:
                 cursor.execute(f"SELECT 1 FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0")
                 self._loaded.add(at)
 
-    def _owner(self, table: str, snapshot: int | None) -> Lake | None:
+    def owner(self, table: str, snapshot: int | None) -> Lake | None:
         if table in self.tables(snapshot=snapshot):
             return self
-        return self.upstream._owner(table, self.upstream.pinned) if self.upstream is not None else None
+        return self.upstream.owner(table, self.upstream.pinned) if self.upstream is not None else None
 
     def _unknown(self, table: str, snapshot: int | None) -> UnknownName:
         known = self.tables(snapshot=snapshot)
@@ -384,7 +390,7 @@ class Lake:
     def _catch_up(self) -> None:
         """Learn of the builds that were committed since the last time."""
         with self._lock:
-            rows = self._catalogue(
+            rows = self.catalogue(
                 "SELECT c.snapshot_id, s.snapshot_time, c.commit_extra_info FROM {meta}.ducklake_snapshot_changes c"
                 " JOIN {meta}.ducklake_snapshot s USING (snapshot_id)"
                 f" WHERE c.snapshot_id > {self._builds_through} ORDER BY 1"
@@ -456,13 +462,13 @@ class Lake:
         return tuple(DataFile(path=data, delete_file=deletes, snapshot_max=at) for data, deletes in rows)
 
     def _has_own(self, table: str) -> bool:
-        rows = self._catalogue(
+        rows = self.catalogue(
             "SELECT 1 FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
             f" WHERE s.schema_name = '{SCHEMA}' AND t.table_name = {literal(table)} AND t.end_snapshot IS NULL"
         )
         return bool(rows)
 
-    def _catalogue(self, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows of any shape
+    def catalogue(self, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows of any shape
         """Rows of DuckLake's own metadata.
 
         Through DuckDB even where they are a SQLite file: a second SQLite library in this process would drop the first
@@ -567,8 +573,13 @@ def _as_queried(stored: pa.Schema) -> pa.Schema:
     )
 
 
-def _selected(stored: pa.Schema, table: str, conditions: Sequence[str]) -> str:
-    columns = ", ".join(storage.restored(field.name, field.type) for field in stored)
+def _selected(stored: pa.Schema, table: str, conditions: Sequence[str], ids: Mapping[str, str] = {}) -> str:
+    columns = ", ".join(
+        [
+            *(storage.restored(field.name, field.type) for field in stored),
+            *(f"{of} AS {name}" for name, of in ids.items()),
+        ]
+    )
     return f"SELECT {columns} FROM {table}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
 

@@ -1,0 +1,152 @@
+"""The files of an index: segments that never change, and folders that name some of them.
+
+A folder is what the search library calls an index: `meta.json` names segments and which rows of each are deleted.
+Neither a segment's files nor its bitmap of deleted rows ever change, so a folder is put together of segments of other
+folders by links, without copying, and words' statistics are those of all its segments. Measured: 5 ms for 20 of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pumphouse.indexes import words
+from pumphouse.indexes.fields import ROW
+from pumphouse.lake.disk import folder_to_disk, to_disk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import tantivy
+
+META = "meta.json"
+MERGED_FROM = 8
+"""The library merges so many segments of about one size, and leaves fewer alone."""
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of the rows of an index, in files that never change."""
+
+    id: str
+    rows: int
+    """How many were written."""
+    dead: int = 0
+    """How many of them are not of the index any more."""
+    stamp: int = 0
+    """Names the bitmap of those."""
+    partition: str = ""
+    first: int = 0
+    """The lowest row id."""
+    last: int = 0
+    """The highest row id."""
+
+    @property
+    def stem(self) -> str:
+        """With what its files' names begin."""
+        return self.id.replace("-", "")
+
+
+def segments(folder: Path) -> list[Segment]:
+    """What a folder names. Raises OSError and ValueError where it can't be read."""
+    found = []
+    for one in _meta(folder)["segments"]:
+        deletes = one["deletes"] or {"num_deleted_docs": 0, "opstamp": 0}
+        found.append(
+            Segment(
+                id=one["segment_id"], rows=one["max_doc"], dead=deletes["num_deleted_docs"], stamp=deletes["opstamp"]
+            )
+        )
+    return found
+
+
+def put_together(target: Path, parts: Iterable[tuple[Path, Sequence[Segment]]], *, schema: tantivy.Schema) -> None:
+    """A folder that names segments of others. It is on disk when this returns. Raises OSError where one is missing."""
+    words.create(target, schema)
+    meta = _meta(target)
+    for folder, chosen in parts:
+        for one in chosen:
+            _link(one, folder, target)
+            deletes = {"num_deleted_docs": one.dead, "opstamp": one.stamp} if one.dead else None
+            meta["segments"].append({"segment_id": one.id, "max_doc": one.rows, "deletes": deletes})
+            # What is written here later has a higher stamp than any bitmap that is here.
+            meta["opstamp"] = max(meta["opstamp"], one.stamp)
+    scratch = target / f".{META}"
+    with scratch.open("wb") as file:
+        file.write(msgspec.json.encode(meta))
+        to_disk(file)
+    scratch.replace(target / META)
+    folder_to_disk(target)
+
+
+def write(
+    folder: Path,
+    documents: Iterable[pa.Array],
+    *,
+    without: pa.Array | None = None,
+    heap_bytes: int,
+) -> Iterator[int]:
+    """Leave rows out of a folder's segments, by their ids, and add documents; the rows so far are given on the way.
+
+    The library merges segments of one size. Raises OSError and ValueError where it can't be written.
+    """
+    import tantivy
+
+    index = words.open_index(folder)
+    writer = index.writer(heap_size=heap_bytes, num_threads=1)
+    rows = 0
+    if without is not None:
+        for row in without.to_pylist():
+            writer.delete_documents_by_query(tantivy.Query.term_query(index.schema, ROW, row, "basic"))
+    add = writer.add_json
+    for batch in documents:
+        for one in batch.to_pylist():
+            add(one)
+        rows += len(batch)
+        yield rows
+    writer.commit()
+    writer.wait_merging_threads()
+
+
+def row_ids(index: tantivy.Index) -> pa.Array:
+    """The ids of all rows that are alive in an index."""
+    import pyarrow as pa
+    import tantivy
+
+    searcher = index.searcher()
+    if not searcher.num_docs:
+        return pa.array([], pa.int64())
+    found = searcher.search(tantivy.Query.all_query(), limit=searcher.num_docs, count=False)
+    return pa.array(searcher.fast_field_values(ROW, [place for _, place in found.hits]), pa.int64())
+
+
+def bounds(index: tantivy.Index) -> tuple[int, int]:
+    """The lowest and the highest id of the rows that are alive in an index."""
+    import tantivy
+
+    asked = {"first": {"min": {"field": ROW}}, "last": {"max": {"field": ROW}}}
+    found: dict[str, Any] = index.searcher().aggregate(tantivy.Query.all_query(), asked)
+    return int(found["first"]["value"] or 0), int(found["last"]["value"] or 0)
+
+
+def remove(folder: Path) -> None:
+    """Take a folder away; segments that others name stay."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link(segment: Segment, folder: Path, target: Path) -> None:
+    bitmap = f"{segment.stem}.{segment.stamp}.del"
+    linked = 0
+    for file in folder.glob(f"{segment.stem}.*"):
+        if file.suffix != ".del" or (segment.dead and file.name == bitmap):
+            (target / file.name).hardlink_to(file)
+            linked += file.suffix == ".del"
+    if segment.dead and not linked:
+        raise FileNotFoundError(f"{folder / bitmap} is missing")
+
+
+def _meta(folder: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = msgspec.json.decode((folder / META).read_bytes())
+    return meta

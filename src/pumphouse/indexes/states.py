@@ -1,0 +1,239 @@
+"""From one state of an index to another: the rows that differ leave it, and come back as they are at the new snapshot.
+
+It works in both directions, since it asks only which rows differ. Rows are kept apart by partitions of time where the
+index is sorted by a time, so that what is old is not merged again and again with what is new.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pumphouse.engines.engine import Engine, Query, Scan
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.indexes import words
+from pumphouse.indexes.fields import Field, document
+from pumphouse.indexes.manifest import State
+from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, put_together, row_ids, segments, write
+from pumphouse.lake import rowids
+from pumphouse.lake.lake import Lake
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import tantivy
+
+HEAP_BYTES = 256 * 1024 * 1024
+"""What the writer holds before it writes a segment."""
+HEAP_BYTES_MIN = 15 * 1024 * 1024
+"""As little as the library takes, for a few rows."""
+FEW_ROWS = 50_000
+ROWS_AT_ONCE = 8_192
+"""A bound on what is Python objects at a time."""
+DEAD_SHARE_MAX = 0.2
+"""Of a segment's rows; beyond it those alive are written anew."""
+DIFFERING_SHARE_MAX = 0.5
+"""Of an index's rows; where more differ, it is quicker to make it anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A table at a snapshot as an index reads it."""
+
+    lake: Lake
+    engine: Engine
+    table: str
+    snapshot: int
+    fields: tuple[Field, ...]
+    sort: str | None
+    schema: tantivy.Schema
+    text: str = "CAST({column} AS VARCHAR)"
+    """SQL of a text whose words are kept, where `{column}` is the column."""
+
+    def documents(
+        self, *, only: pa.Array | None = None, since: int = 0, partition: str | None = None
+    ) -> Iterator[pa.Array]:
+        """Documents as JSON: of these ids, of versions after a snapshot, of a partition."""
+        conditions = ["true"]
+        if only is not None:
+            conditions.append("_rowid IN (SELECT id FROM _only)")
+        if since:
+            conditions.append(f"_row_since > {since}")
+        if partition is not None:
+            conditions.append(f"{self.partition} = {literal(partition)}")
+        text = f"SELECT {document(self.fields, words=self.text)} AS document FROM {quoted(self.table)}"
+        for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
+            for start in range(0, batch.num_rows, ROWS_AT_ONCE):
+                yield batch.column(0).slice(start, ROWS_AT_ONCE)
+
+    def partitions(self, *, only: pa.Array | None = None, since: int = 0) -> list[tuple[str, int]]:
+        """The partitions of these rows, and how many each has."""
+        condition = "_rowid IN (SELECT id FROM _only)" if only is not None else "true"
+        text = f"SELECT {self.partition} AS name, count(*) AS rows FROM {quoted(self.table)}"
+        text += f" WHERE {condition} AND _row_since > {since} GROUP BY ALL ORDER BY 1"
+        return [tuple(row.values()) for batch in self._read(text, only) for row in batch.to_pylist()]
+
+    @property
+    def partition(self) -> str:
+        """SQL of the partition of a row: the year, where the index is sorted by a time."""
+        by_time = any(field.column == self.sort and field.unit in ("day", "moment") for field in self.fields)
+        return f"coalesce(CAST(year({quoted(self.sort or '')}) AS VARCHAR), '')" if by_time else "''"
+
+    def _read(self, text: str, only: pa.Array | None) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        scan: Scan = self.lake.scan(self.table, snapshot=self.snapshot, row_ids=True)
+        tables = {"_only": pa.table({"id": only})} if only is not None else {}
+        yield from self.engine.read(Query(text=text, inputs={self.table: scan}, tables=tables))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What has to leave an index, and come back, for it to have the rows of another snapshot."""
+
+    ids: pa.Array
+    since: int
+    """Rows that come back have a version after this snapshot; 0 where that is not known."""
+
+
+def difference(rows: Rows, state: State) -> Difference | None:
+    """How the table's rows differ from those of a state; None where nobody knows any more."""
+    import numpy as np
+    import pyarrow as pa
+
+    ids = rowids.differing(rows.lake, rows.table, one=state.snapshot, other=rows.snapshot)
+    if ids is None:
+        return None
+    since = state.snapshot if rows.snapshot >= state.snapshot else 0
+    if since and rowids.is_rewritten(rows.lake, rows.table, after=since, until=rows.snapshot):
+        since = 0
+    if rows.lake.hidden_at(rows.table, snapshot=rows.snapshot) != state.hidden:
+        hidden = rowids.hidden(rows.lake, rows.table, snapshot=rows.snapshot)
+        ids = pa.array(np.union1d(ids.to_numpy(), hidden.to_numpy()))
+    return Difference(ids=ids, since=since)
+
+
+def make(rows: Rows, target: Path, *, work: Path, progress: Callable[[int], None]) -> tuple[Segment, ...]:
+    """A state of all rows, in the folder `target`; its segments."""
+    return _by_partition(rows, target, work=work, kept=(), source=work, by=None, progress=progress)
+
+
+def advance(
+    rows: Rows,
+    target: Path,
+    *,
+    work: Path,
+    state: State,
+    source: Path,
+    by: Difference,
+    progress: Callable[[int], None],
+) -> tuple[Segment, ...]:
+    """A state that goes on from another one, in the folder `target`; its segments.
+
+    Those of one size are merged, and those mostly dead written anew, within their partitions.
+    """
+    return _by_partition(rows, target, work=work, kept=state.segments, source=source, by=by, progress=progress)
+
+
+def overlaid(rows: Rows, target: Path, *, work: Path, state: State, source: Path, by: Difference) -> None:
+    """Another state for readers, with as little work as can be: bitmaps over the old segments, and one of new rows."""
+    parts: list[tuple[Path, Sequence[Segment]]] = []
+    for start in range(0, len(state.segments), MERGED_FROM - 1):  # fewer than are merged
+        chunk = state.segments[start : start + MERGED_FROM - 1]
+        gone = _of(chunk, by.ids)
+        folder = source
+        if len(gone):
+            folder = work / f"old-{start}"
+            put_together(folder, [(source, chunk)], schema=rows.schema)
+            _drain(write(folder, (), without=gone, heap_bytes=HEAP_BYTES_MIN))
+            chunk = tuple(segments(folder))
+        parts.append((folder, chunk))
+    new = work / "new"
+    put_together(new, (), schema=rows.schema)
+    _drain(write(new, rows.documents(only=by.ids, since=by.since), heap_bytes=_heap(len(by.ids))))
+    put_together(target, [*parts, (new, segments(new))], schema=rows.schema)
+
+
+def _by_partition(
+    rows: Rows,
+    target: Path,
+    *,
+    work: Path,
+    kept: tuple[Segment, ...],
+    source: Path,
+    by: Difference | None,
+    progress: Callable[[int], None],
+) -> tuple[Segment, ...]:
+    ids, since = (by.ids, by.since) if by else (None, 0)
+    coming = dict(rows.partitions(only=ids, since=since))
+    parts: list[tuple[Path, Sequence[Segment]]] = []
+    before = 0
+    for number, partition in enumerate(sorted({*coming, *(one.partition for one in kept)})):
+        own = [one for one in kept if one.partition == partition]
+        gone = _of(own, ids) if ids is not None else None
+        new = coming.get(partition, 0)
+        if not new and not gone:
+            parts.append((source, own))
+            continue
+        folder = work / f"part-{number}"
+        put_together(folder, [(source, own)], schema=rows.schema)
+        documents = rows.documents(only=ids, since=since, partition=partition) if new else ()
+        for done in write(folder, documents, without=gone, heap_bytes=_heap(new)):
+            progress(before + done)
+        before += new
+        folder = _without_dead(rows, folder, work=work / f"again-{number}")
+        parts.append((folder, _known(folder, own, partition=partition, schema=rows.schema, work=work)))
+    put_together(target, parts, schema=rows.schema)
+    return tuple(one for _, chosen in parts for one in chosen)
+
+
+def _without_dead(rows: Rows, folder: Path, *, work: Path) -> Path:
+    """A folder in whose segments few rows are dead; the same one where that is so."""
+    found = segments(folder)
+    dead = [one for one in found if one.dead > DEAD_SHARE_MAX * one.rows]
+    if not dead:
+        return folder
+    put_together(work / "dead", [(folder, dead)], schema=rows.schema)
+    alive = row_ids(words.open_index(work / "dead"))
+    kept = work / "kept"
+    put_together(kept, [(folder, [one for one in found if one not in dead])], schema=rows.schema)
+    _drain(write(kept, rows.documents(only=alive), heap_bytes=_heap(len(alive))))
+    return kept
+
+
+def _known(
+    folder: Path, before: Sequence[Segment], *, partition: str, schema: tantivy.Schema, work: Path
+) -> list[Segment]:
+    """A folder's segments, with their partition and the ids of their rows."""
+    spans = {one.id: (one.first, one.last) for one in before}
+    known = []
+    for one in segments(folder):
+        if one.id not in spans:
+            alone = work / f"span-{one.stem}"
+            put_together(alone, [(folder, [one])], schema=schema)
+            spans[one.id] = bounds(words.open_index(alone))
+        first, last = spans[one.id]
+        known.append(msgspec.structs.replace(one, partition=partition, first=first, last=last))
+    return known
+
+
+def _of(chosen: Sequence[Segment], ids: pa.Array) -> pa.Array:
+    """Those of the ids that may be in one of the segments."""
+    import pyarrow.compute as pc
+
+    if not chosen:
+        return ids.slice(0, 0)
+    first, last = min(one.first for one in chosen), max(one.last for one in chosen)
+    return ids.filter(pc.and_(pc.greater_equal(ids, first), pc.less_equal(ids, last)))
+
+
+def _heap(rows: int) -> int:
+    return HEAP_BYTES_MIN if rows <= FEW_ROWS else HEAP_BYTES
+
+
+def _drain(written: Iterator[int]) -> None:
+    deque(written, maxlen=0)
