@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 
 from pumphouse.errors import QueryError, UnknownName
+from pumphouse.indexes import searching
 from pumphouse.indexes.build import build
-from pumphouse.indexes.searching import Found, search
+from pumphouse.indexes.searching import Found, matching, search
 from pumphouse.lake.commit import Commit
 
 
@@ -156,3 +157,24 @@ def test_a_column_may_be_searched_and_filtered_by(desk: Any, tickets: pa.Table) 
     assert keys(search(desk.lake, index, "*", where={"account": "acme"})) == [1, 3]
     with pytest.raises(UnknownName, match="has no column to sort by"):
         search(desk.lake, index, "*", order="newest")
+
+
+@pytest.mark.parametrize("at_once", [2, 500_000])
+def test_all_matches_come_as_row_ids_with_the_scores_of_a_search(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    texts = ["late " * (number % 3) + "order" for number in range(20)]
+    read = desk.table(pa.table({"ticket_id": range(20), "subject": texts, "account": ["a", "b"] * 10}))
+    index = desk.index(text=("subject",), sort=None)
+    build(index, desk.context())
+    monkeypatch.setattr(searching, "MATCHES_AT_ONCE", at_once)
+    found = search(desk.lake, index, "late", limit=20)
+    matches = matching(desk.lake, index, "late")
+    assert (matches.snapshot, matches.table_name, matches.scanned) == (desk.lake.snapshot(), "tickets", 0)
+    assert dict(zip(*matches.table.to_pydict().values(), strict=True)) == {
+        hit.key[0]: pytest.approx(hit.score) for hit in found.hits
+    }
+    best = matching(desk.lake, index, "late", limit=5)
+    assert best.table["_rowid"].to_pylist() == [2, 5, 8, 11, 14]
+    assert matching(desk.lake, index, "late", where={"account": "a"}, snapshot=read).table.num_rows == 6
+    assert matching(desk.lake, index, "nothing").table.num_rows == 0

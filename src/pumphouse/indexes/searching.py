@@ -14,13 +14,21 @@ from pumphouse.indexes.excerpts import Excerpt, excerpt
 from pumphouse.indexes.fields import ROW
 from pumphouse.indexes.lookup import Lookup, lookup
 from pumphouse.indexes.manifest import Manifest
+from pumphouse.indexes.segments import bounds
 from pumphouse.indexes.views import View, view
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+    import tantivy
+
     from pumphouse.engines.engine import Engine, Scan
     from pumphouse.lake.lake import Lake
 
 LIMIT_MAX = 1_000
+MATCHES_AT_ONCE = 500_000
+"""A bound on the matches that are Python objects at a time."""
 
 Order = Literal["score", "newest"]
 
@@ -56,6 +64,18 @@ class Found:
         return tuple(hit.row for hit in self.hits)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matches:
+    """All rows that match a query: `table` has their ids, `_rowid`, by which `snapshot` knows them, and their score."""
+
+    table: pa.Table
+    snapshot: int
+    table_name: str
+    """The table whose rows they are."""
+    scanned: int = 0
+    """How many rows were not indexed yet, or differ from those indexed, and were read for this answer."""
+
+
 def search(
     lake: Lake,
     asset: Asset,
@@ -79,6 +99,68 @@ def search(
         return _found(opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), scan=scan, engine=engine)
     finally:
         engine.close()
+
+
+def matching(
+    lake: Lake,
+    asset: Asset,
+    query: str,
+    *,
+    where: Mapping[str, str] | None = None,
+    snapshot: int | None = None,
+    limit: int | None = None,
+) -> Matches:
+    """The ids of all rows that match, in no order, or of the best `limit` of them, the best first; to be joined in SQL.
+
+    Raises what `search` raises.
+    """
+    import pyarrow as pa
+
+    engine = lake.engine.fork()
+    try:
+        opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
+        asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
+    finally:
+        engine.close()
+    searcher = opened.index.searcher()
+    if limit is not None and limit <= MATCHES_AT_ONCE:
+        batches = [_scored(searcher, asked.query, limit=max(1, limit))]
+    else:
+        first, last = bounds(opened.index)
+        batches = list(_all_scored(opened.index.schema, searcher, asked.query, first=first, last=last))
+    table = pa.Table.from_batches(batches, pa.schema([("_rowid", pa.int64()), ("score", pa.float32())]))
+    if limit is not None:
+        table = table.sort_by([("score", "descending"), ("_rowid", "ascending")]).slice(0, limit)
+    return Matches(
+        table=table, snapshot=opened.snapshot, table_name=opened.manifest.table, scanned=opened.scanned
+    )
+
+
+def _all_scored(
+    schema: tantivy.Schema, searcher: tantivy.Searcher, query: tantivy.Query, *, first: int, last: int
+) -> Iterator[pa.RecordBatch]:
+    """All that match, in spans of row ids, each few enough to be Python objects."""
+    import tantivy
+
+    kind = tantivy.FieldType.Unsigned
+    span = tantivy.Query.const_score_query(tantivy.Query.range_query(schema, ROW, kind, first, last), 0.0)
+    within = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, span)])
+    count: int = searcher.search(within, 1).count  # type: ignore[attr-defined]  # the library's stub does not know it
+    if count > MATCHES_AT_ONCE:
+        middle = (first + last) // 2
+        yield from _all_scored(schema, searcher, query, first=first, last=middle)
+        yield from _all_scored(schema, searcher, query, first=middle + 1, last=last)
+    elif count:
+        yield _scored(searcher, within, limit=count)
+
+
+def _scored(searcher: tantivy.Searcher, query: tantivy.Query, *, limit: int) -> pa.RecordBatch:
+    import pyarrow as pa
+
+    hits = searcher.search(query, min(limit, max(1, searcher.num_docs)), count=False).hits
+    ids = searcher.fast_field_values(ROW, [place for _, place in hits])
+    scores = pa.array([score for score, _ in hits], pa.float32())
+    return pa.RecordBatch.from_arrays([pa.array(ids, pa.int64()), scores], ["_rowid", "score"])
 
 
 def _found(opened: View, asked: Lookup, *, order: Order, limit: int, scan: Scan, engine: Engine) -> Found:
