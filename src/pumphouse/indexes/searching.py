@@ -131,9 +131,7 @@ def matching(
     table = pa.Table.from_batches(batches, pa.schema([("_rowid", pa.int64()), ("score", pa.float32())]))
     if limit is not None:
         table = table.sort_by([("score", "descending"), ("_rowid", "ascending")]).slice(0, limit)
-    return Matches(
-        table=table, snapshot=opened.snapshot, table_name=opened.manifest.table, scanned=opened.scanned
-    )
+    return Matches(table=table, snapshot=opened.snapshot, table_name=opened.manifest.table, scanned=opened.scanned)
 
 
 def _all_scored(
