@@ -233,6 +233,9 @@ class Shop:
     def trace(self, prediction_id: str) -> Any:
         raise UnknownName(f"there is no prediction '{prediction_id}'")
 
+    def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
+        raise UnknownName(f"index '{name}' was never built")
+
     def search(self, name: str, text: str, *, limit: int) -> Found:
         if text.count('"') % 2:
             raise QueryError("this quote is never closed", query=text, position=text.index('"'))

@@ -108,6 +108,11 @@ def word_faults(words: Sequence[Word], text: str) -> Iterator[Finding]:
         if _OUTSIDE.fullmatch(word.text):
             mend = "Gather it as an asset, such as ph.files(...) or ph.database(...), and read that by its name."
             yield Finding(line_of(word.start, text), f"{word.text}() reads what no asset stores", mend)
+    for before, word, following in zip(words, words[1:], words[2:], strict=False):
+        if word.text.lower() == "search" and following.written == "(" and before.written.upper() in ("FROM", "JOIN"):
+            what = "search() reads an index, which follows the tables and is none that a build could read"
+            mend = "Ask it of the built tables, by p.sql or pumphouse query; here write a condition on the columns."
+            yield Finding(line_of(word.start, text), what, mend)
     for at, word in enumerate(words):
         if _is_sample(words, at) and not _SEEDED.search(" ".join(word.written for word in words[at : at + 12])):
             mend = "Give a seed: USING SAMPLE 10% (bernoulli, 42)."

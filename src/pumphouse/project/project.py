@@ -144,6 +144,7 @@ class Project:
             parameters=self.settings(now or datetime.now(UTC)),
             external=self.external(self.lake.engine.fork()),
             declared=self.graph.assets.keys(),
+            indexes={name: asset for name, asset in self.graph.assets.items() if asset.kind == "search"},
         )
 
     def external(self, engine: DuckDB) -> ExternalTables:

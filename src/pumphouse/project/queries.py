@@ -14,6 +14,15 @@ from typing import Any, NoReturn
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import AccessDenied, BadRequest, Place, UnknownName, did_you_mean
+from pumphouse.project.search_calls import (
+    SEARCH,
+    SEARCHES_MAX,
+    SearchCall,
+    is_search,
+    search_call,
+    stand_in,
+    written_at,
+)
 
 NODES = frozenset(
     """
@@ -80,6 +89,8 @@ class Asked:
     """What it wants values for, in order: "1" for the first `?` or `$1`, "name" for `$name`."""
     tree: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """DuckDB's own syntax tree of it, as JSON."""
+    searches: tuple[SearchCall, ...] = ()
+    """What it reads by search; the text has their views in their place."""
     is_steady: bool = True
     """Whether the same tables give the same rows each time: no chance, no clock, nothing of who asks."""
 
@@ -100,15 +111,18 @@ def asked(
     known: Collection[str],
     catalogues: Collection[str] = (),
     functions: Collection[str] | None = None,
+    indexes: Mapping[str, str] | None = None,
 ) -> Asked:
     """The query with what it reads and wants.
+
+    `indexes` may be searched by `search(...)`: each by its name with its table, which is among the `known`.
 
     A table may be written `orders`, `main.orders` or `public.orders`, and with one of `catalogues` before that. Only
     the `functions` may be called, and only what is known of DuckDB's grammar may stand in it; without them, a person at
     their own lake, all but a few.
 
     Raises UnknownName with the nearest table, AccessDenied for what only looks like one and for what may not be called,
-    BadRequest for what is no single SELECT.
+    BadRequest for what is no single SELECT, QueryError for a search that can't be read.
     """
     statement = _parsed(text, engine)
     seen = _Seen(allowed=None if functions is None else frozenset(functions))
@@ -131,10 +145,19 @@ def asked(
         found[spelled[name.lower()]] = None
         if "schema_name" in table:
             qualified.append(table)
+    parameters = _parameters(statement)
+    searches: list[tuple[_Tree, SearchCall]] = []
+    if len(seen.searches) > SEARCHES_MAX:
+        raise BadRequest(f"the query reads from more than {SEARCHES_MAX} searches")
+    for tree in seen.searches:
+        call = search_call(tree, indexes=indexes or {}, place=_place(text, tree.get("query_location", 0)))
+        found[spelled[call.table.lower()]] = None
+        searches.append((tree, call))
     return Asked(
-        text=_unqualified(text, statement, qualified, seen, engine) if qualified else text,
+        text=_rewritten(text, statement, qualified, searches, seen, engine) if qualified or searches else text,
         tables=tuple(found),
-        parameters=_parameters(statement),
+        parameters=parameters,
+        searches=tuple(dict.fromkeys(call for _, call in searches)),
         tree=statement,
         is_steady=not seen.is_sampled and seen.calls.isdisjoint(CLOCKS_AND_CHANCE),
     )
@@ -169,6 +192,7 @@ class _Seen:
     allowed: frozenset[str] | None
     """The functions that may be called; None is all but REFUSED_FUNCTIONS, in whatever it may be."""
     tables: list[_Tree] = field(default_factory=list)
+    searches: list[_Tree] = field(default_factory=list)
     columns: list[_Tree] = field(default_factory=list)
     """References to columns with something before their name."""
     aliases: set[str] = field(default_factory=set)
@@ -218,6 +242,10 @@ def _look(tree: Any, defined: frozenset[str], text: str, seen: _Seen) -> None:
         seen.is_sampled = True
     if seen.allowed is not None:
         _look_at_kind(tree, text)
+    if is_search(tree):
+        seen.aliases.add(SEARCH)
+        seen.searches.append(tree)
+        return
     match tree.get("type"):
         case "BASE_TABLE" if tree["table_name"].lower() not in defined or "schema_name" in tree:
             seen.tables.append(tree)
@@ -284,35 +312,71 @@ def _is_ours(table: _Tree, catalogues: Collection[str]) -> bool:
     return not schema or (bool(ours) and schema in SCHEMAS | ours)
 
 
-def _unqualified(text: str, statement: _Tree, tables: list[_Tree], seen: _Seen, engine: DuckDB) -> str:
-    """The same query with tables named where a connection has them; DuckDB's own trees of both texts are compared."""
-    before = {tuple(_qualifier(table)): len(_qualifier(table)) for table in tables}
+def _rewritten(
+    text: str,
+    statement: _Tree,
+    tables: list[_Tree],
+    searches: list[tuple[_Tree, SearchCall]],
+    seen: _Seen,
+    engine: DuckDB,
+) -> str:
+    """The same query with tables, and views of searches, named where a connection has them.
+
+    DuckDB's own trees of both texts are compared.
+    """
+    written = text.encode()
+    cuts = _qualifiers(written, text, tables, seen)
+    for tree, call in searches:
+        start = tree.get("query_location", 0)
+        end, parameter = written_at(written, start)
+        if end < 0 or bool(parameter) != bool(call.parameter):
+            raise BadRequest(
+                "this search can't be read for sure",
+                place=_place(text, start),
+                mend="Write it search('tickets', 'refund AND late'), in single quotes, or give a parameter.",
+            )
+        named = "alias" in tree
+        cuts.append((start, end, stand_in(call, parameter.decode(), inside=INSIDE, is_named=named)))
+        marker = f"${call.parameter}" if call.parameter else ""
+        node = _parsed("FROM " + stand_in(call, marker, inside=INSIDE, is_named=named), engine)["node"]["from_table"]
+        kept = {key: part for key, part in tree.items() if key in ("alias", "column_name_alias", "sample")}
+        tree.clear()
+        tree.update(node | kept)
+    pieces, after = [], len(written)
+    for start, end, instead in sorted(set(cuts), reverse=True):
+        if end > after:
+            _cannot_tell(text, start)
+        pieces += [written[end:after], instead.encode()]
+        after = start
+    pieces.append(written[:after])
+    rewritten = b"".join(reversed(pieces)).decode()
+    if _without_places(_parsed(rewritten, engine)) != _without_places(statement):
+        _cannot_tell(text, cuts[0][0])
+    return rewritten
+
+
+def _qualifiers(written: bytes, text: str, tables: list[_Tree], seen: _Seen) -> list[tuple[int, int, str]]:
+    """Where something stands before a table's name, and what has to stand there; the tree is changed to match."""
     addressed = {
         (*map(str.lower, _qualifier(table)), table["table_name"].lower()) for table in tables if "alias" not in table
     }
-    cuts: list[tuple[int, int]] = [(table["query_location"], before[tuple(_qualifier(table))]) for table in tables]
+    places: list[tuple[int, int]] = [(table["query_location"], len(_qualifier(table))) for table in tables]
     for column in seen.columns:
         names = [name.lower() for name in column["column_names"]]
         for length in (2, 3):
             if tuple(names[:length]) in addressed and len(names) > length and names[0] not in seen.aliases:
-                cuts.append((column["query_location"], length - 1))
+                places.append((column["query_location"], length - 1))
                 column["column_names"] = [*INSIDE.split(".")[:2], *column["column_names"][length - 1 :]]
                 break
-    written = text.encode()
-    pieces, end = [], len(written)
-    for place, length in sorted(set(cuts), reverse=True):
+    cuts = []
+    for place, length in places:
         found = re.compile((_NAME + _DOT) * length, re.DOTALL).match(written, place)
-        if found is None or found.end() > end:
+        if found is None:
             _cannot_tell(text, place)
-        pieces += [written[found.end() : end], INSIDE.encode()]
-        end = place
-    pieces.append(written[:end])
+        cuts.append((place, found.end(), INSIDE))
     for table in tables:
         table["catalog_name"], table["schema_name"] = INSIDE.split(".")[:2]
-    rewritten = b"".join(reversed(pieces)).decode()
-    if _without_places(_parsed(rewritten, engine)) != _without_places(statement):
-        _cannot_tell(text, tables[0]["query_location"])
-    return rewritten
+    return cuts
 
 
 def _cannot_tell(text: str, place: int) -> NoReturn:

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import with_defaults
 from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import bind, quoted
 from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.indexes.searching import matching
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
-from pumphouse.project.queries import no_snapshot, tables_in
+from pumphouse.project import queries
+from pumphouse.project.queries import Asked, no_snapshot
+from pumphouse.project.search_calls import found_rows, no_matches
 from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.selects import Select
 from pumphouse_client.tables import Answer, Pin, Table
 from pumphouse_client.values import checked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A query as the engine takes it, and what it reads."""
+
+    query: Query
+    tables: tuple[str, ...]
+    indexes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +45,11 @@ class Reader:
     functions: tuple[SqlFunction, ...] = ()
     parameters: Mapping[str, Any] | None = None  # values of `$name`
     external: ExternalTables | None = None
+    """The tables that stay where they are."""
     declared: Collection[str] = ()
     """What a run could build, to say so where it was not built yet."""
-    """The tables that stay where they are."""
+    indexes: Mapping[str, Asset] = field(default_factory=dict)
+    """What `search(...)` in SQL may search."""
 
     def table(self, name: str, *, snapshot: int | None = None) -> Table:
         """A table at a snapshot, not read yet. Raises UnknownName with the nearest one."""
@@ -44,20 +59,20 @@ class Reader:
         return self._pinned(Select(title=name, source=quoted(name), is_table=True), at, names=(name,))
 
     def sql(self, text: str, *, snapshot: int | None = None, parameters: Mapping[str, Any] | None = None) -> Table:
-        """A query over tables of the lake, all at one snapshot, not run yet. Raises what `queries.tables_in` raises."""
+        """A query over tables of the lake, all at one snapshot, not run yet. Raises what `queries.asked` raises."""
         at = self.lake.snapshot() if snapshot is None else snapshot
         values = {name: checked(name, value) for name, value in (parameters or {}).items()}
         asked = Select(title="query", source=text, is_table=False, parameters=values)
-        names = tuple(self._prepared(asked, at).inputs)
+        names = self._prepared(asked, at, is_run=False).tables
         self._refuse_pinned(names, snapshot)
         return self._pinned(asked, at, names=names)
 
     def run(self, asked: Select, *, snapshot: int | None) -> Answer:
         """The rows of a SELECT, counted as they are taken."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        query = self._prepared(asked, at)
-        self._refuse_pinned(query.inputs, snapshot)
-        source = self.lake.engine.read(query)
+        prepared = self._prepared(asked, at)
+        self._refuse_pinned(prepared.tables, snapshot)
+        source = self.lake.engine.read(prepared.query)
 
         def counted() -> Iterator[pa.RecordBatch]:
             rows = 0
@@ -66,17 +81,17 @@ class Reader:
                     rows += batch.num_rows
                     yield batch
             finally:
-                self.record(tuple(query.inputs), at, rows)
+                self.record((*prepared.tables, *prepared.indexes), at, rows)
 
         batches = pa.RecordBatchReader.from_batches(source.schema, counted())
-        return Answer(batches=batches, snapshot=self._snapshot_of(query.inputs, at))
+        return Answer(batches=batches, snapshot=self._snapshot_of(prepared.tables, at))
 
     def schema(self, asked: Select, *, snapshot: int | None) -> tuple[pa.Schema, int | None]:
         """Names and types of its columns, and the snapshot that they are of."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        query = self._prepared(asked, at)
-        self._refuse_pinned(query.inputs, snapshot)
-        return self.lake.engine.fork().schema(query), self._snapshot_of(query.inputs, at)
+        prepared = self._prepared(asked, at, is_run=False)
+        self._refuse_pinned(prepared.tables, snapshot)
+        return self.lake.engine.fork().schema(prepared.query), self._snapshot_of(prepared.tables, at)
 
     def lazy(self, table: Table) -> Any:
         """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""
@@ -85,10 +100,10 @@ class Reader:
     def relation(self, asked: Select, *, snapshot: int | None) -> Any:
         """A lazy DuckDB relation over the rows; counted as offered."""
         at = self.lake.snapshot() if snapshot is None else snapshot
-        query = self._prepared(asked, at)
-        self._refuse_pinned(query.inputs, snapshot)
-        self.offer(tuple(query.inputs), at)
-        return self.lake.engine.fork().relation(query)
+        prepared = self._prepared(asked, at)
+        self._refuse_pinned(prepared.tables, snapshot)
+        self.offer(prepared.tables, at)
+        return self.lake.engine.fork().relation(prepared.query)
 
     def _pinned(self, asked: Select, at: int, *, names: Collection[str]) -> Table:
         return Table(_backend=self, _asked=asked, _pin=Pin(self._snapshot_of(names, at)))
@@ -103,21 +118,39 @@ class Reader:
             if name in self._external:
                 raise no_snapshot(name)
 
-    def _prepared(self, asked: Select, at: int) -> Query:
-        """What the engine is asked: checked, with its values, over tables at one snapshot."""
+    def _prepared(self, asked: Select, at: int, *, is_run: bool = True) -> _Prepared:
+        """What the engine is asked: checked, with its values, over tables at one snapshot.
+
+        Where it is not run, a search finds nothing.
+        """
         text = asked.text
         engine, known = self.lake.engine.fork(), {*self.lake.versions(snapshot=at), *self._external}
+        indexes = {name: index.spec.table for name, index in self.indexes.items() if index.spec.table in known}
+
+        def read(text: str) -> Asked:
+            return queries.asked(text, engine=engine, known=known, indexes=indexes)
+
         try:
-            tables_in(text, engine=engine, known=known)  # faults are told in the lines that were written
+            read(text)  # faults are told in the lines that were written
         except UnknownName as error:
             if error.mend is None and error.asset in self.declared:
                 error.mend = f"Build it: pumphouse run {error.asset}"
             raise
         used = called_in(text, self.functions)
         text = with_defaults(bind(text.strip().rstrip(";"), {**(self.parameters or {}), **asked.parameters}), used)
-        names = tables_in(text, engine=engine, known=known)  # of the very text that runs
-        scans: dict[str, Scan] = {name: self._scan(name, at).for_text(text) for name in names}
-        return Query(text=text, inputs=scans, functions=used)
+        found = read(text)  # the very text that runs
+        text = found.text if found.searches else text
+        scans: dict[str, Scan] = {name: self._scan(name, at) for name in found.tables}
+        for call in found.searches:
+            rows = self.lake.scan(call.table, snapshot=at, row_ids=True)
+            matches = no_matches()
+            if is_run:
+                matches = matching(self.lake, self.indexes[call.index], call.query, snapshot=at).table
+            scans[call.view] = found_rows(rows, matches, view=call.view)
+        inputs = {name: scan.for_text(text) for name, scan in scans.items()}
+        indexes_read = tuple(dict.fromkeys(call.index for call in found.searches))
+        query = Query(text=text, inputs=inputs, functions=used)
+        return _Prepared(query=query, tables=found.tables, indexes=indexes_read)
 
     @property
     def _external(self) -> tuple[str, ...]:

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.features.online.store import OnlineStore
-from pumphouse.indexes.searching import Found, search
+from pumphouse.indexes.searching import Found, matching, search
 from pumphouse.lake.lake import Lake
 from pumphouse.models.card import rollouts_of
 from pumphouse.models.online import Predictor
@@ -27,6 +27,9 @@ from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
 from pumphouse.project.secrets import resolved
 from pumphouse.sources.external.tables import ExternalTables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Served:
@@ -100,6 +103,10 @@ class Served:
     def trace(self, prediction_id: str) -> Trace:
         """What a prediction stands on. Raises UnknownName where there is none of this id."""
         return trace(self.lake, self.assets, prediction_id, functions=sql_functions(self.folder))
+
+    def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
+        """`_rowid` and `score` of all rows of an index that match at a snapshot."""
+        return matching(self.lake, self._project.asset(name, kind="search"), text, snapshot=snapshot).table
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""

@@ -100,6 +100,7 @@ def serve(
         ),
         project=project.name,
         external=project.external,
+        search=lambda call, asked, at: project.matching(call.index, asked, snapshot=at),
         functions=project.functions,
         settings=project.settings,
         admits=gate.admits,

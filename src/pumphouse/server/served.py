@@ -254,6 +254,10 @@ class ServedProject(Protocol):
         """What a prediction stands on. Raises UnknownName where there is none of this id."""
         ...
 
+    def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
+        """`_rowid` and `score` of all rows of the index `name` that match at a snapshot."""
+        ...
+
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of the index `name` that match."""
         ...

@@ -17,10 +17,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pumphouse.engines.duckdb import DuckDB, with_defaults
-from pumphouse.engines.engine import SqlFunction, called_in
+from pumphouse.engines.engine import Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.sizes import bytes_of
 from pumphouse.errors import BadRequest, ConfigError, Overloaded, UnknownName, did_you_mean
@@ -30,6 +31,7 @@ from pumphouse.lake.state import Access
 from pumphouse.project.allowed import FUNCTIONS, OPERATORS
 from pumphouse.project.conditions import condition
 from pumphouse.project.queries import asked, no_snapshot, readable
+from pumphouse.project.search_calls import Search, SearchCall, found_rows, no_matches
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.below import below
 from pumphouse.server.access.gate import Visitor
@@ -73,10 +75,12 @@ class Desk:
         threads: int | None = None,
         admits: Callable[[Visitor], bool] = lambda _: True,
         external: Callable[[DuckDB], ExternalTables] | None = None,
+        search: Search | None = None,
     ) -> None:
         """`admits` is asked now and then whether somebody whose statement runs may still be here.
 
-        `external` are the tables that stay where they are, as the doors' own DuckDB reads them.
+        `external` are the tables that stay where they are, as the doors' own DuckDB reads them. `search` finds rows for
+        `search(...)` in SQL.
         """
         self.policies = policies
         """What everybody may see now. Ask for it anew each time."""
@@ -84,6 +88,7 @@ class Desk:
         self.places = places or Places()
         self._catalogues = frozenset({"lake", project})
         self._functions = functions
+        self._search = search
         self._allowed = FUNCTIONS | OPERATORS | {one.name for one in functions}
         self._settings = settings
         memory_bytes = bytes_of(memory)
@@ -219,11 +224,12 @@ class Desk:
             known=policies.visible(visitor, snapshot=at),
             catalogues=self._catalogues,
             functions=self._allowed,
+            indexes=policies.indexes(visitor, snapshot=at) if self._search is not None else {},
         )
         seen = {name: policies.of(visitor, name, snapshot=at) for name in query.tables}
         scans = {name: self._sessions.scan(name, snapshot=at) for name in seen}
         inputs = {name: policy.applied(scans[name]).for_text(query.text) for name, policy in seen.items()}
-        only = query.tables[0] if len(seen) == 1 else None
+        only = query.tables[0] if len(seen) == 1 and not query.searches else None
         return Statement(
             visitor=visitor,
             door="",
@@ -236,13 +242,22 @@ class Desk:
             and all(policy.is_steady for policy in seen.values())
             and not any(scan.is_live for scan in inputs.values()),
             bounds=self.bounds,
+            searches=query.searches,
             _inputs=inputs,
+            _found=partial(self._found, at=at),
             _below=None if only is None else below(query.tree, policy=seen[only], scan=scans[only]),
             _works=self._works,
             _places=self.places,
             _under=policies,
             _in_force=lambda: self.policies,
             _audit=self._audit,
+        )
+
+    def _found(self, call: SearchCall, asked: str | None, *, at: int) -> Scan:
+        """The rows that a search finds; without a text none. Whoever may search an index sees its table whole."""
+        matches = no_matches() if asked is None or self._search is None else self._search(call, asked, at)
+        return found_rows(
+            self._sessions.lake.scan(call.table, snapshot=at, row_ids=True), matches, view=call.view
         )
 
     def _with_settings(self, text: str, *, own: frozenset[str]) -> str:

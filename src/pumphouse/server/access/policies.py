@@ -195,6 +195,21 @@ class Policies:
         rights = self._rights_of(visitor)
         return {name: asset for name, asset in self._assets.items() if name in rights and not rights[name].is_nothing}
 
+    def indexes(self, visitor: Visitor, *, snapshot: int) -> Mapping[str, str]:
+        """The indexes that a visitor may search, each with its table: those of tables that they see in full.
+
+        An index knows all rows and all words: its scores, counts and suggestions would tell of those that are hidden.
+        """
+        visible = self.visible(visitor, snapshot=snapshot)
+        found = {name: asset.spec.table for name, asset in self.known(visitor).items() if asset.kind == "search"}
+        return {
+            name: table
+            for name, table in found.items()
+            if table in visible
+            and self.sees_whole(visitor, name)
+            and self.of(visitor, table, snapshot=snapshot).is_whole
+        }
+
     def sees_origin(self, visitor: Visitor, name: str) -> bool:
         """Whether a visitor may know of all that something is made from: then it may be named to them."""
         rights = self._rights_of(visitor)

@@ -64,14 +64,19 @@ class Run:
         on_stall: Callable[[], None],
         on_over: Callable[[], None],
         worked_s: float = 0.0,
+        searched: Callable[[], Mapping[str, Scan]] = dict,
     ) -> None:
-        """`on_over` is called once nothing of it is left in the engine, now and then more than once."""
+        """`on_over` is called once nothing of it is left in the engine, now and then more than once.
+
+        `searched` finds rows by search once it begins: inputs beside the `inputs`.
+        """
         self._works = works
         self._inputs = inputs
         self._visitor = visitor
         self._bounds = bounds
         self._on_stall = on_stall
         self._on_over = on_over
+        self._searched = searched
         self.kinds: tuple[Any, ...] = ()
         """The columns' types as DuckDB's own library has them, once it is open."""
         self._turn = Turn()
@@ -88,6 +93,7 @@ class Run:
         """Begin; the columns that come. `width` is how many bytes a row took before."""
         self._works.watch.add(self)
         with self._work(wait_s=WAIT_S):
+            self._inputs = {**self._inputs, **self._searched()}
             session = self._works.sessions.take(self._inputs, who=self._visitor.who)
             with self._lock:
                 self._session = session

@@ -25,6 +25,7 @@ from pumphouse.engines.engine import Scan, SqlFunction
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.direct import direct
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
+from pumphouse.project.search_calls import is_view
 from pumphouse.server.access.guards import GUARDS
 from pumphouse.server.access.telling import reached
 from pumphouse.sources.external.tables import ExternalTables
@@ -49,6 +50,8 @@ class Session:
 
     connection: duckdb.DuckDBPyConnection
     key: tuple[object, ...]
+    is_kept: bool = True
+    """Whether the next statement with the same tables may have it: not with rows that a search found."""
 
 
 class Sessions:
@@ -153,6 +156,7 @@ class Sessions:
         """A connection on which each input is there by its name."""
         relations = ((name, scan.relation, *(id(one) for _, one in scan.datasets)) for name, scan in inputs.items())
         key = (who, *sorted(relations))
+        is_kept = not any(is_view(name) for name in inputs)
         with self._lock:
             kept = self._idle.get(key)
             if kept:
@@ -169,10 +173,13 @@ class Sessions:
             connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {scan.relation}")
         for name in WHO:
             connection.execute(f"CREATE TEMP MACRO {name}() AS {literal(who)}")
-        return Session(connection=connection, key=key)
+        return Session(connection=connection, key=key, is_kept=is_kept)
 
     def give(self, session: Session) -> None:
         """Take a connection back. Nothing runs on it any more."""
+        if not session.is_kept:
+            session.connection.close()
+            return
         dropped: list[Session] = []
         with self._lock:
             self._idle.setdefault(session.key, []).append(session)

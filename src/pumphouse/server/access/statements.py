@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from pumphouse.engines.engine import Scan
 from pumphouse.engines.texts import Columns
-from pumphouse.errors import AccessDenied, BadRequest, Cancelled, PumphouseError, TooMuch
+from pumphouse.errors import AccessDenied, BadRequest, Cancelled, PumphouseError, TooMuch, UnknownName
 from pumphouse.lake.state import Access
+from pumphouse.project.search_calls import SearchCall
 from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.below import Below
 from pumphouse.server.access.gate import Visitor
@@ -44,6 +45,11 @@ GUESSED_MAX = 16
 """Parameters of a statement of which each is tried as text to tell the columns' types."""
 
 
+def no_search(call: SearchCall, asked: str | None) -> Scan:
+    """What finds rows where nothing can be searched."""
+    raise UnknownName(f"there is no index '{call.index}' to search", asset=call.index)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
     """What somebody may ask, checked and pinned at a snapshot. It can be run any number of times."""
@@ -64,6 +70,10 @@ class Statement:
     """What it took to check it, which counts as the engine's work."""
     bounds: Bounds
     _inputs: Mapping[str, Scan]
+    searches: tuple[SearchCall, ...] = ()
+    """What it reads by search."""
+    _found: Callable[[SearchCall, str | None], Scan] = no_search
+    """The rows that a search finds of this text; without one none, which has the columns."""
     _below: Below | None = None
     _works: Works
     _places: Places
@@ -180,10 +190,16 @@ class Statement:
         found = self._below.applied(_by_name(self.values, self.parameters))
         return self._inputs if found is None else {self.tables[0]: found.for_text(self.text)}
 
+    def _searched(self) -> Mapping[str, Scan]:
+        """What it reads by search, with its values."""
+        values = _by_name(self.values, self.parameters)
+        return {call.view: self._found(call, call.asked(values)).for_text(self.text) for call in self.searches}
+
     def _columns_with(self, values: Parameters) -> Columns:
+        none_found = {call.view: self._found(call, None).for_text(self.text) for call in self.searches}
         run = Run(
             self._works,
-            inputs=self._read(),
+            inputs={**self._read(), **none_found},
             visitor=self.visitor,
             bounds=self.bounds,
             on_stall=_nothing,
@@ -254,6 +270,7 @@ class Result:
             on_stall=self.close,
             on_over=self._leave,
             worked_s=statement.checked_s,
+            searched=statement._searched,
         )
 
     @property
@@ -334,10 +351,11 @@ class Result:
         if rows >= CHUNK_ROWS:
             one._widths[""] = max(one._widths.get("", 0), self._width)
         at = datetime.now(UTC)
+        read = {name: one.snapshot_of(name) for name in one.tables} | {call.index: one.snapshot for call in one.searches}
         one._audit.write(
             *(
-                Access(at=at, who=one.visitor.who, door=one.door, asset=name, snapshot=one.snapshot_of(name), rows=rows)
-                for name in one.tables
+                Access(at=at, who=one.visitor.who, door=one.door, asset=name, snapshot=snapshot, rows=rows)
+                for name, snapshot in read.items()
             )
         )
 
