@@ -351,7 +351,8 @@ class Result:
         if rows >= CHUNK_ROWS:
             one._widths[""] = max(one._widths.get("", 0), self._width)
         at = datetime.now(UTC)
-        read = {name: one.snapshot_of(name) for name in one.tables} | {call.index: one.snapshot for call in one.searches}
+        read = {name: one.snapshot_of(name) for name in one.tables}
+        read |= {call.index: one.snapshot for call in one.searches}
         one._audit.write(
             *(
                 Access(at=at, who=one.visitor.who, door=one.door, asset=name, snapshot=snapshot, rows=rows)
