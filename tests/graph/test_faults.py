@@ -41,9 +41,7 @@ SQL_FAULTS = [
     pytest.param("SELECT getenv('HOME') AS r", 1, "getenv() reads what no asset stores", "Gather it", id="getenv"),
     pytest.param("SELECT uuid() AS r FROM orders", 1, "uuid() is random", "hash(order_id)", id="uuid"),
     pytest.param("SELECT * FROM orders USING SAMPLE 10%", 1, "a sample without a seed", "(bernoulli, 42)", id="sample"),
-    pytest.param(
-        "SELECT *\nFROM search('a', 'refund')", 2, "search() reads an index", "pumphouse query", id="search"
-    ),
+    pytest.param("SELECT *\nFROM search('a', 'refund')", 2, "search() reads an index", "pumphouse query", id="search"),
     pytest.param(
         "SELECT * FROM read_csv('a.csv')", 1, "read_csv() reads what no asset stores", "ph.files", id="read_csv"
     ),

@@ -256,9 +256,7 @@ class Desk:
     def _found(self, call: SearchCall, asked: str | None, *, at: int) -> Scan:
         """The rows that a search finds; without a text none. Whoever may search an index sees its table whole."""
         matches = no_matches() if asked is None or self._search is None else self._search(call, asked, at)
-        return found_rows(
-            self._sessions.lake.scan(call.table, snapshot=at, row_ids=True), matches, view=call.view
-        )
+        return found_rows(self._sessions.lake.scan(call.table, snapshot=at, row_ids=True), matches, view=call.view)
 
     def _with_settings(self, text: str, *, own: frozenset[str]) -> str:
         """The SQL with the project's settings in place of their names; every other name is a parameter."""
