@@ -16,6 +16,7 @@ from typing import Any
 
 import pumphouse
 from pumphouse import checks, cleaning, errors, questions
+from pumphouse.catalog.finding import Find, Finds
 from pumphouse.errors import PumphouseError
 from pumphouse.experiments.verdicts import Verdict
 from pumphouse.graph.headers import KEYS
@@ -77,7 +78,7 @@ NAMES = {
 
 RETURNED = (
     Plan, PlannedBuild, Report, Result, Counts, Build, Prediction, Judgement, VersionJudgement, Found, Hit, Verdict,
-    Reader,
+    Reader, Finds, Find,
 )  # fmt: skip
 """What methods of a project give back, besides tables."""
 
@@ -107,6 +108,10 @@ HEADER_KEYS = {
     "reads": ("The tables it reads, where its SQL is more than the parser can read.", 'reads = ["orders"]'),
     "every": ("A schedule of its own: `1h`, `day at 02:00`, `mon 07:00 Europe/Berlin`, or cron.", 'every = "1h"'),
     "owner": ("Who answers questions about it.", 'owner = "ann"'),
+    "tags": (
+        "Words by which it is [found](../guides/catalog.md), such as a team or a subject; `deprecated` puts it last.",
+        'tags = ["finance", "monthly"]',
+    ),
     "required": ("Columns without which a row is withheld: it goes to quarantine whole.", 'required = ["customer_id"]'),
     "timeout_s": ("How many seconds a build may take.", "timeout_s = 600"),
     "retries": ("How often a build that failed is tried again in the same run; without it never.", "retries = 2"),
@@ -155,6 +160,9 @@ memory = "1GB"                      # of all their queries together; what does n
 threads = 4                         # of the machine's cores; without it all
 seconds = 300                       # of work for one query; how long its reader takes to read does not count
 rows = 10000000                     # that one query may give; without it no limit
+
+[find]                              # pumphouse find
+values = ["orders.status"]          # columns that are found by their values too; without it none
 
 [settings]                          # values for $name in SQL, and for keyword-only parameters in Python
 cohort_end = 1997-04-01

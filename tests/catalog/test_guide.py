@@ -28,5 +28,5 @@ def test_what_the_guide_shows_is_what_comes_out(shop: Shop) -> None:
     examples = guide.replace("\n```", "\n\n```")
     names = {"lake": shop.lake, "assets": shop.assets, "folder": shop.folder, "now": now}
     test = doctest.DocTestParser().get_doctest(examples, names, "catalog.md", str(GUIDE), 0)
-    assert len(test.examples) == 8
+    assert len(test.examples) == 13
     assert doctest.DocTestRunner().run(test).failed == 0

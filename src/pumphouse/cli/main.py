@@ -37,6 +37,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
     },
     "Look": {
         "show": "looking:show",
+        "find": "finding:find",
         "sources": {"list": "sourcing:show", "try": "sourcing:try_"},
         "query": "querying:query",
         "connect": "connecting:connect",

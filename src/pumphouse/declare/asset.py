@@ -53,6 +53,7 @@ class Common:
 
     doc: str = ""
     owner: str | None = None
+    tags: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     time: Time = field(default_factory=Time)

@@ -21,7 +21,7 @@ BASE_ENV = "prod"
 _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict, "groups": dict, "access": dict, "sign_in": dict, "server": dict, "env": dict,
+    "failures": dict, "groups": dict, "access": dict, "sign_in": dict, "server": dict, "find": dict, "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
     "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
@@ -33,6 +33,7 @@ _ENGINE_KEYS: _Keys = {
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
 _SERVER_KEYS: _Keys = {"memory": str, "threads": int, "seconds": int, "rows": int}
 _ACCESS_KEYS: _Keys = {"default": str}
+_FIND_KEYS: _Keys = {"values": list}
 _SIGN_IN_KEYS: _Keys = {
     "issuer": str, "client_id": str, "client_secret": str, "people_claim": str, "groups_claim": str, "scopes": list,
     "domains": list, "scope": str, "hours": int, "address": str,
@@ -124,6 +125,8 @@ class Config:
     connections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     failures: Mapping[str, Any] = field(default_factory=dict)
     access: Access = field(default_factory=Access)
+    found_values: tuple[str, ...] = ()
+    """`[find] values`: columns, as TABLE.COLUMN, of which the catalogue is searched by their values too."""
     outlets: frozenset[str] | None = None
     """Connections to which deliveries may go from a lake that is not the file's own; None is the file's own lake, from
     which they may go anywhere."""
@@ -165,7 +168,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
     _check(values, _KEYS, text, where="")
     tables = {
         "engine": _ENGINE_KEYS, "failures": _FAILURE_KEYS, "server": _SERVER_KEYS, "access": _ACCESS_KEYS,
-        "sign_in": _SIGN_IN_KEYS,
+        "find": _FIND_KEYS, "sign_in": _SIGN_IN_KEYS,
     }  # fmt: skip
     for table, known in tables.items():
         _check(values.get(table, {}), known, text, where=f"{table}.")
@@ -193,6 +196,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         connections={**values.get("connections", {}), **connections},
         failures=own.get("failures", values.get("failures", {}) if chosen == BASE_ENV else {}),
         access=_access(values, text),
+        found_values=_found_values(values.get("find", {}).get("values", []), text),
         server=_server({**values.get("server", {}), **own.get("server", {})}, text),
         outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),
     )
@@ -300,6 +304,17 @@ def _server(values: Mapping[str, Any], text: str) -> ServerConfig:  # as TOML ha
             mend='Write it like memory = "2GB".',
         )
     return found
+
+
+def _found_values(columns: list[Any], text: str) -> tuple[str, ...]:  # as TOML has them
+    for one in columns:
+        if not isinstance(one, str) or not re.fullmatch(r"[^.]+\.[^.]+", one):
+            raise ConfigError(
+                f"'find.values' has to be a list of columns, which '{one}' is not",
+                place=_line_of("values", text),
+                mend='Write them as TABLE.COLUMN: values = ["orders.status"].',
+            )
+    return tuple(columns)
 
 
 def _zone(name: str, text: str) -> str:

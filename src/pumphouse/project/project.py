@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from pumphouse.catalog.finding import Finds
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
@@ -41,10 +42,12 @@ from pumphouse.models.registry import parse_version
 from pumphouse.models.registry import version as version_of_model
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project import trial
+from pumphouse.project.change_log import log_change
 from pumphouse.project.config import Config, read_config
 from pumphouse.project.descriptions import descriptions
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
 from pumphouse.project.explaining import naming_the_line
+from pumphouse.project.finding import Finder
 from pumphouse.project.imported import imported
 from pumphouse.project.importing import import_model
 from pumphouse.project.jobs import today
@@ -120,6 +123,7 @@ class Project:
             self._online.clear()
         for predictor in predictors:
             predictor.close()
+        self.__dict__.pop("finder", None)
         engine, lake = self.__dict__.pop("_engine", None), self.__dict__.pop("lake", None)
         if engine is not None and (lake is None or engine is not lake.engine):
             engine.close()
@@ -476,6 +480,15 @@ class Project:
         self.reader().record((index,), found.snapshot, len(found.rows), detail=text)
         return found
 
+    @cached_property
+    def finder(self) -> Finder:
+        """What `find` asks, from several threads at once."""
+        return Finder(self.lake, self.graph.assets, values=self.config.found_values)
+
+    def find(self, text: str, *, limit: int = 20) -> Finds:
+        """Assets by words of their names, columns, docs, owners and tags: `p.find("refund date")`, the best first."""
+        return self.finder.find(text, now=datetime.now(UTC), limit=limit)
+
     def expose(self, experiment: str, unit: int | str, *, now: datetime | None = None) -> str:
         """The arm of a unit that meets an experiment. Its first exposure is on disk when this returns."""
         return expose(self.lake, self.asset(experiment, kind="experiment"), unit, now=now or datetime.now(UTC))
@@ -540,12 +553,7 @@ class Project:
         return replace(planned, builds=tuple(kept))
 
     def _log_change(self, build: Build, command: str, *, at: datetime, why: str) -> None:
-        """Write what a person changed to the run log: who, when, what, and why."""
-        state, end = self.lake.state, datetime.now(UTC)
-        state.run_started(build.run, command=command, actor=self.who, at=at)
-        state.run_finished(
-            build.run, status="done", at=end, snapshot=build.snapshot, summary=f"{why}; snapshot {build.snapshot}."
-        )
+        log_change(self.lake.state, build, command, who=self.who, at=at, why=why)
 
     def _world(self) -> World:
         """The newest tables, read by the engine that serves predictions."""

@@ -1,0 +1,115 @@
+"""Finding assets by words: what the lake and the declarations say of them, in an index in memory that follows both."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pumphouse.catalog.access import Reads
+from pumphouse.catalog.finding import WHOLE, Finds, Said, Sight, Used, find, said_of, uses
+from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.engines.parameters import quoted
+from pumphouse.errors import ConfigError, did_you_mean
+from pumphouse.indexes.short_texts import ShortTexts
+from pumphouse.lake.column_docs import docs_of
+from pumphouse.lake.columns import columns_of_all
+from pumphouse.lake.lake import Lake
+
+VALUES_MAX = 200
+"""How many values of a column are found by: its most frequent ones."""
+VALUE_CHARACTERS_MAX = 80
+"""A longer value is a text, and no name of anything."""
+USE_KEPT = timedelta(minutes=1)
+"""How old what is known of use may be."""
+HITS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    versions: Mapping[str, int]
+    said: Sequence[Said]
+    texts: ShortTexts
+
+
+class Finder:
+    """Finds assets of one project. What it knows is gathered again when a table has changed; threads share it."""
+
+    def __init__(self, lake: Lake, assets: Mapping[str, Asset], *, values: Sequence[str] = ()) -> None:
+        """`values` are columns, as TABLE.COLUMN, that are found by their values too. Raises ConfigError."""
+        for table, _, column in (one.partition(".") for one in values):
+            if table not in assets:
+                mend = did_you_mean(table, assets) or f"It names no table of the project: '{table}.{column}'."
+                raise ConfigError(f"'find.values' names '{table}', which nobody declares", mend=mend)
+        self._lake, self._assets, self._values = lake, assets, values
+        self._lock = threading.Lock()
+        self._known: _Known | None = None
+        self._of_table: dict[str, tuple[int, tuple[Said, ...]]] = {}
+        self._used: tuple[datetime, Mapping[str, Used]] | None = None
+
+    def find(
+        self, query: str, *, now: datetime, limit: int = HITS, sight: Callable[[str], Sight | None] | None = None
+    ) -> Finds:
+        """Assets that the words of a query are said of, the best first; of those that `sight` shows, all without it.
+
+        Raises MissingExtra where the search library is not installed.
+        """
+        with self._lock:
+            snapshot = self._lake.snapshot()
+            known, used = self._gathered(snapshot), self._uses(now)
+        return find(
+            query,
+            said=known.said,
+            texts=known.texts,
+            assets=self._assets,
+            sight=sight or (lambda name: WHOLE),
+            used=used,
+            limit=limit,
+            snapshot=snapshot,
+            now=now,
+        )
+
+    def _uses(self, now: datetime) -> Mapping[str, Used]:
+        if self._used is None or abs(now - self._used[0]) > USE_KEPT:
+            self._used = now, uses(Reads(self._lake, now=now), self._assets)
+        return self._used[1]
+
+    def _gathered(self, snapshot: int) -> _Known:
+        versions = self._lake.versions(snapshot=snapshot)
+        if self._known is not None and self._known.versions == versions:
+            return self._known
+        columns = columns_of_all(self._lake, snapshot=snapshot)
+        said: list[Said] = []
+        for name, asset in self._assets.items():
+            version = versions.get(name, -1)
+            before = self._of_table.get(name)
+            if before is None or before[0] != version:
+                before = version, tuple(self._said(asset, columns.get(name, ()), snapshot=snapshot))
+                self._of_table[name] = before
+            said += before[1]
+        self._known = _Known(versions=versions, said=said, texts=ShortTexts([one.text for one in said]))
+        return self._known
+
+    def _said(self, asset: Asset, columns: Sequence[str], *, snapshot: int) -> Sequence[Said]:
+        docs = docs_of(self._lake, asset.name, snapshot=snapshot) if columns else {}
+        own = [name for name in columns if name not in HIDDEN_COLUMNS]
+        wanted = [name for name in own if f"{asset.name}.{name}" in self._values]
+        return tuple(
+            said_of(
+                asset,
+                columns={name: docs.get(name, "") for name in own},
+                values={name: self._values_of(asset.name, name, snapshot=snapshot) for name in wanted},
+            )
+        )
+
+    def _values_of(self, table: str, column: str, *, snapshot: int) -> Sequence[str]:
+        """The most frequent values of a column, as text."""
+        value = f"CAST({quoted(column)} AS VARCHAR)"
+        rows = self._lake.engine.fork().execute(
+            f"SELECT {value} FROM ({self._lake.scan(table, snapshot=snapshot).relation})"
+            f" WHERE length({value}) BETWEEN 1 AND {VALUE_CHARACTERS_MAX}"
+            f" GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT {VALUES_MAX}"
+        )
+        return [row[0] for row in rows]
