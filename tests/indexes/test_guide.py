@@ -33,7 +33,7 @@ def test_the_guides_index_is_built_and_its_examples_are_true(desk: Any, tickets:
 
 def test_every_query_of_the_guide_can_be_read() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
-    queries = re.findall(r"^\| `(.*?)` \|", guide, re.MULTILINE)
+    queries = re.findall(r"^\| `(.*?)` \|", guide.partition("## Words")[0], re.MULTILINE)
     assert len(queries) == 9
     for query in queries:
         parse(query)

@@ -78,7 +78,7 @@ def test_a_hit_has_its_key_score_row_and_escaped_excerpts(find: Callable[..., Fo
     assert list(hit.excerpts) == ["body"]
     assert (
         hit.excerpts["body"].html
-        == "The <mark>café</mark> machine is &lt;b&gt;<mark>broken</mark>&lt;/b&gt; &amp; leaks"
+        == "The <mark>café</mark> machine is &lt;b&gt;<mark>broken</mark>&lt;/b&gt; &amp; leaks."
     )
     assert found.rows == (hit.row,)
     assert found.table == "tickets"

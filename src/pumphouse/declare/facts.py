@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller
+from pumphouse.errors import ConfigError, did_you_mean
+
+LANGUAGES = (
+    "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "italian",
+    "norwegian", "portuguese", "romanian", "russian", "spanish", "swedish", "turkish",
+)  # fmt: skip
+"""Languages whose endings a search index takes off words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +32,8 @@ class Search:
     text: tuple[str, ...]
     filter: tuple[str, ...]
     sort: str | None
+    languages: tuple[tuple[str, str], ...] = ()
+    """Columns of text with their language."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +56,49 @@ class Bet:
 
 
 def search(
-    table: str, *, text: list[str] | str, filter: list[str] | str | None = None, sort: str | None = None
+    table: str,
+    *,
+    text: list[str] | str,
+    filter: list[str] | str | None = None,
+    sort: str | None = None,
+    language: str | Mapping[str, str] | None = None,
 ) -> Declaration:
     """An index over a table's text that follows it from snapshot to snapshot. The table needs a key.
 
     `text` are the columns whose words are searched, `filter` those compared as a whole, `sort` the one by which the
-    newest can come first.
+    newest can come first. `language`, of all of the text or by column, makes words that differ by their endings alone
+    one word.
 
     For example:
 
         tickets_search = ph.search("tickets", text=["subject", "body"], filter=["account"], sort="opened_at")
     """
+    columns = names(tuple(text) if isinstance(text, list) else text)
     return Declaration(
         kind="search",
         spec=Search(
             table=table,
-            text=names(tuple(text) if isinstance(text, list) else text),
+            text=columns,
             filter=names(tuple(filter) if isinstance(filter, list) else filter),
             sort=sort,
+            languages=_languages(language, columns),
         ),
         common=Common(),
         place=place_of_caller(),
         inputs=(table,),
     )
+
+
+def _languages(language: str | Mapping[str, str] | None, columns: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    by_column = dict.fromkeys(columns, language) if isinstance(language, str) else dict(language or {})
+    for column, name in by_column.items():
+        if column not in columns:
+            mend = did_you_mean(column, columns) or f"Text is in {', '.join(columns)}."
+            raise ConfigError(f"language names '{column}', which is not in text", mend=mend)
+        if name not in LANGUAGES:
+            mend = f"{did_you_mean(name, LANGUAGES)} There are {', '.join(LANGUAGES)}; or leave it out."
+            raise ConfigError(f"search has no language '{name}'", mend=mend.lstrip())
+    return tuple(sorted(by_column.items()))
 
 
 def deliver(asset: str, *, to: str, format: Literal["csv", "table"] = "csv", every: str | None = None) -> Declaration:

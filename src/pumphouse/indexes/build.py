@@ -70,6 +70,7 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
     """How the index has each declared column. Raises BuildError for one that is not there, or can't be searched."""
     spec: Search = asset.spec
     known = context.scan(spec.table).schema
+    languages = dict(spec.languages)
     whole = {*spec.filter, *([spec.sort] if spec.sort else [])}
     fields = []
     for name in dict.fromkeys([*spec.text, *spec.filter, *([spec.sort] if spec.sort else [])]):
@@ -81,7 +82,7 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
                 mend=did_you_mean(name, known.names) or f"It has {', '.join(known.names)}.",
             )
         kind = known.field(name).type
-        field = field_of(name, kind, is_text=name in spec.text, is_value=name in whole)
+        field = field_of(name, kind, is_text=name in spec.text, is_value=name in whole, language=languages.get(name))
         if field is None:
             raise BuildError(f"column '{name}' is {kind}, which can't be searched", asset=asset.name, place=asset.place)
         fields.append(field)
@@ -117,7 +118,7 @@ def _state(
         snapshot=context.snapshot,
         fields=manifest.fields,
         sort=manifest.sort,
-        schema=schema(manifest.fields, tokenizer=words.TOKENIZER),
+        schema=schema(manifest.fields),
     )
     name = f"{context.snapshot}-{context.run}"
     try:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
+
+from pumphouse.indexes import words
 
 if TYPE_CHECKING:
     import tantivy
 
 CHARACTERS_MAX = 200
+READ_CHARACTERS_MAX = 20_000
+"""How much of a text is looked at: ten of them take some 20 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +30,54 @@ class Excerpt:
         return "".join(f"<mark>{escape(text)}</mark>" if found else escape(text) for text, found in self.pieces)
 
 
-def excerpt(
-    text: str, *, terms: Collection[str], field: str, searcher: tantivy.Searcher, schema: tantivy.Schema
-) -> Excerpt | None:
+def excerpt(text: str, *, terms: Collection[str], analyzer: tantivy.TextAnalyzer) -> Excerpt | None:
     """Where the text holds most of these terms, or None where it holds none of them."""
-    import tantivy
-
-    looked_for = [(tantivy.Occur.Should, tantivy.Query.term_query(schema, field, term)) for term in sorted(terms)]
-    generator = tantivy.SnippetGenerator.create(searcher, tantivy.Query.boolean_query(looked_for), schema, field)
-    generator.set_max_num_chars(CHARACTERS_MAX)
-    document = tantivy.Document()
-    document.add_text(field, text)
-    snippet = generator.snippet_from_doc(document)
-    fragment = snippet.fragment().encode()  # the library counts bytes of UTF-8
+    found = words.marks(text[:READ_CHARACTERS_MAX], terms, analyzer)
+    if not found:
+        return None
+    within = _best(found)
+    start, end = _around(text, within[0][0], within[-1][1])
     pieces: list[tuple[str, bool]] = []
-    at = 0
-    for span in snippet.highlighted():
-        pieces += [(fragment[at : span.start].decode(), False), (fragment[span.start : span.end].decode(), True)]
-        at = span.end
-    pieces.append((fragment[at:].decode(), False))
-    return Excerpt(pieces=tuple(piece for piece in pieces if piece[0])) if len(pieces) > 1 else None
+    at = start
+    for first, last in _joined((one[0], one[1]) for one in within):
+        pieces += [(text[at:first], False), (text[first:last], True)]
+        at = last
+    pieces.append((text[at:end], False))
+    return Excerpt(pieces=tuple(piece for piece in pieces if piece[0]))
+
+
+def _best(found: Sequence[tuple[int, int, str]]) -> Sequence[tuple[int, int, str]]:
+    """Those near to each other that are the most different terms, then the most, then the first."""
+    best, rank, first = found[:1], (1, 1), 0
+    counts: Counter[str] = Counter()
+    for number, (_, end, term) in enumerate(found):
+        counts[term] += 1
+        while first < number and end - found[first][0] > CHARACTERS_MAX:
+            counts -= Counter([found[first][2]])
+            first += 1
+        if (len(counts), number + 1 - first) > rank:
+            best, rank = found[first : number + 1], (len(counts), number + 1 - first)
+    return best
+
+
+def _around(text: str, start: int, end: int) -> tuple[int, int]:
+    """As much of the text on both sides as there is room for, in whole words."""
+    room = max(0, CHARACTERS_MAX - (end - start))
+    first = max(0, min(start - room // 2, len(text) - CHARACTERS_MAX))
+    last = min(len(text), max(end, first + CHARACTERS_MAX))
+    if first > 0 and (space := text.find(" ", first - 1, start)) >= 0:
+        first = space + 1
+    if last < len(text) and (space := text.rfind(" ", end, last + 1)) >= 0:
+        last = space
+    return first, last
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans that touch each other as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined

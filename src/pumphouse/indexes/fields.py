@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from pumphouse.engines.parameters import literal, quoted
+from pumphouse.indexes import letters, words
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,6 +46,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     column: str
     is_text: bool = False
     """Whether its words are searched."""
+    language: str | None = None
+    """By whose rules endings are taken off its words; none are where it is None."""
     value: Value | None = None
     """How its value as a whole is kept, by which rows are filtered, sorted and counted."""
     unit: Unit = ""
@@ -63,13 +66,15 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return f"value:{self.column}"
 
 
-def field_of(column: str, kind: pa.DataType, *, is_text: bool, is_value: bool) -> Field | None:
+def field_of(
+    column: str, kind: pa.DataType, *, is_text: bool, is_value: bool, language: str | None = None
+) -> Field | None:
     """How an index keeps a column of this type; None where it can't."""
     import pyarrow.types as types
 
     if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind) or types.is_interval(kind):
         return None
-    field = Field(column=column, is_text=is_text)
+    field = Field(column=column, is_text=is_text, language=language if is_text else None)
     if not is_value:
         return field
     change = msgspec.structs.replace
@@ -93,7 +98,7 @@ def field_of(column: str, kind: pa.DataType, *, is_text: bool, is_value: bool) -
     return change(field, value="text")
 
 
-def schema(fields: Iterable[Field], *, tokenizer: str) -> tantivy.Schema:
+def schema(fields: Iterable[Field]) -> tantivy.Schema:
     """The schema of an index: nothing of a row is stored but its id, as a fast field."""
     import tantivy
 
@@ -108,7 +113,8 @@ def schema(fields: Iterable[Field], *, tokenizer: str) -> tantivy.Schema:
     }
     for field in fields:
         if field.is_text:
-            builder.add_text_field(field.words, tokenizer_name=tokenizer, index_option="position")
+            name = words.tokenizer(field.language)
+            builder.add_text_field(field.words, tokenizer_name=name, index_option="position")
         if field.value == "text":
             builder.add_text_field(field.whole, fast=True, tokenizer_name="raw", index_option="basic")
         elif field.value is not None:
@@ -116,13 +122,14 @@ def schema(fields: Iterable[Field], *, tokenizer: str) -> tantivy.Schema:
     return builder.build()
 
 
-def document(fields: Sequence[Field], *, words: str = "CAST({column} AS VARCHAR)") -> str:
-    """SQL of a row's document as JSON. `words` is SQL of the text whose words are kept, `{column}` a column in it."""
+def document(fields: Sequence[Field], *, text: str = "CAST({column} AS VARCHAR)") -> str:
+    """SQL of a row's document as JSON. `text` is SQL of the text whose words are kept, `{column}` a column in it."""
     parts = [literal(f'{{"{ROW}":'), "_rowid"]
     for field in fields:
         column = quoted(field.column)
         if field.is_text:
-            parts.append(f"{literal(_named(field.words))} || to_json({words.format(column=column)})")
+            prepared = letters.prepared_sql(text.format(column=column))
+            parts.append(f"{literal(_named(field.words))} || to_json({prepared})")
         if field.value is not None:
             parts.append(f"{literal(_named(field.whole))} || {whole(field, column)}")
     absent = ", ".join(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pumphouse.errors import QueryError, UnknownName, did_you_mean
-from pumphouse.indexes import words
-from pumphouse.indexes.fields import value_of
+from pumphouse.indexes import letters, words
+from pumphouse.indexes.fields import Field, value_of
 from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
+from pumphouse.indexes.words import Typed
 
 if TYPE_CHECKING:
     import tantivy
@@ -26,6 +27,8 @@ class Lookup:
 
     query: tantivy.Query
     terms: Mapping[str, frozenset[str]]
+    analyzers: Mapping[str, tantivy.TextAnalyzer]
+    """By which the words of each of these columns are made."""
 
 
 def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mapping[str, str]) -> Lookup:
@@ -47,6 +50,7 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mappi
     return Lookup(
         query=tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in must]),
         terms={column: frozenset(terms) for column, terms in reading.terms.items()},
+        analyzers={column: reading.analyzers[manifest.by_column[column].language] for column in reading.text},
     )
 
 
@@ -58,7 +62,8 @@ class _Reading:
         self.schema = index.schema
         self.searcher = index.searcher()
         self.manifest = manifest
-        self.analyzer = words.analyzer()
+        languages = {field.language for field in manifest.fields if field.is_text}
+        self.analyzers = {language: words.analyzer(language) for language in (*languages, None)}
         self.text = [field.column for field in manifest.fields if field.is_text]
         self.filters = [field.column for field in manifest.fields if field.value is not None]
         self.terms: dict[str, set[str]] = {column: set() for column in self.text}
@@ -97,29 +102,43 @@ class _Reading:
             known = (*self.text, *self.filters)
             mend = did_you_mean(node.column, known) or self.known()
             raise self.error(node, f"there is no column '{node.column}' in this index", mend=mend)
-        terms = self.analyzer.analyze(node.text)
-        if not terms:
-            raise self.error(node, f"'{node.text}' holds no letter or digit to look for")
         anywhere = []
         for column in [node.column] if node.column else self.text:
-            field = self.manifest.by_column[column].words
-            found = self.begun(node, field, terms) if node.is_prefix else terms
+            query, terms = self.in_field(node, self.manifest.by_column[column])
+            anywhere.append((tantivy.Occur.Should, query))
             if not excluded:
-                self.terms[column].update(found)
-            if len(found) > 1 and not node.is_prefix:
-                anywhere.append(tantivy.Query.phrase_query(self.schema, field, list(found)))
-            else:
-                anywhere += [tantivy.Query.term_query(self.schema, field, term) for term in found]
-        return tantivy.Query.boolean_query([(tantivy.Occur.Should, query) for query in anywhere])
+                self.terms[column].update(terms)
+        return tantivy.Query.boolean_query(anywhere)
 
-    def begun(self, node: Words, field: str, terms: list[str]) -> list[str]:
-        """The words of a field that begin so."""
+    def in_field(self, node: Words, field: Field) -> tuple[tantivy.Query, list[str]]:
+        """What finds the words in one field, and the terms that an excerpt marks."""
+        import tantivy
+
+        typed = words.typed(node.text, self.analyzers[field.language])
+        terms = typed.terms
+        if not terms:
+            raise self.error(node, f"'{node.text}' holds no letter or digit to look for")
+        if node.is_prefix and not typed.is_open:
+            terms = self.begun(node, field, typed)
+            each = [tantivy.Query.term_query(self.schema, field.words, term) for term in terms]
+            return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in each]), terms
+        if typed.is_begun and len(terms) == 1:
+            return tantivy.Query.regex_query(self.schema, field.words, f"{terms[0]}.?"), terms
+        if typed.is_begun:
+            return tantivy.Query.phrase_prefix_query(self.schema, field.words, list(terms)), terms
         if len(terms) > 1:
+            return tantivy.Query.phrase_query(self.schema, field.words, list(terms)), terms
+        return tantivy.Query.term_query(self.schema, field.words, terms[0]), terms
+
+    def begun(self, node: Words, field: Field, typed: Typed) -> list[str]:
+        """The words of a field that begin so; of words without their endings, also the one that is typed."""
+        if len(typed.terms) > 1:
             raise self.error(node, "a star follows one word")
-        begun = self.searcher.terms_with_prefix(field, terms[0], limit=PREFIX_WORDS_MAX + 1)
+        [start] = self.analyzers[None].analyze(letters.prepared(node.text))
+        begun = self.searcher.terms_with_prefix(field.words, start, limit=PREFIX_WORDS_MAX + 1)
         if len(begun) > PREFIX_WORDS_MAX:
             raise self.error(node, f"more than {PREFIX_WORDS_MAX:,} words begin so", mend="Type more letters.")
-        return [term for term, _ in begun]
+        return list({term for term, _ in begun} | {*typed.terms})
 
     def error(self, node: Words, what: str, *, mend: str | None = None) -> QueryError:
         return QueryError(what, query=self.query, position=node.position, mend=mend)

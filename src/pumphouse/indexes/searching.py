@@ -180,9 +180,7 @@ def _found(opened: View, asked: Lookup, *, order: Order, limit: int, scan: Scan,
             column: excerpt(
                 str(row[column]),
                 terms=terms,
-                field=manifest.by_column[column].words,
-                searcher=searcher,
-                schema=opened.index.schema,
+                analyzer=asked.analyzers[column],
             )
             for column, terms in asked.terms.items()
             if row[column] is not None

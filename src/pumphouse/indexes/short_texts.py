@@ -30,11 +30,11 @@ class ShortTexts:
         import tantivy
 
         builder = tantivy.SchemaBuilder()
-        builder.add_text_field(_TEXT, tokenizer_name=words.TOKENIZER, index_option="basic")
+        builder.add_text_field(_TEXT, tokenizer_name=words.tokenizer(None), index_option="basic")
         builder.add_unsigned_field(_NUMBER, fast=True)
         self._schema = builder.build()
         index = tantivy.Index(self._schema)
-        index.register_tokenizer(words.TOKENIZER, words.analyzer())
+        index.register_tokenizer(words.tokenizer(None), words.analyzer())
         writer = index.writer(_HEAP_BYTES, 1)
         for number, text in enumerate(texts):
             document = tantivy.Document()

@@ -65,7 +65,7 @@ class Rows:
             conditions.append(f"_row_since > {since}")
         if partition is not None:
             conditions.append(f"{self.partition} = {literal(partition)}")
-        text = f"SELECT {document(self.fields, words=self.text)} AS document FROM {quoted(self.table)}"
+        text = f"SELECT {document(self.fields, text=self.text)} AS document FROM {quoted(self.table)}"
         for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
             for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                 yield batch.column(0).slice(start, ROWS_AT_ONCE)

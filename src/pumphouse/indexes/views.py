@@ -78,7 +78,7 @@ def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine) -> View:
         snapshot=at,
         fields=manifest.fields,
         sort=manifest.sort,
-        schema=schema(manifest.fields, tokenizer=words.TOKENIZER),
+        schema=schema(manifest.fields),
     )
     state = nearest[0]
     by = difference(rows, state)
