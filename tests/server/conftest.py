@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from pumphouse.catalog.finding import Finds, Sight
 from pumphouse.declare.asset import Asset, Common
 from pumphouse.declare.facts import Bet, Report, Search
 from pumphouse.declare.files import Files
@@ -40,6 +41,7 @@ from pumphouse.models.segments import Segment
 from pumphouse.project.config import Access as AccessConfig
 from pumphouse.project.config import ServerConfig, SignIn
 from pumphouse.project.declared import Declared, declared_of
+from pumphouse.project.finding import Finder
 from pumphouse.server.serve import Serving, serve
 from pumphouse.sources.external.tables import ExternalTables
 
@@ -145,6 +147,7 @@ class Shop:
     declarations: Still = field(default_factory=Still)
 
     functions: tuple[SqlFunction, ...] = ()
+    finder: Finder | None = None
 
     @property
     def declared(self) -> Declared:
@@ -235,6 +238,11 @@ class Shop:
 
     def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
         raise UnknownName(f"index '{name}' was never built")
+
+    def find(self, text: str, *, limit: int, sight: Callable[[str], Sight | None], now: datetime) -> Finds:
+        if self.finder is None:
+            self.finder = Finder(self.lake, self.assets, values=("orders.customer",))
+        return self.finder.find(text, now=now, limit=limit, sight=sight)
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         if text.count('"') % 2:

@@ -104,6 +104,13 @@ class Reason:
     pieces: tuple[tuple[str, bool], ...]
 
     @property
+    def where(self) -> str:
+        """Where it is said, in words: "column", "doc of amount", "value of status"."""
+        if self.what == "column doc":
+            return f"doc of {self.column}"
+        return f"value of {self.column}" if self.what == "value" else self.what
+
+    @property
     def text(self) -> str:
         """The pieces as one text."""
         return "".join(text for text, _ in self.pieces)
@@ -136,6 +143,12 @@ class Finds:
     total: int
     snapshot: int
     now: datetime
+
+    @property
+    def values(self) -> Mapping[str, int]:
+        """How many values of each asset are shown: they are rows that somebody reads."""
+        counts = {hit.asset: sum(one.what == "value" for one in hit.reasons) for hit in self.hits}
+        return {asset: count for asset, count in counts.items() if count}
 
     def to_dict(self) -> dict[str, Any]:  # values of JSON; times as ISO 8601
         """The same as plain values, for JSON."""
@@ -379,18 +392,11 @@ def _lines(hit: Find, *, now: datetime) -> Iterable[str]:
     for reason in hit.reasons:
         if (reason.what, reason.text) != ("doc", hit.doc):
             said = "".join(f"[{text}]" if marked else text for text, marked in reason.pieces)
-            yield f"  {said_where(reason)}: {said}"
+            yield f"  {reason.where}: {said}"
     if hit.used is not None:
         yield f"  {used_in_words(hit.used, now=now)}"
     if hit.missing:
         yield f"  nothing of: {', '.join(hit.missing)}"
-
-
-def said_where(reason: Reason) -> str:
-    """Where words stand, in words: "column", "doc of amount", "values of status"."""
-    if reason.what == "column doc":
-        return f"doc of {reason.column}"
-    return f"value of {reason.column}" if reason.what == "value" else reason.what
 
 
 def used_in_words(used: Used, *, now: datetime) -> str:

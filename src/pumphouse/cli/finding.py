@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from cyclopts import Parameter, validators
 
@@ -36,7 +34,7 @@ def find(
         json: Print it as JSON.
     """
     with open_project(call) as project:
-        found = project.finder.find(" ".join(words), now=datetime.now(ZoneInfo(project.config.zone)), limit=limit)
+        found = project.find(" ".join(words), limit=limit)
     if json:
         print_json(found.to_dict())
     else:

@@ -17,6 +17,7 @@ from pumphouse.indexes.short_texts import ShortTexts
 from pumphouse.lake.column_docs import docs_of
 from pumphouse.lake.columns import columns_of_all
 from pumphouse.lake.lake import Lake
+from pumphouse.project.reading import Reader
 
 VALUES_MAX = 200
 """How many values of a column are found by: its most frequent ones."""
@@ -70,6 +71,13 @@ class Finder:
             snapshot=snapshot,
             now=now,
         )
+
+    def find_for(self, reader: Reader, query: str, *, now: datetime, limit: int) -> Finds:
+        """What somebody who may see all of it finds. Values of a table among the reasons are recorded as read."""
+        found = self.find(query, now=now, limit=limit)
+        for asset, values in found.values.items():
+            reader.record((asset,), found.snapshot, values, detail=f"find {query}")
+        return found
 
     def _uses(self, now: datetime) -> Mapping[str, Used]:
         if self._used is None or abs(now - self._used[0]) > USE_KEPT:

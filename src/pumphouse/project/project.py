@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pumphouse.catalog.finding import Finds
 from pumphouse.cleaning.diff import Diff
@@ -123,7 +124,7 @@ class Project:
             self._online.clear()
         for predictor in predictors:
             predictor.close()
-        self.__dict__.pop("finder", None)
+        self.__dict__.pop("_finder", None)
         engine, lake = self.__dict__.pop("_engine", None), self.__dict__.pop("lake", None)
         if engine is not None and (lake is None or engine is not lake.engine):
             engine.close()
@@ -481,13 +482,12 @@ class Project:
         return found
 
     @cached_property
-    def finder(self) -> Finder:
-        """What `find` asks, from several threads at once."""
+    def _finder(self) -> Finder:
         return Finder(self.lake, self.graph.assets, values=self.config.found_values)
 
     def find(self, text: str, *, limit: int = 20) -> Finds:
         """Assets by words of their names, columns, docs, owners and tags: `p.find("refund date")`, the best first."""
-        return self.finder.find(text, now=datetime.now(UTC), limit=limit)
+        return self._finder.find_for(self.reader(), text, now=datetime.now(ZoneInfo(self.config.zone)), limit=limit)
 
     def expose(self, experiment: str, unit: int | str, *, now: datetime | None = None) -> str:
         """The arm of a unit that meets an experiment. Its first exposure is on disk when this returns."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pumphouse.catalog.finding import Finds, Sight
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
@@ -22,6 +23,7 @@ from pumphouse.models.performance import Performance, performance
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project.config import SignIn
 from pumphouse.project.declared import Declarations, declared_of
+from pumphouse.project.finding import Finder
 from pumphouse.project.project import Project
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
@@ -48,6 +50,7 @@ class Served:
         self.limits = project.config.server
         self.sign_in = _sign_in(project)
         self.is_open = project.config.access.default == "open"
+        self._finder = Finder(self.lake, self.assets, values=project.config.found_values)
         self.functions = sql_functions(self.folder)
 
     def external(self, engine: DuckDB) -> ExternalTables:
@@ -107,6 +110,10 @@ class Served:
     def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
         """`_rowid` and `score` of all rows of an index that match at a snapshot."""
         return matching(self.lake, self._project.asset(name, kind="search"), text, snapshot=snapshot).table
+
+    def find(self, text: str, *, limit: int, sight: Callable[[str], Sight | None], now: datetime) -> Finds:
+        """Assets that words are said of, the best first, of those that `sight` shows."""
+        return self._finder.find(text, now=now, limit=limit, sight=sight)
 
     def search(self, name: str, text: str, *, limit: int) -> Found:
         """Rows of an index that match, best first, as of the snapshot that it covers."""

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pumphouse.errors import UnknownName
 from pumphouse.server import (
     api,
+    finding,
     interviews,
     models,
     monitoring,
@@ -86,6 +87,7 @@ def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure:
         Route("/api/tables/{name}/rows", tables.rows),
         Route("/api/sql", tables.sql, methods=["GET", "POST"]),
         Route("/api/sql.{ending}", tables.sql, methods=["GET", "POST"]),
+        Route("/api/find", finding.found_in),
         Route("/api/search/{name}", api.search),
         Route("/online/{name}", online.one),
         Route("/online/{name}", online.many, methods=["POST"]),

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import Response
 
+from pumphouse.catalog.finding import used_in_words
 from pumphouse.catalog.words import ago
 from pumphouse.server.files import WebFiles
 
@@ -35,6 +36,7 @@ class Drawing:
         )
         self._templates.filters |= {
             "ago": lambda moment, now: ago(moment, now=now),
+            "use": lambda used, now: used_in_words(used, now=now),
             "iso": datetime.isoformat,
             "number": "{:,}".format,
             "exact": lambda moment: moment.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S %Z"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -17,19 +18,20 @@ from pumphouse.catalog.description import Column, Description, describe
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
 from pumphouse.engines.python_values import python_values
-from pumphouse.errors import QueryError, Unreachable
+from pumphouse.errors import MissingExtra, QueryError, Unreachable
 from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access.admitted import Admitted
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.drawing import cell
+from pumphouse.server.finding import finds
 from pumphouse.server.models import model_page
 from pumphouse.server.monitoring import performance_pages
 from pumphouse.server.reports import REPORT_PAGE
 from pumphouse.server.shared import Shared, admitted, reads, shared
 
 SAMPLE_ROWS = 20
-HITS = 20
+HITS, FINDS = 20, 30
 RUNS = 30
 FILES = 10
 READERS_WITHIN = timedelta(days=30)
@@ -103,7 +105,9 @@ def home(request: Request) -> Response:
     """`/`: every asset with what it is, its rows, its last build, and whether it is fresh."""
     here = shared(request)
     find = request.query_params.get("find", "").strip()
-    snapshot = here.project.lake.snapshot()
+    snapshot, finding = here.project.lake.snapshot(), None
+    with suppress(MissingExtra):  # then what is listed is looked through
+        finding = finds(here, reads(request), find, limit=FINDS, door="page") if find else None
     lines = _lines(here, reads(request), snapshot)
     stages = [
         Stage(title=title, lines=found)
@@ -116,7 +120,9 @@ def home(request: Request) -> Response:
         ("Fresh", f"{sum(line.state == 'fresh' for line in lines):,}"),
         ("To build", f"{sum(line.state in ('stale', 'never') for line in lines):,}"),
     ]
-    return _page(request, "home.html", here="/", stages=stages, figures=figures, find=find, snapshot=snapshot)
+    return _page(
+        request, "home.html", here="/", stages=stages, figures=figures, find=find, found=finding, snapshot=snapshot
+    )
 
 
 def asset(request: Request) -> Response:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pumphouse.catalog.finding import Finds, Sight
 from pumphouse.cleaning.diff import Diff
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import DuckDB
@@ -256,6 +257,10 @@ class ServedProject(Protocol):
 
     def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
         """`_rowid` and `score` of all rows of the index `name` that match at a snapshot."""
+        ...
+
+    def find(self, text: str, *, limit: int, sight: Callable[[str], Sight | None], now: datetime) -> Finds:
+        """Assets that words are said of, the best first, of those that `sight` shows. Raises MissingExtra."""
         ...
 
     def search(self, name: str, text: str, *, limit: int) -> Found:

@@ -16,7 +16,16 @@ from pumphouse.declare.grants import grant_spec
 from pumphouse.lake.state import Access
 
 HIDDEN = ("raw_orders", "orders", "weekly", "weekly_bet", "no_negative", "tickets", "tickets_search", "orders_for_ann")
-LISTS = ("/", "/?find=o", "/runs", "/catalog", "/api/tables", "/openapi.json")
+LISTS = (
+    "/",
+    "/?find=o",
+    "/?find=order+usd+x",
+    "/api/find?q=order+amount+late+customer+r",
+    "/runs",
+    "/catalog",
+    "/api/tables",
+    "/openapi.json",
+)
 OF_ONE = (
     "/assets/{}",
     "/assets/{}/diff",
