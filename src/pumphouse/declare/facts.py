@@ -34,6 +34,8 @@ class Search:
     sort: str | None
     languages: tuple[tuple[str, str], ...] = ()
     """Columns of text with their language."""
+    synonyms: str | None = None
+    """A CSV file of the project; each line has words and phrases that mean the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,13 @@ def search(
     filter: list[str] | str | None = None,
     sort: str | None = None,
     language: str | Mapping[str, str] | None = None,
+    synonyms: str | None = None,
 ) -> Declaration:
     """An index over a table's text that follows it from snapshot to snapshot. The table needs a key.
 
     `text` are the columns whose words are searched, `filter` those compared as a whole, `sort` the one by which the
     newest can come first. `language`, of all of the text or by column, makes words that differ by their endings alone
-    one word.
+    one word. `synonyms` names a CSV file, in which each line has words and phrases that mean the same.
 
     For example:
 
@@ -82,10 +85,12 @@ def search(
             filter=names(tuple(filter) if isinstance(filter, list) else filter),
             sort=sort,
             languages=_languages(language, columns),
+            synonyms=synonyms,
         ),
         common=Common(),
         place=place_of_caller(),
         inputs=(table,),
+        files=(synonyms,) if synonyms else (),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
 from pumphouse.errors import BuildError, did_you_mean
-from pumphouse.indexes import words
+from pumphouse.indexes import synonyms, words
 from pumphouse.indexes.fields import Field, field_of, schema
 from pumphouse.indexes.manifest import STATES_MAX, Manifest, State, current, folder_of, scratch, swap, world_of
 from pumphouse.indexes.segments import remove
@@ -42,12 +42,14 @@ def build(asset: Asset, context: Context) -> Built:
         words=words.VERSION,
         shape=shape(fields, spec.sort, key),
         fingerprint=context.fingerprint,
+        synonyms=_synonyms(asset, context, fields),
         states=(),
     )
     usable = before if before is not None and _goes_on(before, manifest, context) else None
     if usable is not None and usable.newest.world == world:
         last = context.lake.builds().get(asset.name)
-        if last is not None and last.detail.get("folder") == usable.newest.folder:
+        is_said = usable.synonyms == manifest.synonyms
+        if last is not None and last.detail.get("folder") == usable.newest.folder and is_said:
             return Built(asset=asset.name, snapshot=None, note=f"covers snapshot {usable.newest.snapshot} already")
         manifest = msgspec.structs.replace(manifest, states=usable.states)
     else:
@@ -92,6 +94,14 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
 def shape(fields: tuple[Field, ...], sort: str | None, key: tuple[str, ...]) -> str:
     """A digest of all that decides what the files of an index hold."""
     return hashlib.sha256(msgspec.json.encode([words.VERSION, fields, sort, key])).hexdigest()[:16]
+
+
+def _synonyms(asset: Asset, context: Context, fields: tuple[Field, ...]) -> dict[str, dict[str, tuple[str, ...]]]:
+    name: str | None = asset.spec.synonyms
+    if name is None:
+        return {}
+    languages = {field.language for field in fields if field.is_text}
+    return synonyms.read(context.folder / name, name=name, languages=languages)
 
 
 def _goes_on(before: Manifest, manifest: Manifest, context: Context) -> bool:

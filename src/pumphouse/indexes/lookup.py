@@ -10,6 +10,7 @@ from pumphouse.errors import QueryError, UnknownName, did_you_mean
 from pumphouse.indexes import letters, words
 from pumphouse.indexes.fields import Field, value_of
 from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
+from pumphouse.indexes.synonyms import expanded
 from pumphouse.indexes.words import Typed
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mappi
     import tantivy
 
     reading = _Reading(query, index=index, manifest=manifest)
-    must = [reading.of(parse(query))]
+    tree = expanded(parse(query), manifest.synonyms, query=query, columns=reading.text)
+    must = [reading.of(tree)]
     for column, value in where.items():
         if column not in reading.filters:
             mend = did_you_mean(column, reading.filters) or reading.known()

@@ -60,6 +60,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`words.VERSION` with which it was made."""
     shape: str
     fingerprint: str
+    synonyms: dict[str, dict[str, tuple[str, ...]]] = {}
+    """What means the same, by language and words, when the last run looked. The files do not depend on it."""
     states: tuple[State, ...]
 
     @property
