@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from pumphouse.errors import BuildError, Place
