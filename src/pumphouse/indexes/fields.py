@@ -99,7 +99,10 @@ def field_of(
 
 
 def schema(fields: Iterable[Field]) -> tantivy.Schema:
-    """The schema of an index: nothing of a row is stored but its id, as a fast field."""
+    """The schema of an index: nothing of a row is stored but its id, as a fast field.
+
+    Numbers are in no list of terms: of many different ones it is as large as the words are (decision 34).
+    """
     import tantivy
 
     builder = tantivy.SchemaBuilder()
@@ -118,8 +121,23 @@ def schema(fields: Iterable[Field]) -> tantivy.Schema:
         if field.value == "text":
             builder.add_text_field(field.whole, fast=True, tokenizer_name="raw", index_option="basic")
         elif field.value is not None:
-            add[field.value](field.whole, fast=True, indexed=True)
+            add[field.value](field.whole, fast=True, indexed=field.value == "boolean")
     return builder.build()
+
+
+def equal(field: Field, *, to: str | int | float | bool, schema: tantivy.Schema) -> tantivy.Query:
+    """Rows in which a column has a value, as `value_of` gives it."""
+    import tantivy
+
+    if field.value in ("text", "boolean"):
+        return tantivy.Query.term_query(schema, field.whole, to, "basic")
+    kinds = {
+        "integer": tantivy.FieldType.Integer,
+        "unsigned": tantivy.FieldType.Unsigned,
+        "float": tantivy.FieldType.Float,
+    }
+    between = tantivy.Query.range_query(schema, field.whole, kinds[field.value or ""], to, to)
+    return tantivy.Query.const_score_query(between, 0.0)
 
 
 def document(fields: Sequence[Field], *, text: str = "CAST({column} AS VARCHAR)") -> str:

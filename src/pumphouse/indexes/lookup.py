@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pumphouse.errors import QueryError, UnknownName, did_you_mean
 from pumphouse.indexes import letters, words
-from pumphouse.indexes.fields import Field, value_of
+from pumphouse.indexes.fields import Field, equal, value_of
 from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
 from pumphouse.indexes.synonyms import expanded
 from pumphouse.indexes.words import Typed
@@ -48,7 +48,7 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mappi
             typed = value_of(field, value)
         except ValueError as error:
             raise UnknownName(f"column '{column}': {error}", asset=manifest.name) from error
-        must.append(tantivy.Query.term_query(index.schema, field.whole, typed, "basic"))
+        must.append(equal(field, to=typed, schema=index.schema))
     return Lookup(
         query=tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in must]),
         terms={column: frozenset(terms) for column, terms in reading.terms.items()},
@@ -99,7 +99,7 @@ class _Reading:
                 value = value_of(filtered, node.text)
             except ValueError as error:
                 raise self.error(node, str(error)) from error
-            return tantivy.Query.term_query(self.schema, filtered.whole, value, "basic")
+            return equal(filtered, to=value, schema=self.schema)
         if node.column is not None and node.column not in self.text:
             known = (*self.text, *self.filters)
             mend = did_you_mean(node.column, known) or self.known()
