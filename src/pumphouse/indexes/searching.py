@@ -16,6 +16,7 @@ from pumphouse.indexes.lookup import Lookup, lookup
 from pumphouse.indexes.manifest import Manifest
 from pumphouse.indexes.segments import bounds
 from pumphouse.indexes.views import View, view
+from pumphouse.lake.places import scan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,8 +96,7 @@ def search(
     try:
         opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
         asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
-        scan = lake.scan(opened.manifest.table, snapshot=opened.snapshot, row_ids=True)
-        return _found(opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), scan=scan, engine=engine)
+        return _found(lake, opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), engine=engine)
     finally:
         engine.close()
 
@@ -161,12 +161,12 @@ def _scored(searcher: tantivy.Searcher, query: tantivy.Query, *, limit: int) -> 
     return pa.RecordBatch.from_arrays([pa.array(ids, pa.int64()), scores], ["_rowid", "score"])
 
 
-def _found(opened: View, asked: Lookup, *, order: Order, limit: int, scan: Scan, engine: Engine) -> Found:
+def _found(lake: Lake, opened: View, asked: Lookup, *, order: Order, limit: int, engine: Engine) -> Found:
     """The hits with their rows."""
     manifest, searcher = opened.manifest, opened.index.searcher()
     result = searcher.search(asked.query, limit, **_ordered(order, manifest))
     ids = [int(one or 0) for one in searcher.fast_field_values(ROW, [place for _, place in result.hits])]
-    rows = _rows(ids, manifest, scan=scan, engine=engine)
+    rows = _rows(ids, manifest, scan=scan_of(lake, manifest.table, ids, snapshot=opened.snapshot), engine=engine)
     if len(rows) < len(ids):  # somebody else has merged the lake's files, by which rows may get other ids
         raise LakeError(
             f"index '{manifest.name}' does not fit its table any more",

@@ -41,6 +41,7 @@ from pumphouse.lake.builds import (
     rows_named_in,
 )
 from pumphouse.lake.databases import Postgres, Sqlite
+from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
 from pumphouse.lake.tombstones import columns_of, fit_conditions, quarantine_conditions, rows_of, values
@@ -97,6 +98,7 @@ class Lake:
         self.writable = writable
         self.upstream = upstream
         self.blobs = Blobs(self.folder / "blobs")
+        self.layouts = Layouts()
         self._lock = threading.RLock()
         self._tables: dict[int, tuple[str, ...]] = {}
         self._builds: dict[str, list[Build]] = {}

@@ -1,0 +1,97 @@
+"""Rows read from their places against a scan of all rows, while rows change, columns come and files are merged."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pumphouse.engines.duckdb import DuckDB
+from pumphouse.lake.builds import Counts
+from pumphouse.lake.changes import hide
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.lake import Lake, Location
+from pumphouse.lake.places import scan_of
+from pumphouse.lake.upkeep import merge_files
+
+KEY = ("n",)
+
+
+class Table:
+    def __init__(self, folder: Path) -> None:
+        self.engine = DuckDB(threads=2)
+        self.lake = Lake(Location(folder=folder / "lake"), engine=self.engine)
+        self.commits = 0
+
+    def commit(self, kind: str, numbers: list[int], *, columns: tuple[str, ...] = ("text", "tags")) -> int:
+        self.commits += 1
+        rows = pa.table(
+            {
+                "n": pa.array(numbers, pa.int64()),
+                "text": [f"row {number} of commit {self.commits}" for number in numbers],
+                "tags": [["a", str(number)] for number in numbers],
+                "later": [self.commits for _ in numbers],
+            }
+        ).select(["n", *(columns if kind != "delete" else ())])
+        commit = Commit(self.lake, "notes", run="load", actor="tester", accept_schema=True)
+        staged = self.lake.stage(rows.to_batches(), rows.schema, stem=f"notes_{self.commits}")
+        change = {"append": commit.append, "upsert": commit.upsert, "delete": commit.delete_keys}[kind]
+        change("notes", staged, key=KEY)
+        commit.publish(Counts())
+        return self.lake.snapshot()
+
+    def all_rows(self, snapshot: int) -> dict[int, tuple]:
+        scan = self.lake.scan("notes", snapshot=snapshot, row_ids=True)
+        return {row[0]: row for row in self.engine.execute(f"SELECT _rowid, * FROM ({scan.relation})")}
+
+    def some_rows(self, ids: list[int], snapshot: int) -> dict[int, tuple]:
+        scan = scan_of(self.lake, "notes", ids, snapshot=snapshot)
+        rows = self.engine.execute(f"SELECT _rowid, * FROM ({scan.relation})")
+        return {row[0]: row for row in rows if row[0] in ids}
+
+    def is_by_place(self, ids: list[int], snapshot: int) -> bool:
+        return "read_parquet" in scan_of(self.lake, "notes", ids, snapshot=snapshot).relation
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[Table]:
+    table = Table(tmp_path)
+    yield table
+    table.lake.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_as_a_scan_has_them_at_every_snapshot(table: Table, seed: int) -> None:
+    chosen = random.Random(seed)
+    snapshots = [table.commit("append", list(range(20)))]
+    by_place = 0
+    for step in range(1, 10):
+        kind = chosen.choice(["append", "upsert", "upsert", "delete", "merge"])
+        if kind == "merge":
+            merge_files(table.lake)
+        else:
+            numbers = range(100 * step, 100 * step + 10) if kind == "append" else range(20)
+            snapshots.append(table.commit(kind, chosen.sample(numbers, 5)))
+        for snapshot in {snapshots[-1], chosen.choice(snapshots)}:
+            expected = table.all_rows(snapshot)
+            ids = chosen.sample(sorted(expected), min(6, len(expected)))
+            assert table.some_rows(ids, snapshot) == {row: expected[row] for row in ids}
+            by_place += table.is_by_place(ids, snapshot)
+    assert by_place > 5
+
+
+def test_a_column_that_came_later_is_asked_of_the_lake(table: Table) -> None:
+    before = table.commit("append", [1, 2])
+    after = table.commit("upsert", [2, 3], columns=("text", "tags", "later"))
+    assert table.is_by_place([0], before)
+    assert not table.is_by_place([0], after)
+    assert table.some_rows([0, 1], after) == {row: table.all_rows(after)[row] for row in (0, 1)}
+
+
+def test_a_person_who_is_hidden_is_in_no_place(table: Table) -> None:
+    snapshot = table.commit("append", [1, 2])
+    hide(table.lake, entity="n", value=2, why="asked for it", run="run-1", actor="tester")
+    assert list(table.some_rows([0, 1], snapshot)) == [0]
