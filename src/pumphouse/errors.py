@@ -209,12 +209,13 @@ class RequestRefused(RequestError):
 
 
 class QueryError(RequestError):
-    """A search can't be read; `position` is the character, from 0, at which it goes wrong."""
+    """A search can't be read; `position` is the character, from 0, at which it goes wrong, `fault` what is wrong."""
 
     exit_code = 2
 
     def __init__(self, what: str, *, query: str, position: int, mend: str | None = None) -> None:
         super().__init__(f"{what} (character {position + 1} of: {query})", mend=mend)
+        self.fault = what
         self.query = query
         self.position = position
 

@@ -26,6 +26,7 @@ from pumphouse.errors import Place, QueryError, UnknownName
 from pumphouse.features.online.files import FileStore
 from pumphouse.features.online.generations import publish
 from pumphouse.features.online.layout import Column, Layout
+from pumphouse.indexes.searching import Found, Hit
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
@@ -114,13 +115,6 @@ class Answering:
 class Taken:
     taken: int
     already: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    snapshot: int
-    total: int
-    rows: Sequence[Mapping[str, Any]]
 
 
 class Still:
@@ -244,7 +238,7 @@ class Shop:
             self.finder = Finder(self.lake, self.assets, values=("orders.customer",))
         return self.finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, *, limit: int) -> Found:
+    def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
         if text.count('"') % 2:
             raise QueryError("this quote is never closed", query=text, position=text.index('"'))
         snapshot = self.lake.version("tickets")
@@ -253,7 +247,8 @@ class Shop:
             [text],
         )
         found = [{"ticket_id": row[0], "subject": row[1]} for row in rows]
-        return Found(snapshot=snapshot, total=len(found), rows=found[:limit])
+        hits = [Hit(key=(row["ticket_id"],), score=1.5, row=row, excerpts={}) for row in found]
+        return Found(snapshot=snapshot, total=len(found), hits=tuple(hits[:limit]), table="tickets")
 
 
 EVIL = "<script>alert('x')</script>"

@@ -18,7 +18,7 @@ def as_bob(served: Any) -> dict[str, str]:
 def test_search_finds_and_is_recorded(served: Any) -> None:
     answer = served.stranger.get("/api/search/tickets_search?q=late&limit=1", headers=as_bob(served)).json()
     assert answer["total"] == 2
-    assert [row["ticket_id"] for row in answer["rows"]] == [1]
+    assert [hit["row"]["ticket_id"] for hit in answer["hits"]] == [1]
     assert last_read(served, "tickets_search") == ("bob", "search", answer["snapshot"], 1)
     assert served.owner.get("/api/search/tickets_search").status_code == 400
     assert served.owner.get("/api/search/orders?q=x").status_code == 404

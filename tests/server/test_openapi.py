@@ -31,6 +31,8 @@ TABLES = (
     "/api/tables/{name}.{format}",
     "/api/sql",
     "/api/sql.{format}",
+    "/api/search/{name}",
+    "/api/search/{name}.{format}",
 )
 
 BODIES = (

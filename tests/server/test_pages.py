@@ -118,7 +118,7 @@ def test_what_is_seen_on_a_page_is_recorded(served: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/assets/orders", "/assets/tickets", "/assets/tickets_search?q=late", "/runs", "/catalog"]
+    "path", ["/", "/assets/orders", "/assets/tickets", "/search/tickets_search?q=late", "/runs", "/catalog"]
 )
 def test_strangers_text_is_escaped(path: str, served: Any) -> None:
     assert "<script>alert" not in page(served, path)
@@ -127,16 +127,16 @@ def test_strangers_text_is_escaped(path: str, served: Any) -> None:
 def test_strangers_text_is_shown_as_it_is(served: Any) -> None:
     escaped = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"
     assert page(served, "/assets/orders").count(escaped) == 3  # a doc, a cell, a reason
-    assert escaped in page(served, "/assets/tickets_search?q=late")
+    assert escaped in page(served, "/search/tickets_search?q=late")
     assert escaped in page(served, "/runs")
 
 
 def test_search_that_is_half_typed_says_so_on_its_page(served: Any) -> None:
-    assert "never closed" in page(served, '/assets/tickets_search?q="late')
+    assert "never closed" in page(served, '/search/tickets_search?q="late')
 
 
 def test_query_is_escaped_where_it_is_repeated(served: Any) -> None:
-    text = page(served, '/assets/tickets_search?q=""><script>1</script>')
+    text = page(served, '/search/tickets_search?q=""><script>1</script>')
     assert "<script>1" not in text
     assert "<script>1" not in page(served, '/?find="><script>1</script>')
     missing = served.owner.get("/assets/<script>1<%2Fscript>", headers=PAGE)

@@ -40,6 +40,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "find": "finding:find",
         "sources": {"list": "sourcing:show", "try": "sourcing:try_"},
         "query": "querying:query",
+        "search": "searching:search",
         "connect": "connecting:connect",
         "clients": "client_packages:clients",
         "log": "looking:log",

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from pumphouse.errors import ProjectFaults, PumphouseError
+from pumphouse.errors import ProjectFaults, PumphouseError, QueryError
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """What moves a terminal's cursor, recolours it or turns its text around."""
@@ -54,6 +54,15 @@ def print_error(error: PumphouseError) -> None:
         lines = [f"error: {error}"]
     else:
         lines = [f"error: {error.what}" + (f" ({error.place})" if error.place else "")]
+        if isinstance(error, QueryError):
+            lines = [f"error: {error.fault}", f"  {error.query}", f"  {_room(error.query[: error.position])}^"]
         if error.mend:
             lines += [f"  {line}" for line in error.mend.splitlines()]
     print(visible("\n".join(lines)), file=sys.stderr)
+
+
+def _room(text: str) -> str:
+    """As many spaces as the text is wide on a terminal."""
+    from rich.cells import cell_len
+
+    return " " * cell_len(visible(text))

@@ -94,7 +94,7 @@ def search_call(tree: _Tree, *, indexes: Mapping[str, str], place: Place) -> Sea
     name, asked = (_text(one) for one in arguments)
     if name is None:
         raise BadRequest("the index of search(...) has to be a text in the query", place=place)
-    index = _index(name, indexes, place)
+    index = index_of(name, indexes, place)
     parameter = arguments[1]["identifier"] if arguments[1].get("class") == "PARAMETER" else None
     if asked is None and parameter is None:
         raise BadRequest(
@@ -114,8 +114,8 @@ def _text(argument: _Tree) -> str | None:
     return str(value.get("value", ""))
 
 
-def _index(name: str, indexes: Mapping[str, str], place: Place) -> str:
-    """The index of this name, or the only one of the table of this name."""
+def index_of(name: str, indexes: Mapping[str, str], place: Place | None = None) -> str:
+    """The index of this name, or the only one of the table of this name. Raises UnknownName and BadRequest."""
     lowered = name.lower()
     for one in indexes:
         if one.lower() == lowered:

@@ -115,9 +115,10 @@ class Served:
         """Assets that words are said of, the best first, of those that `sight` shows."""
         return self._finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, *, limit: int) -> Found:
-        """Rows of an index that match, best first, as of the snapshot that it covers."""
-        return search(self.lake, self._project.asset(name, kind="search"), text, limit=limit)
+    def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
+        """Rows of an index that match at a snapshot; who asks writes the access log."""
+        index = self._project.asset(name, kind="search")
+        return search(self.lake, index, text, where=where, order=order, limit=limit, snapshot=snapshot)  # type: ignore[arg-type]
 
 
 def _sign_in(project: Project) -> SignIn | None:

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pumphouse.errors import PumphouseError
+from pumphouse.server import openapi_search
 from pumphouse.server.access.gate import SCOPES
+from pumphouse.server.openapi_search import search_paths
 from pumphouse.server.openapi_tables import SCHEMAS, query_schemas, sql_paths, table_paths
 from pumphouse.server.predictions import REASONS_MAX, Answer, Reason
 from pumphouse.server.replies import json_reply
@@ -41,8 +43,11 @@ def document(request: Request) -> Response:
     here, visitor = shared(request), visitor_of(request)
     project, acts = here.project, SCOPES.get(visitor.scope, frozenset())
     names: tuple[str, ...] | None = None
+    indexes: tuple[str, ...] = ()
     if "read" in acts:
-        names = here.desk.policies.visible(visitor, snapshot=project.lake.snapshot())
+        snapshot = project.lake.snapshot()
+        names = here.desk.policies.visible(visitor, snapshot=snapshot)
+        indexes = tuple(here.desk.policies.indexes(visitor, snapshot=snapshot))
     rollouts = here.usable(visitor, kind="rollout") if "predict" in acts else ()
     forms: list[tuple[Asset, Form]] = []
     for asset in rollouts:
@@ -50,16 +55,20 @@ def document(request: Request) -> Response:
             forms.append((asset, project.predictor(asset.name).form))
         except PumphouseError:  # it can't be asked yet, so nothing is said of it
             continue
-    return json_reply(openapi(project.name, forms, tables=names))
+    return json_reply(openapi(project.name, forms, tables=names, indexes=indexes))
 
 
 def openapi(
-    project: str, rollouts: Iterable[tuple[Asset, Form]], *, tables: Sequence[str] | None = None
+    project: str,
+    rollouts: Iterable[tuple[Asset, Form]],
+    *,
+    tables: Sequence[str] | None = None,
+    indexes: Sequence[str] = (),
 ) -> dict[str, Any]:  # JSON
-    """The document for these rollouts and tables; with None in place of tables nothing can be read."""
+    """The document for these rollouts, tables and indexes; with None in place of tables nothing can be read."""
     (_, _), components = msgspec.json.schema_components([Answer, Reason], ref_template="#/components/schemas/{name}")
     paths = {f"/predict/{asset.name}": {"post": _operation(asset, form)} for asset, form in rollouts}
-    reading = {} if tables is None else {**table_paths(tables), **sql_paths()}
+    reading = {} if tables is None else {**table_paths(tables), **sql_paths(), **search_paths(indexes)}
     return {
         "openapi": VERSION,
         "info": {"title": f"The API of {project}", "version": "1"},
@@ -70,7 +79,7 @@ def openapi(
                 "token": {"type": "http", "scheme": "bearer"},
                 "password": {"type": "http", "scheme": "basic", "description": "The token, with any name."},
             },
-            "schemas": {**components, **query_schemas(), **SCHEMAS, "Refusal": _REFUSAL},
+            "schemas": {**components, **query_schemas(), **SCHEMAS, **openapi_search.SCHEMAS, "Refusal": _REFUSAL},
         },
     }
 

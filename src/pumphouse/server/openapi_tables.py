@@ -83,33 +83,33 @@ _REFUSALS_OF_ROWS = {
 
 def table_paths(names: Sequence[str]) -> Document:
     """The paths of tables with these names."""
-    listed = {JSON.media: {"schema": _reference("Tables")}}
+    listed = {JSON.media: {"schema": reference("Tables")}}
     paths: Document = {
-        "/api/tables": {"get": _operation("list_tables", "The tables that you may see.", [_SNAPSHOT], listed)}
+        "/api/tables": {"get": operation("list_tables", "The tables that you may see.", [SNAPSHOT], listed)}
     }
     if not names:
         return paths
-    name = _parameter("name", "The table.", {"type": "string", "enum": list(names)}, where="path")
+    name = parameter("name", "The table.", {"type": "string", "enum": list(names)}, where="path")
     paths["/api/tables/{name}"] = {
-        "get": _operation(
-            "describe_table", "What a table is.", [name, _SNAPSHOT], {JSON.media: {"schema": _reference("Table")}}
+        "get": operation(
+            "describe_table", "What a table is.", [name, SNAPSHOT], {JSON.media: {"schema": reference("Table")}}
         )
     }
     paths["/api/tables/{name}/rows"] = {
-        "get": _operation(
+        "get": operation(
             "read_rows",
             "Rows of a table, in the format that Accept asks for.",
-            [name, *_OF_ROWS, *_OF_FORMATS, _KNOWN],
-            _CONTENT,
+            [name, *_OF_ROWS, *OF_FORMATS, _KNOWN],
+            CONTENT,
             description=f"As JSON the first {JSON_ROWS} where no limit is given; in any other format all.",
         )
     }
     paths["/api/tables/{name}.{format}"] = {
-        "get": _operation(
+        "get": operation(
             "read_file",
             "Rows of a table as a file, for programs that can't say what they accept.",
-            [name, _FORMAT, *_OF_ROWS, *_OF_FORMATS, _KNOWN],
-            _CONTENT,
+            [name, FORMAT, *_OF_ROWS, *OF_FORMATS, _KNOWN],
+            CONTENT,
         )
     }
     return paths
@@ -117,27 +117,27 @@ def table_paths(names: Sequence[str]) -> Document:
 
 def sql_paths() -> Document:
     """The paths of SQL."""
-    sql = _parameter("sql", "One SELECT over the tables that you may see.", {"type": "string"}, required=True)
+    sql = parameter("sql", "One SELECT over the tables that you may see.", {"type": "string"}, required=True)
     sql["example"] = "SELECT 42 AS answer"
     body = {
         "required": True,
         "content": {
             JSON.media: {
-                "schema": _reference("Query"),
+                "schema": reference("Query"),
                 "example": {"sql": "SELECT $a + 1 AS b", "parameters": {"a": 41}},
             }
         },
     }
     paths: Document = {}
-    for path, own in (("/api/sql", []), ("/api/sql.{format}", [_FORMAT])):
+    for path, own in (("/api/sql", []), ("/api/sql.{format}", [FORMAT])):
         called = "sql_file" if own else "sql"
         said = "The rows of a query, in the format of the ending." if own else "The rows of a query, as Accept asks."
-        get = [*own, sql, _SNAPSHOT, _LIMIT, *_OF_FORMATS, _KNOWN]
-        post = _operation(f"post_{called}", said, [*own, *_OF_FORMATS, _KNOWN], _CONTENT)
+        get = [*own, sql, SNAPSHOT, LIMIT, *OF_FORMATS, _KNOWN]
+        post = operation(f"post_{called}", said, [*own, *OF_FORMATS, _KNOWN], CONTENT)
         post["requestBody"] = body
         post["responses"]["408"] = _refusal("What was announced did not arrive in time.")
         post["responses"]["413"] = _refusal("More was sent at once than is taken.")
-        paths[path] = {"get": _operation(f"get_{called}", said, get, _CONTENT), "post": post}
+        paths[path] = {"get": operation(f"get_{called}", said, get, CONTENT), "post": post}
     return paths
 
 
@@ -147,14 +147,15 @@ def query_schemas() -> Document:
     return components
 
 
-def _operation(
+def operation(
     called: str, summary: str, parameters: Sequence[Document], content: Document, *, description: str = ""
 ) -> Document:
+    """What one path answers to these parameters, and how it refuses."""
     known = {"304": {"description": "The rows are those that If-None-Match names."}} if _KNOWN in parameters else {}
     refused = dict(_REFUSALS)
-    if content is _CONTENT:
+    if content is CONTENT:
         refused |= _REFUSALS_OF_ROWS
-        if _FORMAT not in parameters:
+        if FORMAT not in parameters:
             refused["406"] = "No format that is accepted."
     return {
         "operationId": called,
@@ -170,14 +171,16 @@ def _operation(
 
 
 def _refusal(said: str) -> Document:
-    return {"description": said, "content": {JSON.media: {"schema": _reference("Refusal")}}}
+    return {"description": said, "content": {JSON.media: {"schema": reference("Refusal")}}}
 
 
-def _reference(name: str) -> Document:
+def reference(name: str) -> Document:
+    """A schema by its name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _parameter(name: str, said: str, schema: Document, *, where: str = "query", required: bool = False) -> Document:
+def parameter(name: str, said: str, schema: Document, *, where: str = "query", required: bool = False) -> Document:
+    """A parameter of an address."""
     return {
         "name": name,
         "in": where,
@@ -187,32 +190,32 @@ def _parameter(name: str, said: str, schema: Document, *, where: str = "query", 
     }
 
 
-_SNAPSHOT = _parameter("snapshot", "As of which snapshot of the lake; the newest where it is left out.", _NUMBER)
-_LIMIT = _parameter("limit", "How many rows at most.", _NUMBER)
-_FORMAT = _parameter("format", "The format.", {"type": "string", "enum": [one.name for one in FORMATS]}, where="path")
-_KNOWN = _parameter("If-None-Match", "The ETag of rows that you have.", {"type": "string"}, where="header")
+SNAPSHOT = parameter("snapshot", "As of which snapshot of the lake; the newest where it is left out.", _NUMBER)
+LIMIT = parameter("limit", "How many rows at most.", _NUMBER)
+FORMAT = parameter("format", "The format.", {"type": "string", "enum": [one.name for one in FORMATS]}, where="path")
+_KNOWN = parameter("If-None-Match", "The ETag of rows that you have.", {"type": "string"}, where="header")
 _OF_ROWS = (
-    _parameter("select", "Columns, parted by commas; all where it is left out.", {"type": "string"}),
-    _parameter("where", "One condition in SQL, as it stands after WHERE.", {"type": "string"}),
-    _parameter("order", "Columns to sort by; a - before one turns it round.", {"type": "string"}),
-    _LIMIT,
-    _parameter("offset", "After how many rows.", _NUMBER),
-    _SNAPSHOT,
+    parameter("select", "Columns, parted by commas; all where it is left out.", {"type": "string"}),
+    parameter("where", "One condition in SQL, as it stands after WHERE.", {"type": "string"}),
+    parameter("order", "Columns to sort by; a - before one turns it round.", {"type": "string"}),
+    LIMIT,
+    parameter("offset", "After how many rows.", _NUMBER),
+    SNAPSHOT,
 )
-_OF_FORMATS = (
-    _parameter("compression", "Of Arrow's buffers.", {"type": "string", "enum": list(COMPRESSIONS)}),
-    _parameter(
+OF_FORMATS = (
+    parameter("compression", "Of Arrow's buffers.", {"type": "string", "enum": list(COMPRESSIONS)}),
+    parameter(
         "text",
         "Whether CSV has an apostrophe before what a spreadsheet would run, or each text exactly.",
         {"type": "string", "enum": ["safe", "exact"], "default": "safe"},
     ),
-    _parameter(
+    parameter(
         "encoding",
         "Whether CSV begins with the mark by which Excel knows UTF-8.",
         {"type": "string", "enum": ["utf-8", "utf-8-sig"], "default": "utf-8"},
     ),
 )
-_CONTENT: Document = {
-    one.media: {"schema": _reference("Rows") if one is JSON else {"type": "string", "contentMediaType": one.media}}
+CONTENT: Document = {
+    one.media: {"schema": reference("Rows") if one is JSON else {"type": "string", "contentMediaType": one.media}}
     for one in FORMATS
 }

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +15,8 @@ from starlette.responses import Response
 from pumphouse.catalog.adoption import adoption
 from pumphouse.catalog.description import Column, Description, describe
 from pumphouse.declare.asset import Asset
-from pumphouse.declare.facts import Search
 from pumphouse.engines.python_values import python_values
-from pumphouse.errors import MissingExtra, QueryError, Unreachable
+from pumphouse.errors import MissingExtra, Unreachable
 from pumphouse.lake.builds import quarantine_of
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.server.access.admitted import Admitted
@@ -31,7 +29,7 @@ from pumphouse.server.reports import REPORT_PAGE
 from pumphouse.server.shared import Shared, admitted, reads, shared
 
 SAMPLE_ROWS = 20
-HITS, FINDS = 20, 30
+FINDS = 30
 RUNS = 30
 FILES = 10
 READERS_WITHIN = timedelta(days=30)
@@ -120,9 +118,9 @@ def home(request: Request) -> Response:
         ("Fresh", f"{sum(line.state == 'fresh' for line in lines):,}"),
         ("To build", f"{sum(line.state in ('stale', 'never') for line in lines):,}"),
     ]
-    return _page(
-        request, "home.html", here="/", stages=stages, figures=figures, find=find, found=finding, snapshot=snapshot
-    )
+    searchable = here.desk.policies.indexes(reads(request), snapshot=snapshot)
+    values = {"stages": stages, "figures": figures, "find": find, "found": finding, "searchable": searchable, "snapshot": snapshot}
+    return _page(request, "home.html", here="/", **values)
 
 
 def asset(request: Request) -> Response:
@@ -135,8 +133,6 @@ def asset(request: Request) -> Response:
     has_rows, is_built = about.rows is not None, bool(about.builds)
     about = _as_known(here, visitor, about, is_told=is_told)
     declared, way = known[name], admitted(request, name, door="page")
-    query = request.query_params.get("q", "").strip() if declared.kind == "search" else ""
-    found, complaint = _found(here, way, query) if query else (None, "")
     state, said, why = _state(declared, built=is_built, stale=project.stale())
     artefacts = project.lake.artefacts(name)[::-1]
     pages = [one for one in artefacts if one.name == REPORT_PAGE and declared.kind == "report"]
@@ -161,9 +157,7 @@ def asset(request: Request) -> Response:
         model=model_page(project.lake, project.assets, name) if declared.kind == "model" and is_told else None,
         performances=performance_pages(request, name) if declared.kind in ("model", "rollout") and is_told else [],
         form_address=f"/surveys/{name}" if declared.kind == "survey" else None,
-        query=query,
-        found=found,
-        complaint=complaint,
+        is_searchable=name in policies.indexes(visitor, snapshot=project.lake.snapshot()),
         report=pages[0] if pages else None,
         sample=sample,
         sample_rows=SAMPLE_ROWS,
@@ -301,21 +295,6 @@ def _sql_types(here: Shared, schema: pa.Schema) -> dict[str, str]:
     engine = here.project.lake.engine.fork()
     engine.connection.register("columns_shown", schema.empty_table())
     return {row[0]: row[1] for row in engine.execute("DESCRIBE columns_shown")}
-
-
-def _found(here: Shared, way: Admitted, query: str) -> tuple[Sample | None, str]:
-    """What a search finds, the key and the columns that are searched first; or what is wrong with it."""
-    try:
-        found = here.search(way, query, limit=HITS)
-    except QueryError as error:  # somebody is still typing
-        return None, str(error)
-    spec: Search = here.project.assets[way.asset].spec
-    searched = here.project.assets.get(spec.table)
-    there = dict.fromkeys(chain(*found.rows))
-    first = [name for name in (*(searched.common.key if searched else ()), *spec.text) if name in there]
-    names = dict.fromkeys([*first, *there])
-    table = pa.table({name: pa.array([cell(row.get(name)) for row in found.rows], pa.string()) for name in names})
-    return _shown(table, snapshot=found.snapshot, total=found.total), ""
 
 
 def _shown(table: pa.Table, *, snapshot: int, total: int) -> Sample:

@@ -18,6 +18,7 @@ from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
 from pumphouse.project.config import ServerConfig, SignIn
 from pumphouse.project.declared import Declared
+from pumphouse.project.found import Found
 from pumphouse.sources.external.tables import ExternalTables
 
 if TYPE_CHECKING:
@@ -118,25 +119,6 @@ class Taken(Protocol):
     @property
     def already(self) -> int:
         """How many had come before under the same id."""
-        ...
-
-
-class Found(Protocol):
-    """What a search found."""
-
-    @property
-    def snapshot(self) -> int:
-        """The snapshot that the index covers."""
-        ...
-
-    @property
-    def total(self) -> int:
-        """How many rows match; `rows` are the best of them."""
-        ...
-
-    @property
-    def rows(self) -> Sequence[Mapping[str, Any]]:  # cells of any type
-        """The rows, best first."""
         ...
 
 
@@ -263,6 +245,6 @@ class ServedProject(Protocol):
         """Assets that words are said of, the best first, of those that `sight` shows. Raises MissingExtra."""
         ...
 
-    def search(self, name: str, text: str, *, limit: int) -> Found:
-        """Rows of the index `name` that match."""
+    def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
+        """Rows of the index `name` that match at a snapshot."""
         ...

@@ -20,7 +20,7 @@ from pumphouse.server.commits import Commits
 from pumphouse.server.cookies import Cookies
 from pumphouse.server.drawing import Drawing
 from pumphouse.server.pace import Pace
-from pumphouse.server.served import Found, ServedProject
+from pumphouse.server.served import ServedProject
 from pumphouse.server.sheets import Sheets
 
 COUNTS_KEPT_MAX = 10_000
@@ -62,13 +62,6 @@ class Shared:
                     self._counts.clear()
                 self._counts[counted_as] = counted
         return counted
-
-    def search(self, way: Admitted, text: str, *, limit: int) -> Found:
-        """What an index finds, recorded as read. Raises UnknownName where there is no such index."""
-        self.require(way.visitor, way.asset, kind="search", called="index")
-        found = self.project.search(way.asset, text, limit=limit)
-        way.seen(snapshot=found.snapshot, rows=len(found.rows), detail=text)
-        return found
 
     def known(self, visitor: Visitor) -> Mapping[str, Asset]:
         """The assets that a visitor may know of; no page names another to them."""

@@ -1,0 +1,157 @@
+"""The page on which people search a table: what was found, with the words marked, and ways to narrow it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pumphouse.declare.facts import Search
+from pumphouse.errors import QueryError
+from pumphouse.project.found import Found, Hit
+from pumphouse.project.search_calls import index_of
+from pumphouse.server.drawing import cell
+from pumphouse.server.searching import Question, found_by, question_of
+from pumphouse.server.shared import reads, shared
+
+TEXT_CHARACTERS_MAX = 240
+"""How much of a text is shown in which no word was found."""
+COLUMNS_SHOWN = 6
+"""Columns beside those that are searched, of an index that filters and sorts by none."""
+
+Pieces = Sequence[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A cell of a row that was found; `address` finds the rows that have the same."""
+
+    column: str
+    value: str
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownHit:
+    """A row that was found, ready to be shown."""
+
+    key: str
+    title: Pieces
+    texts: Sequence[tuple[str, Pieces]]
+    facts: Sequence[Fact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A link to the same search, a little different."""
+
+    label: str
+    address: str
+    is_on: bool = False
+
+
+def page(request: Request) -> Response:
+    """`/search/NAME?q=`: what an index finds. Without words it is all rows."""
+    here, visitor = shared(request), reads(request)
+    indexes = here.desk.policies.indexes(visitor, snapshot=here.desk.at(None))
+    name = index_of(request.path_params["name"], indexes)
+    asset = here.project.assets[name]
+    spec: Search = asset.spec
+    question = question_of(_filled(request.query_params))
+    if not question.q and question.sort is None and spec.sort:
+        question = replace(question, sort="newest")
+    address = f"/search/{quote(name)}"
+    found, complaint = None, None
+    try:
+        _, found = found_by(here, request, name, question, door="page")
+    except QueryError as error:  # somebody is still typing
+        complaint = error
+    return here.drawing.page(
+        "search.html",
+        who=visitor.who,
+        name=name,
+        table=spec.table,
+        doc=asset.common.doc,
+        text_columns=spec.text,
+        question=question,
+        address=address,
+        found=found,
+        complaint=complaint,
+        hits=[_shown(hit, spec, question, address) for hit in found.hits] if found else [],
+        filters=[_without(column, value, question, address) for column, value in question.where],
+        orders=_orders(spec, question, address),
+        more=_more(found, question, address),
+        snapshot=found.snapshot if found else here.desk.at(None),
+    )
+
+
+def _filled(parameters: QueryParams) -> QueryParams:
+    """The parameters that say something: a form sends its empty fields too."""
+    return QueryParams([(name, value) for name, value in parameters.multi_items() if value.strip()])
+
+
+def _shown(hit: Hit, spec: Search, question: Question, address: str) -> ShownHit:
+    texts = [(column, _pieces(hit, column)) for column in spec.text]
+    (_, title), *others = texts
+    named = [name for name in (*spec.filter, *([spec.sort] if spec.sort else [])) if name in hit.row]
+    if not named:
+        named = [name for name in hit.row if name not in spec.text][:COLUMNS_SHOWN]
+    return ShownHit(
+        key=", ".join(cell(value) or "" for value in hit.key),
+        title=title,
+        texts=[(column, pieces) for column, pieces in others if pieces],
+        facts=list(_facts(hit, dict.fromkeys(named), spec, question, address)),
+    )
+
+
+def _pieces(hit: Hit, column: str) -> Pieces:
+    """A text with its words marked, or the beginning of it."""
+    if column in hit.excerpts:
+        return hit.excerpts[column].pieces
+    text = hit.row.get(column)
+    if text is None:
+        return ()
+    text = str(text)
+    return ((text if len(text) <= TEXT_CHARACTERS_MAX else text[:TEXT_CHARACTERS_MAX] + "…", False),)
+
+
+def _facts(
+    hit: Hit, columns: Sequence[str] | dict[str, Any], spec: Search, question: Question, address: str
+) -> Iterator[Fact]:
+    for column in columns:
+        value = hit.row[column]
+        shown = cell(value)
+        if shown is None:
+            continue
+        link = None
+        if column in spec.filter and isinstance(value, str):
+            link = f"{address}?{question.with_where(column, value).address}"
+        yield Fact(column=column, value=shown, address=link)
+
+
+def _without(column: str, value: str, question: Question, address: str) -> Way:
+    return Way(label=f"{column}: {value}", address=f"{address}?{question.without_where(column).address}", is_on=True)
+
+
+def _orders(spec: Search, question: Question, address: str) -> list[Way]:
+    """The orders there are, where there is more than one."""
+    if not spec.sort:
+        return []
+    ways = (("best first", None if question.q else "score"), (f"newest by {spec.sort}", "newest"))
+    return [
+        Way(
+            label=label,
+            address=f"{address}?{replace(question, sort=sort).address}",
+            is_on=(question.sort or "score") == (sort or "score"),
+        )
+        for label, sort in ways
+    ]
+
+
+def _more(found: Found | None, question: Question, address: str) -> Way | None:
+    return None

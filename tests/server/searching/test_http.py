@@ -1,0 +1,101 @@
+"""Searching over HTTP and on its page."""
+
+from __future__ import annotations
+
+import html
+
+import pytest
+from tests.server.searching.conftest import Found
+
+SCRIPT = "<script>alert('x')</script>"
+
+
+def test_hits_come_as_json_with_their_rows_scores_and_marked_words(found: Found) -> None:
+    with found.http("ann") as client:
+        told = client.get("/api/search/tickets_search", params={"q": "refund late"}).json()
+        assert (told["total"], told["scanned"], told["snapshot"]) == (2, 0, found.project.lake.snapshot())
+        (first, second) = sorted(told["hits"], key=lambda hit: hit["key"])
+        assert (first["key"], second["key"]) == ([2], [5])
+        assert first["row"]["account"] == "Acme Ltd"
+        assert first["score"] > 0
+        assert ["late", True] in [[text.lower(), is_found] for text, is_found in first["excerpts"]["body"]]
+
+
+def test_rows_are_narrowed_sorted_and_limited(found: Found) -> None:
+    with found.http("ann") as client:
+        by = {"q": "broken", "where": "account=acme", "sort": "newest", "limit": 1}
+        told = client.get("/api/search/tickets", params=by).json()
+        assert (told["total"], [hit["key"] for hit in told["hits"]]) == (2, [[1]])
+        for wrong, status in (
+            ({"where": "colour=red"}, 404),
+            ({"where": "account"}, 400),
+            ({"where": ["account=a", "account=b"]}, 400),
+            ({"colour": "red"}, 400),
+            ({"limit": "many"}, 400),
+            ({"snapshot": 10_000}, 404),
+            ({"q": ""}, 400),
+            ({"q": '"broken'}, 400),
+        ):
+            assert client.get("/api/search/tickets", params={"q": "broken", **wrong}).status_code == status, wrong  # type: ignore[dict-item]
+
+
+def test_all_that_matches_comes_in_any_format(found: Found) -> None:
+    with found.http("ann") as client:
+        rows = client.get("/api/search/tickets_search.csv", params={"q": "broken"}).text.splitlines()
+        assert rows[0].endswith('"score"')
+        assert {row.split(",")[0] for row in rows[1:]} == {"1", "3", "5"}
+        assert client.get("/api/search/tickets_search.parquet", params={"q": "broken"}).content[:4] == b"PAR1"
+        assert client.get("/api/search/tickets_search.json", params={"q": "(", "limit": 1}).status_code == 400
+
+
+def test_a_wrong_search_says_at_which_character(found: Found) -> None:
+    with found.http("ann") as client:
+        told = client.get("/api/search/tickets", params={"q": 'late "refund'}).json()
+        assert told["position"] == 5
+        shown = client.get("/search/tickets_search", params={"q": 'late "refund'}, headers={"Accept": "text/html"}).text
+        assert html.escape('late "refund', quote=True).replace("&quot;", "&#34;") + "\n     ^" in shown
+
+
+def test_reads_are_logged_with_their_rows(found: Found) -> None:
+    with found.http("kim") as client:
+        client.get("/api/search/tickets", params={"q": "broken", "limit": 2}).raise_for_status()
+        client.get("/search/tickets_search", params={"q": "refund"}).raise_for_status()
+    log = [
+        (one.asset, one.door, one.rows, one.detail) for one in found.project.lake.state.accesses() if one.who == "kim"
+    ]
+    assert sorted(log) == [
+        ("tickets", "page", 3, "refund"),
+        ("tickets", "search", 2, "broken"),
+        ("tickets_search", "page", 3, "refund"),
+        ("tickets_search", "search", 2, "broken"),
+    ]
+
+
+def test_the_page_marks_words_and_runs_nothing(found: Found) -> None:
+    with found.http("ann") as client:
+        shown = client.get("/search/tickets_search", params={"q": "refund", "where": "account=globex"}).text
+        assert "<mark>Refund</mark>" in shown
+        assert SCRIPT not in shown
+        assert "&lt;script&gt;" in shown
+        assert "account: globex ×" in shown
+        assert "<strong>1</strong> row" in shown
+        everything = client.get("/search/tickets_search").text
+        assert "<strong>5</strong> rows" in everything
+        assert everything.index("Refund &lt;") < everything.index("Late delivery") < everything.index("Broken, broken!")
+
+
+def test_pages_lead_to_it(found: Found) -> None:
+    with found.http("ann") as client:
+        assert 'href="/search/tickets_search"' in client.get("/").text
+        assert 'action="/search/tickets_search"' in client.get("/assets/tickets_search").text
+
+
+@pytest.mark.parametrize("address", ["/api/search/{}?q=hidden", "/api/search/{}.csv?q=hidden", "/search/{}?q=hidden"])
+def test_who_sees_a_part_of_a_table_is_told_of_no_index(found: Found, address: str) -> None:
+    with found.http("bob") as bob, found.http("ann") as ann:
+        for name in ("notes", "notes_search"):
+            assert ann.get(address.format("notes_search")).status_code == 200
+            refused, absent = bob.get(address.format(name)), bob.get(address.format(name.replace("notes", "notez")))
+            assert refused.status_code == absent.status_code == 404
+            assert refused.text.replace("notes", "notez") == absent.text
+        assert "notes_search" not in bob.get("/").text
