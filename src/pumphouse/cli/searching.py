@@ -16,8 +16,9 @@ from pumphouse.cli.output import print_json, visible
 from pumphouse.declare.facts import Search
 from pumphouse.engines import csv as csv_files
 from pumphouse.errors import ConfigError
-from pumphouse.indexes.searching import Found, Hit
+from pumphouse.indexes.searching import Found, Hit, Order
 from pumphouse.project.found import as_json
+from pumphouse.project.search_calls import index_of
 
 HITS = 10
 HITS_MAX = 1_000
@@ -32,7 +33,7 @@ def search(
     /,
     *,
     where: Annotated[list[str] | None, Parameter(metavar="COLUMN=VALUE", negative_iterable=())] = None,
-    sort: Annotated[str | None, Parameter(metavar="score|newest")] = None,
+    sort: Order | None = None,
     limit: Annotated[int, Parameter(metavar="ROWS", validator=validators.Number(gte=1, lte=HITS_MAX))] = HITS,
     snapshot: int | None = None,
     json: bool = False,
@@ -61,11 +62,10 @@ def search(
     """
     values = dict(_pair(one) for one in where or ())
     with open_project(call) as project:
-        name = project.index_of(index)
+        indexes = {name: one.spec.table for name, one in project.graph.assets.items() if one.kind == "search"}
+        name = index_of(index, indexes)
         spec: Search = project.graph.assets[name].spec
-        found = project.search(
-            name, query, where=values, order=sort or "score", limit=limit, snapshot=snapshot  # type: ignore[arg-type]
-        )
+        found = project.search(name, query, where=values, order=sort or "score", limit=limit, snapshot=snapshot)
     if json:
         print_json(as_json(found))
     elif csv:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 from zoneinfo import ZoneInfo
 
 from pumphouse.catalog.finding import Finds
@@ -27,7 +27,7 @@ from pumphouse.features.values import World
 from pumphouse.graph.assets import Graph, load
 from pumphouse.graph.plan import Plan
 from pumphouse.graph.plan import plan as make_plan
-from pumphouse.indexes.searching import Found, Order, search
+from pumphouse.indexes.searching import Found
 from pumphouse.lake.builds import Build, fit_of
 from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.lake import Lake
@@ -61,6 +61,7 @@ from pumphouse.project.reading import Reader
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.run_requests import command_line, refuse_replay, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
+from pumphouse.project.search_calls import SearchOptions
 from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
 from pumphouse.project.telling import tell_failures
@@ -470,16 +471,12 @@ class Project:
         self.reader().record((rollout,), told.snapshot, told.judged, detail="performance")
         return told
 
-    def search(
-        self, index: str, text: str, *, where: Mapping[str, str] | None = None, order: Order = "score", limit: int = 10
-    ) -> Found:
-        """Rows of a table that match, as of the snapshot that the index covers: the best first, or the newest.
+    def search(self, index: str, query: str, **asked: Unpack[SearchOptions]) -> Found:
+        """Rows of a table that match: `p.search("tickets", "refund late")`, all at one snapshot, the best first.
 
-        `where` names filter columns with the exact text of their value.
+        The index may be named by its table. `asked` is `SearchOptions`: `where`, `order`, `limit` and `snapshot`.
         """
-        found = search(self.lake, self.asset(index, kind="search"), text, where=where, order=order, limit=limit)
-        self.reader().record((index,), found.snapshot, len(found.rows), detail=text)
-        return found
+        return self.reader().search(index, query, **asked)
 
     @cached_property
     def _finder(self) -> Finder:

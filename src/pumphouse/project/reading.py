@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack
 
 import pyarrow as pa
 
@@ -14,12 +14,12 @@ from pumphouse.engines.duckdb import with_defaults
 from pumphouse.engines.engine import Query, Scan, SqlFunction, called_in
 from pumphouse.engines.parameters import bind, quoted
 from pumphouse.errors import UnknownName, did_you_mean
-from pumphouse.indexes.searching import matching
+from pumphouse.indexes.searching import Found, matching, search
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project import queries
 from pumphouse.project.queries import Asked, no_snapshot
-from pumphouse.project.search_calls import found_rows, no_matches
+from pumphouse.project.search_calls import SearchOptions, found_rows, index_of, no_matches
 from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.selects import Select
 from pumphouse_client.tables import Answer, Pin, Table
@@ -92,6 +92,16 @@ class Reader:
         prepared = self._prepared(asked, at, is_run=False)
         self._refuse_pinned(prepared.tables, snapshot)
         return self.lake.engine.fork().schema(prepared.query), self._snapshot_of(prepared.tables, at)
+
+    def search(self, index: str, query: str, **asked: Unpack[SearchOptions]) -> Found:
+        """Rows that an index finds at a snapshot, the newest without one; the index may be named by its table.
+
+        Raises QueryError, which points at the character, and UnknownName.
+        """
+        name = index_of(index, {name: one.spec.table for name, one in self.indexes.items()})
+        found = search(self.lake, self.indexes[name], query, **asked)
+        self.record((name, found.table), found.snapshot, len(found.hits), detail=query)
+        return found
 
     def lazy(self, table: Table) -> Any:
         """A polars LazyFrame over the rows; they are counted as offered, since nobody sees how many are taken."""

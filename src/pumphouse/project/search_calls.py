@@ -10,12 +10,13 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pumphouse.engines.engine import Scan
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BadRequest, Place, UnknownName, did_you_mean
 from pumphouse.indexes.queries import parse
+from pumphouse.indexes.searching import Order
 from pumphouse.lake.lake import ROW_IDS
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ _VIEW = f"{SEARCH} "
 _CALL_START = re.compile(rb"(?:search|\"search\")\s*\(", re.IGNORECASE)
 _PARAMETER = re.compile(rb"(\?\d*|\$\w+)(?>\s|--[^\n]*\n|/\*.*?\*/)*+\)\Z", re.DOTALL)
 _Tree = dict[str, Any]  # DuckDB's syntax tree as JSON
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search may be asked beside its words, as `indexes.searching.search` says."""
+
+    where: Mapping[str, str] | None
+    order: Order
+    limit: int
+    snapshot: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

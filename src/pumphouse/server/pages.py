@@ -119,7 +119,14 @@ def home(request: Request) -> Response:
         ("To build", f"{sum(line.state in ('stale', 'never') for line in lines):,}"),
     ]
     searchable = here.desk.policies.indexes(reads(request), snapshot=snapshot)
-    values = {"stages": stages, "figures": figures, "find": find, "found": finding, "searchable": searchable, "snapshot": snapshot}
+    values = {
+        "stages": stages,
+        "figures": figures,
+        "find": find,
+        "found": finding,
+        "searchable": searchable,
+        "snapshot": snapshot,
+    }
     return _page(request, "home.html", here="/", **values)
 
 
