@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import random
+from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 
@@ -11,14 +14,27 @@ from pumphouse.declare.facts import Search
 from pumphouse.errors import BuildError, did_you_mean
 from pumphouse.indexes import synonyms, words
 from pumphouse.indexes.fields import Field, field_of, schema
-from pumphouse.indexes.manifest import STATES_MAX, Manifest, State, current, folder_of, scratch, swap, world_of
-from pumphouse.indexes.segments import remove
+from pumphouse.indexes.manifest import (
+    STATES_MAX,
+    Manifest,
+    State,
+    World,
+    current,
+    folder_of,
+    home,
+    scratch,
+    swap,
+    world_of,
+)
+from pumphouse.indexes.segments import check, verify
 from pumphouse.indexes.states import DIFFERING_SHARE_MAX, Difference, Rows, advance, difference, make
+from pumphouse.lake import rowids
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
 
 MANIFEST = "index"
 """The artefact that names the snapshot which the index covers."""
+_TARGET = "state"
 
 
 def build(asset: Asset, context: Context) -> Built:
@@ -32,7 +48,7 @@ def build(asset: Asset, context: Context) -> Built:
     spec: Search = asset.spec
     key, fields = _key(asset, context), fields_of(asset, context)
     before, digest = current(context.lake, asset.name)
-    world = world_of(context.lake, spec.table, snapshot=context.snapshot)
+    world = world_of(context.lake, spec.table, fields, snapshot=context.snapshot)
     manifest = Manifest(
         name=asset.name,
         table=spec.table,
@@ -45,21 +61,31 @@ def build(asset: Asset, context: Context) -> Built:
         synonyms=_synonyms(asset, context, fields),
         states=(),
     )
-    usable = before if before is not None and _goes_on(before, manifest, context) else None
+    usable = _usable(before, manifest, context) if before is not None else None
     if usable is not None and usable.newest.world == world:
         last = context.lake.builds().get(asset.name)
         is_said = usable.synonyms == manifest.synonyms
         if last is not None and last.detail.get("folder") == usable.newest.folder and is_said:
             return Built(asset=asset.name, snapshot=None, note=f"covers snapshot {usable.newest.snapshot} already")
         manifest = msgspec.structs.replace(manifest, states=usable.states)
+        data = swap(context.lake, manifest, before=digest)
     else:
-        state = _state(asset, context, manifest, usable, world=world)
-        states = (*(one for one in (usable.states if usable else ()) if one.folder != state.folder), state)
-        manifest = msgspec.structs.replace(manifest, states=states[-STATES_MAX:])
+        try:
+            with scratch(home(context.lake, asset.name), "work") as work:
+                state = _state(context, manifest, usable, world=world, work=work)
+                states = (*(usable.states if usable else ()), state)
+                manifest = msgspec.structs.replace(manifest, states=states[-STATES_MAX:])
+                data = swap(context.lake, manifest, before=digest, arriving=work / _TARGET)
+        except (OSError, ValueError) as error:
+            raise BuildError(
+                f"the index of '{manifest.table}' could not be written: {error}",
+                asset=asset.name,
+                place=asset.place,
+                mend=f"Is there space in {context.lake.folder}? The index before still answers.",
+            ) from error
     newest = manifest.newest
     commit = context.begin(asset)
     commit.detail(folder=newest.folder)
-    data = swap(context.lake, manifest, before=digest)
     facts = {"rows": newest.rows, "snapshot": newest.snapshot}
     commit.artefact(MANIFEST, context.lake.blobs.put(data), facts, read_at=newest.snapshot)
     counts = Counts(rows_in=newest.rows, rows_out=newest.rows)
@@ -104,25 +130,29 @@ def _synonyms(asset: Asset, context: Context, fields: tuple[Field, ...]) -> dict
     return synonyms.read(context.folder / name, name=name, languages=languages)
 
 
-def _goes_on(before: Manifest, manifest: Manifest, context: Context) -> bool:
-    return (
-        before.shape == manifest.shape
-        and context.mode == "normal"
-        and folder_of(context.lake, before.name, before.newest).is_dir()
-    )
+def _usable(before: Manifest, manifest: Manifest, context: Context) -> Manifest | None:
+    """The manifest before with its states that are whole; None where its index has to be made anew."""
+    if before.shape != manifest.shape or before.table != manifest.table or context.mode != "normal":
+        return None
+    chance = random.Random(before.newest.folder)
+    sound = []
+    for state in before.states:
+        folder = folder_of(context.lake, before.name, state)
+        try:
+            verify(folder, chance=chance) if state is before.newest else check(folder)
+        except (OSError, ValueError):
+            if state is before.newest:  # of its segments others consist too
+                return None
+        else:
+            sound.append(state)
+    return msgspec.structs.replace(before, states=tuple(sound))
 
 
-def _state(
-    asset: Asset,
-    context: Context,
-    manifest: Manifest,
-    before: Manifest | None,
-    *,
-    world: tuple[str, int, int],
-) -> State:
-    """A state of the run's snapshot in a folder of its own, whole and on disk; nothing names it yet."""
+def _state(context: Context, manifest: Manifest, before: Manifest | None, *, world: World, work: Path) -> State:
+    """A state of the run's snapshot in the folder `_TARGET` of `work`, whole and on disk; nothing names it yet."""
+    lake, progress = context.lake, context.progress
     rows = Rows(
-        lake=context.lake,
+        lake=lake,
         engine=context.engine,
         table=manifest.table,
         snapshot=context.snapshot,
@@ -130,39 +160,20 @@ def _state(
         sort=manifest.sort,
         schema=schema(manifest.fields),
     )
-    name = f"{context.snapshot}-{context.run}"
-    try:
-        with scratch(context.lake, asset.name, f"work-{name}") as work:
-            target = work / "state"
-            by = _worth(difference(rows, before.newest), before.newest) if before else None
-            if before is not None and by is not None:
-                source = folder_of(context.lake, asset.name, before.newest)
-                chosen = advance(
-                    rows, target, work=work, state=before.newest, source=source, by=by, progress=context.progress
-                )
-            else:
-                chosen = make(rows, target, work=work, progress=context.progress)
-            table_id, changed, hidden = world
-            state = State(
-                snapshot=context.snapshot,
-                table_id=table_id,
-                changed=changed,
-                hidden=hidden,
-                folder=name,
-                segments=chosen,
-            )
-            final = folder_of(context.lake, asset.name, state)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            remove(final)  # of the same run's try before
-            target.rename(final)
-    except (OSError, ValueError) as error:
-        raise BuildError(
-            f"the index of '{manifest.table}' could not be written: {error}",
-            asset=asset.name,
-            place=asset.place,
-            mend=f"Is there space in {context.lake.folder}? The index before still answers.",
-        ) from error
-    return state
+    newest = before.newest if before else None
+    by = _worth(difference(rows, newest, world=world), newest) if newest else None
+    if newest is not None and by is not None:
+        source = folder_of(lake, manifest.name, newest)
+        chosen = advance(rows, work / _TARGET, work=work, state=newest, source=source, by=by, progress=progress)
+    else:
+        chosen = make(rows, work / _TARGET, work=work, progress=progress)
+    return State(
+        snapshot=context.snapshot,
+        read_at=rowids.home(lake, manifest.table, context.snapshot)[1],
+        world=world,
+        folder=f"{context.snapshot}-{uuid4().hex[:12]}",
+        segments=chosen,
+    )
 
 
 def _worth(by: Difference | None, state: State) -> Difference | None:

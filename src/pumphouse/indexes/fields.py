@@ -181,6 +181,13 @@ def whole(field: Field, column: str) -> str:
             return f"to_json({column})"
 
 
+def nothing(field: Field) -> str:
+    """SQL of a null of a type that a column of this field may have, where a table has no such column."""
+    by_unit = {"day": "DATE", "moment": "TIMESTAMPTZ", "time": "TIME"}
+    by_value = {"float": "DOUBLE", "boolean": "BOOLEAN", "integer": "BIGINT", "unsigned": "UBIGINT"}
+    return f"CAST(NULL AS {by_unit.get(field.unit) or by_value.get(field.value or 'text') or 'VARCHAR'})"
+
+
 def value_of(field: Field, text: str) -> str | int | float | bool:
     """A value that somebody typed, as the index has it. Raises ValueError, with what is expected, where it is none."""
     try:

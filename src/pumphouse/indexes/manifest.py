@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 
-from pumphouse.errors import LakeBusy
+from pumphouse.errors import LakeBusy, UnknownName
 from pumphouse.indexes.fields import Field
 from pumphouse.indexes.segments import Segment, remove
 from pumphouse.lake import rowids
@@ -21,26 +22,36 @@ STATES_MAX = 4
 """How many states are kept: the newest answers, the others still have readers, and are near older snapshots."""
 WAIT_S = 60.0
 """How long a swap waits for another one."""
-_FILE, _STATES = "manifest.json", "states"
+_FILE, _STATES, _VIEWS, _LOCK, _ALIVE = "manifest.json", "states", "views", ".lock", ".alive"
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides what an index holds: at snapshots of one world the table has the same rows."""
+
+    table_id: str
+    """The table's identity: one that is replaced as a whole has another one."""
+    columns: str
+    """The identity and type of each column: rows do not tell when one comes, goes or gets another type."""
+    changed: int
+    """The snapshot in which the table's files last changed."""
+    hidden: int
+    """The snapshot of the last tombstone that hid somebody in the table."""
+
+    @property
+    def digest(self) -> str:
+        """A short name of it."""
+        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:16]
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """The index of a table at one snapshot, in a folder of its own that never changes."""
 
     snapshot: int
-    table_id: str
-    """The table's identity: one that is replaced as a whole has another one."""
-    changed: int
-    """The snapshot in which the table's files last changed."""
-    hidden: int
-    """The snapshot of the last tombstone that hid somebody in the table."""
+    read_at: int
+    """The snapshot of the lake that has the table: of a lake above it is another number."""
+    world: World
     folder: str
     segments: tuple[Segment, ...]
-
-    @property
-    def world(self) -> tuple[str, int, int]:
-        """What it covers: at a snapshot of the same world the table has the same rows."""
-        return self.table_id, self.changed, self.hidden
 
     @property
     def rows(self) -> int:
@@ -75,10 +86,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return {field.column: field for field in self.fields}
 
 
-def world_of(lake: Lake, table: str, *, snapshot: int) -> tuple[str, int, int]:
-    """What a state has to cover at a snapshot: the table's identity, its last change, its last tombstone."""
-    table_id, changed = rowids.table_id(lake, table, snapshot=snapshot), rowids.changed(lake, table, snapshot=snapshot)
-    return table_id, changed, lake.hidden_at(table, snapshot=snapshot)
+def world_of(lake: Lake, table: str, fields: tuple[Field, ...], *, snapshot: int) -> World:
+    """What a state has to cover at a snapshot."""
+    home, at = rowids.home(lake, table, snapshot)
+    known = rowids.identity(home, table, snapshot=at)
+    kinds = [[field.column, *known.columns.get(field.column.lower(), ())] for field in fields]  # nothing: not there
+    return World(
+        table_id=known.table_id,
+        columns=hashlib.sha256(msgspec.json.encode(kinds)).hexdigest()[:16],
+        changed=known.changed,
+        hidden=home.hidden_at(table, snapshot=at),
+    )
 
 
 def home(lake: Lake, name: str) -> Path:
@@ -91,34 +109,62 @@ def folder_of(lake: Lake, name: str, state: State) -> Path:
     return home(lake, name) / _STATES / state.folder
 
 
-def current(lake: Lake, name: str) -> tuple[Manifest | None, str]:
-    """The manifest now, and a digest that tells whether it is still the same; None where no index was ever built.
+def view_of(base: Path, world: World, state: State) -> Path:
+    """Where a view of a world is kept that was made when a state was the nearest; it goes when that state goes."""
+    return base / _VIEWS / f"{world.digest}.{state.folder}"
 
-    One that can't be read counts as none: the index is made anew.
+
+def current(lake: Lake, name: str) -> tuple[Manifest | None, str]:
+    """The manifest now, and a digest that tells whether it is still the same.
+
+    None where it can't be read, and an empty digest where no index was ever built: it is made anew.
     """
     try:
         data = (home(lake, name) / _FILE).read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None, ""
     digest = hashlib.sha256(data).hexdigest()
     try:
-        return msgspec.json.decode(data, type=Manifest), digest
-    except msgspec.DecodeError:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None, digest
+    return (manifest if manifest.states else None), digest
 
 
-def swap(lake: Lake, manifest: Manifest, *, before: str) -> bytes:
-    """Let this manifest be the current one, its bytes. States that it does not name are removed.
+def needed(lake: Lake) -> dict[str, tuple[int, ...]]:
+    """For each index the snapshots of this lake that its next run starts from: without them all rows are read again.
 
-    Raises LakeBusy where the manifest is not the one with the digest `before` any more: somebody else was faster.
+    An index of a table of a lake above needs none of this lake's.
+    """
+    folder = lake.folder / "indexes"
+    found: dict[str, tuple[int, ...]] = {}
+    for name in sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else ():
+        manifest, _ = current(lake, name)
+        if manifest is not None:
+            with suppress(UnknownName):  # the table, or the snapshot, is gone
+                if lake.owner(manifest.table, manifest.newest.snapshot) is lake:
+                    found[name] = (manifest.newest.read_at,)
+    return found
+
+
+def swap(lake: Lake, manifest: Manifest, *, before: str, arriving: Path | None = None) -> bytes:
+    """Let this manifest be the current one, its bytes; `arriving` becomes the folder of its newest state.
+
+    States that it does not name are removed, and the views made of them. Raises LakeBusy where the manifest is not the
+    one with the digest `before` any more: somebody else was faster.
     """
     folder = home(lake, manifest.name)
     data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-    with held(folder / ".lock", purpose=f"the index '{manifest.name}'", wait_s=WAIT_S):
+    with _alone(folder), lake.taking_turns(f"index {manifest.name}", purpose="an index", wait_s=WAIT_S):
         if current(lake, manifest.name)[1] != before:
             raise LakeBusy(
                 f"another run has built '{manifest.name}' meanwhile", mend="Run it again: it goes on from there."
             )
+        if arriving is not None:
+            final = folder_of(lake, manifest.name, manifest.newest)
+            final.parent.mkdir(exist_ok=True)
+            arriving.rename(final)
+            folder_to_disk(final.parent)
         scratch = folder / f".{_FILE}"
         with scratch.open("wb") as file:
             file.write(data)
@@ -129,16 +175,44 @@ def swap(lake: Lake, manifest: Manifest, *, before: str) -> bytes:
         for left in (folder / _STATES).iterdir():
             if left.name not in named:
                 remove(left)
+        sweep_views(folder, named=named, most=len(named))
     return data
 
 
 @contextmanager
-def scratch(lake: Lake, name: str, purpose: str) -> Iterator[Path]:
-    """An empty folder beside the states of an index, which is gone after the `with` block."""
-    folder = home(lake, name) / f".{purpose}"
-    remove(folder)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        remove(folder)
+def scratch(base: Path, purpose: str) -> Iterator[Path]:
+    """An empty folder in that of an index, which is gone after the `with` block.
+
+    It is locked meanwhile, so that what a dead process left is known, and removed by whoever comes next.
+    """
+    work = base / f".{purpose}-{uuid4().hex}"
+    with ExitStack() as stack:
+        with _alone(base):
+            for left in (*base.glob(".work-*"), *base.glob(".view-*")):
+                with suppress(LakeBusy), held(left / _ALIVE, purpose="making an index", wait_s=0):
+                    remove(left)
+            work.mkdir()
+            stack.enter_context(held(work / _ALIVE, purpose="making an index", wait_s=0))
+        try:
+            yield work
+        finally:
+            remove(work)
+
+
+def sweep_views(base: Path, *, named: set[str], most: int) -> None:
+    """Remove views of states that are gone, and of the others the oldest until `most` are left."""
+    kept = []
+    for one in (base / _VIEWS).glob("*"):
+        if one.name.partition(".")[2] not in named:
+            remove(one)
+        else:
+            with suppress(FileNotFoundError):
+                kept.append((one.stat().st_mtime, one))
+    for _, one in sorted(kept)[: max(0, len(kept) - most)]:
+        remove(one)
+
+
+@contextmanager
+def _alone(base: Path) -> Iterator[None]:
+    with held(base / _LOCK, purpose=f"the index in {base.name}", wait_s=WAIT_S):
+        yield

@@ -183,11 +183,11 @@ def _found(lake: Lake, opened: View, asked: Lookup, *, order: Order, limit: int,
                 analyzer=asked.analyzers[column],
             )
             for column, terms in asked.terms.items()
-            if row[column] is not None
+            if row.get(column) is not None
         }
         hits.append(
             Hit(
-                key=tuple(row[name] for name in manifest.key),
+                key=tuple(row.get(name) for name in manifest.key),
                 score=score if order == "score" else None,
                 row=row,
                 excerpts={column: part for column, part in found.items() if part},

@@ -7,8 +7,12 @@ folders by links, without copying, and words' statistics are those of all its se
 
 from __future__ import annotations
 
+import random
 import shutil
+import stat
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +26,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import tantivy
 
-META = "meta.json"
+META, MANAGED, LOCK = "meta.json", ".managed.json", ".tantivy-meta.lock"
+FILES = "files.json"
+"""What a whole folder has, by which it is seen that something is missing."""
+VERIFIED_BYTES_MAX = 64 * 1024 * 1024
+"""How much of an index each run reads to see whether it is still what was written; measured: 25 ms."""
+_FOOTER_MAGIC = 1337
+"""The last four bytes of each of the library's files, after a checksum of what is before."""
+_FOOTER_BYTES_MAX = 4096
 MERGED_FROM = 8
 """The library merges so many segments of about one size, and leaves fewer alone."""
 
@@ -63,7 +74,7 @@ def segments(folder: Path) -> list[Segment]:
 
 
 def put_together(target: Path, parts: Iterable[tuple[Path, Sequence[Segment]]], *, schema: tantivy.Schema) -> None:
-    """A folder that names segments of others. It is on disk when this returns. Raises OSError where one is missing."""
+    """A folder that names segments of others. Raises OSError where one is missing."""
     words.create(target, schema)
     meta = _meta(target)
     for folder, chosen in parts:
@@ -74,11 +85,55 @@ def put_together(target: Path, parts: Iterable[tuple[Path, Sequence[Segment]]], 
             # What is written here later has a higher stamp than any bitmap that is here.
             meta["opstamp"] = max(meta["opstamp"], one.stamp)
     scratch = target / f".{META}"
-    with scratch.open("wb") as file:
-        file.write(msgspec.json.encode(meta))
-        to_disk(file)
+    scratch.write_bytes(msgspec.json.encode(meta))
     scratch.replace(target / META)
-    folder_to_disk(target)
+
+
+def seal(folder: Path) -> None:
+    """Write down what a folder has that will not change any more. It is on disk when this returns."""
+    meta = (folder / META).read_bytes()
+    own = (META, FILES)
+    files = [file for file in folder.iterdir() if file.name not in own and not file.name.startswith(".")]
+    listed = {file.name: file.stat().st_size for file in files}
+    # The library lets nobody else read one of its files, and who opens an index has to write to another.
+    (folder / MANAGED).chmod(0o600 | stat.S_IMODE(folder.stat().st_mode) & 0o044)
+    (folder / LOCK).touch()
+    (folder / LOCK).chmod(0o600 | stat.S_IMODE(folder.stat().st_mode) & 0o066)
+    (folder / FILES).write_bytes(msgspec.json.encode(_Files(files=listed, meta=zlib.crc32(meta))))
+    for name in (FILES, META):
+        with (folder / name).open("rb+") as file:
+            to_disk(file)
+    folder_to_disk(folder)
+
+
+def check(folder: Path) -> None:
+    """Raise OSError or ValueError where a sealed folder has not all that it had. It costs a look at each file."""
+    listed = msgspec.json.decode((folder / FILES).read_bytes(), type=_Files)
+    if zlib.crc32((folder / META).read_bytes()) != listed.meta:
+        raise ValueError(f"{folder / META} is damaged")
+    for name, size in listed.files.items():
+        if (folder / name).stat().st_size != size:
+            raise ValueError(f"{folder / name} is damaged: it should have {size} bytes")
+
+
+def open_whole(folder: Path) -> tantivy.Index:
+    """The index in a sealed folder. Raises OSError or ValueError where something of it is missing."""
+    check(folder)
+    return words.open_index(folder)
+
+
+def verify(folder: Path, *, chance: random.Random, bytes_max: int = VERIFIED_BYTES_MAX) -> None:
+    """Read files of a sealed folder, by chance, and compare their checksums. Raises OSError or ValueError."""
+    check(folder)
+    files = sorted(file for one in segments(folder) for file in folder.glob(f"{one.stem}.*"))
+    chance.shuffle(files)
+    read = 0
+    for file in files:
+        size = file.stat().st_size
+        if read and read + size > bytes_max:
+            continue
+        read += size
+        _verify(file)
 
 
 def write(
@@ -136,15 +191,50 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+class _Files(msgspec.Struct, frozen=True):
+    files: dict[str, int]
+    meta: int
+
+
 def _link(segment: Segment, folder: Path, target: Path) -> None:
     bitmap = f"{segment.stem}.{segment.stamp}.del"
     linked = 0
     for file in folder.glob(f"{segment.stem}.*"):
         if file.suffix != ".del" or (segment.dead and file.name == bitmap):
-            (target / file.name).hardlink_to(file)
+            _link_file(target / file.name, file)
             linked += file.suffix == ".del"
     if segment.dead and not linked:
         raise FileNotFoundError(f"{folder / bitmap} is missing")
+
+
+def _link_file(target: Path, file: Path) -> None:
+    try:
+        target.hardlink_to(file)
+    except FileNotFoundError:
+        raise
+    except OSError:  # on another disk, or of somebody else
+        file.stat()
+        target.symlink_to(file.resolve())
+
+
+def _verify(file: Path) -> None:
+    """Every file of the library ends with JSON that has a checksum of what is before, its length, and a number."""
+    with file.open("rb") as opened:
+        size = opened.seek(0, 2)
+        opened.seek(max(0, size - _FOOTER_BYTES_MAX))
+        end = opened.read()
+        length = int.from_bytes(end[-8:-4], "little")
+        footer = end[-8 - length : -8]
+        left, checksum = size - 8 - length, 0
+        opened.seek(0)
+        while left > 0 and (data := opened.read(min(left, 1 << 20))):
+            checksum = zlib.crc32(data, checksum)
+            left -= len(data)
+    with suppress(ValueError, KeyError, TypeError):
+        said = msgspec.json.decode(footer)["crc"]
+        if left == 0 and said == checksum and int.from_bytes(end[-4:], "little") == _FOOTER_MAGIC:
+            return
+    raise ValueError(f"{file} is damaged")
 
 
 def _meta(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,9 @@ import msgspec
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.indexes import words
-from pumphouse.indexes.fields import Field, document
-from pumphouse.indexes.manifest import State
-from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, put_together, row_ids, segments, write
+from pumphouse.indexes.fields import Field, document, nothing
+from pumphouse.indexes.manifest import State, World
+from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, put_together, row_ids, seal, segments, write
 from pumphouse.lake import rowids
 from pumphouse.lake.lake import Lake
 
@@ -87,6 +87,11 @@ class Rows:
         import pyarrow as pa
 
         scan: Scan = self.lake.scan(self.table, snapshot=self.snapshot, row_ids=True)
+        there = {name.lower() for name in scan.schema.names}
+        missing = [one for one in self.fields if one.column.lower() not in there]
+        if missing:
+            nulls = ", ".join(f"{nothing(one)} AS {quoted(one.column)}" for one in missing)
+            scan = replace(scan, relation=f"SELECT *, {nulls} FROM ({scan.relation})")
         tables = {"_only": pa.table({"id": only})} if only is not None else {}
         yield from self.engine.read(Query(text=text, inputs={self.table: scan}, tables=tables))
 
@@ -100,19 +105,25 @@ class Difference:
     """Rows that come back have a version after this snapshot; 0 where that is not known."""
 
 
-def difference(rows: Rows, state: State) -> Difference | None:
-    """How the table's rows differ from those of a state; None where nobody knows any more."""
+def difference(rows: Rows, state: State, *, world: World) -> Difference | None:
+    """How the table's rows differ from those of a state; None where nobody knows any more.
+
+    `world` is what the table is now.
+    """
     import numpy as np
     import pyarrow as pa
 
-    ids = rowids.differing(rows.lake, rows.table, one=state.snapshot, other=rows.snapshot)
+    if (world.table_id, world.columns) != (state.world.table_id, state.world.columns):
+        return None  # each row of another column may have another value, of which no row tells
+    lake, at = rowids.home(rows.lake, rows.table, rows.snapshot)
+    ids = rowids.differing(lake, rows.table, one=state.read_at, other=at)
     if ids is None:
         return None
-    since = state.snapshot if rows.snapshot >= state.snapshot else 0
-    if since and rowids.is_rewritten(rows.lake, rows.table, after=since, until=rows.snapshot):
+    since = state.read_at if at >= state.read_at else 0
+    if since and rowids.is_rewritten(lake, rows.table, after=since, until=at):
         since = 0
-    if rows.lake.hidden_at(rows.table, snapshot=rows.snapshot) != state.hidden:
-        hidden = rowids.hidden(rows.lake, rows.table, snapshot=rows.snapshot)
+    if world.hidden != state.world.hidden:
+        hidden = rowids.hidden(lake, rows.table, snapshot=at)
         ids = pa.array(np.union1d(ids.to_numpy(), hidden.to_numpy()))
     return Difference(ids=ids, since=since)
 
@@ -156,6 +167,7 @@ def overlaid(rows: Rows, target: Path, *, work: Path, state: State, source: Path
     put_together(new, (), schema=rows.schema)
     _drain(write(new, rows.documents(only=by.ids, since=by.since), heap_bytes=_heap(len(by.ids))))
     put_together(target, [*parts, (new, segments(new))], schema=rows.schema)
+    seal(target)
 
 
 def _by_partition(
@@ -188,6 +200,7 @@ def _by_partition(
         folder = _without_dead(rows, folder, work=work / f"again-{number}")
         parts.append((folder, _known(folder, own, partition=partition, schema=rows.schema, work=work)))
     put_together(target, parts, schema=rows.schema)
+    seal(target)
     return tuple(one for _, chosen in parts for one in chosen)
 
 

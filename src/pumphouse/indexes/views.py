@@ -1,21 +1,42 @@
-"""An index as of one snapshot, for readers: a state that covers it, or one with the rows that differ put right."""
+"""An index as of one snapshot, for readers: a state that covers it, or one with the rows that differ put right.
+
+What is put right is kept for the next search at the same snapshot: beside the states, or, where nothing can be written
+there, in a temporary folder of this user's. A state that is damaged is left out; where none is left, all rows are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import errno
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pumphouse.engines.engine import Engine
 from pumphouse.errors import LakeError, UnknownName
 from pumphouse.indexes import words
-from pumphouse.indexes.fields import schema
-from pumphouse.indexes.manifest import Manifest, current, folder_of, home, scratch, world_of
-from pumphouse.indexes.segments import remove
-from pumphouse.indexes.states import Rows, difference, make, overlaid
+from pumphouse.indexes.fields import field_of, schema
+from pumphouse.indexes.manifest import (
+    STATES_MAX,
+    Manifest,
+    State,
+    World,
+    current,
+    folder_of,
+    home,
+    scratch,
+    sweep_views,
+    view_of,
+    world_of,
+)
+from pumphouse.indexes.segments import LOCK, check, open_whole, put_together, remove, seal
+from pumphouse.indexes.states import Difference, Rows, difference, make, overlaid
+from pumphouse.lake import rowids
 from pumphouse.lake.lake import Lake
 
 if TYPE_CHECKING:
@@ -28,6 +49,7 @@ WHOLE_ROWS_MAX = 2_000_000
 VIEWS_MAX = 4
 """How many views are kept for the next search at the same snapshot."""
 OPEN_TRIES_MAX = 3
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,34 +65,52 @@ class View:
 def view(lake: Lake, name: str, *, snapshot: int | None, engine: Engine) -> View:
     """The index of this name at a snapshot, the newest where none is given.
 
-    Raises UnknownName where no index was ever built, LakeError where too many rows would have to be read.
+    An index that only the lake above has answers for its tables, as they are seen from here. Raises UnknownName where
+    no index was ever built, LakeError where too many rows would have to be read.
     """
     words.require()
     at = lake.snapshot() if snapshot is None else snapshot
-    for _ in range(OPEN_TRIES_MAX):
-        manifest, _ = current(lake, name)
+    damaged: set[str] = set()
+    said = ""
+    for _ in range(OPEN_TRIES_MAX + STATES_MAX):
+        manifest, digest = current(lake, name)
+        if manifest is None and not digest:
+            return _above(lake, name, at, engine)
         if manifest is None:
-            raise UnknownName(f"index '{name}' was never built", asset=name, mend=f"Build it: pumphouse run {name}")
+            raise LakeError(
+                f"the manifest of index '{name}' is damaged",
+                asset=name,
+                mend=f"Build it again: pumphouse run {name} --full",
+            )
         if manifest.words != words.VERSION:
-            break
+            raise LakeError(
+                f"index '{name}' was made by another version of Pumphouse",
+                asset=name,
+                mend=f"Build it again: pumphouse run {name} --full",
+            )
         try:
-            return _opened(lake, manifest, at, engine)
-        except (OSError, ValueError):  # a swap took it away meanwhile
-            continue
+            return _opened(lake, manifest, at, engine, damaged)
+        except (OSError, ValueError) as error:  # damage, or a swap took it away meanwhile
+            said = str(error)
     raise LakeError(
-        f"index '{name}' is damaged, or was made by another version of Pumphouse",
-        asset=name,
-        mend=f"Build it again: pumphouse run {name} --full",
+        f"index '{name}' can't be read: {said}", asset=name, mend=f"Build it again: pumphouse run {name} --full"
     )
 
 
-def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine) -> View:
-    world = world_of(lake, manifest.table, snapshot=at)
-    nearest = sorted(manifest.states, key=lambda state: (abs(state.snapshot - at), -state.snapshot))
-    for state in nearest:
-        if state.world == world:
-            folder = folder_of(lake, manifest.name, state)
-            return View(index=words.open_index(folder), manifest=manifest, snapshot=at, scanned=0)
+def _above(lake: Lake, name: str, at: int, engine: Engine) -> View:
+    above = lake.upstream
+    manifest = current(above, name)[0] if above is not None else None
+    if above is None or manifest is None or lake.owner(manifest.table, at) is lake:
+        raise UnknownName(f"index '{name}' was never built", asset=name, mend=f"Build it: pumphouse run {name}")
+    return replace(view(above, name, snapshot=above.pinned, engine=engine), snapshot=at)
+
+
+def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine, damaged: set[str]) -> View:
+    world = world_of(lake, manifest.table, manifest.fields, snapshot=at)
+    _, read_at = rowids.home(lake, manifest.table, at)
+    states = [one for one in manifest.states if one.folder not in damaged]
+    states.sort(key=lambda state: (abs(state.read_at - read_at), -state.read_at))
+    base = _base(lake, manifest.name)
     rows = Rows(
         lake=lake,
         engine=engine,
@@ -80,43 +120,125 @@ def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine) -> View:
         sort=manifest.sort,
         schema=schema(manifest.fields),
     )
-    state = nearest[0]
-    by = difference(rows, state)
-    folder = home(lake, manifest.name) / "views" / f"{'-'.join(map(str, world))}-{state.folder}"
-    if by is not None and len(by.ids) <= SCANNED_ROWS_MAX:
-        with _view_of(lake, manifest, folder) as made:
-            if made is not None:
-                source = folder_of(lake, manifest.name, state)
-                overlaid(rows, made / "view", work=made, state=state, source=source, by=by)
-        return View(index=words.open_index(folder), manifest=manifest, snapshot=at, scanned=len(by.ids))
+
+    def answers(index: tantivy.Index, scanned: int) -> View:
+        return View(index=index, manifest=manifest, snapshot=at, scanned=scanned)
+
+    for state in states:
+        if state.world == world:
+            with _trusted(state, damaged):
+                return answers(_covering(lake, manifest, state, base, rows), 0)
+    _refuse_other_types(rows, manifest, at)
+    known: Difference | None = None
+    for state in states:
+        known = difference(rows, state, world=world)
+        if known is not None and len(known.ids) <= SCANNED_ROWS_MAX:
+            with _trusted(state, damaged):
+                return answers(_beside(lake, manifest, state, base, rows, known, world), len(known.ids))
     count = lake.count(manifest.table, snapshot=at)
     if count > WHOLE_ROWS_MAX:
-        differ = f"{len(by.ids):,} rows differ" if by is not None else "nobody knows which rows differ"
+        newest = manifest.newest
+        why = f"{len(known.ids):,} rows differ" if known else "which rows differ can't be told"
+        why = "its files are damaged" if damaged and not states else why
         raise LakeError(
-            f"index '{manifest.name}' covers snapshot {state.snapshot}; {differ} at {at}, too many for a search",
+            f"index '{manifest.name}' covers snapshot {newest.snapshot}; {why} at {at}, too many for a search",
             asset=manifest.name,
-            mend=f"Build it: pumphouse run {manifest.name}. Or search at snapshot {manifest.newest.snapshot}.",
+            mend=f"Build it: pumphouse run {manifest.name}. Or search at snapshot {newest.snapshot}.",
         )
-    with _view_of(lake, manifest, folder) as made:
-        if made is not None:
-            make(rows, made / "view", work=made, progress=lambda done: None)
-    return View(index=words.open_index(folder), manifest=manifest, snapshot=at, scanned=count)
+
+    def whole(work: Path) -> None:
+        make(rows, work / "view", work=work, progress=lambda done: None)
+
+    return answers(_kept(base, manifest, view_of(base, world, manifest.newest), whole), count)
+
+
+def _covering(lake: Lake, manifest: Manifest, state: State, base: Path, rows: Rows) -> tantivy.Index:
+    """A state as it is; the library locks what it opens, so where that can't be done it is opened by links."""
+    source = folder_of(lake, manifest.name, state)
+    if os.access(source / LOCK, os.W_OK):
+        return open_whole(source)
+
+    def links(work: Path) -> None:
+        put_together(work / "view", [(source, state.segments)], schema=rows.schema)
+        seal(work / "view")
+
+    return _kept(base, manifest, view_of(base, state.world, state), links)
+
+
+def _beside(
+    lake: Lake, manifest: Manifest, state: State, base: Path, rows: Rows, by: Difference, world: World
+) -> tantivy.Index:
+    def put_right(work: Path) -> None:
+        source = folder_of(lake, manifest.name, state)
+        check(source)
+        overlaid(rows, work / "view", work=work, state=state, source=source, by=by)
+
+    return _kept(base, manifest, view_of(base, world, state), put_right)
+
+
+def _kept(base: Path, manifest: Manifest, folder: Path, make_in: Callable[[Path], None]) -> tantivy.Index:
+    """The view in `folder`, which is made where it is not there, or damaged: `make_in` makes `view` in a folder."""
+    if folder.is_dir():
+        try:
+            return open_whole(folder)
+        except (OSError, ValueError):
+            remove(folder)
+    try:
+        with scratch(base, "view") as work:
+            make_in(work)
+            folder.parent.mkdir(exist_ok=True)
+            sweep_views(base, named={state.folder for state in manifest.states}, most=VIEWS_MAX - 1)
+            try:
+                (work / "view").rename(folder)
+            except OSError:
+                if not folder.is_dir():  # somebody else was as fast
+                    raise
+    except OSError as error:
+        if error.errno in _FULL:
+            raise LakeError(
+                f"there is no space to search index '{manifest.name}' at another snapshot than it covers",
+                asset=manifest.name,
+                mend=f"Is there space in {base}? At snapshot {manifest.newest.snapshot} it needs none.",
+            ) from error
+        raise
+    return open_whole(folder)
 
 
 @contextmanager
-def _view_of(lake: Lake, manifest: Manifest, folder: Path) -> Iterator[Path | None]:
-    """Where to make a view in, which becomes `folder` after the block; None where it is there already."""
-    if folder.is_dir():
-        yield None
-        return
-    with scratch(lake, manifest.name, f"view-{uuid4().hex}") as made:
-        yield made
-        folder.parent.mkdir(exist_ok=True)
-        left = sorted(folder.parent.iterdir(), key=lambda one: one.stat().st_mtime)
-        for old in left[: max(0, len(left) - VIEWS_MAX + 1)]:
-            remove(old)
-        try:
-            (made / "view").rename(folder)
-        except OSError:
-            if not folder.is_dir():  # somebody else was as fast
-                raise
+def _trusted(state: State, damaged: set[str]) -> Iterator[None]:
+    """Have it known that a state can't be read, damaged or gone."""
+    try:
+        yield
+    except (OSError, ValueError):
+        damaged.add(state.folder)
+        raise
+
+
+def _refuse_other_types(rows: Rows, manifest: Manifest, at: int) -> None:
+    """A value of another type would be indexed as another value."""
+    there = rows.lake.scan(rows.table, snapshot=at).schema
+    by_name = {one.name.lower(): one.type for one in there}
+    for field in rows.fields:
+        kind = by_name.get(field.column.lower())
+        if kind is None:
+            continue
+        found = field_of(field.column, kind, is_text=field.is_text, is_value=field.value is not None)
+        if found != field:
+            raise LakeError(
+                f"column '{field.column}' was {kind} at snapshot {at}, so index '{manifest.name}' can't answer for it",
+                asset=manifest.name,
+                mend=f"Search at snapshot {manifest.newest.snapshot}.",
+            )
+
+
+def _base(lake: Lake, name: str) -> Path:
+    """Where views are kept: beside the states, or in a folder that nobody but this user can read."""
+    base = home(lake, name)
+    if lake.writable and os.access(base, os.W_OK):
+        return base
+    mine = Path(tempfile.gettempdir()) / f"pumphouse-{os.getuid()}"
+    mine.mkdir(mode=0o700, exist_ok=True)
+    about = mine.lstat()
+    if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o077 or not stat.S_ISDIR(about.st_mode):
+        raise LakeError(f"{mine} belongs to somebody else, or others can read it", mend="Set TMPDIR to another folder.")
+    return mine / f"{name}-{hashlib.sha256(str(base).encode()).hexdigest()[:16]}"

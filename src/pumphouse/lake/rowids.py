@@ -6,11 +6,11 @@ before and after it are the same.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from pumphouse.engines.parameters import literal
+from pumphouse.errors import LakeError
 from pumphouse.lake.lake import Lake
 
 if TYPE_CHECKING:
@@ -20,99 +20,130 @@ _REWRITES = ("rewrite_delete", "merge_adjacent", "compacted_table")
 """What DuckLake says of a snapshot whose rows are those of the one before."""
 
 
-def table_id(lake: Lake, table: str, *, snapshot: int) -> str:
-    """The identity of a table, which another one of the same name does not have."""
-    home, at = _home(lake, table, snapshot)
-    rows = home.catalogue(
-        "SELECT CAST(table_uuid AS VARCHAR) FROM {meta}.ducklake_table t"
-        " JOIN {meta}.ducklake_schema s USING (schema_id)"
-        f" WHERE s.schema_name = 'main' AND t.table_name = {literal(table)}"
-        f" AND t.begin_snapshot <= {at} AND (t.end_snapshot IS NULL OR t.end_snapshot > {at})"
-    )
-    return str(rows[0][0])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What tells whether a table is still the same, and has the same rows."""
 
+    table_id: str
+    """Another table of the same name, as one that is replaced as a whole, has another one."""
+    changed: int
+    """The newest snapshot, up to the one asked about, in which rows came or went; a rewrite is such a one too."""
+    columns: dict[str, tuple[str, str]]
+    """Each column, in lower case, with what it is known by, which a new one of the same name has not, and its type.
 
-def changed(lake: Lake, table: str, *, snapshot: int) -> int:
-    """The newest snapshot, up to this one, in which rows of the table came or went; a rewrite is such a one too.
-
-    Files tell of those whose snapshot is expired, and DuckLake's list of changes of rows that it keeps in no file.
+    Whole numbers are of one type, since a wider one shows the same number.
     """
-    home, at = _home(lake, table, snapshot)
-    ours = (
-        "(SELECT table_id FROM {meta}.ducklake_table"
-        f" WHERE CAST(table_uuid AS VARCHAR) = {literal(table_id(home, table, snapshot=at))} LIMIT 1)"
-    )
-    moments = [
-        f"SELECT {moment} AS moment FROM {{meta}}.{files} WHERE table_id = {ours}"
-        for files in ("ducklake_data_file", "ducklake_delete_file")
-        for moment in ("begin_snapshot", "end_snapshot")
-    ]
-    moments.append(
-        "SELECT snapshot_id AS moment FROM {meta}.ducklake_snapshot_changes"
-        f" WHERE regexp_matches(changes_made, '(^|,)[a-z_]+:' || {ours} || '(,|$)')"
-    )
-    rows = home.catalogue(f"SELECT max(moment) FROM ({' UNION ALL '.join(moments)}) WHERE moment <= {at}")
-    return int(rows[0][0] or 0)
 
 
-def differing(lake: Lake, table: str, *, one: int, other: int) -> pa.Array | None:
-    """The ids of all rows that are in one snapshot and not in the other, or not the same; None where nobody knows.
-
-    That is so where one of them is expired, or the table is not the same one. Rows of hidden people are not among them.
-    """
-    import pyarrow as pa
-
-    home, at = _home(lake, table, other)
-    if home is not lake or one == at:
-        return pa.array([], pa.int64())
-    low, high = sorted((one, at))
-    if not _are_there(home, low, high) or table_id(home, table, snapshot=low) != table_id(home, table, snapshot=high):
-        return None
-    changes = [
-        f"SELECT rowid FROM ducklake_table_{kind}({literal(home.alias)}, 'main', {literal(table)}, {first}, {last})"
-        for first, last in _unrewritten(home, low, high)
-        for kind in ("deletions", "insertions")
-    ]
-    if not changes:
-        return pa.array([], pa.int64())
-    cursor = home.engine.connection.cursor()
-    try:
-        return cursor.execute(" UNION ".join(changes)).to_arrow_table().column(0).combine_chunks().cast(pa.int64())
-    except duckdb.Error:  # a file of a snapshot between was removed
-        return None
-    finally:
-        cursor.close()
-
-
-def is_rewritten(lake: Lake, table: str, *, after: int, until: int) -> bool:
-    """Whether files were rewritten in these snapshots, so that a row's version says nothing of when it came."""
-    home, at = _home(lake, table, until)
-    return home is lake and bool(_rewrites(home, after, at))
-
-
-def hidden(lake: Lake, table: str, *, snapshot: int) -> pa.Array:
-    """The ids of the rows that the table has at a snapshot and a scan does not show."""
-    import pyarrow as pa
-
-    home, at = _home(lake, table, snapshot)
-    scan = home.scan(table, snapshot=at, row_ids=True)
-    cursor = home.engine.connection.cursor()
-    try:
-        found = cursor.execute(
-            f"SELECT rowid FROM {home.name_of(table)} AT (VERSION => {at}) EXCEPT SELECT _rowid FROM ({scan.relation})"
-        )
-        return found.to_arrow_table().column(0).combine_chunks().cast(pa.int64())
-    finally:
-        cursor.close()
-
-
-def _home(lake: Lake, table: str, snapshot: int) -> tuple[Lake, int]:
-    """The lake that has the table, and the snapshot at which it is read there."""
+def home(lake: Lake, table: str, snapshot: int) -> tuple[Lake, int]:
+    """The lake that has the table, and the snapshot at which it is read there. Raises UnknownName."""
     owner = lake.owner(table, snapshot)
     if owner is None:
         lake.scan(table, snapshot=snapshot)  # it raises, and says what there is
         raise AssertionError(table)
     return owner, snapshot if owner is lake or owner.pinned is None else owner.pinned
+
+
+def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
+    """What a table of this lake is at a snapshot. Raises LakeError for one that is expired.
+
+    Files tell of changes whose snapshot is expired, and DuckLake's list of changes of rows that it keeps in no file.
+    """
+    moments = [
+        f"SELECT {moment} AS moment FROM {{meta}}.{files} WHERE table_id = (SELECT table_id FROM own)"
+        for files in ("ducklake_data_file", "ducklake_delete_file")
+        for moment in ("begin_snapshot", "end_snapshot")
+    ]
+    moments.append(
+        "SELECT snapshot_id FROM {meta}.ducklake_snapshot_changes"
+        " WHERE regexp_matches(changes_made, '(^|,)[a-z_]+:' || (SELECT table_id FROM own) || '(,|$)')"
+    )
+    rows = lake.catalogue(
+        f"WITH own AS (SELECT t.table_id, CAST(t.table_uuid AS VARCHAR) AS uuid {_named(table, snapshot)}),"
+        f" moments AS ({' UNION ALL '.join(moments)})"
+        f" SELECT (SELECT uuid FROM own), (SELECT max(moment) FROM moments WHERE moment <= {snapshot}),"
+        " lower(column_name), CAST(column_id AS VARCHAR),"
+        " CASE WHEN regexp_full_match(column_type, 'u?int(8|16|32)|int64') THEN 'integer' ELSE column_type END,"
+        f" (SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {snapshot})"
+        " FROM {meta}.ducklake_column"
+        " WHERE parent_column IS NULL AND table_id = (SELECT table_id FROM own)"
+        f" AND begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
+    )
+    if not rows[0][5]:
+        raise LakeError(f"snapshot {snapshot} is not kept any more", asset=table, mend="Ask for a newer one.")
+    return Identity(
+        table_id=str(rows[0][0]),
+        changed=int(rows[0][1] or 0),
+        columns={name: (known_by, kind) for _, _, name, known_by, kind, _ in rows},
+    )
+
+
+def differing(lake: Lake, table: str, *, one: int, other: int) -> pa.Array | None:
+    """The ids of all rows that are in one snapshot and not in the other, or not the same; None where nobody knows.
+
+    That is so where one of them is expired, or the table is not the same one, or its columns are not: rows then differ
+    of which nothing is written down. Rows of hidden people are not among them. The table is one of this lake.
+    """
+    import pyarrow as pa
+
+    if one == other:
+        return pa.array([], pa.int64())
+    low, high = sorted((one, other))
+    if not _are_there(lake, low, high):
+        return None
+    if len(ids := {_table_id(lake, table, snapshot=at) for at in (low, high)}) != 1 or None in ids:
+        return None
+    between = lake.catalogue(
+        f"SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id > {low} AND snapshot_id <= {high}"
+    )
+    if int(between[0][0]) < high - low:  # what came and went is not told across snapshots that are expired
+        return _compared(lake, table, low, high)
+    changes = [
+        f"SELECT rowid FROM ducklake_table_{kind}({literal(lake.alias)}, 'main', {literal(table)}, {first}, {last})"
+        for first, last in _unrewritten(lake, table, low, high)
+        for kind in ("deletions", "insertions")
+    ]
+    if not changes:
+        return pa.array([], pa.int64())
+    return _ids(lake, " UNION ".join(changes))
+
+
+def is_rewritten(lake: Lake, table: str, *, after: int, until: int) -> bool:
+    """Whether files were rewritten in these snapshots, so that a row's version says nothing of when it came."""
+    return bool(_rewrites(lake, table, after, until))
+
+
+def hidden(lake: Lake, table: str, *, snapshot: int) -> pa.Array:
+    """The ids of the rows that a table of this lake has at a snapshot and a scan does not show."""
+
+    scan = lake.scan(table, snapshot=snapshot, row_ids=True)
+    return _ids(
+        lake,
+        f"SELECT rowid FROM {lake.name_of(table)} AT (VERSION => {snapshot})"
+        f" EXCEPT SELECT _rowid FROM ({scan.relation})",
+    )
+
+
+def _compared(lake: Lake, table: str, low: int, high: int) -> pa.Array:
+    """As `differing`, by the ids and versions of all rows; rows of files that were rewritten are among them."""
+    one, other = (
+        f"(SELECT rowid AS id, snapshot_id AS version FROM {lake.name_of(table)} AT (VERSION => {at}))"
+        for at in (low, high)
+    )
+    return _ids(
+        lake,
+        f"SELECT id FROM {one} one FULL JOIN {other} other USING (id) WHERE one.version IS DISTINCT FROM other.version",
+    )
+
+
+def _ids(lake: Lake, query: str) -> pa.Array:
+    import pyarrow as pa
+
+    cursor = lake.engine.connection.cursor()
+    try:
+        return cursor.execute(query).to_arrow_table().column(0).combine_chunks().cast(pa.int64())
+    finally:
+        cursor.close()
 
 
 def _are_there(lake: Lake, *snapshots: int) -> bool:
@@ -121,20 +152,35 @@ def _are_there(lake: Lake, *snapshots: int) -> bool:
     return int(rows[0][0]) == len(set(snapshots))
 
 
-def _rewrites(lake: Lake, after: int, until: int) -> list[int]:
-    names = " OR ".join(f"contains(changes_made, {literal(name)})" for name in _REWRITES)
+def _named(table: str, snapshot: int) -> str:
+    return (
+        "FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
+        f" WHERE s.schema_name = 'main' AND t.table_name = {literal(table)}"
+        f" AND t.begin_snapshot <= {snapshot} AND (t.end_snapshot IS NULL OR t.end_snapshot > {snapshot})"
+    )
+
+
+def _table_id(lake: Lake, table: str, *, snapshot: int) -> str | None:
+    rows = lake.catalogue(f"SELECT CAST(t.table_uuid AS VARCHAR) {_named(table, snapshot)}")
+    return str(rows[0][0]) if rows else None
+
+
+def _rewrites(lake: Lake, table: str, after: int, until: int) -> list[int]:
+    own = f"(SELECT t.table_id {_named(table, until)})"
+    kinds = "|".join(_REWRITES)
     rows = lake.catalogue(
         "SELECT snapshot_id FROM {meta}.ducklake_snapshot_changes"
-        f" WHERE snapshot_id > {after} AND snapshot_id <= {until} AND ({names}) ORDER BY 1"
+        f" WHERE snapshot_id > {after} AND snapshot_id <= {until}"
+        f" AND regexp_matches(changes_made, '(^|,)({kinds})[a-z_]*:' || {own} || '(,|$)') ORDER BY 1"
     )
     return [int(row[0]) for row in rows]
 
 
-def _unrewritten(lake: Lake, low: int, high: int) -> list[tuple[int, int]]:
+def _unrewritten(lake: Lake, table: str, low: int, high: int) -> list[tuple[int, int]]:
     """The spans of snapshots after `low` up to `high`, both ends among them, without those that only rewrote files."""
     spans = []
     first = low + 1
-    for rewrite in [*_rewrites(lake, low, high), high + 1]:
+    for rewrite in [*_rewrites(lake, table, low, high), high + 1]:
         if first < rewrite:
             spans.append((first, rewrite - 1))
         first = rewrite + 1
