@@ -51,7 +51,7 @@ def test_what_a_dead_process_left_is_removed_and_what_a_living_one_makes_is_not(
         assert dead.stdout
         alive, left = living.stdout.readline().strip(), dead.stdout.readline().strip()
         dead.kill()
-        dead.wait()
+        dead.communicate()
         (tmp_path / ".view-older").mkdir()  # as one that died before it was locked
         assert (tmp_path / left).is_dir()
         with scratch(tmp_path, "view") as made:
