@@ -6,6 +6,7 @@ does nothing but name things.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.declare.apis import api
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from pumphouse.project.project import Project
 
 __version__ = "0.1.0"
+
+# DuckDB reads it when it is loaded: it gives addresses back, or the doors' wall would stand too far out.
+os.environ.setdefault("DUCKDB_JE_MALLOC_CONF", "retain:false")
 
 __all__ = [
     "Cursor",

@@ -43,6 +43,8 @@ def told(columns: Callable[[], Sequence[str]] = tuple) -> Iterator[None]:
     """
     try:
         yield
+    except MemoryError as error:
+        raise _too_much() from error
     except (OSError, duckdb.Error) as error:
         raise _told(str(error).strip() or type(error).__name__, columns) from error
     except pa.ArrowInvalid as error:
@@ -67,15 +69,19 @@ def _unreachable(what: str, table: str | None = None) -> Unreachable:
     )
 
 
+def _too_much() -> TooMuch:
+    return TooMuch(
+        "the query needs more memory than queries may take here",
+        mend="Ask for less at once, or have it built as a table.",
+    )
+
+
 def _told(text: str, columns: Callable[[], Sequence[str]]) -> PumphouseError:
     what = text.splitlines()[0]
     if what.startswith("INTERRUPT Error"):
         return Cancelled("the statement was stopped")
     if what.startswith("Out of Memory Error"):
-        return TooMuch(
-            "the query needs more memory than queries may take here",
-            mend="Ask for less at once, or have it built as a table.",
-        )
+        return _too_much()
     if what.startswith("Permission Error"):
         return AccessDenied("the query reaches for what is not in the lake")
     if _FILES in what:
