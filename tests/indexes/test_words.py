@@ -16,7 +16,7 @@ from pumphouse.declare.facts import LANGUAGES, search
 from pumphouse.errors import ConfigError
 from pumphouse.indexes import letters, words
 from pumphouse.indexes.build import build
-from pumphouse.indexes.excerpts import excerpt
+from pumphouse.indexes.excerpts import Marks, excerpt
 from pumphouse.indexes.manifest import current
 from pumphouse.indexes.searching import search as searched
 
@@ -216,7 +216,7 @@ def test_an_excerpt_marks_what_was_found(find: Any, query: str, number: int, col
 @given(text=anything, chosen=st.integers(0, 5))
 def test_an_excerpt_is_a_part_of_its_text(text: str, chosen: int) -> None:
     known = terms(text)
-    found = excerpt(text, terms=known[chosen : chosen + 2], analyzer=words.analyzer())
+    found = excerpt(text, marks=Marks(terms=frozenset(known[chosen : chosen + 2])), analyzer=words.analyzer())
     assert (found is None) == (not known[chosen : chosen + 2])
     if found:
         assert "".join(piece for piece, _ in found.pieces) in text
@@ -229,7 +229,7 @@ def test_an_excerpt_is_a_part_of_its_text(text: str, chosen: int) -> None:
 
 def test_an_excerpt_of_a_long_text_is_where_most_different_words_are() -> None:
     text = "late " + "x " * 300 + "a refund that is late, " + "y " * 300
-    found = excerpt(text, terms={"late", "refund"}, analyzer=words.analyzer())
+    found = excerpt(text, marks=Marks(terms=frozenset({"late", "refund"})), analyzer=words.analyzer())
     assert found
     assert re.search(r"^x x .*a <mark>refund</mark> that is <mark>late</mark>, y .*y$", found.html)
     assert len("".join(piece for piece, _ in found.pieces)) <= 200

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -30,9 +30,30 @@ class Excerpt:
         return "".join(f"<mark>{escape(text)}</mark>" if found else escape(text) for text, found in self.pieces)
 
 
-def excerpt(text: str, *, terms: Collection[str], analyzer: tantivy.TextAnalyzer) -> Excerpt | None:
-    """Where the text holds most of these terms, or None where it holds none of them."""
-    found = words.marks(text[:READ_CHARACTERS_MAX], terms, analyzer)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """Which words of a text are marked."""
+
+    terms: frozenset[str] = frozenset()
+    starts: frozenset[str] = frozenset()
+    like: frozenset[tuple[str, int]] = frozenset()
+    """Words, and in how many letters others may differ from them."""
+
+    def within(self, text: str, analyzer: tantivy.TextAnalyzer) -> frozenset[str]:
+        """The words of the text that are marked, and perhaps others."""
+        if not self.starts and not self.like:
+            return self.terms
+        found = {word for word, _, _ in words.placed(text, analyzer)}
+        alike = {one for one in found if one.startswith(tuple(self.starts))}
+        for word, distance in self.like:
+            alike |= {one for one in found if distance_of(one, word, at_most=distance) <= distance}
+        return self.terms | alike
+
+
+def excerpt(text: str, *, marks: Marks, analyzer: tantivy.TextAnalyzer) -> Excerpt | None:
+    """Where the text holds most of the words to be marked, or None where it holds none of them."""
+    read = text[:READ_CHARACTERS_MAX]
+    found = words.marks(read, marks.within(read, analyzer), analyzer)
     if not found:
         return None
     within = _best(found)
@@ -81,3 +102,21 @@ def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             joined.append((start, end))
     return joined
+
+
+def distance_of(one: str, other: str, *, at_most: int) -> int:
+    """In how many letters two words differ, where two that are swapped count once; or more than `at_most`."""
+    if abs(len(one) - len(other)) > at_most:
+        return at_most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, 1):
+        before, last, row = row, before, [number]
+        for at, against in enumerate(other, 1):
+            cost = min(before[at] + 1, row[at - 1] + 1, before[at - 1] + (letter != against))
+            if number > 1 and at > 1 and letter == other[at - 2] and one[number - 2] == against:
+                cost = min(cost, last[at - 2] + 1)
+            row.append(cost)
+        if min(*row, *before) > at_most:
+            return at_most + 1
+    return row[-1]

@@ -125,21 +125,6 @@ def schema(fields: Iterable[Field]) -> tantivy.Schema:
     return builder.build()
 
 
-def equal(field: Field, *, to: str | int | float | bool, schema: tantivy.Schema) -> tantivy.Query:
-    """Rows in which a column has a value, as `value_of` gives it."""
-    import tantivy
-
-    if field.value in ("text", "boolean"):
-        return tantivy.Query.term_query(schema, field.whole, to, "basic")
-    kinds = {
-        "integer": tantivy.FieldType.Integer,
-        "unsigned": tantivy.FieldType.Unsigned,
-        "float": tantivy.FieldType.Float,
-    }
-    between = tantivy.Query.range_query(schema, field.whole, kinds[field.value or ""], to, to)
-    return tantivy.Query.const_score_query(between, 0.0)
-
-
 def document(fields: Sequence[Field], *, text: str = "CAST({column} AS VARCHAR)") -> str:
     """SQL of a row's document as JSON. `text` is SQL of the text whose words are kept, `{column}` a column in it."""
     parts = [literal(f'{{"{ROW}":'), "_rowid"]
@@ -168,7 +153,7 @@ def whole(field: Field, column: str) -> str:
         case "float", _:
             double = f"CAST({column} AS DOUBLE)"
             bounded = f"greatest(least({double}, {_FLOAT_MAX}), -{_FLOAT_MAX})"
-            return f"to_json(CASE WHEN isnan({double}) THEN NULL ELSE {bounded} END)"
+            return f"to_json(CASE WHEN NOT isnan({double}) THEN {bounded} END)"  # least() leaves nulls out
         case _, "day":
             return f"to_json(CASE WHEN isfinite({column}) THEN date_diff('day', DATE '1970-01-01', {column}) END)"
         case _, "moment":

@@ -2,73 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import QueryError, UnknownName, did_you_mean
-from pumphouse.indexes import letters, words
-from pumphouse.indexes.fields import Field, equal, value_of
-from pumphouse.indexes.queries import All, Both, Either, Node, Not, Words, parse
+from pumphouse.indexes import letters, values, words
+from pumphouse.indexes.excerpts import Marks
+from pumphouse.indexes.fields import Field
+from pumphouse.indexes.queries import All, Both, Bound, Either, Node, Not, Present, Range, Words, parse
 from pumphouse.indexes.synonyms import expanded
-from pumphouse.indexes.words import Typed
 
 if TYPE_CHECKING:
     import tantivy
 
     from pumphouse.indexes.manifest import Manifest
 
-PREFIX_WORDS_MAX = 1_000
-"""How many words one `deliver*` may stand for."""
+LOOSE_WORDS_MAX = 8
+"""How many words a phrase may have whose words may lie apart."""
+FUZZY_CHARACTERS_MAX = 60
+"""Words that are longer are not looked for by the letters in which they differ."""
+
+Where = Mapping[str, Any]
+"""What filter columns are: a value, several of them, or None for no value; text is as somebody types it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """What is run, and for each text column the terms that an excerpt marks."""
+    """What is run, and for each text column what an excerpt marks."""
 
     query: tantivy.Query
-    terms: Mapping[str, frozenset[str]]
+    where: tantivy.Query
+    """The filters alone that do not stand in the query's text."""
+    marks: Mapping[str, Marks]
     analyzers: Mapping[str, tantivy.TextAnalyzer]
     """By which the words of each of these columns are made."""
+    words: tuple[Words, ...]
+    """Those that rows have to have."""
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether some rows match better than others."""
+        return bool(self.words)
 
 
-def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Mapping[str, str]) -> Lookup:
+def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Where) -> Lookup:
     """What the query asks of this index. Raises QueryError, which points at the character, and UnknownName."""
     import tantivy
 
     reading = _Reading(query, index=index, manifest=manifest)
-    tree = expanded(parse(query), manifest.synonyms, query=query, columns=reading.text)
-    must = [reading.of(tree)]
-    for column, value in where.items():
-        if column not in reading.filters:
-            mend = did_you_mean(column, reading.filters) or reading.known()
-            raise UnknownName(f"rows can't be filtered by '{column}'", asset=manifest.name, mend=mend)
-        field = manifest.by_column[column]
-        try:
-            typed = value_of(field, value)
-        except ValueError as error:
-            raise UnknownName(f"column '{column}': {error}", asset=manifest.name) from error
-        must.append(equal(field, to=typed, schema=index.schema))
+    asked = reading.of(expanded(parse(query), manifest.synonyms, query=query, columns=reading.text))
+    filters = [reading.filter(column, value) for column, value in where.items()] or [tantivy.Query.all_query()]
     return Lookup(
-        query=tantivy.Query.boolean_query([(tantivy.Occur.Must, part) for part in must]),
-        terms={column: frozenset(terms) for column, terms in reading.terms.items()},
+        query=values.every([asked, *filters]) if where else asked,
+        where=values.filtering(values.every(filters)),
+        marks=reading.marks(),
         analyzers={column: reading.analyzers[manifest.by_column[column].language] for column in reading.text},
+        words=tuple(reading.found),
     )
 
 
 class _Reading:
-    """One query, read for one index; `terms` are gathered on the way."""
+    """One query, read for one index; what is looked for is gathered on the way."""
 
     def __init__(self, query: str, *, index: tantivy.Index, manifest: Manifest) -> None:
         self.query = query
+        self.index = index
         self.schema = index.schema
-        self.searcher = index.searcher()
         self.manifest = manifest
         languages = {field.language for field in manifest.fields if field.is_text}
         self.analyzers = {language: words.analyzer(language) for language in (*languages, None)}
         self.text = [field.column for field in manifest.fields if field.is_text]
         self.filters = [field.column for field in manifest.fields if field.value is not None]
+        self.found: list[Words] = []
         self.terms: dict[str, set[str]] = {column: set() for column in self.text}
+        self.starts: dict[str, set[str]] = {column: set() for column in self.text}
+        self.like: dict[str, set[tuple[str, int]]] = {column: set() for column in self.text}
+
+    def marks(self) -> dict[str, Marks]:
+        return {
+            column: Marks(
+                terms=frozenset(self.terms[column]),
+                starts=frozenset(self.starts[column]),
+                like=frozenset(self.like[column]),
+            )
+            for column in self.text
+        }
 
     def of(self, node: Node, *, excluded: bool = False) -> tantivy.Query:
         import tantivy
@@ -77,72 +97,156 @@ class _Reading:
             case All():
                 return tantivy.Query.all_query()
             case Not():
-                everything = (tantivy.Occur.Must, tantivy.Query.all_query())
-                return tantivy.Query.boolean_query(
-                    [everything, (tantivy.Occur.MustNot, self.of(node.node, excluded=True))]
-                )
-            case Both() | Either():
-                occur = tantivy.Occur.Must if isinstance(node, Both) else tantivy.Occur.Should
-                parts = [self.of(part, excluded=excluded) for part in node.nodes]
-                return tantivy.Query.boolean_query([(occur, part) for part in parts])
+                return values.without(self.of(node.node, excluded=True))
+            case Both():
+                return values.every([self.of(part, excluded=excluded) for part in node.nodes])
+            case Either():
+                return values.any_of([self.of(part, excluded=excluded) for part in node.nodes])
             case Words():
                 return self.words(node, excluded=excluded)
+            case Present():
+                return values.present(self.schema, self.field(node))
+            case Range():
+                return self.range(node)
+
+    def filter(self, column: str, value: object) -> tantivy.Query:
+        """Rows by a filter beside the query's text."""
+        if column not in self.filters:
+            mend = did_you_mean(column, self.filters) or self.known()
+            raise UnknownName(f"rows can't be filtered by '{column}'", asset=self.manifest.name, mend=mend)
+        field = self.manifest.by_column[column]
+        try:
+            found = [
+                values.same(self.schema, field, None)
+                if one is None
+                else values.equal(self.schema, field, values.typed(one))
+                for one in values.several(value)
+            ]
+        except ValueError as error:
+            raise UnknownName(f"column '{column}': {error}", asset=self.manifest.name) from error
+        return values.any_of(found)
+
+    def range(self, node: Range) -> tantivy.Query:
+        field = self.field(node)
+        if field.value is None:
+            raise self.error(
+                node,
+                f"only the words of column '{field.column}' are searched",
+                mend=f'To compare it as a whole, declare it: ph.search(..., filter=["{field.column}"]).',
+            )
+        parts = []
+        for bound, name in ((node.low, "low"), (node.high, "high")):
+            if bound is not None:
+                ends: dict[str, tuple[str, bool] | None] = {"low": None, "high": None}
+                ends[name] = (bound.text, bound.is_included)
+                try:
+                    parts.append(values.within(self.index, field, low=ends["low"], high=ends["high"]))
+                except ValueError as error:
+                    raise self.error(bound, str(error)) from error
+        return values.every(parts)
 
     def words(self, node: Words, *, excluded: bool) -> tantivy.Query:
-        import tantivy
+        if node.column is not None and not (field := self.field(node)).is_text:
+            return self.value(node, field)
+        if node.column is None and node.text.endswith(":") and node.text[:-1] in (*self.text, *self.filters):
+            raise self.error(node, f"a value is missing after {node.text}", mend="Leave no space after the colon.")
+        anywhere = [
+            self.in_field(node, self.manifest.by_column[column], excluded=excluded)
+            for column in ([node.column] if node.column else self.text)
+        ]
+        if not excluded:
+            self.found.append(node)
+        return anywhere[0] if len(anywhere) == 1 else values.any_of(anywhere)
 
-        if node.column in self.filters and node.column not in self.text:
-            if node.is_prefix:
-                raise self.error(node, f"column '{node.column}' is compared as a whole, so a star means nothing")
-            filtered = self.manifest.by_column[node.column]
-            try:
-                value = value_of(filtered, node.text)
-            except ValueError as error:
-                raise self.error(node, str(error)) from error
-            return equal(filtered, to=value, schema=self.schema)
-        if node.column is not None and node.column not in self.text:
-            known = (*self.text, *self.filters)
-            mend = did_you_mean(node.column, known) or self.known()
-            raise self.error(node, f"there is no column '{node.column}' in this index", mend=mend)
-        anywhere = []
-        for column in [node.column] if node.column else self.text:
-            query, terms = self.in_field(node, self.manifest.by_column[column])
-            anywhere.append((tantivy.Occur.Should, query))
-            if not excluded:
-                self.terms[column].update(terms)
-        return tantivy.Query.boolean_query(anywhere)
+    def value(self, node: Words, field: Field) -> tantivy.Query:
+        """Rows whose value as a whole is this one."""
+        if node.slop or node.distance:
+            raise self.error(node, f"column '{field.column}' is compared as a whole, so a ~ means nothing")
+        if node.is_prefix and field.value != "text":
+            raise self.error(node, f"column '{field.column}' holds no text, so a star means nothing")
+        if node.is_prefix:
+            return values.begun(self.schema, field, node.text)
+        try:
+            return values.equal(self.schema, field, node.text)
+        except ValueError as error:
+            raise self.error(node, str(error)) from error
 
-    def in_field(self, node: Words, field: Field) -> tuple[tantivy.Query, list[str]]:
-        """What finds the words in one field, and the terms that an excerpt marks."""
+    def in_field(self, node: Words, field: Field, *, excluded: bool) -> tantivy.Query:
+        """What finds the words in one field; what an excerpt marks is remembered."""
         import tantivy
 
         typed = words.typed(node.text, self.analyzers[field.language])
         terms = typed.terms
         if not terms:
             raise self.error(node, f"'{node.text}' holds no letter or digit to look for")
-        if node.is_prefix and not typed.is_open:
-            terms = self.begun(node, field, typed)
-            each = [tantivy.Query.term_query(self.schema, field.words, term) for term in terms]
-            return tantivy.Query.boolean_query([(tantivy.Occur.Should, one) for one in each]), terms
+        if (node.is_prefix and not typed.is_open) or node.distance:
+            if len(terms) > 1 or typed.is_open:
+                raise self.error(node, f"a {'star' if node.is_prefix else '~'} follows one word")
+            return self.alike(node, field, terms[0], excluded=excluded)
+        if not excluded:
+            self.terms[field.column].update(terms)
         if typed.is_begun and len(terms) == 1:
-            return tantivy.Query.regex_query(self.schema, field.words, f"{terms[0]}.?"), terms
+            return tantivy.Query.regex_query(self.schema, field.words, f"{terms[0]}.?")
         if typed.is_begun:
-            return tantivy.Query.phrase_prefix_query(self.schema, field.words, list(terms)), terms
-        if len(terms) > 1:
-            return tantivy.Query.phrase_query(self.schema, field.words, list(terms)), terms
-        return tantivy.Query.term_query(self.schema, field.words, terms[0]), terms
+            return tantivy.Query.phrase_prefix_query(self.schema, field.words, list(terms))
+        if len(terms) == 1:
+            return tantivy.Query.term_query(self.schema, field.words, terms[0])
+        if not node.slop or len(terms) == 2:
+            return tantivy.Query.phrase_query(self.schema, field.words, list(terms), slop=node.slop)
+        return self.apart(node, field, terms)
 
-    def begun(self, node: Words, field: Field, typed: Typed) -> list[str]:
-        """The words of a field that begin so; of words without their endings, also the one that is typed."""
-        if len(typed.terms) > 1:
-            raise self.error(node, "a star follows one word")
-        [start] = self.analyzers[None].analyze(letters.prepared(node.text))
-        begun = self.searcher.terms_with_prefix(field.words, start, limit=PREFIX_WORDS_MAX + 1)
-        if len(begun) > PREFIX_WORDS_MAX:
-            raise self.error(node, f"more than {PREFIX_WORDS_MAX:,} words begin so", mend="Type more letters.")
-        return list({term for term, _ in begun} | {*typed.terms})
+    def alike(self, node: Words, field: Field, term: str, *, excluded: bool) -> tantivy.Query:
+        """Words that begin so, or differ in so many letters; those that differ least count most."""
+        import tantivy
 
-    def error(self, node: Words, what: str, *, mend: str | None = None) -> QueryError:
+        if node.is_prefix:
+            # Of words without their endings, also the one that is typed.
+            [start] = self.analyzers[None].analyze(letters.prepared(node.text))
+            if not excluded:
+                self.starts[field.column].add(start)
+                self.terms[field.column].add(term)
+            begun = tantivy.Query.fuzzy_term_query(self.schema, field.words, start, distance=0, prefix=True)
+            if term.startswith(start):
+                return begun
+            return values.any_of([begun, tantivy.Query.term_query(self.schema, field.words, term)])
+        if len(term) > FUZZY_CHARACTERS_MAX:
+            raise self.error(node, f"a word with a ~ has at most {FUZZY_CHARACTERS_MAX} letters")
+        if not excluded:
+            self.like[field.column].add((term, node.distance))
+        found = [
+            tantivy.Query.fuzzy_term_query(self.schema, field.words, term, distance=distance)
+            for distance in range(1, node.distance + 1)
+        ]
+        return values.any_of([*found, tantivy.Query.term_query(self.schema, field.words, term)])
+
+    def apart(self, node: Words, field: Field, terms: Sequence[str]) -> tantivy.Query:
+        """Each two of the words at most so many places further apart than they stand in the phrase.
+
+        The library knows more than two words that lie apart too, and does not find them all.
+        """
+        import tantivy
+
+        if len(terms) > LOOSE_WORDS_MAX:
+            raise self.error(node, f"a phrase with a ~ has at most {LOOSE_WORDS_MAX} words")
+        return values.every(
+            [
+                tantivy.Query.phrase_query(
+                    self.schema, field.words, [(0, one), (second - first, other)], slop=node.slop
+                )
+                for (first, one), (second, other) in combinations(enumerate(terms), 2)
+            ]
+        )
+
+    def field(self, node: Words | Range | Present) -> Field:
+        """The field of a node's column."""
+        field = self.manifest.by_column.get(node.column or "")
+        if field is None:
+            known = (*self.text, *self.filters)
+            mend = did_you_mean(node.column or "", known) or self.known()
+            raise self.error(node, f"there is no column '{node.column}' in this index", mend=mend)
+        return field
+
+    def error(self, node: Words | Range | Present | Bound, what: str, *, mend: str | None = None) -> QueryError:
         return QueryError(what, query=self.query, position=node.position, mend=mend)
 
     def known(self) -> str:

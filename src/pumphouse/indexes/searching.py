@@ -177,12 +177,8 @@ def _found(lake: Lake, opened: View, asked: Lookup, *, order: Order, limit: int,
     for (score, _), row_id in zip(result.hits, ids, strict=True):
         row = rows[row_id]
         found = {
-            column: excerpt(
-                str(row[column]),
-                terms=terms,
-                analyzer=asked.analyzers[column],
-            )
-            for column, terms in asked.terms.items()
+            column: excerpt(str(row[column]), marks=marks, analyzer=asked.analyzers[column])
+            for column, marks in asked.marks.items()
             if row.get(column) is not None
         }
         hits.append(
