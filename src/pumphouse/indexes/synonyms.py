@@ -78,7 +78,7 @@ def _run(nodes: Sequence[Node], query: str) -> list[Words]:
 
 
 def _is_plain(node: Words, query: str) -> bool:
-    return not node.is_prefix and query[node.position : node.position + 1] != '"'
+    return not node.is_prefix and not node.distance and query[node.position : node.position + 1] != '"'
 
 
 def _together(run: Sequence[Words], synonyms: Synonyms, *, query: str, columns: Collection[str]) -> list[Node]:
