@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, overload
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
 
 from pumphouse_client.cache import Cache, cache_folder
 from pumphouse_client.descriptions import Column, Description
 from pumphouse_client.errors import ClientError
+from pumphouse_client.found import Found, found_of
 from pumphouse_client.http import Server, is_loopback
 from pumphouse_client.selects import Select, quoted
 from pumphouse_client.tables import Form, Pin, Table
@@ -95,6 +97,26 @@ class Connection:
         values = {name: checked(name, value) for name, value in parameters.items()}
         asked = Select(title="query", source=text, is_table=False, parameters=values)
         return Table(_backend=self._server, _asked=asked, _pin=Pin(snapshot))
+
+    def search(
+        self,
+        index: str,
+        query: str,
+        *,
+        where: Mapping[str, str] | None = None,
+        order: str = "score",
+        limit: int = 10,
+        snapshot: int | None = None,
+    ) -> Found:
+        """Rows that an index finds, the best first: `connection.search("tickets", "refund late", limit=5)`.
+
+        The index may be named by its table. `where` names filter columns with the exact text of their value.
+        """
+        asked = {"q": query, "sort": order, "limit": limit} | ({} if snapshot is None else {"snapshot": snapshot})
+        narrowed = [("where", f"{column}={value}") for column, value in (where or {}).items()]
+        return found_of(
+            self._server.json(f"/api/search/{quote(index, safe='')}?{urlencode([*asked.items(), *narrowed])}")
+        )
 
     @overload
     def read(self, name: str, *, as_: None = None, snapshot: int | None = None) -> Any: ...

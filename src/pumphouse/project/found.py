@@ -45,6 +45,7 @@ def as_json(found: Found) -> Mapping[str, Any]:
     """What was found, for programs. Excerpts are pieces, each with whether it is a word that was looked for."""
     return {
         "snapshot": found.snapshot,
+        "table": found.table,
         "total": found.total,
         "scanned": found.scanned,
         "hits": [

@@ -40,11 +40,12 @@ SCHEMAS: Document = {
         "type": "object",
         "properties": {
             "snapshot": {"type": "integer", "description": "The snapshot of the lake that this is as of."},
+            "table": {"type": "string", "description": "The table whose rows they are."},
             "total": {"type": "integer", "description": "How many rows match; the hits are the first of them."},
             "scanned": {"type": "integer", "description": "How many rows were read for this beside the index."},
             "hits": {"type": "array", "items": _HIT},
         },
-        "required": ["snapshot", "total", "scanned", "hits"],
+        "required": ["snapshot", "table", "total", "scanned", "hits"],
         "additionalProperties": False,
     }
 }
