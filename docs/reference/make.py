@@ -30,11 +30,11 @@ from pumphouse.project.reading import Reader
 from pumphouse.project.running import Report, Result
 from pumphouse_client import connect
 from pumphouse_client import errors as client_errors
+from pumphouse_client import found as client_found
 from pumphouse_client.cache import Cache
 from pumphouse_client.connections import Connection
 from pumphouse_client.descriptions import Column, Description
 from pumphouse_client.errors import ClientError
-from pumphouse_client.found import Excerpt, Found, Hit
 from pumphouse_client.tables import Table
 
 FOLDER = Path(__file__).resolve().parent
@@ -325,7 +325,16 @@ def _project_page() -> Iterator[str]:
 def _client_page() -> Iterator[str]:
     yield "What `pip install pumphouse-client` brings. A [project that is open](project.md) has the same tables."
     yield from _function(connect, name="connect")
-    for one in (Connection, Table, Found, Hit, Excerpt, Description, Column, Cache):
+    for one in (
+        Connection,
+        Table,
+        client_found.Found,
+        client_found.Hit,
+        client_found.Excerpt,
+        Description,
+        Column,
+        Cache,
+    ):
         yield from _class(one, title=one.__name__)
     yield "## What goes wrong"
     head = "| error | is a | what happened |\n|---|---|---|"
