@@ -176,6 +176,7 @@ def swap(lake: Lake, manifest: Manifest, *, before: str, arriving: Path | None =
             if left.name not in named:
                 remove(left)
         sweep_views(folder, named=named, most=len(named))
+        _sweep_dead(folder)
     return data
 
 
@@ -188,9 +189,7 @@ def scratch(base: Path, purpose: str) -> Iterator[Path]:
     work = base / f".{purpose}-{uuid4().hex}"
     with ExitStack() as stack:
         with _alone(base):
-            for left in (*base.glob(".work-*"), *base.glob(".view-*")):
-                with suppress(LakeBusy), held(left / _ALIVE, purpose="making an index", wait_s=0):
-                    remove(left)
+            _sweep_dead(base)
             work.mkdir()
             stack.enter_context(held(work / _ALIVE, purpose="making an index", wait_s=0))
         try:
@@ -210,6 +209,12 @@ def sweep_views(base: Path, *, named: set[str], most: int) -> None:
                 kept.append((one.stat().st_mtime, one))
     for _, one in sorted(kept)[: max(0, len(kept) - most)]:
         remove(one)
+
+
+def _sweep_dead(base: Path) -> None:
+    for left in (*base.glob(".work-*"), *base.glob(".view-*")):
+        with suppress(LakeBusy), held(left / _ALIVE, purpose="making an index", wait_s=0):
+            remove(left)
 
 
 @contextmanager

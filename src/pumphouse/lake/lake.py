@@ -101,6 +101,8 @@ class Lake:
         self.layouts = Layouts()
         self._lock = threading.RLock()
         self._tables: dict[int, tuple[str, ...]] = {}
+        self._shaped: dict[int, dict[str, int]] = {}
+        """For each snapshot the tables with the one in which their columns last changed, by whomever."""
         self._builds: dict[str, list[Build]] = {}
         self._builds_through = -1
         self._changes: dict[str, list[int]] = {}
@@ -147,12 +149,16 @@ class Lake:
         if not 0 <= at <= newest:
             raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
         rows = self.catalogue(
-            "SELECT t.table_name FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
-            f" WHERE s.schema_name = 'main' AND t.begin_snapshot <= {at}"
-            f" AND (t.end_snapshot IS NULL OR t.end_snapshot > {at})"
-            f" AND s.begin_snapshot <= {at} AND (s.end_snapshot IS NULL OR s.end_snapshot > {at}) ORDER BY 1"
+            "SELECT t.table_name, max(c.begin_snapshot), max(CASE WHEN c.end_snapshot <= {at} THEN c.end_snapshot END)"
+            " FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
+            " LEFT JOIN {meta}.ducklake_column c ON c.table_id = t.table_id AND c.begin_snapshot <= {at}"
+            " WHERE s.schema_name = 'main' AND t.begin_snapshot <= {at}"
+            " AND (t.end_snapshot IS NULL OR t.end_snapshot > {at})"
+            " AND s.begin_snapshot <= {at} AND (s.end_snapshot IS NULL OR s.end_snapshot > {at})"
+            " GROUP BY 1 ORDER BY 1".replace("{at}", str(at))
         )
         found = tuple(row[0] for row in rows)
+        _keep(self._shaped, at, {row[0]: max(row[1] or 0, row[2] or 0) for row in rows})
         _keep(self._tables, at, found)
         return found
 
@@ -209,7 +215,8 @@ class Lake:
         if owner is not self:
             return owner.stored_schema(table, snapshot=owner.pinned)
         at = self.snapshot() if snapshot is None else snapshot
-        version = self._changed(table, at)
+        self.tables(snapshot=at)
+        version = self._shaped[at][table]
         with self._lock:
             if (table, version) not in self._schemas:
                 select = f"SELECT * FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0"
