@@ -95,3 +95,14 @@ def test_a_person_who_is_hidden_is_in_no_place(table: Table) -> None:
     snapshot = table.commit("append", [1, 2])
     hide(table.lake, entity="n", value=2, why="asked for it", run="run-1", actor="tester")
     assert list(table.some_rows([0, 1], snapshot)) == [0]
+
+
+def test_files_that_were_merged_and_removed_are_looked_for_anew(table: Table) -> None:
+    table.commit("append", [1, 2])
+    snapshot = table.commit("append", [3])
+    expected = table.all_rows(snapshot)
+    assert table.some_rows([0, 2], snapshot) == {row: expected[row] for row in (0, 2)}
+    merge_files(table.lake)
+    table.engine.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
+    assert table.some_rows([0, 2], snapshot) == {row: expected[row] for row in (0, 2)}
+    assert table.is_by_place([0, 2], snapshot)

@@ -101,7 +101,7 @@ def field_of(
 def schema(fields: Iterable[Field]) -> tantivy.Schema:
     """The schema of an index: nothing of a row is stored but its id, as a fast field.
 
-    Numbers are in no list of terms: of many different ones it is as large as the words are (decision 34).
+    Numbers are in no list of terms: of many different ones it is as large as the words are (decision 33).
     """
     import tantivy
 

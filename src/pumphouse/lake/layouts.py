@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,6 +15,8 @@ ROW_ID, VERSION = "_ducklake_internal_row_id", "_ducklake_internal_snapshot_id"
 """Columns of a data file: the ids of rows that were elsewhere before, and the snapshots in which they came."""
 FILES_MAX = 20_000
 """How many files are remembered."""
+LISTS_MAX = 16
+"""Of how many tables and snapshots it is remembered which files there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,7 @@ class Layouts:
 
     def __init__(self) -> None:
         self._known: dict[Path, Layout] = {}
+        self._lists: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
         self._lock = Lock()
 
     def of(self, path: Path) -> Layout | None:
@@ -54,6 +59,20 @@ class Layouts:
                 while len(self._known) >= FILES_MAX:
                     self._known.pop(next(iter(self._known)))
                 self._known[path] = known
+        return known
+
+    def listed(
+        self, table: str, snapshot: int, ask: Callable[[], list[tuple[Any, ...]]], *, again: bool
+    ) -> list[tuple[Any, ...]]:
+        """What the catalogue says of a table's files at a snapshot, asked once, or `again` where one was removed."""
+        with self._lock:
+            known = self._lists.get((table, snapshot))
+        if known is None or again:
+            known = ask()
+            with self._lock:
+                while len(self._lists) >= LISTS_MAX:
+                    self._lists.pop(next(iter(self._lists)))
+                self._lists[table, snapshot] = known
         return known
 
 

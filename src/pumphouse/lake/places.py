@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.layouts import ROW_ID, VERSION
@@ -67,9 +67,13 @@ def scan_of(lake: Lake, table: str, ids: Collection[int], *, snapshot: int) -> S
 def _places(lake: Lake, table: str, ids: Collection[int], *, at: int) -> str | None:
     """SQL of these rows as DuckLake would have them, with `rowid` and `snapshot_id`; None where it has to be asked."""
     stored = lake.stored_schema(table, snapshot=at)
-    files = _files(lake, table, stored, at=at)
-    found = _found(lake, files, ids, at=at) if files is not None else None
-    if not found:
+    found = None
+    for again in (False, True):
+        files = _files(lake, table, stored, at=at, again=again)
+        found = _found(lake, files, ids, at=at) if files is not None else None
+        if found:
+            break
+    else:
         return None
     by_file: dict[_File, list[int]] = defaultdict(list)
     for place in found.values():
@@ -119,20 +123,9 @@ def _candidates(lake: Lake, files: Sequence[_File], ids: Sequence[int]) -> Itera
             yield from ((one, _Place(file=file, row=row, version=version)) for one, row, version in rows)
 
 
-def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int) -> list[_File] | None:
+def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int, again: bool) -> list[_File] | None:
     """The data files of a table at a snapshot; None where one has other columns than the table has now."""
-    alive = f"begin_snapshot <= {at} AND (end_snapshot IS NULL OR end_snapshot > {at})"
-    rows = lake.catalogue(
-        "WITH t AS (SELECT t.table_id, t.path AS table_path, t.path_is_relative AS table_relative,"
-        " s.path AS schema_path, s.path_is_relative AS schema_relative"
-        " FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s"
-        f" USING (schema_id) WHERE s.schema_name = 'main' AND t.table_name = {literal(table)}"
-        f" AND t.begin_snapshot <= {at} AND (t.end_snapshot IS NULL OR t.end_snapshot > {at}))"
-        " SELECT f.path, f.path_is_relative, table_path, table_relative, schema_path, schema_relative, f.row_id_start,"
-        " f.record_count, f.begin_snapshot, (SELECT max(begin_snapshot) FROM {meta}.ducklake_column"
-        f" WHERE table_id = (SELECT table_id FROM t) AND {alive})"
-        f" FROM (SELECT * FROM {{meta}}.ducklake_data_file WHERE {alive}) f JOIN t USING (table_id)"
-    )
+    rows = lake.layouts.listed(table, at, lambda: _listed(lake, table, at=at), again=again)
     files = []
     for path, relative, of_table, table_relative, of_schema, schema_relative, first, count, since, columns in rows:
         whole = Path(path)
@@ -140,7 +133,7 @@ def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int) -> list[_File]
             whole = Path(part) / whole if is_within else whole
         if relative and table_relative and schema_relative:
             whole = lake.folder / "data" / whole
-        layout = lake.layouts.of(whole) if since >= columns else None
+        layout = lake.layouts.of(whole) if since >= columns and whole.exists() else None
         if layout is None or not layout.holds(stored) or (layout.spans is None and first is None):
             return None
         files.append(
@@ -154,6 +147,21 @@ def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int) -> list[_File]
             )
         )
     return files
+
+
+def _listed(lake: Lake, table: str, *, at: int) -> list[tuple[Any, ...]]:
+    alive = f"begin_snapshot <= {at} AND (end_snapshot IS NULL OR end_snapshot > {at})"
+    return lake.catalogue(
+        "WITH t AS (SELECT t.table_id, t.path AS table_path, t.path_is_relative AS table_relative,"
+        " s.path AS schema_path, s.path_is_relative AS schema_relative"
+        " FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s"
+        f" USING (schema_id) WHERE s.schema_name = 'main' AND t.table_name = {literal(table)}"
+        f" AND t.begin_snapshot <= {at} AND (t.end_snapshot IS NULL OR t.end_snapshot > {at}))"
+        " SELECT f.path, f.path_is_relative, table_path, table_relative, schema_path, schema_relative, f.row_id_start,"
+        " f.record_count, f.begin_snapshot, (SELECT max(begin_snapshot) FROM {meta}.ducklake_column"
+        f" WHERE table_id = (SELECT table_id FROM t) AND {alive})"
+        f" FROM (SELECT * FROM {{meta}}.ducklake_data_file WHERE {alive}) f JOIN t USING (table_id)"
+    )
 
 
 def _id(file: _File) -> str:
