@@ -34,6 +34,8 @@ class Search:
     sort: str | None
     languages: tuple[tuple[str, str], ...] = ()
     """Columns of text with their language."""
+    store: bool = False
+    """Whether the index keeps the text itself."""
     synonyms: str | None = None
     """A CSV file of the project; each line has words and phrases that mean the same."""
 
@@ -65,12 +67,14 @@ def search(
     sort: str | None = None,
     language: str | Mapping[str, str] | None = None,
     synonyms: str | None = None,
+    store: bool = False,
 ) -> Declaration:
     """An index over a table's text that follows it from snapshot to snapshot. The table needs a key.
 
     `text` are the columns whose words are searched, `filter` those compared as a whole, `sort` the one by which the
     newest can come first. `language`, of all of the text or by column, makes words that differ by their endings alone
     one word. `synonyms` names a CSV file, in which each line has words and phrases that mean the same.
+    `store` keeps the text in the index, so that a page of hits needs no row of the table.
 
     For example:
 
@@ -86,6 +90,7 @@ def search(
             sort=sort,
             languages=_languages(language, columns),
             synonyms=synonyms,
+            store=store,
         ),
         common=Common(),
         place=place_of_caller(),

@@ -49,6 +49,7 @@ def build(asset: Asset, context: Context) -> Built:
     key, fields = _key(asset, context), fields_of(asset, context)
     before, digest = current(context.lake, asset.name)
     world = world_of(context.lake, spec.table, fields, snapshot=context.snapshot)
+    stored = tuple(dict.fromkeys([*key, *spec.text])) if spec.store else ()
     manifest = Manifest(
         name=asset.name,
         table=spec.table,
@@ -56,7 +57,8 @@ def build(asset: Asset, context: Context) -> Built:
         fields=fields,
         sort=spec.sort,
         words=words.VERSION,
-        shape=shape(fields, spec.sort, key),
+        shape=shape(fields, spec.sort, key, stored),
+        stored=stored,
         fingerprint=context.fingerprint,
         synonyms=_synonyms(asset, context, fields),
         states=(),
@@ -117,9 +119,9 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def shape(fields: tuple[Field, ...], sort: str | None, key: tuple[str, ...]) -> str:
+def shape(fields: tuple[Field, ...], sort: str | None, key: tuple[str, ...], stored: tuple[str, ...] = ()) -> str:
     """A digest of all that decides what the files of an index hold."""
-    return hashlib.sha256(msgspec.json.encode([words.VERSION, fields, sort, key])).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode([words.VERSION, fields, sort, key, stored])).hexdigest()[:16]
 
 
 def _synonyms(asset: Asset, context: Context, fields: tuple[Field, ...]) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -158,7 +160,8 @@ def _state(context: Context, manifest: Manifest, before: Manifest | None, *, wor
         snapshot=context.snapshot,
         fields=manifest.fields,
         sort=manifest.sort,
-        schema=schema(manifest.fields),
+        stored=manifest.stored,
+        schema=schema(manifest.fields, stored=manifest.stored),
     )
     newest = before.newest if before else None
     by = _worth(difference(rows, newest, world=world), newest) if newest else None

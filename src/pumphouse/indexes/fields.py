@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import TYPE_CHECKING, Literal
@@ -20,6 +20,8 @@ ROW = "rowid"
 """The field of the row's id."""
 ABSENT = "absent"
 """The field of the text columns that are null in a row."""
+STORED = "stored"
+"""The field that keeps columns as they are, as JSON, where an index does."""
 DECIMAL_DIGITS_MAX = 18
 """More do not fit a whole number of 64 bits."""
 _FLOAT_MAX = 1.7976931348623157e308
@@ -98,8 +100,8 @@ def field_of(
     return change(field, value="text")
 
 
-def schema(fields: Iterable[Field]) -> tantivy.Schema:
-    """The schema of an index: nothing of a row is stored but its id, as a fast field.
+def schema(fields: Iterable[Field], *, stored: Collection[str] = ()) -> tantivy.Schema:
+    """The schema of an index: nothing of a row is stored but its id, as a fast field, and the columns `stored`.
 
     Numbers are in no list of terms: of many different ones it is as large as the words are (decision 33).
     """
@@ -122,10 +124,12 @@ def schema(fields: Iterable[Field]) -> tantivy.Schema:
             builder.add_text_field(field.whole, fast=True, tokenizer_name="raw", index_option="basic")
         elif field.value is not None:
             add[field.value](field.whole, fast=True, indexed=field.value == "boolean")
+    if stored:
+        builder.add_bytes_field(STORED, stored=True)
     return builder.build()
 
 
-def document(fields: Sequence[Field], *, text: str = "CAST({column} AS VARCHAR)") -> str:
+def document(fields: Sequence[Field], *, stored: Sequence[str] = (), text: str = "CAST({column} AS VARCHAR)") -> str:
     """SQL of a row's document as JSON. `text` is SQL of the text whose words are kept, `{column}` a column in it."""
     parts = [literal(f'{{"{ROW}":'), "_rowid"]
     for field in fields:
@@ -142,6 +146,10 @@ def document(fields: Sequence[Field], *, text: str = "CAST({column} AS VARCHAR)"
     )
     if absent:
         parts.append(f"{literal(_named(ABSENT))} || to_json(list_filter([{absent}], lambda name: name IS NOT NULL))")
+    if stored:
+        kept = ", ".join(f"{literal(name)}: {quoted(name)}" for name in stored)
+        encoded = f"to_base64(encode(CAST(to_json({{{kept}}}) AS VARCHAR)))"
+        parts.append(f"{literal(_named(STORED))} || {literal(chr(34))} || {encoded} || {literal(chr(34))}")
     return f"concat({', '.join(parts)}, '}}')"
 
 

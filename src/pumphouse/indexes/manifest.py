@@ -73,6 +73,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str
     synonyms: dict[str, dict[str, tuple[str, ...]]] = {}
     """What means the same, by language and words, when the last run looked. The files do not depend on it."""
+    stored: tuple[str, ...] = ()
+    """Columns that the index keeps as they are: those of the key, and of text."""
     states: tuple[State, ...]
 
     @property

@@ -51,6 +51,8 @@ class Rows:
     fields: tuple[Field, ...]
     sort: str | None
     schema: tantivy.Schema
+    stored: tuple[str, ...] = ()
+    """Columns that the index keeps as they are."""
     text: str = "CAST({column} AS VARCHAR)"
     """SQL of a text whose words are kept, where `{column}` is the column."""
 
@@ -65,7 +67,9 @@ class Rows:
             conditions.append(f"_row_since > {since}")
         if partition is not None:
             conditions.append(f"{self.partition} = {literal(partition)}")
-        text = f"SELECT {document(self.fields, text=self.text)} AS document FROM {quoted(self.table)}"
+        text = (
+            f"SELECT {document(self.fields, stored=self.stored, text=self.text)} AS document FROM {quoted(self.table)}"
+        )
         for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
             for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                 yield batch.column(0).slice(start, ROWS_AT_ONCE)

@@ -118,7 +118,8 @@ def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine, damaged: se
         snapshot=at,
         fields=manifest.fields,
         sort=manifest.sort,
-        schema=schema(manifest.fields),
+        stored=manifest.stored,
+        schema=schema(manifest.fields, stored=manifest.stored),
     )
 
     def answers(index: tantivy.Index, scanned: int) -> View:
