@@ -60,6 +60,7 @@ def test_every_letter_that_is_made_alike_is_noticed() -> None:
         parts = normalize("NFD", letter)
         if len(parts) > 1 and normalize("NFC", parts) == letter:
             assert letters.is_special(parts), hex(code)
+            assert letters.traced(parts)[0] == letters.folded(letter)
 
 
 def test_no_mark_splits_a_word_and_every_letter_without_spaces_is_one() -> None:
@@ -82,6 +83,17 @@ def test_words_stand_where_they_are_told_to(text: str, language: str | None) -> 
         assert analyzer.analyze(letters.prepared(text[start:end]))[0] == word
     starts = [start for _, start, _ in placed]
     assert starts == sorted(starts)
+
+
+@given(text=anything)
+def test_folded_letters_are_traced_to_where_they_come_from(text: str) -> None:
+    made, source = letters.traced(text)
+    assert made == letters.folded(text)
+    assert len(source) == len(made) + 1
+    assert source == sorted(source)
+    for letter, start, end in zip(made, source, source[1:], strict=False):
+        if start < end:
+            assert letter in letters.folded(text[start:end])
 
 
 clusters = st.builds(str.__add__, st.sampled_from(LETTERS), st.text("\u0301\u0327\u200d\u00ad\ufe0f", max_size=2))

@@ -52,7 +52,10 @@ _COMPOSED = _ranges("""
 16d63-16d6a 1d15e-1d1c0
 """)
 # What may become one letter with the one before.
-_JOINED = _LEFT_OUT + _ranges("900-109f 1161-11ff 1b00-1b7f ff9e-ff9f ffc2-ffdc 11080-119ff")
+_JOINED = _LEFT_OUT + _ranges("""
+9be 9d7 b3e b56-b57 bbe bd7 c56 cc2 cd5-cd6 d3e d57 dcf ddf 102e 1161-11ff 1b35 ff9e-ff9f ffc2-ffdc 11127 1133e
+11357 113b8 113bb 113c2 113c5 113c7-113c9 114b0 114ba 114bd 115af 11930 16d63 16d67 16d68
+""")
 _WIDE = {chr(code): normalize("NFKC", chr(code)) for code in range(0xFF01, 0xFFEF)}
 _WIDTHS = {wide: plain for wide, plain in _WIDE.items() if len(plain) == 1 and plain != wide}
 _GREEK = {chr(code): normalize("NFD", chr(code))[:1] for code in (*range(0x386, 0x3CF), *range(0x1F00, 0x1FFD))}
@@ -67,6 +70,13 @@ _PAIRS = (
     (f"([{_UNSPACED}])", r"\1 \1"),
     (f"{_START}[{_UNSPACED}] ", ""),
 )
+
+
+_WIDTHS_BY_CODE = {ord(wide): plain for wide, plain in _WIDTHS.items()}
+_FOLDS_BY_CODE = {ord(accented): plain for accented, plain in _FOLDS.items()}
+_CHANGED = f"\0{_JOINED}{_COMPOSED}{''.join(_WIDTHS)}{''.join(_FOLDS)}" + _ranges("1100-1160 f900-fad9 2f800-2fa1d")
+_PIECE = re.compile(f"(?P<same>[^{_CHANGED}]+)(?![{_JOINED}])|.[{_JOINED}]*", re.DOTALL)
+"""Letters that stay as they are, or one that may change with what follows."""
 
 
 def prepared(text: str) -> str:
@@ -98,20 +108,20 @@ def is_special(text: str) -> bool:
 def folded(text: str) -> str:
     """The text with its letters made alike; runs of letters without spaces are as they were."""
     text = text.replace("\0", " ")
-    text = normalize("NFC", text.translate({ord(wide): plain for wide, plain in _WIDTHS.items()}))
-    text = text.translate({ord(accented): plain for accented, plain in _FOLDS.items()})
+    text = normalize("NFC", text.translate(_WIDTHS_BY_CODE)).translate(_FOLDS_BY_CODE)
     return re.sub(f"[{_LEFT_OUT}]", "", text)
 
 
 def traced(text: str) -> tuple[str, list[int]]:
     """The folded text, and where each of its letters, and its end, comes from in the text."""
-    made, source = "", []
-    for found in re.finditer(f".[{_JOINED}]*", text, re.DOTALL):
-        part = folded(found[0])
-        # What is left of a letter and its marks ends where they end.
-        source += [found.start() + min(place, len(found[0]) - 1) for place in range(len(part))]
-        made += part
-    return made, [*source, len(text)]
+    made: list[str] = []
+    source: list[int] = []
+    for found in _PIECE.finditer(text):
+        start, end = found.span()
+        part = found["same"] or folded(found[0])
+        source += range(start, end) if len(part) == end - start else [start] * len(part)
+        made.append(part)
+    return "".join(made), [*source, len(text)]
 
 
 def runs(text: str) -> list[tuple[int, int]]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import LakeError, UnknownName
 from pumphouse.indexes.excerpts import Excerpt, excerpt
-from pumphouse.indexes.fields import ROW
+from pumphouse.indexes.fields import ROW, STORED
 from pumphouse.indexes.lookup import Lookup, lookup
 from pumphouse.indexes.manifest import Manifest
 from pumphouse.indexes.segments import bounds
@@ -96,9 +98,50 @@ def search(
     try:
         opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
         asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
-        return _found(lake, opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), engine=engine)
+
+        def rows(found: Sequence[tuple[int, tantivy.DocAddress]]) -> dict[int, dict[str, Any]]:
+            ids = [row_id for row_id, _ in found]
+            scan = scan_of(lake, opened.manifest.table, ids, snapshot=opened.snapshot)
+            return _rows(ids, opened.manifest, scan=scan, engine=engine)
+
+        return _found(opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), rows=rows)
     finally:
         engine.close()
+
+
+def snippets(
+    lake: Lake,
+    asset: Asset,
+    query: str,
+    *,
+    where: Mapping[str, str] | None = None,
+    order: Order = "score",
+    limit: int = 10,
+    snapshot: int | None = None,
+) -> Found:
+    """The same hits as those of `search`, with what the index keeps alone: no row of the lake is read for them.
+
+    A row has the columns of the key and of text, as JSON has them. Raises UnknownName where the index does not keep
+    text, and what `search` raises.
+    """
+    engine = lake.engine.fork()
+    try:
+        opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
+    finally:
+        engine.close()
+    if not opened.manifest.stored:
+        raise UnknownName(
+            f"index '{asset.name}' does not keep the text",
+            asset=asset.name,
+            mend=f"Declare it, and run it: ph.search(..., store=True), pumphouse run {asset.name}.",
+        )
+    asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
+    searcher = opened.index.searcher()
+
+    def rows(found: Sequence[tuple[int, tantivy.DocAddress]]) -> dict[int, dict[str, Any]]:
+        return {row_id: msgspec.json.decode(bytes(searcher.doc(place)[STORED][0])) for row_id, place in found}
+
+    return _found(opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), rows=rows)
 
 
 def matching(
@@ -161,13 +204,20 @@ def _scored(searcher: tantivy.Searcher, query: tantivy.Query, *, limit: int) -> 
     return pa.RecordBatch.from_arrays([pa.array(ids, pa.int64()), scores], ["_rowid", "score"])
 
 
-def _found(lake: Lake, opened: View, asked: Lookup, *, order: Order, limit: int, engine: Engine) -> Found:
-    """The hits with their rows."""
+def _found(
+    opened: View,
+    asked: Lookup,
+    *,
+    order: Order,
+    limit: int,
+    rows: Callable[[Sequence[tuple[int, tantivy.DocAddress]]], dict[int, dict[str, Any]]],
+) -> Found:
+    """The hits with their rows, which `rows` gives by their ids."""
     manifest, searcher = opened.manifest, opened.index.searcher()
     result = searcher.search(asked.query, limit, **_ordered(order, manifest))
     ids = [int(one or 0) for one in searcher.fast_field_values(ROW, [place for _, place in result.hits])]
-    rows = _rows(ids, manifest, scan=scan_of(lake, manifest.table, ids, snapshot=opened.snapshot), engine=engine)
-    if len(rows) < len(ids):  # somebody else has merged the lake's files, by which rows may get other ids
+    known = rows([(row_id, place) for row_id, (_, place) in zip(ids, result.hits, strict=True)])
+    if len(known) < len(ids):  # somebody else has merged the lake's files, by which rows may get other ids
         raise LakeError(
             f"index '{manifest.name}' does not fit its table any more",
             asset=manifest.name,
@@ -175,7 +225,7 @@ def _found(lake: Lake, opened: View, asked: Lookup, *, order: Order, limit: int,
         )
     hits = []
     for (score, _), row_id in zip(result.hits, ids, strict=True):
-        row = rows[row_id]
+        row = known[row_id]
         found = {
             column: excerpt(str(row[column]), marks=marks, analyzer=asked.analyzers[column])
             for column, marks in asked.marks.items()

@@ -67,9 +67,8 @@ class Rows:
             conditions.append(f"_row_since > {since}")
         if partition is not None:
             conditions.append(f"{self.partition} = {literal(partition)}")
-        text = (
-            f"SELECT {document(self.fields, stored=self.stored, text=self.text)} AS document FROM {quoted(self.table)}"
-        )
+        made = document(self.fields, stored=self.stored, text=self.text)
+        text = f"SELECT {made} AS document FROM {quoted(self.table)}"
         for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
             for start in range(0, batch.num_rows, ROWS_AT_ONCE):
                 yield batch.column(0).slice(start, ROWS_AT_ONCE)

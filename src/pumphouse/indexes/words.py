@@ -81,7 +81,7 @@ def placed(text: str, analyzer: tantivy.TextAnalyzer) -> Iterator[tuple[str, int
     folded, source = letters.traced(text)
     at = 0
     for start, end in [*letters.runs(folded), (len(folded), len(folded))]:
-        for one in analyzer.pre_tokenize(folded[at:start]).tokens:
+        for one in analyzer.pre_tokenize(folded[at:start]).tokens if start > at else ():
             yield one.text, source[at + one.char_offset_from], source[at + one.char_offset_to]
         for place in range(start, end):
             two = folded[place : min(place + 2, end)]
