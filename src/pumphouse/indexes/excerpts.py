@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CHARACTERS_MAX = 200
 READ_CHARACTERS_MAX = 20_000
-"""How much of a text is looked at. Ten so long take 90 to 500 ms of CPU by their letters, ten of 300 characters 0.7 ms."""
+"""How much of a text is looked at. Ten so long take 90 to 500 ms of CPU, ten of 300 characters 0.7 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
