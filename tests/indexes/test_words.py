@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pumphouse.declare.facts import LANGUAGES, search
@@ -74,6 +74,7 @@ def test_no_mark_splits_a_word_and_every_letter_without_spaces_is_one() -> None:
 
 
 @given(text=anything, language=st.sampled_from((None, *LANGUAGES)))
+@example(text="aￂ\u00ad", language=None)
 def test_words_stand_where_they_are_told_to(text: str, language: str | None) -> None:
     analyzer = words.analyzer(language)
     placed = list(words.placed(text, analyzer))

@@ -119,7 +119,7 @@ def traced(text: str) -> tuple[str, list[int]]:
     for found in _PIECE.finditer(text):
         start, end = found.span()
         part = found["same"] or folded(found[0])
-        source += range(start, end) if len(part) == end - start else [start] * len(part)
+        source += range(start, end) if found["same"] else [min(start + place, end - 1) for place in range(len(part))]
         made.append(part)
     return "".join(made), [*source, len(text)]
 
