@@ -22,7 +22,7 @@ from pumphouse.engines import storage
 from pumphouse.engines.engine import BatchFunction, Query, SqlFunction, Written
 from pumphouse.engines.extensions import extension_folder, link
 from pumphouse.engines.parameters import bind, literal, quoted
-from pumphouse.engines.parquet import ParquetFiles
+from pumphouse.engines.parquet import ROW_GROUP_ROWS, ParquetFiles
 from pumphouse.errors import BuildError, OutOfMemory
 
 if TYPE_CHECKING:
@@ -144,7 +144,10 @@ class DuckDB:
             described = self.connection.execute(f"DESCRIBE {sql}").fetchall()
             columns = ", ".join(storage.stored(name, kind) for name, kind, *_ in described)
             target = folder / stem
-            options = f"FORMAT parquet, FILE_SIZE_BYTES {FILE_BYTES_MAX}, FILENAME_PATTERN 'part_{{i}}'"
+            options = (
+                f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}, FILE_SIZE_BYTES {FILE_BYTES_MAX},"
+                " FILENAME_PATTERN 'part_{i}'"
+            )
             copy = f"COPY (SELECT {columns} FROM ({sql}\n)) TO {literal(str(target))} ({options}, RETURN_STATS)"
             stats = self.connection.execute(copy).fetchall()
             files = tuple(sorted(Path(row[0]) for row in stats))

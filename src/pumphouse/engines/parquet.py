@@ -14,7 +14,8 @@ from pumphouse.engines.engine import Written
 
 FILE_ROWS_MAX = 5_000_000
 """Rows of one file; a larger table is several files, so that a filter can skip some."""
-ROW_GROUP_ROWS = 122_880
+ROW_GROUP_ROWS = 61_440
+"""Whoever reads one row decodes a page of each column, which holds the row group's values (decision 35)."""
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """A row group ends with the batch that makes it so large, where rows are wide."""
 INT64_DIGITS = 18
