@@ -7,6 +7,8 @@ folders by links, without copying, and words' statistics are those of all its se
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import shutil
 import stat
@@ -212,9 +214,12 @@ def _link_file(target: Path, file: Path) -> None:
         target.hardlink_to(file)
     except FileNotFoundError:
         raise
-    except OSError:  # on another disk, or of somebody else
-        file.stat()
-        target.symlink_to(file.resolve())
+    except OSError as error:
+        is_elsewhere = error.errno == errno.EXDEV or file.stat().st_uid != os.geteuid()
+        if is_elsewhere or file.is_symlink():  # only a reader's view, for which the file need not outlive its state
+            target.symlink_to(file.resolve(strict=True))
+        else:  # the disk knows no such links
+            shutil.copyfile(file, target)
 
 
 def _verify(file: Path) -> None:
