@@ -7,12 +7,14 @@ import itertools
 import random
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +22,8 @@ from hypothesis import strategies as st
 
 from pumphouse.declare.asset import Asset
 from pumphouse.indexes.build import build
-from pumphouse.indexes.searching import matching
+from pumphouse.indexes.facets import VALUES_MAX
+from pumphouse.indexes.searching import Found, matching, search
 
 WORDS = ("late", "later", "latte", "plate", "order", "odrer", "refund", "café", "Ärger", "12", "naïve", "x")
 LONG = "x" * 50
@@ -42,11 +45,24 @@ Row = dict[str, Any]
 class World:
     """The rows, and the same in an index."""
 
-    def __init__(self, desk: Any, asset: Asset, rows: list[Row]) -> None:
-        self.desk, self.asset, self.rows = desk, asset, rows
+    def __init__(self, desk: Any, asset: Asset, rows: list[Row], table: pa.Table) -> None:
+        self.desk, self.asset, self.rows, self.table = desk, asset, rows, table
 
     def ids(self, query: str, **options: Any) -> set[int]:
         return set(matching(self.desk.lake, self.asset, query, **options).table["_rowid"].to_pylist())
+
+    def search(self, query: str, **options: Any) -> Found:
+        return search(self.desk.lake, self.asset, query, **options)
+
+    def pages(self, query: str, **options: Any) -> list[int]:
+        """The keys of all hits, page by page."""
+        found = self.search(query, **options)
+        keys = [hit.key[0] for hit in found.hits]
+        while found.after:
+            found = self.search(query, after=found.after, **options)
+            keys += [hit.key[0] for hit in found.hits]
+        assert found.total == len(keys)
+        return keys
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +106,7 @@ def world(shared_desk: Any) -> World:
     values = ("account", "amount", "price", "rate", "day", "opened_at", "urgent")
     asset = shared_desk.index(filter=values, sort="opened_at")
     build(asset, shared_desk.context())
-    return World(shared_desk, asset, rows)
+    return World(shared_desk, asset, rows, table)
 
 
 def words(text: str | None) -> list[str]:
@@ -249,11 +265,62 @@ def joined(parts: st.SearchStrategy[Asked]) -> st.SearchStrategy[Asked]:
 
 QUERIES = st.recursive(st.one_of(asked_words(), asked_values()), joined, max_leaves=4)
 MANY = settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+
+
+FEW = settings(MANY, max_examples=15)
 
 
 @MANY
 @given(asked=QUERIES)
 def test_a_query_finds_the_rows_of_the_oracle(world: World, asked: Asked) -> None:
     assert world.ids(asked.text) == {row["ticket_id"] for row in world.rows if asked.holds(row)}
+
+
+COLUMNS = ("account", "amount", "price", "rate", "day", "opened_at", "urgent")
+
+
+@FEW
+@given(
+    asked=QUERIES,
+    order=st.lists(
+        st.tuples(st.sampled_from(COLUMNS), st.booleans()), min_size=1, max_size=3, unique_by=lambda one: one[0]
+    ),
+    limit=st.sampled_from([7, 50, 300]),
+)
+def test_pages_by_columns_are_the_rows_of_the_oracle_in_its_order(
+    world: World, asked: Asked, order: list[tuple[str, bool]], limit: int
+) -> None:
+    by = ", ".join(f"{column} {'desc' if falls else 'asc'}" for column, falls in order)
+    wanted = {row["ticket_id"] for row in world.rows if asked.holds(row)}
+    with duckdb.connect() as db:
+        db.register("tickets", world.table)
+        order_by = ", ".join(f"{part} NULLS LAST" for part in by.split(", "))
+        listed = db.execute(f"SELECT ticket_id FROM tickets ORDER BY {order_by}, ticket_id").fetchall()
+    assert world.pages(asked.text, order=by, limit=limit) == [row for (row,) in listed if row in wanted]
+
+
+@FEW
+@given(asked=QUERIES, limit=st.sampled_from([7, 50, 300]))
+def test_pages_by_score_have_each_row_once_and_the_best_first(world: World, asked: Asked, limit: int) -> None:
+    keys = world.pages(asked.text, limit=limit)
+    assert sorted(keys) == [row["ticket_id"] for row in world.rows if asked.holds(row)]
+    scores = dict(zip(*matching(world.desk.lake, world.asset, asked.text).table.to_pydict().values(), strict=True))
+    ranks = [(-round(scores[key], 4), key) for key in keys]
+    assert ranks == sorted(ranks)
+
+
+@FEW
+@given(asked=QUERIES)
+def test_facets_are_the_counts_of_the_oracle(world: World, asked: Asked) -> None:
+    found = world.search(asked.text, facets=[*COLUMNS[:4], "day by day", "opened_at by month", "opened_at by year"])
+    rows = [row for row in world.rows if asked.holds(row)]
+    assert found.total == len(rows)
+    for name, facet in found.facets.items():
+        known = [row[facet.column] for row in rows if row[facet.column] is not None]
+        shown = {"": 0, "day": 10, "month": 7, "year": 4}[facet.by]
+        counted = Counter(value.isoformat()[:shown] if shown else value for value in known)
+        ranked = sorted(counted.items(), key=lambda one: one[0] if shown else (-one[1], one[0]))
+        assert list(facet.counts) == (ranked if shown else ranked[:VALUES_MAX]), name
+        assert (facet.missing, facet.others) == (len(rows) - len(known), len(known) - sum(dict(facet.counts).values()))

@@ -32,12 +32,22 @@ class Search:
     text: tuple[str, ...]
     filter: tuple[str, ...]
     sort: str | None
+    """The first of the columns to sort by, by which the newest can come first."""
     languages: tuple[tuple[str, str], ...] = ()
     """Columns of text with their language."""
     store: bool = False
     """Whether the index keeps the text itself."""
     synonyms: str | None = None
     """A CSV file of the project; each line has words and phrases that mean the same."""
+    facet: tuple[str, ...] = ()
+    """Columns whose values are counted with each search."""
+    sorts: tuple[str, ...] = ()
+    """The other ones."""
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The columns whose value as a whole the index has."""
+        return tuple(dict.fromkeys([*self.filter, *self.facet, *([self.sort] if self.sort else []), *self.sorts]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,22 +74,25 @@ def search(
     *,
     text: list[str] | str,
     filter: list[str] | str | None = None,
-    sort: str | None = None,
+    facet: list[str] | str | None = None,
+    sort: list[str] | str | None = None,
     language: str | Mapping[str, str] | None = None,
     synonyms: str | None = None,
     store: bool = False,
 ) -> Declaration:
     """An index over a table's text that follows it from snapshot to snapshot. The table needs a key.
 
-    `text` are the columns whose words are searched, `filter` those compared as a whole, `sort` the one by which the
-    newest can come first. `language`, of all of the text or by column, makes words that differ by their endings alone
-    one word. `synonyms` names a CSV file, in which each line has words and phrases that mean the same.
+    `text` are the columns whose words are searched, `filter` those compared as a whole, `facet` those whose values are
+    counted with each answer, `sort` the one by which the newest can come first, or several. Each of the last three can
+    be filtered, counted and sorted by. `language`, of all of the text or by column, makes words that differ by their
+    endings alone one word. `synonyms` names a CSV file, in which each line has words and phrases that mean the same.
     `store` keeps the text in the index, so that a page of hits needs no row of the table.
 
     For example:
 
-        tickets_search = ph.search("tickets", text=["subject", "body"], filter=["account"], sort="opened_at")
+        tickets_search = ph.search("tickets", text=["subject", "body"], facet=["account"], sort="opened_at")
     """
+    sorts = names(sort)
     columns = names(tuple(text) if isinstance(text, list) else text)
     return Declaration(
         kind="search",
@@ -87,10 +100,12 @@ def search(
             table=table,
             text=columns,
             filter=names(tuple(filter) if isinstance(filter, list) else filter),
-            sort=sort,
+            sort=sorts[0] if sorts else None,
             languages=_languages(language, columns),
             synonyms=synonyms,
             store=store,
+            facet=names(facet),
+            sorts=sorts[1:],
         ),
         common=Common(),
         place=place_of_caller(),

@@ -101,9 +101,8 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
     spec: Search = asset.spec
     known = context.scan(spec.table).schema
     languages = dict(spec.languages)
-    whole = {*spec.filter, *([spec.sort] if spec.sort else [])}
     fields = []
-    for name in dict.fromkeys([*spec.text, *spec.filter, *([spec.sort] if spec.sort else [])]):
+    for name in dict.fromkeys([*spec.text, *spec.whole]):
         if name not in known.names:
             raise BuildError(
                 f"'{spec.table}' has no column '{name}'",
@@ -112,7 +111,9 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
                 mend=did_you_mean(name, known.names) or f"It has {', '.join(known.names)}.",
             )
         kind = known.field(name).type
-        field = field_of(name, kind, is_text=name in spec.text, is_value=name in whole, language=languages.get(name))
+        field = field_of(
+            name, kind, is_text=name in spec.text, is_value=name in spec.whole, language=languages.get(name)
+        )
         if field is None:
             raise BuildError(f"column '{name}' is {kind}, which can't be searched", asset=asset.name, place=asset.place)
         fields.append(field)

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import quoted
-from pumphouse.errors import LakeError, UnknownName
+from pumphouse.errors import LakeError, RequestError, UnknownName
+from pumphouse.indexes import pages, values
 from pumphouse.indexes.excerpts import Excerpt, excerpt
+from pumphouse.indexes.facets import Facet
+from pumphouse.indexes.facets import facets as counted
 from pumphouse.indexes.fields import ROW, STORED
-from pumphouse.indexes.lookup import Lookup, lookup
+from pumphouse.indexes.lookup import Lookup, Where, lookup
 from pumphouse.indexes.manifest import Manifest
+from pumphouse.indexes.ordering import (
+    By,
+    first_by_columns,
+    first_by_score,
+    following,
+    in_order,
+    order_of,
+    values_of,
+)
 from pumphouse.indexes.segments import bounds
+from pumphouse.indexes.suggestions import FEW, suggestion
+from pumphouse.indexes.values import Value
 from pumphouse.indexes.views import View, view
 from pumphouse.lake.places import scan_of
 
@@ -26,19 +41,20 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import tantivy
 
-    from pumphouse.engines.engine import Engine, Scan
+    from pumphouse.engines.engine import Engine
     from pumphouse.lake.lake import Lake
 
 LIMIT_MAX = 1_000
 MATCHES_AT_ONCE = 500_000
 """A bound on the matches that are Python objects at a time."""
 
-Order = Literal["score", "newest"]
+Order = str
+"""How hits are sorted: "score", "newest", or columns as SQL's ORDER BY has them: "amount desc, opened_at"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A row that was found. `score` is None where hits are in the order of their sort column."""
+    """A row that was found. `score` is None where no row is better than another, or hits are sorted by columns."""
 
     key: tuple[Any, ...]
     score: float | None
@@ -47,7 +63,7 @@ class Hit:
     """For each text column in which a word was found."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Found:
     """What a search came to. `total` counts all rows that match, `hits` are the first of them.
 
@@ -60,6 +76,29 @@ class Found:
     table: str
     scanned: int = 0
     """How many rows were not indexed yet, or differ from those indexed, and were read for this answer."""
+    facets: Mapping[str, Facet] = field(default_factory=dict)
+    """By what was asked for, how many of all rows that match have each value."""
+    after: str | None = None
+    """Where the next page begins, of the same search at the same snapshot; None where there is no other hit."""
+    suggestion: str | None = None
+    """A query that finds more, with words as they are in the table, where this one finds next to nothing."""
+
+    def __repr__(self) -> str:
+        said = f"Found({self.total:,} of '{self.table}' at snapshot {self.snapshot}"
+        said += f", {len(self.hits)} hits" if len(self.hits) < self.total else ""
+        said += f", {self.scanned:,} rows scanned" if self.scanned else ""
+        said += f", did you mean {self.suggestion!r}?" if self.suggestion else ""
+        return f"{said})"
+
+    def _repr_html_(self) -> str:
+        """The hits for a notebook: each with its key, its score, and where its words are."""
+        lines = [f"<p>{escape(repr(self))}</p>"]
+        for hit in self.hits:
+            cells = [" ".join(map(str, hit.key)), "" if hit.score is None else f"{hit.score:.2f}"]
+            shown = "<br>".join(f"<b>{escape(name)}</b> {one.html}" for name, one in hit.excerpts.items())
+            shown = shown or escape(", ".join(f"{name}: {value}" for name, value in hit.row.items())[:200])
+            lines.append(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}<td>{shown}</td></tr>")
+        return f"{lines[0]}<table>{''.join(lines[1:])}</table>"
 
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:
@@ -84,27 +123,40 @@ def search(
     asset: Asset,
     query: str,
     *,
-    where: Mapping[str, str] | None = None,
+    where: Where | None = None,
     order: Order = "score",
+    facets: Sequence[str] | None = None,
     limit: int = 10,
+    after: str | None = None,
     snapshot: int | None = None,
 ) -> Found:
-    """The first `limit` rows of an index that match `query` (see `indexes.queries`), the best or the newest first.
+    """The first `limit` rows of an index, in an order, that match `query` (see `indexes.queries`), and how many do.
 
-    `where` names filter columns with the exact text of their value. `snapshot` asks for one that is not the
-    newest. Raises QueryError, UnknownName, and LakeError where no index can answer.
+    `where` names columns with the value that they have, several of them, or None for no value. `facets` names columns
+    whose values are counted, "opened_at by month" for example; those that are declared, where it is not given. `after`
+    is that of the page before. `snapshot` asks for one that is not the newest. Raises QueryError, UnknownName,
+    RequestError where `after` is of another search, and LakeError where no index can answer.
     """
+    known = pages.asked(asset.name, query, where or {}, order)
+    page = None if after is None else pages.page_of(after, asked=known)
+    if page is not None and snapshot not in (None, page.snapshot):
+        raise RequestError(
+            f"the page before is of snapshot {page.snapshot}, not of {snapshot}", mend="Leave the snapshot out."
+        )
     engine = lake.engine.fork()
     try:
-        opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
-        asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
-
-        def rows(found: Sequence[tuple[int, tantivy.DocAddress]]) -> dict[int, dict[str, Any]]:
-            ids = [row_id for row_id, _ in found]
-            scan = scan_of(lake, opened.manifest.table, ids, snapshot=opened.snapshot)
-            return _rows(ids, opened.manifest, scan=scan, engine=engine)
-
-        return _found(opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), rows=rows)
+        opened = view(lake, asset.name, snapshot=page.snapshot if page else snapshot, engine=engine)
+        return _found(
+            opened,
+            query,
+            where=where or {},
+            order=order,
+            facets=asset.spec.facet if facets is None else facets,
+            limit=limit,
+            page=page,
+            known=known,
+            rows=lambda ids: _rows(lake, opened, ids, engine=engine),
+        )
     finally:
         engine.close()
 
@@ -114,7 +166,7 @@ def snippets(
     asset: Asset,
     query: str,
     *,
-    where: Mapping[str, str] | None = None,
+    where: Where | None = None,
     order: Order = "score",
     limit: int = 10,
     snapshot: int | None = None,
@@ -124,6 +176,8 @@ def snippets(
     A row has the columns of the key and of text, as JSON has them. Raises UnknownName where the index does not keep
     text, and what `search` raises.
     """
+    import tantivy
+
     engine = lake.engine.fork()
     try:
         opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
@@ -135,13 +189,19 @@ def snippets(
             asset=asset.name,
             mend=f"Declare it, and run it: ph.search(..., store=True), pumphouse run {asset.name}.",
         )
-    asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
-    searcher = opened.index.searcher()
+    index = opened.index
 
-    def rows(found: Sequence[tuple[int, tantivy.DocAddress]]) -> dict[int, dict[str, Any]]:
-        return {row_id: msgspec.json.decode(bytes(searcher.doc(place)[STORED][0])) for row_id, place in found}
+    def rows(ids: list[int]) -> dict[int, dict[str, Any]]:
+        searcher = index.searcher()
+        these = tantivy.Query.term_set_query(index.schema, ROW, ids)
+        places = [place for _, place in searcher.search(these, max(1, len(ids)), count=False).hits]
+        found = zip(searcher.fast_field_values(ROW, places), places, strict=True)
+        return {int(row or 0): msgspec.json.decode(bytes(searcher.doc(place)[STORED][0])) for row, place in found}
 
-    return _found(opened, asked, order=order, limit=max(1, min(limit, LIMIT_MAX)), rows=rows)
+    known = pages.asked(asset.name, query, where or {}, order)
+    return _found(
+        opened, query, where=where or {}, order=order, facets=(), limit=limit, page=None, known=known, rows=rows
+    )
 
 
 def matching(
@@ -149,7 +209,7 @@ def matching(
     asset: Asset,
     query: str,
     *,
-    where: Mapping[str, str] | None = None,
+    where: Where | None = None,
     snapshot: int | None = None,
     limit: int | None = None,
 ) -> Matches:
@@ -165,11 +225,13 @@ def matching(
         asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
     finally:
         engine.close()
-    searcher = opened.index.searcher()
+    first, last = bounds(opened.index)
     if limit is not None and limit <= MATCHES_AT_ONCE:
-        batches = [_scored(searcher, asked.query, limit=max(1, limit))]
+        best, _ = first_by_score(opened.index, asked.query, limit=max(1, limit), first=first, last=last)
+        columns = pa.array([row for _, row in best], pa.int64()), pa.array([score for score, _ in best], pa.float32())
+        batches = [pa.RecordBatch.from_arrays(list(columns), ["_rowid", "score"])]
     else:
-        first, last = bounds(opened.index)
+        searcher = opened.index.searcher()
         batches = list(_all_scored(opened.index.schema, searcher, asked.query, first=first, last=last))
     table = pa.Table.from_batches(batches, pa.schema([("_rowid", pa.int64()), ("score", pa.float32())]))
     if limit is not None:
@@ -181,11 +243,7 @@ def _all_scored(
     schema: tantivy.Schema, searcher: tantivy.Searcher, query: tantivy.Query, *, first: int, last: int
 ) -> Iterator[pa.RecordBatch]:
     """All that match, in spans of row ids, each few enough to be Python objects."""
-    import tantivy
-
-    kind = tantivy.FieldType.Unsigned
-    span = tantivy.Query.const_score_query(tantivy.Query.range_query(schema, ROW, kind, first, last), 0.0)
-    within = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.Must, span)])
+    within = values.every([query, values.rows(schema, first, last)])
     count: int = searcher.search(within, 1).count  # type: ignore[attr-defined]  # the library's stub does not know it
     if count > MATCHES_AT_ONCE:
         middle = (first + last) // 2
@@ -206,26 +264,110 @@ def _scored(searcher: tantivy.Searcher, query: tantivy.Query, *, limit: int) -> 
 
 def _found(
     opened: View,
-    asked: Lookup,
+    query: str,
     *,
+    where: Where,
     order: Order,
+    facets: Sequence[str],
     limit: int,
-    rows: Callable[[Sequence[tuple[int, tantivy.DocAddress]]], dict[int, dict[str, Any]]],
+    page: pages.Page | None,
+    known: bytes,
+    rows: Callable[[list[int]], dict[int, dict[str, Any]]],
 ) -> Found:
     """The hits with their rows, which `rows` gives by their ids."""
-    manifest, searcher = opened.manifest, opened.index.searcher()
-    result = searcher.search(asked.query, limit, **_ordered(order, manifest))
-    ids = [int(one or 0) for one in searcher.fast_field_values(ROW, [place for _, place in result.hits])]
-    known = rows([(row_id, place) for row_id, (_, place) in zip(ids, result.hits, strict=True)])
-    if len(known) < len(ids):  # somebody else has merged the lake's files, by which rows may get other ids
+    index, manifest, most = opened.index, opened.manifest, max(1, min(limit, LIMIT_MAX))
+    asked = lookup(query, index=index, manifest=manifest, where=where)
+    by = order_of(order, manifest)
+    if by is None and asked.is_scored:
+        chosen = _best(opened, asked, page=page, limit=most)
+    else:
+        chosen = _sorted(opened, asked, by or (), page=page, limit=most)
+    read = rows([row for _, row in chosen.hits])
+    if len(read) < len(chosen.hits):  # somebody else has merged the lake's files, by which rows may get other ids
         raise LakeError(
             f"index '{manifest.name}' does not fit its table any more",
             asset=manifest.name,
             mend=f"Build it again: pumphouse run {manifest.name} --full",
         )
+    total = page.total if page else chosen.count
+    found = Found(
+        hits=_hits(chosen, asked, manifest=manifest, rows=read),
+        total=total,
+        snapshot=opened.snapshot,
+        table=manifest.table,
+        scanned=opened.scanned,
+        facets=counted(facets, index=index, manifest=manifest, query=asked.query, total=total),
+        after=pages.token(chosen.next(page, opened.snapshot), asked=known) if chosen.is_more else None,
+    )
+    if total > FEW or page is not None:
+        return found
+    other = suggestion(
+        query,
+        asked=asked,
+        index=index,
+        manifest=manifest,
+        total=total,
+        rows=rows,
+        again=lambda text: lookup(text, index=index, manifest=manifest, where=where),
+    )
+    return replace(found, suggestion=other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """The hits of a page, in their order: the score of each, and its row id."""
+
+    hits: list[tuple[float | None, int]]
+    count: int
+    """How many there are from this page on."""
+    after: tuple[Value | None, ...] = ()
+    """The values of the last one by which hits are sorted."""
+    is_scored: bool = False
+
+    @property
+    def is_more(self) -> bool:
+        return self.count > len(self.hits)
+
+    def next(self, page: pages.Page | None, snapshot: int) -> pages.Page:
+        """The page after this one."""
+        total, ids = page.total if page else self.count, [row for _, row in self.hits]
+        if self.is_scored:
+            return pages.Page(
+                snapshot=snapshot, total=total, seen=pages.seen([*(pages.seen_ids(page) if page else ()), *ids])
+            )
+        return pages.Page(snapshot=snapshot, total=total, row=ids[-1], after=self.after)
+
+
+def _best(opened: View, asked: Lookup, *, page: pages.Page | None, limit: int) -> _Chosen:
+    """Hits by their score, without those of the pages before: a score changes with the index, and row ids do not."""
+    import tantivy
+
+    query = asked.query
+    if page is not None:
+        before = tantivy.Query.term_set_query(opened.index.schema, ROW, pages.seen_ids(page))
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, before)])
+    first, last = bounds(opened.index)
+    best, count = first_by_score(opened.index, query, limit=limit, first=first, last=last)
+    return _Chosen(hits=[*best], count=count, is_scored=True)
+
+
+def _sorted(opened: View, asked: Lookup, by: Sequence[By], *, page: pages.Page | None, limit: int) -> _Chosen:
+    """Hits by these columns, after the last one of the page before."""
+    index = opened.index
+    query = asked.query
+    if page is not None:
+        query = values.every([query, following(index, by, after=page.after, row=page.row)])
+    first = first_by_columns(index, query, by, limit=limit)
+    ids, columns = values_of(index, first.places, by)
+    chosen = in_order([(row, known) for row, *known in zip(ids, *columns, strict=True)], by)
+    after = tuple(column[chosen[-1]] for column in columns) if chosen else ()
+    return _Chosen(hits=[(None, ids[number]) for number in chosen], count=first.count, after=after)
+
+
+def _hits(chosen: _Chosen, asked: Lookup, *, manifest: Manifest, rows: Mapping[int, dict[str, Any]]) -> tuple[Hit, ...]:
     hits = []
-    for (score, _), row_id in zip(result.hits, ids, strict=True):
-        row = known[row_id]
+    for score, row_id in chosen.hits:
+        row = rows[row_id]
         found = {
             column: excerpt(str(row[column]), marks=marks, analyzer=asked.analyzers[column])
             for column, marks in asked.marks.items()
@@ -234,44 +376,26 @@ def _found(
         hits.append(
             Hit(
                 key=tuple(row.get(name) for name in manifest.key),
-                score=score if order == "score" else None,
+                score=score,
                 row=row,
                 excerpts={column: part for column, part in found.items() if part},
             )
         )
-    return Found(
-        hits=tuple(hits),
-        total=result.count,  # type: ignore[attr-defined]  # the library's stub does not know it
-        snapshot=opened.snapshot,
-        table=manifest.table,
-        scanned=opened.scanned,
-    )
+    return tuple(hits)
 
 
-def _ordered(order: Order, manifest: Manifest) -> dict[str, Any]:
-    import tantivy
-
-    if order == "score":
-        return {}
-    if manifest.sort is None:
-        raise UnknownName(
-            f"index '{manifest.name}' has no column to sort by",
-            asset=manifest.name,
-            mend='Declare one: ph.search(..., sort="...").',
-        )
-    return {"order_by_field": manifest.by_column[manifest.sort].whole, "order": tantivy.Order.Desc}
-
-
-def _rows(ids: list[int], manifest: Manifest, *, scan: Scan, engine: Engine) -> dict[int, dict[str, Any]]:
-    """The rows with these ids."""
+def _rows(lake: Lake, opened: View, ids: list[int], *, engine: Engine) -> dict[int, dict[str, Any]]:
+    """Those of the rows with these ids that the table has."""
     import pyarrow as pa
 
     if not ids:
         return {}
-    columns = ", ".join(map(quoted, scan.columns))
+    table = opened.manifest.table
+    scan = scan_of(lake, table, ids, snapshot=opened.snapshot)
     query = Query(
-        text=f"SELECT {columns} FROM {quoted(manifest.table)} WHERE _rowid IN (SELECT id FROM _ids)",
-        inputs={manifest.table: scan},
+        text=f"SELECT {', '.join(map(quoted, scan.columns))} FROM {quoted(table)}"
+        " WHERE _rowid IN (SELECT id FROM _ids)",
+        inputs={table: scan},
         tables={"_ids": pa.table({"id": pa.array(ids, pa.int64())})},
     )
     found = {}

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from pumphouse.engines.engine import Scan
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BadRequest, Place, UnknownName, did_you_mean
+from pumphouse.indexes.lookup import Where
 from pumphouse.indexes.queries import parse
 from pumphouse.indexes.searching import Order
 from pumphouse.lake.lake import ROW_IDS
@@ -38,9 +39,11 @@ _Tree = dict[str, Any]  # DuckDB's syntax tree as JSON
 class SearchOptions(TypedDict, total=False):
     """What a search may be asked beside its words, as `indexes.searching.search` says."""
 
-    where: Mapping[str, str] | None
+    where: Where | None
     order: Order
+    facets: Sequence[str] | None
     limit: int
+    after: str | None
     snapshot: int | None
 
 

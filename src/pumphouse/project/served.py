@@ -118,7 +118,7 @@ class Served:
     def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
         """Rows of an index that match at a snapshot; who asks writes the access log."""
         index = self._project.asset(name, kind="search")
-        return search(self.lake, index, text, where=where, order=order, limit=limit, snapshot=snapshot)  # type: ignore[arg-type]
+        return search(self.lake, index, text, where=where, order=order, limit=limit, snapshot=snapshot)
 
 
 def _sign_in(project: Project) -> SignIn | None:

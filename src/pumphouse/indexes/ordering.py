@@ -1,0 +1,185 @@
+"""The order of hits, which is total: by score or by columns, what has no value last, and ties by row id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.indexes import values
+from pumphouse.indexes.fields import ROW, Field
+from pumphouse.indexes.values import Value
+
+if TYPE_CHECKING:
+    import tantivy
+
+    from pumphouse.indexes.manifest import Manifest
+
+BY_SCORE = "score"
+NEWEST = "newest"
+TIES_AT_ONCE = 100_000
+"""A bound on the hits that are Python objects while ties of scores are put in order."""
+_ALIKE = 1e-6
+"""Scores that differ by less are the same: a sum's last digit depends on the order of its parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """A column by which hits are sorted."""
+
+    field: Field
+    is_descending: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """Where the first hits are in the index, and how many there are in all."""
+
+    places: list[tantivy.DocAddress]
+    count: int
+
+
+def order_of(order: str, manifest: Manifest) -> tuple[By, ...] | None:
+    """The columns that an order such as "amount desc, opened_at" names; None for the score. Raises UnknownName."""
+    if order == BY_SCORE:
+        return None
+    if order == NEWEST:
+        if manifest.sort is None:
+            raise UnknownName(
+                f"index '{manifest.name}' has no column to sort by",
+                asset=manifest.name,
+                mend='Declare one: ph.search(..., sort="...").',
+            )
+        return (By(manifest.by_column[manifest.sort], is_descending=True),)
+    known = [field.column for field in manifest.fields if field.value is not None]
+    found = []
+    for part in order.split(","):
+        name, _, direction = part.strip().rpartition(" ")
+        if direction.lower() not in ("asc", "desc") or not name:
+            name, direction = part.strip(), "asc"
+        column = name.strip().strip('"')
+        if column not in known:
+            listed = f"It is {', '.join([BY_SCORE, *known])}; with ' desc' the greatest first."
+            raise UnknownName(
+                f"hits can't be sorted by '{column}'",
+                asset=manifest.name,
+                mend=did_you_mean(column, [BY_SCORE, NEWEST, *known]) or listed,
+            )
+        found.append(By(manifest.by_column[column], is_descending=direction.lower() == "desc"))
+    return tuple(found)
+
+
+def first_by_columns(index: tantivy.Index, query: tantivy.Query, by: Sequence[By], *, limit: int) -> First:
+    """The first hits by these columns and then by row id; those with the same values are not in order yet.
+
+    The index sorts by one column at a time: hits that share the last value are asked for again, by the next column.
+    """
+    import tantivy
+
+    searcher = index.searcher()
+    field = by[0].field.whole if by else ROW
+    order = tantivy.Order.Desc if by and by[0].is_descending else tantivy.Order.Asc
+    result = searcher.search(query, limit + 1, order_by_field=field, order=order)
+    count: int = result.count  # type: ignore[attr-defined]  # the library's stub does not know it
+    hits = result.hits
+    if not by or len(hits) <= limit or hits[limit][0] != hits[limit - 1][0]:
+        return First(places=[place for _, place in hits[:limit]], count=count)
+    last = hits[limit - 1][0]
+    places = [place for value, place in hits if value != last]
+    tied = values.every([query, values.same(index.schema, by[0].field, last)])
+    rest = first_by_columns(index, tied, by[1:], limit=limit - len(places))
+    return First(places=[*places, *rest.places], count=count)
+
+
+def first_by_score(
+    index: tantivy.Index, query: tantivy.Query, *, limit: int, first: int, last: int
+) -> tuple[list[tuple[float, int]], int]:
+    """The score and the row id of the best hits, in order, and how many there are; `first` to `last` are all row ids.
+
+    Of hits that share the last score those with the lowest ids come first, wherever the index has them.
+    """
+    searcher = index.searcher()
+    result = searcher.search(query, min(2 * limit + 50, max(1, searcher.num_docs)))
+    count: int = result.count  # type: ignore[attr-defined]  # the library's stub does not know it
+    hits = _scored(searcher, result)
+    if count <= len(hits) or _is_more(hits[limit - 1][0], hits[-1][0]):
+        return sorted(hits, key=_rank)[:limit], count
+    edge = hits[limit - 1][0]
+    best = sorted((one for one in hits if _is_more(one[0], edge)), key=_rank)
+    tied: list[tuple[float, int]] = []
+    start, width = first, max(1, 4 * limit * (last - first + 1) // count)
+    while start <= last and len(best) + len(tied) < limit:
+        until = min(last, start + width - 1)
+        within = values.every([query, values.rows(index.schema, start, until)])
+        there = searcher.search(within, TIES_AT_ONCE)
+        if there.count > TIES_AT_ONCE and width > 1:  # type: ignore[attr-defined]
+            width = width // 2
+            continue
+        alike = [
+            row for score, row in _scored(searcher, there) if not _is_more(score, edge) and not _is_more(edge, score)
+        ]
+        tied += [(edge, row) for row in sorted(alike)]
+        start, width = until + 1, width * 2
+    return [*best, *tied][:limit], count
+
+
+def values_of(
+    index: tantivy.Index, places: Sequence[tantivy.DocAddress], by: Sequence[By]
+) -> tuple[list[int], list[list[Value | None]]]:
+    """The row ids of hits, and for each column their values. A text is not to be had but by sorting by it."""
+    import tantivy
+
+    searcher = index.searcher()
+    ids = [int(row or 0) for row in searcher.fast_field_values(ROW, list(places))]
+    columns: list[list[Value | None]] = []
+    for one in by:
+        if one.field.value != "text" or not ids:
+            columns.append([*searcher.fast_field_values(one.field.whole, list(places))])
+            continue
+        these = tantivy.Query.term_set_query(index.schema, ROW, ids)
+        hits = searcher.search(these, len(ids), count=False, order_by_field=one.field.whole).hits
+        rows = searcher.fast_field_values(ROW, [place for _, place in hits])
+        texts = {row: text for row, (text, _) in zip(rows, hits, strict=True)}
+        columns.append([texts[row] for row in ids])
+    return ids, columns
+
+
+def following(index: tantivy.Index, by: Sequence[By], *, after: Sequence[Value | None], row: int) -> tantivy.Query:
+    """Rows that come after the one with these values and this id."""
+    parts = []
+    alike: list[tantivy.Query] = []
+    for one, value in zip(by, after, strict=True):
+        if value is not None:
+            beyond = values.below if one.is_descending else values.above
+            absent = values.without(values.present(index.schema, one.field))
+            parts.append(
+                values.every([*alike, values.any_of([beyond(index, one.field, value, is_included=False), absent])])
+            )
+        alike.append(values.same(index.schema, one.field, value))
+    parts.append(values.every([*alike, values.rows(index.schema, row + 1, None)]))
+    return values.filtering(values.any_of(parts))
+
+
+def in_order(hits: Sequence[tuple[int, Sequence[Value | None]]], by: Sequence[By]) -> list[int]:
+    """Where each hit comes, of row ids with their values by these columns: the numbers of the hits, in their order."""
+    numbers = sorted(range(len(hits)), key=lambda number: hits[number][0])
+    for at in reversed(range(len(by))):
+        known = [number for number in numbers if hits[number][1][at] is not None]
+        known.sort(key=lambda number: hits[number][1][at], reverse=by[at].is_descending)  # type: ignore[arg-type, return-value]
+        numbers = [*known, *(number for number in numbers if hits[number][1][at] is None)]
+    return numbers
+
+
+def _scored(searcher: tantivy.Searcher, result: tantivy.SearchResult) -> list[tuple[float, int]]:
+    hits = result.hits
+    rows = searcher.fast_field_values(ROW, [place for _, place in hits])
+    return [(score, int(row or 0)) for (score, _), row in zip(hits, rows, strict=True)]
+
+
+def _rank(hit: tuple[float, int]) -> tuple[float, int]:
+    return -hit[0], hit[1]
+
+
+def _is_more(one: float, other: float) -> bool:
+    return one - other > _ALIKE * abs(other)
