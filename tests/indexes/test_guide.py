@@ -28,7 +28,7 @@ def test_the_guides_index_is_built_and_its_examples_are_true(desk: Any, tickets:
     build(index, desk.context())
     names = {"lake": desk.lake, "tickets_search": index}
     examples = doctest.DocTestParser().get_doctest(guide.replace("\n```", "\n\n```"), names, "search.md", str(GUIDE), 0)
-    assert len(examples.examples) == 7
+    assert len(examples.examples) == 13
     assert doctest.DocTestRunner().run(examples).failed == 0
 
 
