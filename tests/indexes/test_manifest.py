@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import LakeBusy
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import current, home, needed, scratch, swap
 from pumphouse.indexes.searching import search
+from pumphouse.lake.lake import Lake, Location
 
 LIVES = """
 import sys
@@ -96,3 +100,45 @@ def test_a_state_is_seen_only_when_it_is_swapped_in(desk: Any, tickets: pa.Table
     assert stray.is_dir()
     swap(desk.lake, msgspec.structs.replace(manifest, fingerprint="code-2"), before=digest)
     assert not stray.exists()
+
+
+def test_readers_go_on_while_runs_swap_states_and_remove_them(desk: Any, tickets: pa.Table) -> None:
+    desk.table(tickets)
+    build(desk.index(), desk.context())
+    found: list[tuple[int, int]] = []
+    ended = threading.Event()
+
+    def reads() -> None:
+        while not ended.is_set():
+            one = search(desk.lake, desk.index(), "refund")
+            found.append((one.total, one.scanned))
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(reads) for _ in range(2)]
+        for number in range(3):
+            build(desk.index(), desk.context(run=f"full-{number}", mode="full"))
+        ended.set()
+        for reader in readers:
+            reader.result()
+    assert set(found) == {(2, 0)}
+
+
+def test_machines_that_share_a_catalogue_and_a_folder_share_the_index(
+    desk: Any, tickets: pa.Table, postgres: str, tmp_path: Path
+) -> None:
+    desk.lake.close()
+    location = Location(folder=tmp_path / "shared", catalogue=postgres)
+    desk.lake = Lake(location, engine=DuckDB(threads=1))
+    desk.engine = desk.lake.engine
+    read = desk.table(tickets)
+    build(desk.index(), desk.context())
+    other = Lake(location, engine=DuckDB(threads=1))
+    assert search(other, desk.index(), "refund").total == 2
+    assert needed(other) == {"tickets_search": (read,)}
+    desk.table(tickets.slice(1))
+    here = desk.context(run="run-2", lake=other, engine=other.engine.fork(), snapshot=other.snapshot())
+    assert build(desk.index(), here).snapshot is not None
+    found = search(desk.lake, desk.index(), "refund")
+    assert (found.total, found.scanned) == (1, 0)
+    assert search(desk.lake, desk.index(), "refund", snapshot=read).total == 2
+    other.close()
