@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
@@ -105,18 +105,20 @@ class Connection:
         *,
         where: Mapping[str, str] | None = None,
         order: str = "score",
+        facets: Sequence[str] | None = None,
         limit: int = 10,
+        after: str | None = None,
         snapshot: int | None = None,
     ) -> Found:
         """Rows that an index finds, the best first: `connection.search("tickets", "refund late", limit=5)`.
 
         The index may be named by its table. `where` names filter columns with the exact text of their value.
         """
-        asked = {"q": query, "sort": order, "limit": limit} | ({} if snapshot is None else {"snapshot": snapshot})
-        narrowed = [("where", f"{column}={value}") for column, value in (where or {}).items()]
-        return found_of(
-            self._server.json(f"/api/search/{quote(index, safe='')}?{urlencode([*asked.items(), *narrowed])}")
-        )
+        asked = {"q": query, "sort": order, "limit": limit, "after": after, "snapshot": snapshot}
+        given = [(name, value) for name, value in asked.items() if value is not None]
+        given += [("where", f"{column}={value}") for column, value in (where or {}).items()]
+        given += [("facet", one) for one in facets or ()]
+        return found_of(self._server.json(f"/api/search/{quote(index, safe='')}?{urlencode(given)}"))
 
     @overload
     def read(self, name: str, *, as_: None = None, snapshot: int | None = None) -> Any: ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
@@ -33,6 +33,15 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """The values of a column, each with how many rows have it; `others` have another one, `missing` none."""
+
+    counts: tuple[tuple[Any, int], ...]
+    others: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
     """What a search came to. `total` counts all rows that match, `hits` are the first of them, all at `snapshot`."""
 
@@ -42,6 +51,12 @@ class Found:
     table: str
     scanned: int = 0
     """How many rows were read beside the index for this."""
+    facets: dict[str, Facet] = field(default_factory=dict)
+    """By what was counted: each value with how many of all rows that match have it."""
+    after: str | None = None
+    """Where the next page begins; None where there is no other hit."""
+    suggestion: str | None = None
+    """A query that finds more, where this one finds next to nothing."""
 
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:
@@ -68,4 +83,10 @@ def found_of(told: Mapping[str, Any]) -> Found:
         snapshot=told["snapshot"],
         table=told["table"],
         scanned=told["scanned"],
+        facets={
+            name: Facet(counts=tuple(map(tuple, one["counts"])), others=one["others"], missing=one["missing"])
+            for name, one in told["facets"].items()
+        },
+        after=told["after"],
+        suggestion=told["suggestion"],
     )

@@ -238,7 +238,18 @@ class Shop:
             self.finder = Finder(self.lake, self.assets, values=("orders.customer",))
         return self.finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
+    def search(
+        self,
+        name: str,
+        text: str,
+        *,
+        where: Mapping[str, str],
+        order: str,
+        facets: Sequence[str] | None,
+        limit: int,
+        after: str | None,
+        snapshot: int | None,
+    ) -> Found:
         if text.count('"') % 2:
             raise QueryError("this quote is never closed", query=text, position=text.index('"'))
         snapshot = self.lake.version("tickets")

@@ -16,7 +16,7 @@ from pumphouse.cli.output import print_json, visible
 from pumphouse.declare.facts import Search
 from pumphouse.engines import csv as csv_files
 from pumphouse.errors import ConfigError
-from pumphouse.indexes.searching import Found, Hit, Order
+from pumphouse.indexes.searching import Found, Hit
 from pumphouse.project.found import as_json
 from pumphouse.project.search_calls import index_of
 
@@ -33,8 +33,10 @@ def search(
     /,
     *,
     where: Annotated[list[str] | None, Parameter(metavar="COLUMN=VALUE", negative_iterable=())] = None,
-    sort: Order | None = None,
+    sort: Annotated[str | None, Parameter(metavar="ORDER")] = None,
+    facet: Annotated[list[str] | None, Parameter(metavar="COLUMN", negative_iterable=())] = None,
     limit: Annotated[int, Parameter(metavar="ROWS", validator=validators.Number(gte=1, lte=HITS_MAX))] = HITS,
+    after: str | None = None,
     snapshot: int | None = None,
     json: bool = False,
     csv: bool = False,
@@ -54,8 +56,11 @@ def search(
         index: The index, or its table where that has only one.
         query: What to look for.
         where: Only rows that have exactly this value in a filter column; may be given again for another column.
-        sort: The best first, or the newest by the index's sort column.
+        sort: score, the best first; newest; or columns of the index, as "amount desc, opened_at".
+        facet: Count the values of this column among all that match; may be given again. "opened_at by month" counts
+            months.
         limit: How many rows to show.
+        after: Where to go on: `after` of the page before, which --json has.
         snapshot: Search the table as it was at this snapshot.
         json: Print the hits as JSON, with key, score, row and excerpts.
         csv: Print the rows as CSV, with their score.
@@ -65,7 +70,9 @@ def search(
         indexes = {name: one.spec.table for name, one in project.graph.assets.items() if one.kind == "search"}
         name = index_of(index, indexes)
         spec: Search = project.graph.assets[name].spec
-        found = project.search(name, query, where=values, order=sort or "score", limit=limit, snapshot=snapshot)
+        found = project.search(
+            name, query, where=values, order=sort or "score", facets=facet, limit=limit, after=after, snapshot=snapshot
+        )
     if json:
         print_json(as_json(found))
     elif csv:
@@ -86,6 +93,13 @@ def _print_hits(found: Found, spec: Search) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for hit in found.hits:
         _print_hit(console, hit, spec)
+    for facet in found.facets.values():
+        values = [f"{_line(str(value))} {count:,}" for value, count in facet.counts]
+        values += [f"{said} {count:,}" for said, count in (("others", facet.others), ("none", facet.missing)) if count]
+        if values:
+            console.print(Text(f"{facet.column}{' by ' + facet.by if facet.by else ''}: {', '.join(values)}"))
+    if found.suggestion:
+        console.print(Text(f"Did you mean: {visible(found.suggestion)}"))
     rows = f"{found.total:,} row{'' if found.total == 1 else 's'}"
     said = rows if found.total == len(found.hits) else f"the first {len(found.hits):,} of {rows}, more with --limit"
     beside = f"; {found.scanned:,} read beside the index" if found.scanned else ""

@@ -26,6 +26,21 @@ class Hit(Protocol):
     def excerpts(self) -> Mapping[str, Excerpt]: ...
 
 
+class Facet(Protocol):
+    """How many rows have each value of a column, as `indexes.facets.Facet` says what each value means."""
+
+    @property
+    def column(self) -> str: ...
+    @property
+    def by(self) -> str: ...
+    @property
+    def counts(self) -> Sequence[tuple[Any, int]]: ...
+    @property
+    def others(self) -> int: ...
+    @property
+    def missing(self) -> int: ...
+
+
 class Found(Protocol):
     """What a search found, as `indexes.searching.Found` says what each value means."""
 
@@ -39,6 +54,12 @@ class Found(Protocol):
     def scanned(self) -> int: ...
     @property
     def hits(self) -> Sequence[Hit]: ...
+    @property
+    def facets(self) -> Mapping[str, Facet]: ...
+    @property
+    def after(self) -> str | None: ...
+    @property
+    def suggestion(self) -> str | None: ...
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
@@ -57,4 +78,10 @@ def as_json(found: Found) -> Mapping[str, Any]:
             }
             for hit in found.hits
         ],
+        "facets": {
+            name: {"counts": facet.counts, "others": facet.others, "missing": facet.missing}
+            for name, facet in found.facets.items()
+        },
+        "after": found.after,
+        "suggestion": found.suggestion,
     }

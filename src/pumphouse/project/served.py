@@ -115,10 +115,23 @@ class Served:
         """Assets that words are said of, the best first, of those that `sight` shows."""
         return self._finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
-        """Rows of an index that match at a snapshot; who asks writes the access log."""
+    def search(
+        self,
+        name: str,
+        text: str,
+        *,
+        where: Mapping[str, str],
+        order: str,
+        facets: Sequence[str] | None,
+        limit: int,
+        after: str | None,
+        snapshot: int | None,
+    ) -> Found:
+        """Rows of an index that match at a snapshot, or the page's; who asks writes the access log."""
         index = self._project.asset(name, kind="search")
-        return search(self.lake, index, text, where=where, order=order, limit=limit, snapshot=snapshot)
+        return search(
+            self.lake, index, text, where=where, order=order, facets=facets, limit=limit, after=after, snapshot=snapshot
+        )
 
 
 def _sign_in(project: Project) -> SignIn | None:

@@ -16,7 +16,7 @@ from pumphouse.server.openapi_tables import (
     parameter,
     reference,
 )
-from pumphouse.server.searching import HITS, HITS_MAX, WHERE_MAX
+from pumphouse.server.searching import FACETS_MAX, HITS, HITS_MAX, WHERE_MAX
 
 Document = dict[str, Any]  # JSON
 
@@ -35,6 +35,16 @@ _HIT = {
     "required": ["key", "score", "row", "excerpts"],
     "additionalProperties": False,
 }
+_FACET = {
+    "type": "object",
+    "properties": {
+        "counts": {"type": "array", "items": {"type": "array", "minItems": 2, "maxItems": 2}},
+        "others": {"type": "integer", "description": "Rows with a value that is not listed."},
+        "missing": {"type": "integer", "description": "Rows with none."},
+    },
+    "required": ["counts", "others", "missing"],
+    "additionalProperties": False,
+}
 SCHEMAS: Document = {
     "Hits": {
         "type": "object",
@@ -44,8 +54,18 @@ SCHEMAS: Document = {
             "total": {"type": "integer", "description": "How many rows match; the hits are the first of them."},
             "scanned": {"type": "integer", "description": "How many rows were read for this beside the index."},
             "hits": {"type": "array", "items": _HIT},
+            "facets": {
+                "type": "object",
+                "description": "By column, its values with how many of all rows that match have each.",
+                "additionalProperties": _FACET,
+            },
+            "after": {"type": ["string", "null"], "description": "Give it back for the next page."},
+            "suggestion": {
+                "type": ["string", "null"],
+                "description": "Another query, where this finds next to nothing.",
+            },
         },
-        "required": ["snapshot", "table", "total", "scanned", "hits"],
+        "required": ["snapshot", "table", "total", "scanned", "hits", "facets", "after", "suggestion"],
         "additionalProperties": False,
     }
 }
@@ -65,7 +85,17 @@ def search_paths(names: Sequence[str]) -> Document:
         "COLUMN=VALUE that a row has to have; given again for another column.",
         {"type": "array", "items": {"type": "string", "pattern": "^[^=]+="}, "maxItems": WHERE_MAX},
     )
-    sort = parameter("sort", "The best first (score), or the newest first (newest).", {"type": "string"})
+    sort = parameter(
+        "sort",
+        "The best first (score), the newest first (newest), or columns: amount desc, opened_at.",
+        {"type": "string"},
+    )
+    facet = parameter(
+        "facet",
+        "A column whose values are counted, opened_at by month too; without it those that are declared.",
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": FACETS_MAX},
+    )
+    after = parameter("after", "Where the page begins, as the one before said.", {"type": "string"})
     limit = parameter(
         "limit", "How many hits.", {"type": "integer", "minimum": 1, "maximum": HITS_MAX, "default": HITS}
     )
@@ -73,7 +103,10 @@ def search_paths(names: Sequence[str]) -> Document:
     return {
         "/api/search/{name}": {
             "get": operation(
-                "search", "The rows that match, the best first.", [name, words, where, sort, limit, SNAPSHOT], content
+                "search",
+                "The rows that match, the best first.",
+                [name, words, where, sort, facet, limit, after, SNAPSHOT],
+                content,
             )
         },
         "/api/search/{name}.{format}": {

@@ -82,6 +82,7 @@ _STATUS: tuple[tuple[type[PumphouseError], int], ...] = (
     (Unreachable, 503),
     (Late, 504),
     (MissingExtra, 501),
+    (RequestError, 400),
 )
 
 

@@ -55,6 +55,27 @@ class Way:
     is_on: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """A value of a column, with how many of the rows found have it."""
+
+    label: str
+    count: int
+    address: str | None
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownFacet:
+    """A column by which the rows found can be narrowed down."""
+
+    column: str
+    by: str
+    values: Sequence[Counted]
+    others: int
+    missing: int
+
+
 def page(request: Request) -> Response:
     """`/search/NAME?q=`: what an index finds. Without words it is all rows."""
     here, visitor = shared(request), reads(request)
@@ -85,6 +106,8 @@ def page(request: Request) -> Response:
         hits=[_shown(hit, spec, question, address) for hit in found.hits] if found else [],
         filters=[_without(column, value, question, address) for column, value in question.where],
         orders=_orders(spec, question, address),
+        facets=list(_facets(found, question, address)) if found else [],
+        other=_other(found, question, address),
         more=_more(found, question, address),
         snapshot=found.snapshot if found else here.desk.at(None),
     )
@@ -98,14 +121,14 @@ def _filled(parameters: QueryParams) -> QueryParams:
 def _shown(hit: Hit, spec: Search, question: Question, address: str) -> ShownHit:
     texts = [(column, _pieces(hit, column)) for column in spec.text]
     (_, title), *others = texts
-    named = [name for name in (*spec.filter, *([spec.sort] if spec.sort else [])) if name in hit.row]
+    named = [name for name in spec.whole if name in hit.row]
     if not named:
         named = [name for name in hit.row if name not in spec.text][:COLUMNS_SHOWN]
     return ShownHit(
         key=", ".join(cell(value) or "" for value in hit.key),
         title=title,
         texts=[(column, pieces) for column, pieces in others if pieces],
-        facts=list(_facts(hit, dict.fromkeys(named), spec, question, address)),
+        facts=list(_cells(hit, dict.fromkeys(named), spec, question, address)),
     )
 
 
@@ -120,7 +143,7 @@ def _pieces(hit: Hit, column: str) -> Pieces:
     return ((text if len(text) <= TEXT_CHARACTERS_MAX else text[:TEXT_CHARACTERS_MAX] + "…", False),)
 
 
-def _facts(
+def _cells(
     hit: Hit, columns: Sequence[str] | dict[str, Any], spec: Search, question: Question, address: str
 ) -> Iterator[Fact]:
     for column in columns:
@@ -129,7 +152,7 @@ def _facts(
         if shown is None:
             continue
         link = None
-        if column in spec.filter and isinstance(value, str):
+        if column in spec.whole and isinstance(value, str):
             link = f"{address}?{question.with_where(column, value).address}"
         yield Fact(column=column, value=shown, address=link)
 
@@ -146,7 +169,7 @@ def _orders(spec: Search, question: Question, address: str) -> list[Way]:
     return [
         Way(
             label=label,
-            address=f"{address}?{replace(question, sort=sort).address}",
+            address=f"{address}?{replace(question, sort=sort, after=None).address}",
             is_on=(question.sort or "score") == (sort or "score"),
         )
         for label, sort in ways
@@ -154,4 +177,29 @@ def _orders(spec: Search, question: Question, address: str) -> list[Way]:
 
 
 def _more(found: Found | None, question: Question, address: str) -> Way | None:
-    return None
+    if found is None or found.after is None:
+        return None
+    return Way(label="Next page", address=f"{address}?{replace(question, after=found.after).address}")
+
+
+def _other(found: Found | None, question: Question, address: str) -> Way | None:
+    """What may have been meant."""
+    if found is None or found.suggestion is None:
+        return None
+    meant = replace(question, q=found.suggestion, after=None)
+    return Way(label=found.suggestion, address=f"{address}?{meant.address}")
+
+
+def _facets(found: Found, question: Question, address: str) -> Iterator[ShownFacet]:
+    """What rows can be narrowed down to: a value that was chosen takes itself away."""
+    chosen = dict(question.where)
+    for facet in found.facets.values():
+        ways = []
+        for value, count in facet.counts:
+            text = cell(value) or ""
+            is_on = chosen.get(facet.column) == text
+            other = question.without_where(facet.column) if is_on else question.with_where(facet.column, text)
+            link = None if facet.by else f"{address}?{other.address}"
+            ways.append(Counted(label=text or "(empty)", count=count, address=link, is_on=is_on))
+        if ways:
+            yield ShownFacet(column=facet.column, by=facet.by, values=ways, others=facet.others, missing=facet.missing)

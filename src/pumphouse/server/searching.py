@@ -27,10 +27,11 @@ from pumphouse.server.streams import RowsReply
 DOOR = "search"
 HITS = 20
 HITS_MAX = 200
-OF_A_SEARCH = ("q", "where", "sort", "limit", "snapshot")
+OF_A_SEARCH = ("q", "where", "sort", "facet", "limit", "after", "snapshot")
 OF_A_FILE = ("q", "limit", "snapshot")
-REPEATED = ("where",)
+REPEATED = ("where", "facet")
 WHERE_MAX = 20
+FACETS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,10 @@ class Question:
     where: tuple[tuple[str, str], ...] = ()
     """Columns with the exact value that a row has to have there."""
     sort: str | None = None
+    facets: tuple[str, ...] = ()
+    """Columns whose values are counted; without any, those that are declared."""
     limit: int = HITS
+    after: str | None = None
     snapshot: int | None = None
 
     @property
@@ -49,8 +53,10 @@ class Question:
         """The same as the parameters of an address; what is as usual is left out."""
         said: list[tuple[str, str]] = [("q", self.q)] if self.q else []
         said += [("where", f"{column}={value}") for column, value in self.where]
+        said += [("facet", one) for one in self.facets]
         others = {
             "sort": self.sort,
+            "after": self.after,
             "limit": None if self.limit == HITS else self.limit,
             "snapshot": self.snapshot,
         }
@@ -58,11 +64,11 @@ class Question:
 
     def with_where(self, column: str, value: str) -> Question:
         """The same of rows that have this value."""
-        return replace(self, where=(*(one for one in self.where if one[0] != column), (column, value)))
+        return replace(self.without_where(column), where=(*self.without_where(column).where, (column, value)))
 
     def without_where(self, column: str) -> Question:
         """The same of rows with any value there."""
-        return replace(self, where=tuple(one for one in self.where if one[0] != column))
+        return replace(self, where=tuple(one for one in self.where if one[0] != column), after=None)
 
 
 def question_of(parameters: QueryParams) -> Question:
@@ -78,6 +84,9 @@ def question_of(parameters: QueryParams) -> Question:
         raise BadRequest(f"more than {WHERE_MAX} columns are filtered by")
     if len({column for column, _ in where}) < len(where):
         raise BadRequest("a column is filtered by twice", mend="Give each column once.")
+    facets = dict.fromkeys(parameters.getlist("facet"))
+    if len(facets) > FACETS_MAX:
+        raise BadRequest(f"more than {FACETS_MAX} columns are counted by")
     limit = number_of(parameters, "limit", most=HITS_MAX)
     if limit == 0:
         raise BadRequest("limit is 0", mend="Ask for one hit at least.")
@@ -85,6 +94,8 @@ def question_of(parameters: QueryParams) -> Question:
         q=parameters.get("q", "").strip(),
         where=tuple(where),
         sort=parameters.get("sort") or None,
+        facets=tuple(facets),
+        after=parameters.get("after") or None,
         limit=HITS if limit is None else limit,
         snapshot=number_of(parameters, "snapshot", most=NUMBER_MAX),
     )
@@ -120,8 +131,10 @@ def found_by(here: Shared, request: Request, name: str, question: Question, *, d
         question.q or "*",
         where=dict(question.where),
         order=question.sort or "score",
+        facets=question.facets or None,
         limit=question.limit,
-        snapshot=at,
+        after=question.after,
+        snapshot=question.snapshot if question.after else at,  # the page before names its own
     )
     for read in (index, found.table):
         way = admitted(request, read, door=door)

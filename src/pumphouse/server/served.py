@@ -245,6 +245,17 @@ class ServedProject(Protocol):
         """Assets that words are said of, the best first, of those that `sight` shows. Raises MissingExtra."""
         ...
 
-    def search(self, name: str, text: str, *, where: Mapping[str, str], order: str, limit: int, snapshot: int) -> Found:
+    def search(
+        self,
+        name: str,
+        text: str,
+        *,
+        where: Mapping[str, str],
+        order: str,
+        facets: Sequence[str] | None,
+        limit: int,
+        after: str | None,
+        snapshot: int | None,
+    ) -> Found:
         """Rows of the index `name` that match at a snapshot."""
         ...

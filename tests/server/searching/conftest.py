@@ -33,7 +33,7 @@ import pumphouse as ph
 
 tickets = ph.files("tickets.csv", key="ticket_id")
 accounts = ph.files("accounts.csv", key="account")
-tickets_search = ph.search("tickets", text=["subject", "body"], filter=["account"], sort="opened_on")
+tickets_search = ph.search("tickets", text=["subject", "body"], facet=["account"], sort="opened_on")
 notes = ph.files("notes.csv", key="id")
 notes_search = ph.search("notes", text=["words"])
 part = ph.grant("notes", to="bob", rows="team = 'a'")

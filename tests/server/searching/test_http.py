@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from tests.server.searching.conftest import Found
@@ -99,3 +100,33 @@ def test_who_sees_a_part_of_a_table_is_told_of_no_index(found: Found, address: s
             assert refused.status_code == absent.status_code == 404
             assert refused.text.replace("notes", "notez") == absent.text
         assert "notes_search" not in bob.get("/").text
+
+
+def test_values_are_counted_and_pages_follow_without_gaps(found: Found) -> None:
+    with found.http("ann") as client:
+        told = client.get("/api/search/tickets", params={"q": "*", "sort": "newest", "limit": 2}).json()
+        assert told["facets"]["account"] == {
+            "counts": [["acme", 2], ["Acme Ltd", 1], ["globex", 1]],
+            "others": 0,
+            "missing": 1,
+        }
+        keys = [hit["key"] for hit in told["hits"]]
+        while told["after"]:
+            more = {"q": "*", "sort": "newest", "limit": 2, "after": told["after"]}
+            told = client.get("/api/search/tickets", params=more).json()
+            keys += [hit["key"] for hit in told["hits"]]
+        assert keys == [[5], [4], [2], [1], [3]]
+        by_month = client.get("/api/search/tickets", params={"q": "*", "facet": "opened_on by month"}).json()
+        assert by_month["facets"]["opened_on by month"]["counts"] == [["2026-01", 5]]
+        assert client.get("/api/search/tickets", params={"q": "late", "after": "x"}).status_code == 400
+
+
+def test_the_page_has_links_to_values_the_next_page_and_what_was_meant(found: Found) -> None:
+    with found.http("ann") as client:
+        shown = client.get("/search/tickets_search", params={"q": "broken", "limit": 2}).text
+        assert 'href="/search/tickets_search?q=broken&amp;where=account%3Dacme&amp;limit=2"' in shown
+        (following,) = re.findall(r'<a class="way" href="([^"]+)" rel="next">', shown)
+        rest = client.get(html.unescape(following)).text
+        assert rest.count("<li>\n<h2>") == 1
+        meant = client.get("/search/tickets_search", params={"q": "refnd"}).text
+        assert 'Did you mean <a href="/search/tickets_search?q=refund">' in meant
