@@ -330,7 +330,7 @@ def _client_page() -> Iterator[str]:
         Table,
         client_found.Found,
         client_found.Hit,
-        client_found.Excerpt,
+        client_found.Excerpt, client_found.Facet,
         Description,
         Column,
         Cache,

@@ -6,7 +6,7 @@ from pumphouse_client.cache import Cache
 from pumphouse_client.connections import Connection, connect
 from pumphouse_client.descriptions import Column, Description
 from pumphouse_client.errors import ClientError, Denied, MissingPackage, NotFound, Unreachable
-from pumphouse_client.found import Excerpt, Found, Hit
+from pumphouse_client.found import Excerpt, Facet, Found, Hit
 from pumphouse_client.tables import Table
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Denied",
     "Description",
     "Excerpt",
+    "Facet",
     "Found",
     "Hit",
     "MissingPackage",
