@@ -209,7 +209,8 @@ def main() -> None:
             measured(desk, found, queries=options.queries, peers=options.peers)
             changes(desk, rows, length=options.length)
         growth(found)
-        commits(folder / f"commits-{time.time_ns()}", options.commits)
+        if options.commits:
+            commits(folder / f"commits-{time.time_ns()}", options.commits)
     finally:
         if options.keep is None:
             shutil.rmtree(folder)
@@ -240,7 +241,7 @@ def copied(folder: Path, project: str, table: str, column: str) -> Desk:
         rows = opened.lake.engine.fork().connection.execute(text).to_arrow_table()
     finally:
         opened.close()
-    desk = Desk(folder / "copied", spec=Search(table="tickets", text=("body",)))
+    desk = Desk(folder / "copied", spec=Search(table="tickets", text=("body",), filter=(), sort=None))
     commit = desk.commit()
     commit.replace("tickets", desk.lake.stage(rows.to_batches(), rows.schema, stem="tickets"))
     commit.publish(Counts(rows_in=rows.num_rows, rows_out=rows.num_rows))
