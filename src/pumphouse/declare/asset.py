@@ -127,6 +127,8 @@ class Asset:
     files: tuple[str, ...] = ()
     """Files of the project that it names, relative to the project's folder; their bytes are part of the fingerprint."""
     fingerprint: str = ""
+    code: str = ""
+    """A digest of the function that it brings, and of all that this reaches; empty where it has none."""
     module: str | None = None
     variable: str | None = None
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller
 from pumphouse.errors import ConfigError, did_you_mean
@@ -79,6 +79,7 @@ def search(
     language: str | Mapping[str, str] | None = None,
     synonyms: str | None = None,
     store: bool = False,
+    embed: Callable[[list[str]], Any] | None = None,
 ) -> Declaration:
     """An index over a table's text that follows it from snapshot to snapshot. The table needs a key.
 
@@ -87,6 +88,8 @@ def search(
     be filtered, counted and sorted by. `language`, of all of the text or by column, makes words that differ by their
     endings alone one word. `synonyms` names a CSV file, in which each line has words and phrases that mean the same.
     `store` keeps the text in the index, so that a page of hits needs no row of the table.
+    `embed` is a function of yours that gives, for a list of texts, as many vectors: `p.search(...,
+    semantic=True)` then finds by meaning too.
 
     For example:
 
@@ -111,6 +114,7 @@ def search(
         place=place_of_caller(),
         inputs=(table,),
         files=(synonyms,) if synonyms else (),
+        function=embed,
     )
 
 

@@ -183,6 +183,7 @@ def _graph(folder: Path, drafts: Mapping[str, Draft], edges: Mapping[str, tuple[
             settings=draft.settings,
             files=draft.files,
             fingerprint=fingerprint(draft.content, sorted(facts)) if facts else draft.content,
+            code=draft.code,
             module=draft.module,
             variable=draft.variable,
         )

@@ -148,6 +148,7 @@ def _draft(held: _Held, one: _One, parameters: Parameters, modules: Modules) -> 
         module=held.module,
         variable=held.variable,
         declaration=declaration,
+        code=fingerprint(closure.digests) if declaration.function is not None else "",
     )
     if declaration.kind not in SERVICES_OF:
         return draft, []

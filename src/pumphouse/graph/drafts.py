@@ -40,6 +40,8 @@ class Draft:
     module: str | None = None
     variable: str | None = None
     declaration: Declaration | None = None
+    code: str = ""
+    """As in Asset."""
     columns: tuple[str, ...] | None = None
     """Of a table, where its SQL alone says them."""
 

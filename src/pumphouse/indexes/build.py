@@ -28,6 +28,7 @@ from pumphouse.indexes.manifest import (
 )
 from pumphouse.indexes.segments import check, verify
 from pumphouse.indexes.states import DIFFERING_SHARE_MAX, Difference, Rows, advance, difference, make
+from pumphouse.indexes.vectors import covers, follow
 from pumphouse.lake import rowids
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
@@ -67,7 +68,7 @@ def build(asset: Asset, context: Context) -> Built:
     if usable is not None and usable.newest.world == world:
         last = context.lake.builds().get(asset.name)
         is_said = usable.synonyms == manifest.synonyms
-        if last is not None and last.detail.get("folder") == usable.newest.folder and is_said:
+        if last is not None and last.detail.get("folder") == usable.newest.folder and is_said and _has_vectors(asset, context):
             return Built(asset=asset.name, snapshot=None, note=f"covers snapshot {usable.newest.snapshot} already")
         manifest = msgspec.structs.replace(manifest, states=usable.states)
         data = swap(context.lake, manifest, before=digest)
@@ -88,12 +89,40 @@ def build(asset: Asset, context: Context) -> Built:
     newest = manifest.newest
     commit = context.begin(asset)
     commit.detail(folder=newest.folder)
+    embedded = _embedded(asset, context)  # after the swap: where it fails, words are found all the same
     facts = {"rows": newest.rows, "snapshot": newest.snapshot}
     commit.artefact(MANIFEST, context.lake.blobs.put(data), facts, read_at=newest.snapshot)
     counts = Counts(rows_in=newest.rows, rows_out=newest.rows)
     committed = commit.publish(counts)
-    note = f"{newest.rows:,} rows of '{spec.table}' at snapshot {newest.snapshot}"
+    note = f"{newest.rows:,} rows of '{spec.table}' at snapshot {newest.snapshot}{embedded}"
     return Built(asset=asset.name, snapshot=committed.snapshot if committed else None, counts=counts, note=note)
+
+
+def _has_vectors(asset: Asset, context: Context) -> bool:
+    if context.declaration is None or context.declaration.function is None:
+        return True
+    spec: Search = asset.spec
+    snapshot = context.snapshot
+    return covers(context.lake, asset.name, table=spec.table, text=spec.text, code=asset.code, snapshot=snapshot)
+
+
+def _embedded(asset: Asset, context: Context) -> str:
+    """Bring the vectors to the run's snapshot, where the index has a function that makes them; what is noted of it."""
+    function = context.declaration.function if context.declaration is not None else None
+    if function is None:
+        return ""
+    asked = follow(
+        context.lake,
+        asset.name,
+        table=asset.spec.table,
+        text=asset.spec.text,
+        embed=function,
+        code=asset.code,
+        snapshot=context.snapshot,
+        is_full=context.mode != "normal",
+        progress=context.progress,
+    )
+    return f", {asked:,} texts embedded"
 
 
 def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:

@@ -62,10 +62,12 @@ from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.run_requests import command_line, refuse_replay, refuse_unsliced
 from pumphouse.project.running import Nobody, Options, Report, Watcher, run, run_id
 from pumphouse.project.search_calls import SearchOptions
+from pumphouse.project.searching import found_by_meaning
 from pumphouse.project.secrets import Connections
 from pumphouse.project.stopping import make_it_so
 from pumphouse.project.telling import tell_failures
 from pumphouse.project.versions import current_versions
+from pumphouse.project.worlds import newest_world
 from pumphouse.sources.external.tables import ExternalTables
 from pumphouse_client.descriptions import Description
 from pumphouse_client.tables import Table
@@ -471,11 +473,14 @@ class Project:
         self.reader().record((rollout,), told.snapshot, told.judged, detail="performance")
         return told
 
-    def search(self, index: str, query: str, **asked: Unpack[SearchOptions]) -> Found:
+    def search(self, index: str, query: str, *, semantic: bool = False, **asked: Unpack[SearchOptions]) -> Found:
         """Rows of a table that match: `p.search("tickets", "refund late")`, all at one snapshot, the best first.
 
-        The index may be named by its table. `asked` is `SearchOptions`: `where`, `order`, `limit` and `snapshot`.
+        The index may be named by its table. `semantic` finds by meaning and by words, where the index declares `embed`.
+        `asked` is `SearchOptions`: `where`, `order`, `limit` and `snapshot`.
         """
+        if semantic:
+            return found_by_meaning(self.reader(), self.graph, index, query, **asked)
         return self.reader().search(index, query, **asked)
 
     @cached_property
@@ -553,14 +558,7 @@ class Project:
         log_change(self.lake.state, build, command, who=self.who, at=at, why=why)
 
     def _world(self) -> World:
-        """The newest tables, read by the engine that serves predictions."""
-        snapshot = self.lake.snapshot()
-        return World(
-            engine=self.lake.engine.fork(),
-            scan=lambda name: self.lake.scan(name, snapshot=snapshot),
-            assets=self.graph.assets,
-            functions=sql_functions(self.config.folder),
-        )
+        return newest_world(self.lake, self.graph.assets, folder=self.config.folder)
 
     def _due_by_clock(self, now: datetime) -> dict[str, str]:
         found = due_assets(self.graph, self.lake, self.config, now=now)

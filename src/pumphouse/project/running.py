@@ -370,7 +370,7 @@ class _Running:
         asset = self.graph.assets[job.asset]
         kind = KINDS[asset.kind]
 
-        if kind.where == "process":
+        if kind.where == "process" or asset.code:
             limit = getattr(asset.spec, "memory_bytes_max", None)
             if limit is None and self.config.engine.worker_memory is not None:
                 limit = bytes_of(self.config.engine.worker_memory)

@@ -1,0 +1,99 @@
+"""Searching an index by meaning and by words: two rankings of the rows of one snapshot, fused.
+
+Ranks are fused by their reciprocals, 1 / (60 + rank), as in G. V. Cormack, C. L. A. Clarke, S. Büttcher: Reciprocal
+Rank Fusion outperforms Condorcet and individual Rank Learning Methods, SIGIR 2009: it needs no common scale of scores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pumphouse.declare.asset import Asset
+from pumphouse.engines.engine import Query
+from pumphouse.engines.parameters import quoted
+from pumphouse.errors import BadRequest, LakeError
+from pumphouse.indexes import words
+from pumphouse.indexes.manifest import current
+from pumphouse.indexes.searching import LIMIT_MAX, Found, Hit, matching
+from pumphouse.indexes.vectors import Embed, nearest
+from pumphouse.lake.lake import Lake
+
+K = 60
+"""By which the first ranks do not count so much more than the next."""
+CANDIDATES_MIN = 100
+"""How many rows each of the two rankings has at least."""
+QUESTION_WORDS_MAX = 60
+
+
+def search_by_meaning(
+    lake: Lake,
+    asset: Asset,
+    question: str,
+    *,
+    embed: Embed | None,
+    where: Mapping[str, str] | None = None,
+    limit: int = 10,
+    snapshot: int | None = None,
+) -> Found:
+    """The first `limit` rows of an index by the nearness of their vectors and by the words of a question, fused.
+
+    Both rank only rows that `where` leaves, at one snapshot. `total` counts the rows that either of them ranked; rows
+    whose text has no vector yet, which `scanned` counts, are found by words alone. Raises BadRequest where the index
+    has no function that embeds texts, and what `search` and `nearest` raise.
+    """
+    if embed is None:
+        raise BadRequest(
+            f"index '{asset.name}' is searched by words alone",
+            mend="Declare a function that embeds texts: ph.search(..., embed=function).",
+        )
+    at = lake.snapshot() if snapshot is None else snapshot
+    limit = max(1, min(limit, LIMIT_MAX))
+    count = max(limit, CANDIDATES_MIN)
+    kept = matching(lake, asset, "*", where=where, snapshot=at) if where else None
+    near = nearest(
+        lake, asset.name, table=asset.spec.table, question=question, embed=embed, code=asset.code, snapshot=at,
+        among=kept.table if kept is not None else None, count=count,
+    )  # fmt: skip
+    asked = words.analyzer().analyze(question)[:QUESTION_WORDS_MAX]
+    by_words: Sequence[int] = ()
+    if asked:
+        any_of = " OR ".join(f'"{word}"' for word in dict.fromkeys(asked))
+        by_words = matching(lake, asset, any_of, where=where, snapshot=at, limit=count).table["_rowid"].to_pylist()
+    scores = fused((near.ids, by_words))
+    best = sorted(scores, key=lambda row: (-scores[row], row))[:limit]
+    manifest, _ = current(lake, asset.name)
+    rows, key = _rows(lake, asset, best, snapshot=at), manifest.key if manifest is not None else ()
+    hits = tuple(
+        Hit(key=tuple(rows[row][name] for name in key), score=scores[row], row=rows[row], excerpts={}) for row in best
+    )
+    return Found(hits=hits, total=len(scores), snapshot=at, table=asset.spec.table, scanned=near.without)
+
+
+def _rows(lake: Lake, asset: Asset, ids: Sequence[int], *, snapshot: int) -> dict[int, dict[str, Any]]:
+    """The rows with these ids, as they are at a snapshot. Raises LakeError where one is not there."""
+    import pyarrow as pa
+
+    table = asset.spec.table
+    scan = lake.scan(table, snapshot=snapshot, row_ids=True)
+    query = Query(
+        text=f"SELECT {', '.join(map(quoted, scan.columns))} FROM {quoted(table)} WHERE _rowid IN (SELECT id FROM _ids)",
+        inputs={table: scan},
+        tables={"_ids": pa.table({"id": pa.array(ids, pa.int64())})},
+    )
+    found = {row.pop("_rowid"): row for row in lake.engine.read(query).read_all().to_pylist()}
+    if len(found) < len(ids):
+        mend = f"Build it again: pumphouse run {asset.name} --full"
+        raise LakeError(f"index '{asset.name}' does not fit its table any more", asset=asset.name, mend=mend)
+    for row in found.values():
+        row.pop("_row_since", None)
+    return found
+
+
+def fused(rankings: Sequence[Sequence[int]]) -> dict[int, float]:
+    """The score of each row that one of the rankings has."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, row in enumerate(ranking, 1):
+            scores[row] = scores.get(row, 0.0) + 1 / (K + rank)
+    return scores
