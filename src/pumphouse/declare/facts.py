@@ -88,8 +88,8 @@ def search(
     be filtered, counted and sorted by. `language`, of all of the text or by column, makes words that differ by their
     endings alone one word. `synonyms` names a CSV file, in which each line has words and phrases that mean the same.
     `store` keeps the text in the index, so that a page of hits needs no row of the table.
-    `embed` is a function of yours that gives, for a list of texts, as many vectors: `p.search(...,
-    semantic=True)` then finds by meaning too.
+    `embed` is a function of yours that gives as many vectors as it is given texts: `semantic=True` then finds by
+    meaning too.
 
     For example:
 

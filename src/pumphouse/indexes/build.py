@@ -68,7 +68,12 @@ def build(asset: Asset, context: Context) -> Built:
     if usable is not None and usable.newest.world == world:
         last = context.lake.builds().get(asset.name)
         is_said = usable.synonyms == manifest.synonyms
-        if last is not None and last.detail.get("folder") == usable.newest.folder and is_said and _has_vectors(asset, context):
+        if (
+            last is not None
+            and last.detail.get("folder") == usable.newest.folder
+            and is_said
+            and _has_vectors(asset, context)
+        ):
             return Built(asset=asset.name, snapshot=None, note=f"covers snapshot {usable.newest.snapshot} already")
         manifest = msgspec.structs.replace(manifest, states=usable.states)
         data = swap(context.lake, manifest, before=digest)

@@ -12,10 +12,8 @@ from pumphouse.project.reading import Reader
 from pumphouse.project.search_calls import SearchOptions, index_of
 
 
-def found_by_meaning(
-    reader: Reader, graph: Graph, index: str, question: str, **asked: Unpack[SearchOptions]
-) -> Found:
-    """What an index finds with the function that it declares, recorded as read. Raises what `search_by_meaning` does."""
+def found_by_meaning(reader: Reader, graph: Graph, index: str, question: str, **asked: Unpack[SearchOptions]) -> Found:
+    """What an index finds with the function that it declares, recorded as read. Raises as `search_by_meaning` does."""
     name = index_of(index, {name: one.spec.table for name, one in reader.indexes.items()})
     if asked.get("order", "score") != "score" or asked.get("facets") or asked.get("after"):
         what = "what is found by meaning has no other order, no facets and no further pages"
