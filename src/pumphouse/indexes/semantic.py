@@ -76,8 +76,9 @@ def _rows(lake: Lake, asset: Asset, ids: Sequence[int], *, snapshot: int) -> dic
 
     table = asset.spec.table
     scan = lake.scan(table, snapshot=snapshot, row_ids=True)
+    columns = ", ".join(map(quoted, scan.columns))
     query = Query(
-        text=f"SELECT {', '.join(map(quoted, scan.columns))} FROM {quoted(table)} WHERE _rowid IN (SELECT id FROM _ids)",
+        text=f"SELECT {columns} FROM {quoted(table)} WHERE _rowid IN (SELECT id FROM _ids)",
         inputs={table: scan},
         tables={"_ids": pa.table({"id": pa.array(ids, pa.int64())})},
     )
