@@ -31,6 +31,7 @@ from pumphouse.lake.checks import CheckOfTable, Found, View
 from pumphouse.lake.lake import SCHEMA, Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.schemas import refuse_narrowing, widens
+from pumphouse.lake.statistics import forget_before_widening
 
 COMMIT_TRIES_MAX = 8
 COMMIT_WAIT_S = 120.0
@@ -75,6 +76,8 @@ class Commit:
         self._lake = lake
         self._accept_schema = accept_schema
         self._changes: list[Callable[[DuckDB, _Outcome], None]] = []
+        self._arriving: list[tuple[str, pa.Schema]] = []
+        """Tables that rows are added to, with the types of these."""
         self._checks: list[CheckOfTable] = []
         self._view = view
         self._found: list[Found] = []
@@ -103,6 +106,7 @@ class Commit:
     def append(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
         """These rows are added. New columns are added to the table, wider types widen it."""
         written = self._settled(table, written, key)
+        self._arriving.append((table, storable(written.schema)))
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -122,6 +126,7 @@ class Commit:
         """
         self._files += written.files
         self._keyed(table, key)
+        self._arriving.append((table, storable(written.schema)))
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -135,6 +140,7 @@ class Commit:
     def replace_where(self, table: str, written: Written, *, where: str, key: tuple[str, ...] = ()) -> None:
         """Rows that meet the condition are replaced by these: one slice of a table."""
         written = self._settled(table, written, key)
+        self._arriving.append((table, storable(written.schema)))
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
@@ -277,6 +283,8 @@ class Commit:
         outcome = _Outcome()
         self._registered.clear()
         self._found.clear()
+        for table, schema in self._arriving:
+            forget_before_widening(self._lake, table, schema)
         engine.execute("BEGIN")
         try:
             self._lake.load_schema(engine)
