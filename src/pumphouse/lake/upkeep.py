@@ -1,7 +1,7 @@
 """Upkeep of the lake's files: the same rows, at every snapshot, in fewer files.
 
-Each step is one table's, and no build commits meanwhile. A file that is in no snapshot any more stays for LEFT_BEHIND_S:
-who has begun to read it, reads on.
+Each step is one table's, and no build commits meanwhile. A file that is in no snapshot any more stays for
+LEFT_BEHIND_S: who has begun to read it, reads on.
 """
 
 from __future__ import annotations
