@@ -165,6 +165,9 @@ rows = 10000000                     # that one query may give; without it no lim
 [find]                              # pumphouse find
 values = ["orders.status"]          # columns that are found by their values too; without it none
 
+[upkeep]                            # pumphouse upkeep
+retention = "30 days"               # how long snapshots are kept, at least "1 day"; without it for ever
+
 [settings]                          # values for $name in SQL, and for keyword-only parameters in Python
 cohort_end = 1997-04-01
 

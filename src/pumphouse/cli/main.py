@@ -65,6 +65,7 @@ COMMANDS: dict[str, dict[str, str | dict[str, str]]] = {
         "checks": {"import": "importing_checks:import_"},
         "restore": "changing:restore",
         "hide": "changing:hide",
+        "upkeep": "upkeeping:upkeep",
         "terms": {
             "list": "terms:show",
             "accept": "terms:accept",

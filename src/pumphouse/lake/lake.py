@@ -41,6 +41,7 @@ from pumphouse.lake.builds import (
     rows_named_in,
 )
 from pumphouse.lake.databases import Postgres, Sqlite
+from pumphouse.lake.expired import with_expired
 from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
@@ -158,6 +159,8 @@ class Lake:
             " GROUP BY 1 ORDER BY 1".replace("{at}", str(at))
         )
         found = tuple(row[0] for row in rows)
+        if at != newest and not self.catalogue(f"SELECT 1 FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {at}"):
+            raise UnknownName(f"snapshot {at} is not kept any more", mend=f"The newest is {newest}.")
         _keep(self._shaped, at, {row[0]: max(row[1] or 0, row[2] or 0) for row in rows})
         _keep(self._tables, at, found)
         return found
@@ -279,9 +282,10 @@ class Lake:
         )
 
     def changes(self, table: str) -> tuple[int, ...]:
-        """The snapshots in which builds of this lake changed a table, oldest first."""
+        """The snapshots in which builds of this lake changed a table, oldest first, of those that are kept."""
         self._catch_up()
-        return tuple(self._changes.get(table, ()))
+        there = {number for (number,) in self.catalogue("SELECT snapshot_id FROM {meta}.ducklake_snapshot")}
+        return tuple(number for number in self._changes.get(table, ()) if number in there)
 
     def without_hidden(self, rows: pa.Table) -> pa.Table:
         """Rows that are not in the lake, without those whose columns say that they are a hidden person's."""
@@ -404,7 +408,7 @@ class Lake:
                 " JOIN {meta}.ducklake_snapshot s USING (snapshot_id)"
                 f" WHERE c.snapshot_id > {self._builds_through} ORDER BY 1"
             )
-            for snapshot, at, info in rows:
+            for snapshot, at, info in with_expired(rows, after=self._builds_through, catalogue=self.catalogue):
                 moment = at if isinstance(at, datetime) else datetime.fromisoformat(str(at))
                 build = decode(info, snapshot=snapshot, at=moment.astimezone(UTC)) if info else None
                 if build is not None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pumphouse.engines.parameters import literal
-from pumphouse.lake.lake import Lake
+from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.statistics import forget
 
@@ -25,7 +28,7 @@ _ROW_ID = "_ducklake_internal_row_id"
 def merge_files(lake: Lake) -> None:
     """Have DuckLake write neighbouring small files as one; snapshots, rows and their ids stay."""
     for table in lake.tables():
-        with _no_commit(lake, f"merging files of {table}"):
+        with no_commit(lake, f"merging files of {table}"):
             keep_row_ids(lake, table)
             lake.engine.fork().execute(
                 "CALL ducklake_merge_adjacent_files(?, ?, schema => 'main')", [lake.alias, table]
@@ -35,13 +38,64 @@ def merge_files(lake: Lake) -> None:
 def rewrite_deletes(lake: Lake, *, deleted_share: float = DELETED_SHARE) -> None:
     """Have DuckLake write files again without their deleted rows, in a snapshot of its own; row ids stay."""
     for table in lake.tables():
-        with _no_commit(lake, f"rewriting files of {table}"):
+        with no_commit(lake, f"rewriting files of {table}"):
             if _has_deletes(lake, table):
                 forget(lake, table)
                 lake.engine.fork().execute(
                     "CALL ducklake_rewrite_data_files(?, ?, schema => 'main', delete_threshold => ?)",
                     [lake.alias, table, deleted_share],
                 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removable:
+    """Files that are in no snapshot since LEFT_BEHIND_S: those of snapshots that left, and what killed builds wrote."""
+
+    unused: tuple[Path, ...]
+    """DuckLake has them in its list of files to remove."""
+    orphans: tuple[Path, ...]
+    """No catalogue names them."""
+    bytes: int
+
+    @property
+    def files(self) -> int:
+        """How many they are."""
+        return len(self.unused) + len(self.orphans)
+
+
+def removable(lake: Lake, *, now: datetime | None = None) -> Removable:
+    """What `remove_files` would remove."""
+    before = (now or datetime.now(UTC)) - timedelta(seconds=LEFT_BEHIND_S)
+    engine = lake.engine.fork()
+    unused, orphans = (
+        [
+            Path(path)
+            for (path,) in engine.execute(f"CALL {function}(?, dry_run => true, older_than => ?)", [lake.alias, before])
+        ]
+        for function in ("ducklake_cleanup_old_files", "ducklake_delete_orphaned_files")
+    )
+    named = {
+        name
+        for files in ("ducklake_data_file", "ducklake_delete_file", "ducklake_files_scheduled_for_deletion")
+        for (name,) in lake.catalogue(f"SELECT parse_filename(path) FROM {{meta}}.{files}")
+    }
+    # DuckLake tells them by their whole paths; a link in the lake's own path must not make a stranger of each.
+    strangers = tuple(path for path in orphans if path.name not in named)
+    size = sum(path.stat().st_size for path in (*unused, *strangers) if path.exists())
+    return Removable(unused=tuple(unused), orphans=strangers, bytes=size)
+
+
+def remove_files(lake: Lake, *, now: datetime | None = None) -> Removable:
+    """Remove the files that are in no snapshot since LEFT_BEHIND_S; killed between two, the next time goes on."""
+    now = now or datetime.now(UTC)
+    with no_commit(lake, "removing files"):
+        gone = removable(lake, now=now)
+        for path in gone.orphans:
+            path.unlink(missing_ok=True)
+        lake.engine.fork().execute(
+            "CALL ducklake_cleanup_old_files(?, older_than => ?)", [lake.alias, now - timedelta(seconds=LEFT_BEHIND_S)]
+        )
+    return gone
 
 
 def keep_row_ids(lake: Lake, table: str) -> None:
@@ -75,7 +129,8 @@ def _has_deletes(lake: Lake, table: str) -> bool:
 
 
 @contextmanager
-def _no_commit(lake: Lake, purpose: str) -> Iterator[None]:
+def no_commit(lake: Lake, purpose: str) -> Iterator[None]:
+    """No build commits inside the `with` block."""
     with (
         held(lake.folder / "commit.lock", purpose=purpose, wait_s=WAIT_S),
         lake.taking_turns("commit", purpose=purpose, wait_s=WAIT_S),

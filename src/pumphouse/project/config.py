@@ -21,7 +21,8 @@ BASE_ENV = "prod"
 _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
-    "failures": dict, "groups": dict, "access": dict, "sign_in": dict, "server": dict, "find": dict, "env": dict,
+    "failures": dict, "groups": dict, "access": dict, "sign_in": dict, "server": dict, "find": dict, "upkeep": dict,
+    "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
     "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
@@ -32,6 +33,7 @@ _ENGINE_KEYS: _Keys = {
 }  # fmt: skip
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
 _SERVER_KEYS: _Keys = {"memory": str, "threads": int, "seconds": int, "rows": int}
+_UPKEEP_KEYS: _Keys = {"retention": str}
 _ACCESS_KEYS: _Keys = {"default": str}
 _FIND_KEYS: _Keys = {"values": list}
 _SIGN_IN_KEYS: _Keys = {
@@ -127,6 +129,8 @@ class Config:
     access: Access = field(default_factory=Access)
     found_values: tuple[str, ...] = ()
     """`[find] values`: columns, as TABLE.COLUMN, of which the catalogue is searched by their values too."""
+    retention: str | None = None
+    """`[upkeep] retention`: how long snapshots are kept, as "30 days"; None is for ever."""
     outlets: frozenset[str] | None = None
     """Connections to which deliveries may go from a lake that is not the file's own; None is the file's own lake, from
     which they may go anywhere."""
@@ -168,7 +172,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
     _check(values, _KEYS, text, where="")
     tables = {
         "engine": _ENGINE_KEYS, "failures": _FAILURE_KEYS, "server": _SERVER_KEYS, "access": _ACCESS_KEYS,
-        "find": _FIND_KEYS, "sign_in": _SIGN_IN_KEYS,
+        "find": _FIND_KEYS, "sign_in": _SIGN_IN_KEYS, "upkeep": _UPKEEP_KEYS,
     }  # fmt: skip
     for table, known in tables.items():
         _check(values.get(table, {}), known, text, where=f"{table}.")
@@ -196,6 +200,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         connections={**values.get("connections", {}), **connections},
         failures=own.get("failures", values.get("failures", {}) if chosen == BASE_ENV else {}),
         access=_access(values, text),
+        retention=values.get("upkeep", {}).get("retention"),
         found_values=_found_values(values.get("find", {}).get("values", []), text),
         server=_server({**values.get("server", {}), **own.get("server", {})}, text),
         outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),

@@ -1,0 +1,140 @@
+"""Old snapshots leave the lake, by the retention that a project declares; what builds said in them stays.
+
+What is read of an earlier snapshot later pins it: the newest build of each asset with what it was made from, and
+whatever a result that is kept was made from. Nothing that is pinned is expired. Whoever began to read a snapshot or a
+file within RETENTION_MIN reads on: no younger snapshot is expired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pumphouse.engines.parameters import literal
+from pumphouse.errors import LakeError
+from pumphouse.lake.builds import Build, place_of
+from pumphouse.lake.expired import TABLE
+from pumphouse.lake.forgotten import readings
+from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
+from pumphouse.lake.upkeep import no_commit
+
+RETENTION_MIN = timedelta(seconds=LEFT_BEHIND_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A snapshot that has to stay, and for what."""
+
+    snapshot: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A pinned snapshot that is older than the retention."""
+
+    snapshot: int
+    at: datetime
+    why: tuple[str, ...]
+    bytes: int
+    """Of files that no younger snapshot has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expiry:
+    """What would leave the lake: snapshots, and the files that are in no other one."""
+
+    snapshots: tuple[int, ...]
+    files: int
+    bytes: int
+    kept: tuple[Kept, ...]
+
+
+def pins(lake: Lake, *, replaced: Collection[str] = ()) -> list[Pin]:
+    """What pins snapshots of this lake by itself. Of the assets in `replaced`, only the newest result is one."""
+    found = [
+        Pin(snapshot=place_of(version)[1], why=f"{table} as it is")
+        for table, version in lake.versions().items()
+        if place_of(version)[0] == 0
+    ]
+    for name, build in lake.builds().items():
+        found += _made_by(lake, build, f"the newest build of {name}")
+        artefacts = lake.artefacts(name)
+        for one in artefacts[-1:] if name in replaced else artefacts:
+            found.append(Pin(snapshot=one.snapshot, why=f"{one.name} of {name}"))
+        if artefacts and name not in replaced:
+            for earlier in lake.history(name):
+                found += _made_by(lake, earlier, f"a version of {name}")
+    return list(dict.fromkeys(found))
+
+
+def to_expire(lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterable[Pin]) -> Expiry:
+    """What the retention would have leave the lake at this moment. Raises LakeError for one that is too short."""
+    if retention < RETENTION_MIN:
+        raise LakeError(
+            f"a retention of {retention} is too short for who is reading now", mend='The shortest is "1 day".'
+        )
+    rows = lake.catalogue("SELECT snapshot_id, CAST(snapshot_time AS VARCHAR) FROM {meta}.ducklake_snapshot ORDER BY 1")
+    times = {int(number): datetime.fromisoformat(time).astimezone(UTC) for number, time in rows}
+    reasons: dict[int, list[str]] = {}
+    for pin in pinned:
+        if pin.snapshot in times:
+            reasons.setdefault(pin.snapshot, []).append(pin.why)
+    old = [number for number, at in times.items() if at < now - retention and number != max(times)]
+    gone = tuple(number for number in old if number not in reasons)
+    stay = [number for number in times if number not in gone]
+    files, size = _only_in(lake, stay=stay)
+    kept = [
+        Kept(
+            snapshot=number,
+            at=times[number],
+            why=tuple(dict.fromkeys(reasons[number])),
+            bytes=_only_in(lake, stay=[one for one in stay if one != number])[1] - size,
+        )
+        for number in old
+        if number in reasons
+    ]
+    return Expiry(snapshots=gone, files=files, bytes=size, kept=tuple(kept))
+
+
+def expire(lake: Lake, expiry: Expiry) -> None:
+    """Have these snapshots leave the lake; their files follow with `upkeep.remove_files`.
+
+    What builds said in them is copied first: killed between, it is there twice, and read once.
+    """
+    if not expiry.snapshots:
+        return
+    listed = ", ".join(map(str, expiry.snapshots))
+    with no_commit(lake, "expiring snapshots"):
+        lake.catalogue(
+            f"CREATE TABLE IF NOT EXISTS {{meta}}.{TABLE}"
+            " (snapshot_id BIGINT, snapshot_time VARCHAR, commit_extra_info VARCHAR)"
+        )
+        lake.catalogue(
+            f"INSERT INTO {{meta}}.{TABLE} SELECT snapshot_id, CAST(snapshot_time AS VARCHAR), commit_extra_info"
+            " FROM {meta}.ducklake_snapshot JOIN {meta}.ducklake_snapshot_changes USING (snapshot_id)"
+            f" WHERE snapshot_id IN ({listed})"
+        )
+        lake.engine.fork().execute(f"CALL ducklake_expire_snapshots({literal(lake.alias)}, versions => [{listed}])")
+
+
+def _made_by(lake: Lake, build: Build, why: str) -> list[Pin]:
+    made = [Pin(snapshot=build.snapshot, why=why)]
+    return made + [
+        Pin(snapshot=one.snapshot, why=f"{why}, from {one.table}") for one in readings(lake, build) if one.lake is lake
+    ]
+
+
+def _only_in(lake: Lake, *, stay: list[int]) -> tuple[int, int]:
+    """How many files are in no snapshot of these, and their bytes."""
+    listed = f"[{', '.join(map(str, stay))}]"
+    each = " UNION ALL ".join(
+        f"SELECT begin_snapshot, end_snapshot, file_size_bytes FROM {{meta}}.{files}"
+        for files in ("ducklake_data_file", "ducklake_delete_file")
+    )
+    rows = lake.catalogue(
+        f"SELECT count(*), coalesce(sum(file_size_bytes), 0) FROM ({each}) WHERE end_snapshot IS NOT NULL AND"
+        f" len(list_filter({listed}, lambda s: s >= begin_snapshot AND s < end_snapshot)) = 0"
+    )
+    return int(rows[0][0]), int(rows[0][1])
