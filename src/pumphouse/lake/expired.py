@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import duckdb
 
-from pumphouse.errors import LakeError
+from pumphouse.errors import LakeError, UnknownName
 
 TABLE = "pumphouse_expired"
 """In the catalogue, beside DuckLake's own tables."""
@@ -28,3 +28,17 @@ def with_expired(rows: list[_Row], *, after: int, catalogue: Callable[[str], lis
             return rows
         raise
     return sorted({row[0]: row for row in [*gone, *rows]}.values(), key=lambda row: row[0])
+
+
+def kept(snapshots: Iterable[int], *, catalogue: Callable[[str], list[Any]]) -> tuple[int, ...]:
+    """Those of these snapshots that are in the lake still."""
+    there = {number for (number,) in catalogue("SELECT snapshot_id FROM {meta}.ducklake_snapshot")}
+    return tuple(number for number in snapshots if number in there)
+
+
+def refuse_missing(snapshot: int, *, newest: int, catalogue: Callable[[str], list[Any]]) -> None:
+    """Raise UnknownName for a snapshot that never was, or that left."""
+    if not 0 <= snapshot <= newest:
+        raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
+    if snapshot != newest and not kept([snapshot], catalogue=catalogue):
+        raise UnknownName(f"snapshot {snapshot} is not kept any more", mend=f"The newest is {newest}.")

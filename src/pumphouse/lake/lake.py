@@ -41,7 +41,7 @@ from pumphouse.lake.builds import (
     rows_named_in,
 )
 from pumphouse.lake.databases import Postgres, Sqlite
-from pumphouse.lake.expired import with_expired
+from pumphouse.lake.expired import kept, refuse_missing, with_expired
 from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.state import State
@@ -147,8 +147,7 @@ class Lake:
         if at in self._tables:
             return self._tables[at]
         newest = at if snapshot is None else self.snapshot()
-        if not 0 <= at <= newest:
-            raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
+        refuse_missing(at, newest=newest, catalogue=self.catalogue)
         rows = self.catalogue(
             "SELECT t.table_name, max(c.begin_snapshot), max(CASE WHEN c.end_snapshot <= {at} THEN c.end_snapshot END)"
             " FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
@@ -159,8 +158,6 @@ class Lake:
             " GROUP BY 1 ORDER BY 1".replace("{at}", str(at))
         )
         found = tuple(row[0] for row in rows)
-        if at != newest and not self.catalogue(f"SELECT 1 FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {at}"):
-            raise UnknownName(f"snapshot {at} is not kept any more", mend=f"The newest is {newest}.")
         _keep(self._shaped, at, {row[0]: max(row[1] or 0, row[2] or 0) for row in rows})
         _keep(self._tables, at, found)
         return found
@@ -284,8 +281,7 @@ class Lake:
     def changes(self, table: str) -> tuple[int, ...]:
         """The snapshots in which builds of this lake changed a table, oldest first, of those that are kept."""
         self._catch_up()
-        there = {number for (number,) in self.catalogue("SELECT snapshot_id FROM {meta}.ducklake_snapshot")}
-        return tuple(number for number in self._changes.get(table, ()) if number in there)
+        return kept(self._changes.get(table, ()), catalogue=self.catalogue)
 
     def without_hidden(self, rows: pa.Table) -> pa.Table:
         """Rows that are not in the lake, without those whose columns say that they are a hidden person's."""
