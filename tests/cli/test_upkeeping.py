@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "upkeep.md"
 
 
 def test_upkeep_says_what_it_would_free_and_frees_it(pumphouse: Any, shop: Path) -> None:
@@ -22,3 +26,13 @@ def test_a_retention_that_is_none_or_too_short_is_told_how_to_say_it(pumphouse: 
     wrong = pumphouse("upkeep", "--retention", "a while", cwd=shop)
     assert wrong.err == "error: 'a while' is no retention\n  Say it in days or weeks: \"30 days\".\n"
     assert "too short" in pumphouse("upkeep", "--retention", "0 days", "--dry-run", cwd=shop).err
+
+
+def test_the_examples_of_the_guide_run(pumphouse: Any, shop: Path) -> None:
+    blocks = dict.fromkeys(re.findall(r"```(sh|toml)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL))
+    with (shop / "pumphouse.toml").open("a") as file:
+        file.write("".join(text for language, text in blocks if language == "toml"))
+    for command in "".join(text for language, text in blocks if language == "sh").splitlines():
+        done = pumphouse(*shlex.split(command)[1:], cwd=shop)
+        assert done.code == 0, done.err
+        assert "0 snapshots" in done.out

@@ -53,6 +53,7 @@ TESTED_BY = {
     "docs/guides/external.md": "tests/sources/external/test_guide.py",
     "docs/guides/databases.md": "tests/sources/databases/test_guide.py",
     "docs/guides/permissions.md": "tests/server/access/test_guide.py",
+    "docs/guides/upkeep.md": "tests/cli/test_upkeeping.py",
     "docs/guides/websites.md": "tests/sources/websites/test_guide.py",
     "docs/guides/other-tools.md": "tests/sources/messages/test_guide.py",
     "docs/reference/checks.md": "tests/docs/test_reference.py",
