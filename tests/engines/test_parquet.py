@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -101,3 +103,12 @@ def test_types_are_kept_as_the_lake_has_them() -> None:
         assert storable(pa.schema([("x", kind)])) == pa.schema([("x", kept)])
     with pytest.raises(TypeError, match="an interval goes through DuckDB"):
         storable(pa.schema([("x", pa.month_day_nano_interval())]))
+
+
+def test_a_filter_finds_what_is_not_a_number_and_skips_by_other_columns(tmp_path: Path) -> None:
+    rows = pa.table({"id": [1, 2, 3], "x": [1.0, float("nan"), 2.0], "y": pa.array([1.0, 2.0, math.nan], pa.float32())})
+    [file] = write_batches(rows.to_batches(), rows.schema, folder=tmp_path, stem="t").files
+    found = duckdb.sql(f"SELECT id FROM '{file}' WHERE x > 5 UNION ALL SELECT id FROM '{file}' WHERE y > 5").fetchall()
+    assert found == [(2,), (3,)]
+    group = pq.ParquetFile(file).metadata.row_group(0)
+    assert [group.column(number).is_stats_set for number in range(3)] == [True, False, False]
