@@ -119,7 +119,7 @@ def _serve(project: Project, account: _Account) -> None:
         with httpx.Client(base_url=serving.url, headers=token, timeout=30.0) as team:
             account.prediction = _json(team.post("/predict/returns_live", json={"customer_id": 4}))
             found = _json(team.get("/api/search/notes_search", params={"q": "refund AND christmas"}))
-            account.hits, account.best_hit = found["total"], found["rows"][0]["note"] if found["rows"] else ""
+            account.hits, account.best_hit = found["total"], found["hits"][0]["row"]["note"] if found["hits"] else ""
         for reader in ("buyer-1", "buyer-2"):
             key = {"Authorization": f"Bearer {project.lake.state.make_token(reader, scope='read')}"}
             httpx.get(f"{serving.url}/reports/sales", headers=key, timeout=30.0).raise_for_status()
