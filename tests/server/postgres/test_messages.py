@@ -88,12 +88,17 @@ def test_message_that_is_too_long_ends_the_session_before_it_is_read(postgres: A
         assert b"C08P01\0" in all_of(raw)
 
 
-def test_long_statement_is_answered(postgres: Any) -> None:
+def test_long_statement_is_answered_up_to_a_bound(postgres: Any) -> None:
+    text = "x" * 200_000
     with postgres.connect() as connection:
-        text = "x" * 900_000
-        assert connection.execute(f"SELECT length('{text}')").fetchone() == (900_000,)
-        with pytest.raises(psycopg.errors.ProgramLimitExceeded):
-            connection.execute(f"SELECT length('{text}{text}')")
+        assert connection.execute(f"SELECT length('{text}')").fetchone() == (200_000,)
+    with (
+        postgres.connect() as connection,
+        pytest.raises(psycopg.errors.SyntaxErrorOrAccessRuleViolation, match="longer than 256 KiB"),
+    ):
+        connection.execute(f"SELECT length('{text}{text}')")
+    with postgres.connect() as connection, pytest.raises(psycopg.errors.ProgramLimitExceeded):
+        connection.execute(f"SELECT length('{text * 9}')")
 
 
 def test_token_is_not_in_what_is_sent(postgres: Any) -> None:
