@@ -3,7 +3,7 @@
 It keeps one such record of a table and uses it for every snapshot. The record grows with what is added, so that it is
 true of snapshots before. Not so where files are rewritten without deleted rows (it shrinks to the rows that are left)
 and where a column gets a wider type (its values are then of another type than the column was): a query at an earlier
-snapshot lacks rows, has other numbers, or ends the database (DuckLake of DuckDB 1.5.5; decision 34). Without a record
+snapshot lacks rows, has other numbers, or ends the database (DuckLake of DuckDB 1.5.5; decision 36). Without a record
 it looks at the files' own, which never change; and a record that was taken away does not come back.
 """
 
