@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import httpx
 import pyarrow as pa
@@ -43,6 +43,7 @@ from pumphouse.project.config import Access as AccessConfig
 from pumphouse.project.config import ServerConfig, SignIn
 from pumphouse.project.declared import Declared, declared_of
 from pumphouse.project.finding import Finder
+from pumphouse.project.search_calls import SearchOptions
 from pumphouse.server.serve import Serving, serve
 from pumphouse.sources.external.tables import ExternalTables
 
@@ -238,18 +239,7 @@ class Shop:
             self.finder = Finder(self.lake, self.assets, values=("orders.customer",))
         return self.finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(
-        self,
-        name: str,
-        text: str,
-        *,
-        where: Mapping[str, str],
-        order: str,
-        facets: Sequence[str] | None,
-        limit: int,
-        after: str | None,
-        snapshot: int | None,
-    ) -> Found:
+    def search(self, name: str, text: str, **asked: Unpack[SearchOptions]) -> Found:
         if text.count('"') % 2:
             raise QueryError("this quote is never closed", query=text, position=text.index('"'))
         snapshot = self.lake.version("tickets")
@@ -259,7 +249,7 @@ class Shop:
         )
         found = [{"ticket_id": row[0], "subject": row[1]} for row in rows]
         hits = [Hit(key=(row["ticket_id"],), score=1.5, row=row, excerpts={}) for row in found]
-        return Found(snapshot=snapshot, total=len(found), hits=tuple(hits[:limit]), table="tickets")
+        return Found(snapshot=snapshot, total=len(found), hits=tuple(hits[: asked["limit"]]), table="tickets")
 
 
 EVIL = "<script>alert('x')</script>"

@@ -13,7 +13,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
 from pumphouse.errors import BuildError, did_you_mean
 from pumphouse.indexes import synonyms, words
-from pumphouse.indexes.fields import Field, field_of, schema
+from pumphouse.indexes.fields import Field, field_of
 from pumphouse.indexes.manifest import (
     STATES_MAX,
     Manifest,
@@ -188,16 +188,7 @@ def _usable(before: Manifest, manifest: Manifest, context: Context) -> Manifest 
 def _state(context: Context, manifest: Manifest, before: Manifest | None, *, world: World, work: Path) -> State:
     """A state of the run's snapshot in the folder `_TARGET` of `work`, whole and on disk; nothing names it yet."""
     lake, progress = context.lake, context.progress
-    rows = Rows(
-        lake=lake,
-        engine=context.engine,
-        table=manifest.table,
-        snapshot=context.snapshot,
-        fields=manifest.fields,
-        sort=manifest.sort,
-        stored=manifest.stored,
-        schema=schema(manifest.fields, stored=manifest.stored),
-    )
+    rows = Rows.of(manifest, lake=lake, engine=context.engine, snapshot=context.snapshot)
     newest = before.newest if before else None
     by = _worth(difference(rows, newest, world=world), newest) if newest else None
     if newest is not None and by is not None:

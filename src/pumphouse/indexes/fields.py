@@ -129,13 +129,13 @@ def schema(fields: Iterable[Field], *, stored: Collection[str] = ()) -> tantivy.
     return builder.build()
 
 
-def document(fields: Sequence[Field], *, stored: Sequence[str] = (), text: str = "CAST({column} AS VARCHAR)") -> str:
-    """SQL of a row's document as JSON. `text` is SQL of the text whose words are kept, `{column}` a column in it."""
+def document(fields: Sequence[Field], *, stored: Sequence[str] = ()) -> str:
+    """SQL of a row's document as JSON; `stored` are columns that are kept as they are."""
     parts = [literal(f'{{"{ROW}":'), "_rowid"]
     for field in fields:
         column = quoted(field.column)
         if field.is_text:
-            prepared = letters.prepared_sql(text.format(column=column))
+            prepared = letters.prepared_sql(f"CAST({column} AS VARCHAR)")
             parts.append(f"{literal(_named(field.words))} || to_json({prepared})")
         if field.value is not None:
             parts.append(f"{literal(_named(field.whole))} || {whole(field, column)}")

@@ -17,8 +17,8 @@ import msgspec
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.indexes import words
-from pumphouse.indexes.fields import Field, document, nothing
-from pumphouse.indexes.manifest import State, World
+from pumphouse.indexes.fields import Field, document, nothing, schema
+from pumphouse.indexes.manifest import Manifest, State, World
 from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, put_together, row_ids, seal, segments, write
 from pumphouse.lake import rowids
 from pumphouse.lake.lake import Lake
@@ -53,8 +53,20 @@ class Rows:
     schema: tantivy.Schema
     stored: tuple[str, ...] = ()
     """Columns that the index keeps as they are."""
-    text: str = "CAST({column} AS VARCHAR)"
-    """SQL of a text whose words are kept, where `{column}` is the column."""
+
+    @classmethod
+    def of(cls, manifest: Manifest, *, lake: Lake, engine: Engine, snapshot: int) -> Rows:
+        """The table of an index at a snapshot."""
+        return cls(
+            lake=lake,
+            engine=engine,
+            table=manifest.table,
+            snapshot=snapshot,
+            fields=manifest.fields,
+            sort=manifest.sort,
+            stored=manifest.stored,
+            schema=schema(manifest.fields, stored=manifest.stored),
+        )
 
     def documents(
         self, *, only: pa.Array | None = None, since: int = 0, partition: str | None = None
@@ -67,7 +79,7 @@ class Rows:
             conditions.append(f"_row_since > {since}")
         if partition is not None:
             conditions.append(f"{self.partition} = {literal(partition)}")
-        made = document(self.fields, stored=self.stored, text=self.text)
+        made = document(self.fields, stored=self.stored)
         text = f"SELECT {made} AS document FROM {quoted(self.table)}"
         for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
             for start in range(0, batch.num_rows, ROWS_AT_ONCE):

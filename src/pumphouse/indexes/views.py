@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from pumphouse.engines.engine import Engine
 from pumphouse.errors import LakeError, UnknownName
 from pumphouse.indexes import words
-from pumphouse.indexes.fields import field_of, schema
+from pumphouse.indexes.fields import field_of
 from pumphouse.indexes.manifest import (
     STATES_MAX,
     Manifest,
@@ -111,16 +111,7 @@ def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine, damaged: se
     states = [one for one in manifest.states if one.folder not in damaged]
     states.sort(key=lambda state: (abs(state.read_at - read_at), -state.read_at))
     base = _base(lake, manifest.name)
-    rows = Rows(
-        lake=lake,
-        engine=engine,
-        table=manifest.table,
-        snapshot=at,
-        fields=manifest.fields,
-        sort=manifest.sort,
-        stored=manifest.stored,
-        schema=schema(manifest.fields, stored=manifest.stored),
-    )
+    rows = Rows.of(manifest, lake=lake, engine=engine, snapshot=at)
 
     def answers(index: tantivy.Index, scanned: int) -> View:
         return View(index=index, manifest=manifest, snapshot=at, scanned=scanned)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from pumphouse.catalog.finding import Finds, Sight
 from pumphouse.cleaning.diff import Diff
@@ -27,6 +27,7 @@ from pumphouse.project.finding import Finder
 from pumphouse.project.project import Project
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
+from pumphouse.project.search_calls import SearchOptions
 from pumphouse.project.secrets import resolved
 from pumphouse.sources.external.tables import ExternalTables
 
@@ -115,23 +116,10 @@ class Served:
         """Assets that words are said of, the best first, of those that `sight` shows."""
         return self._finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(
-        self,
-        name: str,
-        text: str,
-        *,
-        where: Mapping[str, str],
-        order: str,
-        facets: Sequence[str] | None,
-        limit: int,
-        after: str | None,
-        snapshot: int | None,
-    ) -> Found:
+    def search(self, name: str, text: str, **asked: Unpack[SearchOptions]) -> Found:
         """Rows of an index that match at a snapshot, or the page's; who asks writes the access log."""
         index = self._project.asset(name, kind="search")
-        return search(
-            self.lake, index, text, where=where, order=order, facets=facets, limit=limit, after=after, snapshot=snapshot
-        )
+        return search(self.lake, index, text, **asked)
 
 
 def _sign_in(project: Project) -> SignIn | None:

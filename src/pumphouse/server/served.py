@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from pumphouse.catalog.finding import Finds, Sight
 from pumphouse.cleaning.diff import Diff
@@ -19,6 +19,7 @@ from pumphouse.models.trace import Trace
 from pumphouse.project.config import ServerConfig, SignIn
 from pumphouse.project.declared import Declared
 from pumphouse.project.found import Found
+from pumphouse.project.search_calls import SearchOptions
 from pumphouse.sources.external.tables import ExternalTables
 
 if TYPE_CHECKING:
@@ -245,17 +246,6 @@ class ServedProject(Protocol):
         """Assets that words are said of, the best first, of those that `sight` shows. Raises MissingExtra."""
         ...
 
-    def search(
-        self,
-        name: str,
-        text: str,
-        *,
-        where: Mapping[str, str],
-        order: str,
-        facets: Sequence[str] | None,
-        limit: int,
-        after: str | None,
-        snapshot: int | None,
-    ) -> Found:
+    def search(self, name: str, text: str, **asked: Unpack[SearchOptions]) -> Found:
         """Rows of the index `name` that match at a snapshot."""
         ...
