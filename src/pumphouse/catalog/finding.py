@@ -402,7 +402,7 @@ def _lines(hit: Find, *, now: datetime) -> Iterable[str]:
 def used_in_words(used: Used, *, now: datetime) -> str:
     """How an asset was used: "2 people in 30 days, 5 reads; last yesterday"."""
     if used.last is None:
-        return "nobody read it in a year"
+        return "no read within the last year"
     last = ago(used.last, now=now)
     if not used.people:
         return f"last read {last}"
