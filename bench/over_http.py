@@ -1,4 +1,4 @@
-"""Rows over HTTP against plain DuckDB in the same run: Arrow, CSV, small queries, and the memory of streams.
+"""Rows over HTTP against plain DuckDB in the same run: Arrow, CSV, small queries, many clients, streams' memory.
 
     python bench/over_http.py [MILLIONS]         10 where it is left out; they take some 300 MB of disk
 
@@ -9,11 +9,13 @@ than the server, on the same two cores; it looks at every batch and keeps none.
 from __future__ import annotations
 
 import http.client
+import json
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,7 @@ import pyarrow as pa
 ROUNDS = 5
 SMALL = 200
 READERS = 8
+CLIENTS, QUESTIONS = 200, 5
 ARROW = "application/vnd.apache.arrow.stream"
 ARROW_MIN, CSV_MIN, SMALL_MS, STREAM_MB = 0.4, 0.5, 10.0, 100.0
 ORDERS = """/* pumphouse
@@ -112,6 +115,7 @@ def _measure(server: int, client: Client, files: list[str], rows: int, folder: P
     ):
         print(f"{name} is {median[peer] / median[name]:.2f} of {peer} (at least {least})")
     _small(client.another(), rows)
+    _many(client, rows)
     _memory(server, client)
 
 
@@ -130,6 +134,38 @@ def _small(client: Client, rows: int) -> None:
         times.sort()
         p50, p99 = times[SMALL // 2], times[SMALL * 99 // 100]
         print(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms; {p50 / SMALL_MS:.2f} of {SMALL_MS:.0f} ms")
+
+
+def _many(client: Client, rows: int) -> None:
+    times: list[float] = []
+    failed: list[Exception] = []
+    ready = threading.Barrier(CLIENTS)
+
+    def ask(number: int) -> None:
+        try:
+            own = client.another()
+            ready.wait()
+            for question in range(QUESTIONS):
+                began = time.perf_counter()
+                key = (number * 7919 + question * 104729) % rows
+                told = own.get(f"/api/tables/orders/rows?where=order_id%3D{key}").read()
+                assert [row["order_id"] for row in json.loads(told)["rows"]] == [key]
+                times.append(time.perf_counter() - began)
+        except Exception as error:  # noqa: BLE001  # each is counted and shown
+            failed.append(error)
+
+    clients = [threading.Thread(target=ask, args=(number,)) for number in range(CLIENTS)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join()
+    p50, last = (statistics.median(times), max(times)) if times else (0.0, 0.0)
+    print(
+        f"{CLIENTS} clients at once, {QUESTIONS} questions each: {len(failed)} failed, {len(times)} answered;"
+        f" p50 {p50:.2f} s, the last {last:.2f} s"
+    )
+    for error in failed[:3]:
+        print(f"  {type(error).__name__}: {error}")
 
 
 def _memory(server: int, client: Client) -> None:
