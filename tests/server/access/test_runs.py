@@ -183,7 +183,7 @@ def test_batches_are_as_large_as_their_rows_allow(desk: Desk) -> None:
 
     numbers = "SELECT range AS a, range::INT AS b FROM range(1_000_000)"
     texts = "SELECT 'text ' || range AS a FROM range(1_000_000)"
-    wide = "SELECT repeat('x', 20_000) || range AS a FROM range(10_000)"
+    wide = "SELECT repeat('x', 4_000) || range AS a FROM range(10_000)"
     assert sizes(numbers) == [65_536] * 3
     sizes(texts)
     assert min(sizes(texts)) > 2_048  # by now it is known how wide they are
