@@ -87,3 +87,15 @@ def test_loading_writes_no_bytecode_into_the_project(write) -> None:
     folder = write({"tables.py": TABLE, "sub/more.py": "x = 1\n"})
     load(folder)
     assert not list(folder.rglob("__pycache__"))
+
+
+@pytest.mark.parametrize(("mode", "is_there"), [(0o755, True), (0o777, False)])
+def test_processes_find_a_project_only_where_nobody_else_puts_modules(
+    tmp_path: Path, mode: int, is_there: bool
+) -> None:
+    folder = tmp_path / "anyones" / "beside"
+    folder.mkdir(parents=True)
+    (folder / "tables.py").write_text(TABLE)
+    folder.parent.chmod(mode)
+    assert load(folder).declaration("made")() == 2
+    assert (str(folder.parent) in sys.path) == is_there

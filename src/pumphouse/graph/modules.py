@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import keyword
+import stat
 import sys
 from collections.abc import Sequence
 from importlib.abc import InspectLoader
@@ -148,8 +149,9 @@ def _prepare(folder: Path) -> None:
         for name, _ in _loaded(package):
             del sys.modules[name]
         sys.meta_path.insert(0, ProjectFinder(folder))
-    # A process that a library starts for itself is told sys.path, and finds the project's classes by it.
-    if str(folder.parent) not in sys.path:
+    # A process that a library starts for itself is told sys.path, and finds the project's classes by it. Where anybody
+    # may write, it would find a stranger's module as well, by the name of a package that is not installed.
+    if str(folder.parent) not in sys.path and not folder.parent.stat().st_mode & stat.S_IWOTH:
         sys.path.append(str(folder.parent))
 
 
