@@ -112,11 +112,13 @@ class Connection:
     ) -> Found:
         """Rows that an index finds, the best first: `connection.search("tickets", "refund late", limit=5)`.
 
-        The index may be named by its table. `where` names filter columns with the exact text of their value.
+        The index may be named by its table. `where` names filter columns with the exact text of their value, or with
+        what it is compared with: {"opened_at >=": "2026-01"}.
         """
         asked = {"q": query, "sort": order, "limit": limit, "after": after, "snapshot": snapshot}
         given = [(name, value) for name, value in asked.items() if value is not None]
-        given += [("where", f"{column}={value}") for column, value in (where or {}).items()]
+        filters = (where or {}).items()
+        given += [("where", f"{column}{'' if column[-1:] in '<>=' else '='}{value}") for column, value in filters]
         given += [("facet", one) for one in facets or ()]
         return found_of(self._server.json(f"/api/search/{quote(index, safe='')}?{urlencode(given)}"))
 

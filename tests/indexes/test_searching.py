@@ -116,6 +116,19 @@ def test_rows_are_filtered_by_exact_values(find: Callable[..., Found]) -> None:
         find("refund", where={"acount": "acme"})
 
 
+def test_rows_are_filtered_by_ranges_and_parts_of_the_calendar(find: Callable[..., Found]) -> None:
+    assert keys(find("*", where={"opened_at": "2026-01"}, order="newest")) == [2, 1, 3]
+    assert keys(find("*", where={"opened_at >=": "2026-01-02", "opened_at<": "2026-01-05"})) == [1]
+    assert keys(find("*", where={"account >": "acme"})) == []
+    assert keys(find("*", where={"account <": "acme"})) == [2]
+    with pytest.raises(UnknownName, match=r"column 'opened_at': 'soon' is not a moment"):
+        find("*", where={"opened_at >": "soon"})
+    with pytest.raises(UnknownName, match="compared by '>' with one value"):
+        find("*", where={"account >": ["a", "b"]})
+    with pytest.raises(UnknownName, match=r"can't be filtered by 'acount'"):
+        find("*", where={"acount >": "a"})
+
+
 @pytest.mark.parametrize(
     ("query", "position", "said"),
     [

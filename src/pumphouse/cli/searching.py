@@ -18,7 +18,7 @@ from pumphouse.engines import csv as csv_files
 from pumphouse.errors import ConfigError
 from pumphouse.indexes.searching import Found, Hit
 from pumphouse.project.found import as_json
-from pumphouse.project.search_calls import index_of
+from pumphouse.project.search_calls import index_of, where_of
 
 HITS = 10
 HITS_MAX = 1_000
@@ -55,7 +55,8 @@ def search(
     Args:
         index: The index, or its table where that has only one.
         query: What to look for.
-        where: Only rows that have exactly this value in a filter column; may be given again for another column.
+        where: Only rows that have exactly this value in a filter column, or are of this year, month or day; also
+            "COLUMN>=VALUE", >, < and <=. May be given again for another column.
         sort: score, the best first; newest; or columns of the index, as "amount desc, opened_at".
         facet: Count the values of this column among all that match; may be given again. "opened_at by month" counts
             months.
@@ -83,10 +84,10 @@ def search(
 
 
 def _pair(text: str) -> tuple[str, str]:
-    column, sign, value = text.partition("=")
-    if not sign or not column:
-        raise ConfigError(f"--where is '{text}'", mend="Write --where COLUMN=VALUE.")
-    return column, value
+    pair = where_of(text)
+    if pair is None:
+        raise ConfigError(f"--where is '{text}'", mend='Write --where COLUMN=VALUE, or --where "COLUMN>=VALUE".')
+    return pair
 
 
 def _print_hits(found: Found, spec: Search) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -25,7 +26,11 @@ FUZZY_CHARACTERS_MAX = 60
 """Words that are longer are not looked for by the letters in which they differ."""
 
 Where = Mapping[str, Any]
-"""What filter columns are: a value, several of them, or None for no value; text is as somebody types it."""
+"""What filter columns are: a value, several of them, or None for no value; text is as somebody types it.
+
+A column may be followed by `>`, `>=`, `<` or `<=`: {"opened_at >=": "2026-01-03"}.
+"""
+_COMPARED = re.compile(r"(.*?)\s*(>=|<=|>|<)\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +116,18 @@ class _Reading:
 
     def filter(self, column: str, value: object) -> tantivy.Query:
         """Rows by a filter beside the query's text."""
+        compared = None if column in self.filters else _COMPARED.fullmatch(column)
+        column, sign = (compared[1], compared[2]) if compared else (column, "")
         if column not in self.filters:
             mend = did_you_mean(column, self.filters) or self.known()
             raise UnknownName(f"rows can't be filtered by '{column}'", asset=self.manifest.name, mend=mend)
         field = self.manifest.by_column[column]
+        if sign and (value is None or isinstance(value, list | tuple | set | frozenset)):
+            raise UnknownName(f"column '{column}' is compared by '{sign}' with one value", asset=self.manifest.name)
         try:
+            if sign:
+                end = {"low" if sign[0] == ">" else "high": (values.typed(value), len(sign) == 2)}
+                return values.within(self.index, field, low=end.get("low"), high=end.get("high"))
             found = [
                 values.same(self.schema, field, None)
                 if one is None

@@ -31,6 +31,7 @@ _PARTS = {"type", "query_location", "alias", "column_name_alias", "function", "s
 # Groups are atomic: a text of many comments is gone through once.
 _CALL_END = re.compile(rb"""(?>'(?:[^']|'')*'|\$(\w*)\$.*?\$\1\$|--[^\n]*\n|/\*.*?\*/|[^()'])*+\)""", re.DOTALL)
 _VIEW = f"{SEARCH} "
+_WHERE = re.compile(r"([^=<>]+)(=|>=|<=|>|<)(.*)", re.DOTALL)
 _CALL_START = re.compile(rb"(?:search|\"search\")\s*\(", re.IGNORECASE)
 _PARAMETER = re.compile(rb"(\?\d*|\$\w+)(?>\s|--[^\n]*\n|/\*.*?\*/)*+\)\Z", re.DOTALL)
 _Tree = dict[str, Any]  # DuckDB's syntax tree as JSON
@@ -74,6 +75,15 @@ class SearchCall:
             )
         parse(value)
         return value
+
+
+def where_of(text: str) -> tuple[str, str] | None:
+    """The column and the value of `account=acme`, or of a comparison, as `opened_at>=2026-01`; None where it is none.
+
+    What compares stays with the column, as `Where` has it.
+    """
+    found = _WHERE.fullmatch(text)
+    return (found[1] + ("" if found[2] == "=" else found[2]), found[3]) if found else None
 
 
 def is_search(tree: _Tree) -> bool:

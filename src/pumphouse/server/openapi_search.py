@@ -82,8 +82,8 @@ def search_paths(names: Sequence[str]) -> Document:
     words["example"] = 'refund AND "late delivery"'
     where = parameter(
         "where",
-        "COLUMN=VALUE that a row has to have; given again for another column.",
-        {"type": "array", "items": {"type": "string", "pattern": "^[^=]+="}, "maxItems": WHERE_MAX},
+        "COLUMN=VALUE that a row has to have, or COLUMN>=VALUE, >, <, <=; given again for another column.",
+        {"type": "array", "items": {"type": "string", "pattern": "^[^=<>]+(=|[<>]=?)"}, "maxItems": WHERE_MAX},
     )
     sort = parameter(
         "sort",

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from pumphouse.declare.facts import Search
 from pumphouse.errors import QueryError
+from pumphouse.indexes.values import typed
 from pumphouse.project.found import Found, Hit
 from pumphouse.project.search_calls import index_of
 from pumphouse.server.drawing import cell
@@ -61,7 +62,7 @@ class Counted:
 
     label: str
     count: int
-    address: str | None
+    address: str
     is_on: bool
 
 
@@ -158,7 +159,8 @@ def _cells(
 
 
 def _without(column: str, value: str, question: Question, address: str) -> Way:
-    return Way(label=f"{column}: {value}", address=f"{address}?{question.without_where(column).address}", is_on=True)
+    label = f"{column} {value}" if column[-1] in "<>=" else f"{column}: {value}"
+    return Way(label=label, address=f"{address}?{question.without_where(column).address}", is_on=True)
 
 
 def _orders(spec: Search, question: Question, address: str) -> list[Way]:
@@ -196,10 +198,10 @@ def _facets(found: Found, question: Question, address: str) -> Iterator[ShownFac
     for facet in found.facets.values():
         ways = []
         for value, count in facet.counts:
-            text = cell(value) or ""
+            text = typed(value)
             is_on = chosen.get(facet.column) == text
             other = question.without_where(facet.column) if is_on else question.with_where(facet.column, text)
-            link = None if facet.by else f"{address}?{other.address}"
-            ways.append(Counted(label=text or "(empty)", count=count, address=link, is_on=is_on))
+            label = cell(value) or "(empty)"
+            ways.append(Counted(label=label, count=count, address=f"{address}?{other.address}", is_on=is_on))
         if ways:
             yield ShownFacet(column=facet.column, by=facet.by, values=ways, others=facet.others, missing=facet.missing)

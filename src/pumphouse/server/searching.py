@@ -16,7 +16,7 @@ from starlette.responses import Response
 from pumphouse.engines.parameters import literal
 from pumphouse.errors import BadRequest, did_you_mean
 from pumphouse.project.found import Found, as_json
-from pumphouse.project.search_calls import index_of
+from pumphouse.project.search_calls import index_of, where_of
 from pumphouse.server.access.desk import Statement
 from pumphouse.server.asked import NUMBER_MAX, OF_A_FORMAT, options_of
 from pumphouse.server.formats.chosen import ending_of
@@ -40,7 +40,7 @@ class Question:
 
     q: str
     where: tuple[tuple[str, str], ...] = ()
-    """Columns with the exact value that a row has to have there."""
+    """Columns with the value that a row has to have there, or what it is compared with where the column ends so."""
     sort: str | None = None
     facets: tuple[str, ...] = ()
     """Columns whose values are counted; without any, those that are declared."""
@@ -49,10 +49,15 @@ class Question:
     snapshot: int | None = None
 
     @property
+    def filters(self) -> tuple[str, ...]:
+        """`where` as an address has it."""
+        return tuple(f"{column}{'' if column[-1] in '<>=' else '='}{value}" for column, value in self.where)
+
+    @property
     def address(self) -> str:
         """The same as the parameters of an address; what is as usual is left out."""
         said: list[tuple[str, str]] = [("q", self.q)] if self.q else []
-        said += [("where", f"{column}={value}") for column, value in self.where]
+        said += [("where", text) for text in self.filters]
         said += [("facet", one) for one in self.facets]
         others = {
             "sort": self.sort,
@@ -76,10 +81,11 @@ def question_of(parameters: QueryParams) -> Question:
     _only(parameters, OF_A_SEARCH)
     where = []
     for text in parameters.getlist("where"):
-        column, sign, value = text.partition("=")
-        if not sign or not column:
-            raise BadRequest(f"where is '{text[:40]}'", mend="Write where=COLUMN=VALUE, and that again for another.")
-        where.append((column, value))
+        pair = where_of(text)
+        if pair is None:
+            mend = "Write where=COLUMN=VALUE, or COLUMN>=VALUE, and that again for another."
+            raise BadRequest(f"where is '{text[:40]}'", mend=mend)
+        where.append(pair)
     if len(where) > WHERE_MAX:
         raise BadRequest(f"more than {WHERE_MAX} columns are filtered by")
     if len({column for column, _ in where}) < len(where):

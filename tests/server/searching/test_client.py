@@ -22,6 +22,7 @@ def test_a_search_here_and_there_is_the_same(found: Found, there: Connection) ->
     for query, asked in (
         ("refund late", {}),
         ("broken", {"where": {"account": "acme"}, "order": "newest", "limit": 1}),
+        ("*", {"where": {"opened_on >=": "2026-01-03", "opened_on <": "2026-01-07"}}),
         ("*", {"limit": 3, "snapshot": found.project.lake.snapshot()}),
     ):
         mine, theirs = found.project.search("tickets", query, **asked), there.search("tickets", query, **asked)

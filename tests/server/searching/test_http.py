@@ -27,9 +27,16 @@ def test_rows_are_narrowed_sorted_and_limited(found: Found) -> None:
         by = {"q": "broken", "where": "account=acme", "sort": "newest", "limit": 1}
         told = client.get("/api/search/tickets", params=by).json()
         assert (told["total"], [hit["key"] for hit in told["hits"]]) == (2, [[1]])
+        between = {"q": "*", "where": ["opened_on>=2026-01-03", "opened_on<2026-01-07"]}
+        assert [hit["key"] for hit in client.get("/api/search/tickets", params=between).json()["hits"]] == [[1], [2]]
+        shown = client.get("/search/tickets", params=between).text
+        assert "opened_on&gt;= 2026-01-03 ×" in shown
+        assert 'name="where" value="opened_on&gt;=2026-01-03"' in shown
         for wrong, status in (
             ({"where": "colour=red"}, 404),
             ({"where": "account"}, 400),
+            ({"where": "opened_on>=soon"}, 404),
+            ({"where": ["opened_on>=2026", "opened_on>=2025"]}, 400),
             ({"where": ["account=a", "account=b"]}, 400),
             ({"colour": "red"}, 400),
             ({"limit": "many"}, 400),
@@ -128,5 +135,11 @@ def test_the_page_has_links_to_values_the_next_page_and_what_was_meant(found: Fo
         (following,) = re.findall(r'<a class="way" href="([^"]+)" rel="next">', shown)
         rest = client.get(html.unescape(following)).text
         assert rest.count("<li>\n<h2>") == 1
+        by_month = {"q": "*", "facet": "opened_on by month"}
+        shown = client.get("/search/tickets_search", params=by_month).text
+        (month,) = re.findall(r'href="([^"]+where=opened_on%3D2026-01[^"]*)"', shown)
+        chosen = client.get(html.unescape(month)).text
+        assert "<strong>5</strong> rows" in chosen
+        assert "opened_on: 2026-01 ×" in chosen
         meant = client.get("/search/tickets_search", params={"q": "refnd"}).text
         assert 'Did you mean <a href="/search/tickets_search?q=refund">' in meant
