@@ -1,4 +1,4 @@
-"""Which assets the world says are due: a clock, a file that changed, an answer that arrived."""
+"""Which assets the world says are due: a clock, a file that changed, an answer that arrived, an index that broke."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pumphouse.errors import ConfigError, Fault
 from pumphouse.experiments.exposures import exposures_of
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import NOT_BUILT, has_own_clock, reads, stale
+from pumphouse.indexes.standing import harm
 from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
@@ -58,6 +59,8 @@ def due_assets(graph: Graph, lake: Lake, config: Config, *, now: datetime) -> di
             found[asset.name] = "messages arrived"
         elif asset.kind == "experiment" and _exposed_since(last, lake):
             found[asset.name] = "more was exposed to it"
+        elif asset.kind == "search" and (harmed := harm(lake, asset.name)):
+            found[asset.name] = harmed
     for name in _holding_hidden(graph, lake):  # who asks to be forgotten waits for no clock
         if graph.assets[name].kind not in NOT_BUILT and graph.assets[name].kind != "model":
             found.setdefault(name, "a person was hidden")
