@@ -43,7 +43,7 @@ def test_an_index_that_broke_is_built_by_the_next_run(built: Folder) -> None:
         (lambda: next(newest(built).glob("*.idx")).unlink(), "its files are damaged"),
         (lambda: (newest(built) / "meta.json").write_bytes(b"{}"), "its files are damaged"),
         (lambda: (base / "manifest.json").write_bytes(b"\xff{"), "its manifest is missing or damaged"),
-        (lambda: (base / "manifest.json").unlink(), "its manifest is missing or damaged"),
+        ((base / "manifest.json").unlink, "its manifest is missing or damaged"),
         (lambda: shutil.rmtree(base), "its manifest is missing or damaged"),
     ):
         assert built.open().plan().builds == ()
