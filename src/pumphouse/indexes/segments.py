@@ -156,8 +156,9 @@ def write(
     index = words.open_index(folder)
     writer = index.writer(heap_size=heap_bytes, num_threads=1)
     rows = 0
-    for start in range(0, len(without) if without is not None else 0, LEFT_OUT_AT_ONCE):
-        some = without.slice(start, LEFT_OUT_AT_ONCE).to_pylist()
+    gone = without.to_pylist() if without is not None else []
+    for start in range(0, len(gone), LEFT_OUT_AT_ONCE):
+        some = gone[start : start + LEFT_OUT_AT_ONCE]
         writer.delete_documents_by_query(tantivy.Query.term_set_query(index.schema, ROW, some))
     add = writer.add_json
     for batch in documents:
