@@ -112,3 +112,43 @@ def test_a_filter_finds_what_is_not_a_number_and_skips_by_other_columns(tmp_path
     assert found == [(2,), (3,)]
     group = pq.ParquetFile(file).metadata.row_group(0)
     assert [group.column(number).is_stats_set for number in range(3)] == [True, False, False]
+
+
+def test_a_lookup_by_key_passes_over_row_groups_that_do_not_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 1000)
+    schema = pa.schema([("id", pa.string()), ("number", pa.int64()), ("value", pa.float64()), ("word", pa.string())])
+    rows = [
+        {"id": f"{i * 7919 % 5000:04d}", "number": i * 104729 % 5000, "value": 0.5, "word": ""} for i in range(5000)
+    ]
+    batches = (pa.RecordBatch.from_pylist(rows[at : at + 500], schema) for at in range(0, 5000, 500))
+    written = write_batches(batches, schema, folder=tmp_path, stem="t", key=("id", "number", "value", "absent"))
+    file = str(written.files[0])
+    engine = duckdb.connect()
+    filtered = engine.execute(
+        "SELECT path_in_schema FROM parquet_metadata(?) GROUP BY 1 HAVING count(bloom_filter_offset) = 5", [file]
+    )
+    assert sorted(filtered.fetchall()) == [("id",), ("number",)]
+    for column, values in (("id", ["0042", "4711"]), ("number", [42, 4711])):
+        for value in values:
+            assert engine.execute(
+                f"SELECT count(*) FROM read_parquet(?) WHERE {column} = ?", [file, value]
+            ).fetchall() == [(1,)]
+            kept = engine.execute(
+                "SELECT count(*) FILTER (NOT bloom_filter_excludes) FROM parquet_bloom_probe(?, ?, ?)",
+                [file, column, value],
+            ).fetchall()[0][0]
+            assert 1 <= kept <= 2
+
+
+def test_a_bloom_filter_is_as_large_as_the_rows_need(tmp_path: Path) -> None:
+    schema = pa.schema([("id", pa.string())])
+    sizes = []
+    for rows in (10, 1000, 61_440):
+        batch = pa.record_batch([pa.array([f"{i:08x}" for i in range(rows)])], schema)
+        file = write_batches([batch], schema, folder=tmp_path, stem=f"t{rows}", key=("id",)).files[0]
+        sizes += duckdb.connect().execute("SELECT bloom_filter_length FROM parquet_metadata(?)", [str(file)]).fetchone()
+    assert sizes[0] < 100 < sizes[1] < 2_100 < sizes[2] < 66_000
+    empty = write_batches([], schema, folder=tmp_path, stem="none", key=("id",)).files[0]
+    assert pq.ParquetFile(empty).metadata.num_rows == 0

@@ -208,8 +208,12 @@ class Work:
         schema = self.context.engine.schema(query)
         outputs = {name: batch.schema for name, batch in function(_empty(schema)).items()}
         counting = Counting(function, self.context.progress)
+        # Rows that go on are read once, and all of them.
+        looked_up = self.asset.common.key if stop == len(self.steps) else ()
         return dict(
-            self.context.engine.map(query, counting, outputs=outputs, folder=self.folder, stem=next(self._stems))
+            self.context.engine.map(
+                query, counting, outputs=outputs, folder=self.folder, stem=next(self._stems), key=looked_up
+            )
         )
 
     def _staged(self, scan: Scan, *, rows: int, place: int) -> Staged:

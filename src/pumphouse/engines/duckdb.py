@@ -162,13 +162,20 @@ class DuckDB:
             return Written(files=files, rows=rows, schema=self._schema_of_file(files[0]))
 
     def map(
-        self, query: Query, function: BatchFunction, *, outputs: Mapping[str, pa.Schema], folder: Path, stem: str
+        self,
+        query: Query,
+        function: BatchFunction,
+        *,
+        outputs: Mapping[str, pa.Schema],
+        folder: Path,
+        stem: str,
+        key: Sequence[str] = (),
     ) -> Mapping[str, Written]:
         """Parquet files of each output of `function` over the query's batches."""
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             files = {
-                name: stack.enter_context(ParquetFiles(folder, f"{stem}_{name}", schema))
+                name: stack.enter_context(ParquetFiles(folder, f"{stem}_{name}", schema, key=key))
                 for name, schema in outputs.items()
             }
             for batch in self.read(query):

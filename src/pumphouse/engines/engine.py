@@ -170,9 +170,19 @@ class Engine(Protocol):
         ...
 
     def map(
-        self, query: Query, function: BatchFunction, *, outputs: Mapping[str, pa.Schema], folder: Path, stem: str
+        self,
+        query: Query,
+        function: BatchFunction,
+        *,
+        outputs: Mapping[str, pa.Schema],
+        folder: Path,
+        stem: str,
+        key: Sequence[str] = (),
     ) -> Mapping[str, Written]:
-        """Parquet files of each output of `function` over the query's batches, in memory that does not grow."""
+        """Parquet files of each output of `function` over the query's batches, in memory that does not grow.
+
+        Columns of `key` get Bloom filters, in whichever outputs they are.
+        """
         ...
 
     def fork(self) -> Engine:

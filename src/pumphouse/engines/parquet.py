@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,8 @@ ROW_GROUP_ROWS = 61_440
 """Whoever reads one row decodes a page of each column, which holds the row group's values (decision 35)."""
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """A row group ends with the batch that makes it so large, where rows are wide."""
+FALSE_POSITIVES = 0.02
+"""Of what a row group has not, the share that its Bloom filter takes for there: 64 KB a row group (decision 37)."""
 INT64_DIGITS = 18
 """Of a decimal: up to so many, it is a whole number with a point in it."""
 
@@ -25,11 +27,13 @@ INT64_DIGITS = 18
 class ParquetFiles:
     """A writer of `<stem>_0.parquet`, `<stem>_1.parquet`... Batches are gathered into row groups; nothing else is kept.
 
-    Leaving the `with` block by an exception removes what was written.
+    Columns of `key` get Bloom filters: whoever looks for one value reads only the row groups that may have it. Leaving
+    the `with` block by an exception removes what was written.
     """
 
-    def __init__(self, folder: Path, stem: str, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, stem: str, schema: pa.Schema, *, key: Sequence[str] = ()) -> None:
         self.schema = storable(schema)
+        self.key = key
         self.folder = folder
         self.stem = stem
         self.rows = 0
@@ -76,6 +80,7 @@ class ParquetFiles:
                     # Arrow leaves NaN out of the greatest value, and DuckDB, to which it is greater than all numbers,
                     # would pass over a row group by that: `x > 5` would not find it.
                     write_statistics=[field.name for field in self.schema if not pa.types.is_floating(field.type)],
+                    bloom_filter_options=self._filters(),
                 )
                 self._rows_in_file = 0
             table = pa.Table.from_batches(self._waiting, self.schema)
@@ -85,6 +90,14 @@ class ParquetFiles:
         if self._writer is not None and (finish or self._rows_in_file >= FILE_ROWS_MAX):
             self._writer.close()
             self._writer = None
+
+    def _filters(self) -> dict[str, bool | dict[str, float]] | None:
+        options: dict[str, bool | dict[str, float]] = {
+            field.name: {"ndv": min(self._rows_waiting, ROW_GROUP_ROWS), "fpp": FALSE_POSITIVES}
+            for field in self.schema
+            if field.name in self.key and (_repeats(field.type) or pa.types.is_integer(field.type))
+        }
+        return options if self._rows_waiting else None
 
     def __enter__(self) -> ParquetFiles:
         return self
@@ -100,10 +113,12 @@ class ParquetFiles:
                 path.unlink(missing_ok=True)
 
 
-def write_batches(batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, folder: Path, stem: str) -> Written:
-    """Parquet files of a stream of batches."""
+def write_batches(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, folder: Path, stem: str, key: Sequence[str] = ()
+) -> Written:
+    """Parquet files of a stream of batches; `key` as of `ParquetFiles`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ParquetFiles(folder, stem, schema) as files:
+    with ParquetFiles(folder, stem, schema, key=key) as files:
         for batch in batches:
             files.write(batch)
         return files.close()

@@ -103,13 +103,22 @@ class Spark:
                 raise
 
     def map(
-        self, query: Query, function: BatchFunction, *, outputs: Mapping[str, pa.Schema], folder: Path, stem: str
+        self,
+        query: Query,
+        function: BatchFunction,
+        *,
+        outputs: Mapping[str, pa.Schema],
+        folder: Path,
+        stem: str,
+        key: Sequence[str] = (),
     ) -> Mapping[str, Written]:
         """Parquet files of each output of `function` over the query's batches. It must pickle: Spark's tasks run it."""
         with self._moved(query) as moved:
             folder.mkdir(parents=True, exist_ok=True)
             stems = {name: f"{stem}_{name}" for name in outputs}
-            task = WriteRows(schema=moved.schema, folder=folder, outputs=outputs, stems=stems, function=function)
+            task = WriteRows(
+                schema=moved.schema, folder=folder, outputs=outputs, stems=stems, function=function, key=key
+            )
             try:
                 return self._run(moved, task)
             except BaseException:

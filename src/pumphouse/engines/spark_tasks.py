@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ class WriteRows:
     """How the names of an output's files begin."""
     function: BatchFunction | None = None
     """From the rows to the outputs; None where the rows are the only output."""
+    key: Sequence[str] = ()
+    """Columns that get Bloom filters."""
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The report of the files that were written."""
@@ -41,7 +43,8 @@ class WriteRows:
                         continue
                     if name not in files:
                         stem = f"{self.stems[name]}_{task}"
-                        files[name] = stack.enter_context(ParquetFiles(self.folder, stem, self.outputs[name]))
+                        one = ParquetFiles(self.folder, stem, self.outputs[name], key=self.key)
+                        files[name] = stack.enter_context(one)
                     files[name].write(rows)
             report = []
             for name, file in files.items():

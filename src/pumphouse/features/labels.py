@@ -48,8 +48,9 @@ def build(asset: Asset, context: Context) -> Built:
             yield batch.filter(compute.fill_null(batch["_mature"], fill_value=True)).select(schema.names)
 
     commit = context.begin(asset)
-    written = context.lake.stage(certain(), schema, stem=f"{asset.name}_{uuid.uuid4().hex}")
-    commit.replace(asset.name, written, key=(*asset.spec.entity, AS_OF))
+    key = (*asset.spec.entity, AS_OF)
+    written = context.lake.stage(certain(), schema, stem=f"{asset.name}_{uuid.uuid4().hex}", key=key)
+    commit.replace(asset.name, written, key=key)
     dropped = rows_in - written.rows
     counts = Counts(rows_in=rows_in, rows_out=written.rows, dropped=dropped)
     note = f"{dropped:,} moments left out: {asset.spec.matures} have not passed at {horizon:%Y-%m-%d %H:%M %Z}"

@@ -61,7 +61,6 @@ ROW_IDS = {"_rowid": "rowid", "_row_since": "snapshot_id"}
 SCHEMA = "pumphouse"
 """The schema of the lake's own tables."""
 
-
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
@@ -339,9 +338,11 @@ class Lake:
                     if time.time() - path.stat().st_mtime > LEFT_BEHIND_S:
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def stage(self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, stem: str) -> Written:
+    def stage(
+        self, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, stem: str, key: Sequence[str] = ()
+    ) -> Written:
         """Parquet files of a stream of batches, in the lake's data path; nothing sees them before a commit."""
-        return write_batches(batches, schema, folder=self.staging(), stem=stem)
+        return write_batches(batches, schema, folder=self.staging(), stem=stem, key=key)
 
     def taking_turns(self, name: str, *, purpose: str, wait_s: float) -> AbstractContextManager[None]:
         """A lock that machines with the same catalogue take in turns; nothing where the catalogue is a file."""

@@ -56,7 +56,7 @@ def build(asset: Asset, context: Context) -> Built:
     with ExitStack() as stack:
         stem = f"{asset.name}_{uuid.uuid4().hex}"
         files = {
-            name: stack.enter_context(ParquetFiles(context.lake.staging(), f"{stem}_{name}", columns_of))
+            name: stack.enter_context(ParquetFiles(context.lake.staging(), f"{stem}_{name}", columns_of, key=entity))
             for name, columns_of in outputs.items()
         }
         for batch in stack.enter_context(closing(answered(asked, as_of=as_of, then=predictions))):

@@ -43,7 +43,7 @@ def build(asset: Asset, context: Context) -> Built:
         lists_missing = spool.ledger.rows
         shaping = _Shaping(asset=asset, spool=spool, kinds=_kinds(asset, context, spool), hidden=hidden)
         stem = f"{asset.name}_{uuid.uuid4().hex}"
-        staged = lake.stage(shaping.batches(), shaping.schema, stem=stem)
+        staged = lake.stage(shaping.batches(), shaping.schema, stem=stem, key=asset.common.key)
         rows = _keyed(asset, context, staged, stem=stem)
         entries = merging.new_entries(lake, spool.ledger.close(), table=None, stem=f"{stem}_quarantine")
         commit = context.begin(asset)

@@ -322,7 +322,9 @@ def _stage(landing: _Landing, shaping: Shaping) -> tuple[Written, int]:
         return _replayed(landing, shaping)
     if not landing.history:
         plain = pa.schema([field for field in schema if field.name != ORDER])
-        staged = lake.stage((batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=shaping.stem)
+        staged = lake.stage(
+            (batch.drop_columns([ORDER]) for batch in shaping.batches()), plain, stem=shaping.stem, key=key
+        )
         if landing.how == "append":
             return _with_those_not_there(landing, shaping, staged), 0
         if not key or shaping.has_unique_keys:

@@ -65,7 +65,7 @@ def build(asset: Asset, context: Context) -> Built:
     if is_there and not arrived and context.mode == "normal":
         return Built(asset=asset.name, snapshot=None, note="nothing new")
     arriving = _Arriving(asset=asset, context=context, now=questions, arrived=arrived, found=found)
-    written = lake.stage(arriving.batches(), arriving.schema, stem=f"{asset.name}_{uuid.uuid4().hex}")
+    written = lake.stage(arriving.batches(), arriving.schema, stem=f"{asset.name}_{uuid.uuid4().hex}", key=KEY)
     entries = [pa.RecordBatch.from_pylist(arriving.quarantined, QUARANTINE_SCHEMA)]
     quarantined = lake.stage(entries, QUARANTINE_SCHEMA, stem=f"{asset.name}_quarantine_{uuid.uuid4().hex}")
 

@@ -78,7 +78,7 @@ def build(asset: Asset, context: Context) -> Built:
     arrived = [one for one in batches(asset, context, visits) if int(one.exchange.address.split()[-1]) > after]
     found = look(arrived, newest=after, after=after)
     arriving = _Arriving(context=context, survey=survey, arrived=arrived, found=found, after=after)
-    written = lake.stage(arriving.batches(), SCHEMA, stem=f"{asset.name}_{uuid.uuid4().hex}")
+    written = lake.stage(arriving.batches(), SCHEMA, stem=f"{asset.name}_{uuid.uuid4().hex}", key=KEY)
     commit = context.begin(asset)
     if is_on_top:
         commit.upsert(asset.name, written, key=KEY)
