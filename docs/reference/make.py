@@ -166,6 +166,7 @@ rows = 10000000                     # that one query may give; without it no lim
 values = ["orders.status"]          # columns that are found by their values too; without it none
 
 [upkeep]                            # pumphouse upkeep
+every = "day at 03:00"              # when pumphouse serve tidies the lake up by itself; without it never
 retention = "30 days"               # how long snapshots are kept, at least "1 day"; without it for ever
 
 [settings]                          # values for $name in SQL, and for keyword-only parameters in Python

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,31 @@ def test_upkeep_says_what_it_would_free_and_frees_it(pumphouse: Any, shop: Path)
 
 
 def test_a_retention_that_is_none_or_too_short_is_told_how_to_say_it(pumphouse: Any, shop: Path) -> None:
-    wrong = pumphouse("upkeep", "--retention", "a while", cwd=shop)
-    assert wrong.err == "error: 'a while' is no retention\n  Say it in days or weeks: \"30 days\".\n"
+    wrong = pumphouse("upkeep", "--retention", "1 hour", cwd=shop)
+    assert wrong.err.splitlines()[0] == "error: '1 hour' is no retention"
+    assert 'Say it in days or weeks, at least "1 day"' in wrong.err
     assert "too short" in pumphouse("upkeep", "--retention", "0 days", "--dry-run", cwd=shop).err
 
 
-def test_the_examples_of_the_guide_run(pumphouse: Any, shop: Path) -> None:
-    blocks = dict.fromkeys(re.findall(r"```(sh|toml)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL))
+def test_upkeep_that_is_due_is_done_once_and_is_in_the_log(pumphouse: Any, shop: Path) -> None:
+    assert 'Say when: [upkeep] every = "day at 03:00"' in pumphouse("upkeep", "--due", cwd=shop).err
     with (shop / "pumphouse.toml").open("a") as file:
-        file.write("".join(text for language, text in blocks if language == "toml"))
-    for command in "".join(text for language, text in blocks if language == "sh").splitlines():
-        done = pumphouse(*shlex.split(command)[1:], cwd=shop)
-        assert done.code == 0, done.err
-        assert "0 snapshots" in done.out
+        file.write('[upkeep]\nevery = "30d"\n')
+    assert "upkeep is due now" in pumphouse("upkeep", "--dry-run", cwd=shop).out
+    assert "0 files of 0 bytes go now" in pumphouse("upkeep", "--due", cwd=shop).out
+    assert pumphouse("upkeep", "--due", cwd=shop).out.startswith("Not due. By its schedule, upkeep is due 20")
+    assert "upkeep --due  done  0 files of 0 bytes removed" in pumphouse("log", cwd=shop).out
+
+
+def test_the_examples_of_the_guide_run(pumphouse: Any, shop: Path) -> None:
+    blocks = re.findall(r"```(sh|toml)\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    before = (shop / "pumphouse.toml").read_text()
+    (shop / "pumphouse.toml").write_text(before + [text for language, text in blocks if language == "toml"][-1])
+    for language, text in blocks:
+        if language == "toml":
+            assert tomllib.loads(text)["upkeep"]["retention"] == "30 days"
+            continue
+        for command in text.splitlines():
+            done = pumphouse(*shlex.split(command)[1:], cwd=shop)
+            assert done.code == 0, done.err
+            assert "0 snapshots" in done.out or "Not due" in done.out

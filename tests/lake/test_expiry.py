@@ -38,7 +38,7 @@ def test_old_snapshots_leave_with_their_files_and_the_newest_and_pinned_ones_sta
     assert found.files == 2
     assert found.kept[0].bytes > 0
     files = set((desk.lake.folder / "data" / "main" / "orders").iterdir())
-    expire(desk.lake, found)
+    expire(desk.lake, lambda: found)
     assert remove_files(desk.lake).files == 0  # somebody may have begun to read them
     gone = remove_files(desk.lake, now=datetime.now(UTC) + timedelta(seconds=LEFT_BEHIND_S + 60))
     assert (gone.files, gone.bytes) == (found.files, found.bytes)
@@ -51,7 +51,7 @@ def test_old_snapshots_leave_with_their_files_and_the_newest_and_pinned_ones_sta
 def test_an_expired_snapshot_says_so(desk: Desk, tmp_path: Path) -> None:
     first = desk.replaced("SELECT 1 AS id")
     desk.replaced("SELECT 2 AS id")
-    expire(desk.lake, old(desk))
+    expire(desk.lake, lambda: old(desk))
     other = Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))
     with pytest.raises(UnknownName, match=f"snapshot {first} is not kept any more"):
         other.scan("orders", snapshot=first)
@@ -67,7 +67,7 @@ def test_who_built_what_and_who_is_hidden_is_known_after_expiry(desk: Desk, tmp_
     history, versions = desk.lake.history("orders"), desk.lake.versions()
     expiry = old(desk)
     assert expiry.snapshots
-    expire(desk.lake, expiry)
+    expire(desk.lake, lambda: expiry)
     # As after being killed between the copy and the expiry: what was copied is there twice.
     desk.lake.catalogue("INSERT INTO {meta}.pumphouse_expired SELECT * FROM {meta}.pumphouse_expired LIMIT 1")
     other = Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))

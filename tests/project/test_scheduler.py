@@ -7,11 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.project.conftest import Folder
+from tests.project.conftest import CONFIG, Folder
 
 from pumphouse.lake.locks import held
 from pumphouse.project.project import Project
 from pumphouse.project.scheduler import Scheduler
+
+ONE_FILE = "import pumphouse as ph\n\nraw = ph.files('raw.csv')\n"
 
 
 @pytest.fixture
@@ -73,3 +75,14 @@ def test_it_survives_a_run_that_cannot_begin(
         wait_until(lambda: "could not be run" in caplog.text)
     lock.rmdir()
     wait_until(lambda: "copied" in project.lake.builds())
+
+
+def test_upkeep_goes_by_its_schedule_beside_runs_and_is_in_their_log(folder: Folder) -> None:
+    folder.write({"pumphouse.toml": f'{CONFIG}[upkeep]\nevery = "1h"\n', "raw.csv": "id\n1\n", "gather.py": ONE_FILE})
+    scheduler = Scheduler(project := folder.open(), tick_s=0.05)
+    with held(project.lake.folder / "run.lock", purpose="run by hand", wait_s=0):
+        scheduler.start()
+        wait_until(lambda: bool(project.lake.state.runs()) and project.lake.state.runs()[0].status == "done")
+    scheduler.stop()
+    (run,) = project.lake.state.runs()
+    assert (run.command, run.summary) == ("upkeep --due", "0 files of 0 bytes removed")

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
-from pumphouse.cli.output import print_columns, print_json, print_note, print_text
-from pumphouse.project.upkeep import Upkeep, foreseen, keep_up
+from pumphouse.cli.output import print_columns, print_json, print_text, visible
+from pumphouse.errors import ConfigError
+from pumphouse.project.project import Project
+from pumphouse.project.upkeep import Upkeep, Watch, foreseen
+from pumphouse.project.upkeep_runs import next_upkeep, run_upkeep, run_upkeep_due
+
+BAR_WIDTH = 30
 
 
-def upkeep(*, dry_run: bool = False, retention: str | None = None, json: bool = False, call: Call) -> None:
+def upkeep(
+    *, dry_run: bool = False, due: bool = False, retention: str | None = None, json: bool = False, call: Call
+) -> None:
     """Merge small files, write those with deleted rows again, and remove what nothing needs.
 
     Snapshots older than the retention leave the lake, but for the newest and for those that something pins: the newest
@@ -19,20 +35,69 @@ def upkeep(*, dry_run: bool = False, retention: str | None = None, json: bool = 
 
         pumphouse upkeep --dry-run
         pumphouse upkeep --retention "30 days"
+        pumphouse upkeep --due                        (a line for cron)
 
     Args:
         dry_run: Only say what would be freed, and which old snapshots are pinned by what.
+        due: Only if it is due by `every` in `[upkeep]`, as the server's clock has it.
         retention: How long snapshots are kept, at least "1 day"; without it, `retention` in `[upkeep]`.
         json: Print it as JSON.
     """
+    if due and (dry_run or retention is not None):
+        raise ConfigError("--due is what pumphouse.toml says", mend="Leave --dry-run and --retention out.")
     with open_project(call) as project:
-        done = (
-            foreseen(project, retention=retention) if dry_run else keep_up(project, retention=retention, say=print_note)
-        )
+        if due and project.config.upkeep.every is None:
+            raise ConfigError("no upkeep is ever due", mend='Say when: [upkeep] every = "day at 03:00".')
+        if dry_run:
+            done: Upkeep | None = foreseen(project, retention=retention)
+        else:
+            with _watched() as watch:
+                done = (
+                    run_upkeep_due(project, watch=watch)
+                    if due
+                    else run_upkeep(project, retention=retention, watch=watch)
+                )
+        scheduled = _scheduled(project)
     if json:
         print_json(done)
+    elif done is None:
+        print_text(f"Not due. {scheduled}")
     else:
         _print(done, dry_run=dry_run)
+        if dry_run and scheduled:
+            print_text(scheduled)
+
+
+@contextmanager
+def _watched() -> Iterator[Watch]:
+    """A bar on a terminal; nothing elsewhere."""
+    console = Console(file=sys.stderr, highlight=False)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield Watch()
+        return
+    shown = (
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(BAR_WIDTH), MofNCompleteColumn(),
+        TextColumn("{task.fields[now]}", markup=False), TimeElapsedColumn(),
+    )  # fmt: skip
+    with Progress(*shown, console=console, transient=True) as bars:
+        task = bars.add_task("", total=None, now="")
+
+        def step(what: str, tables: int) -> None:
+            bars.reset(task, total=tables or None, description=what, now="")
+
+        def table(name: str) -> None:
+            bars.update(task, advance=1, now=visible(name))
+
+        yield Watch(step=step, table=table)
+
+
+def _scheduled(project: Project) -> str:
+    if project.config.upkeep.every is None:
+        return ""
+    at = next_upkeep(project)
+    if at is None or at <= datetime.now(UTC):
+        return "By its schedule, upkeep is due now."
+    return f"By its schedule, upkeep is due {at.astimezone(ZoneInfo(project.config.zone)):%Y-%m-%d %H:%M %Z}."
 
 
 def _print(done: Upkeep, *, dry_run: bool) -> None:

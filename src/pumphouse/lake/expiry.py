@@ -7,7 +7,7 @@ file within RETENTION_MIN reads on: no younger snapshot is expired.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -98,15 +98,17 @@ def to_expire(lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterab
     return Expiry(snapshots=gone, files=files, bytes=size, kept=tuple(kept))
 
 
-def expire(lake: Lake, expiry: Expiry) -> None:
-    """Have these snapshots leave the lake; their files follow with `upkeep.remove_files`.
+def expire(lake: Lake, decide: Callable[[], Expiry]) -> Expiry:
+    """Have the snapshots that `decide` says leave the lake; their files follow with `upkeep.remove_files`.
 
-    What builds said in them is copied first: killed between, it is there twice, and read once.
+    It is asked while no build commits, so that none pins a snapshot after it looked. What builds said in the snapshots
+    is copied first: killed between, it is there twice, and read once.
     """
-    if not expiry.snapshots:
-        return
-    listed = ", ".join(map(str, expiry.snapshots))
     with no_commit(lake, "expiring snapshots"):
+        expiry = decide()
+        if not expiry.snapshots:
+            return expiry
+        listed = ", ".join(map(str, expiry.snapshots))
         lake.catalogue(
             f"CREATE TABLE IF NOT EXISTS {{meta}}.{TABLE}"
             " (snapshot_id BIGINT, snapshot_time VARCHAR, commit_extra_info VARCHAR)"
@@ -117,6 +119,7 @@ def expire(lake: Lake, expiry: Expiry) -> None:
             f" WHERE snapshot_id IN ({listed})"
         )
         lake.engine.fork().execute(f"CALL ducklake_expire_snapshots({literal(lake.alias)}, versions => [{listed}])")
+    return expiry
 
 
 def _made_by(lake: Lake, build: Build, why: str) -> list[Pin]:

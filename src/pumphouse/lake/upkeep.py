@@ -6,7 +6,7 @@ LEFT_BEHIND_S: who has begun to read it, reads on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,9 +25,9 @@ _ROW_ID = "_ducklake_internal_row_id"
 """The column of a data file that holds the ids of rows which were elsewhere before."""
 
 
-def merge_files(lake: Lake) -> None:
-    """Have DuckLake write neighbouring small files as one; snapshots, rows and their ids stay."""
-    for table in lake.tables():
+def merge_files(lake: Lake, tables: Iterable[str] | None = None) -> None:
+    """Have DuckLake write neighbouring small files as one, of all tables or of some; snapshots, rows and ids stay."""
+    for table in lake.tables() if tables is None else tables:
         with no_commit(lake, f"merging files of {table}"):
             keep_row_ids(lake, table)
             lake.engine.fork().execute(
@@ -35,9 +35,9 @@ def merge_files(lake: Lake) -> None:
             )
 
 
-def rewrite_deletes(lake: Lake, *, deleted_share: float = DELETED_SHARE) -> None:
+def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_share: float = DELETED_SHARE) -> None:
     """Have DuckLake write files again without their deleted rows, in a snapshot of its own; row ids stay."""
-    for table in lake.tables():
+    for table in lake.tables() if tables is None else tables:
         with no_commit(lake, f"rewriting files of {table}"):
             if _has_deletes(lake, table):
                 forget(lake, table)

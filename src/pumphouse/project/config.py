@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -14,6 +15,8 @@ from pumphouse.declare.grants import EVERYONE
 from pumphouse.engines.sizes import bytes_of
 from pumphouse.errors import ConfigError, Place, did_you_mean
 from pumphouse.lake.lake import Location
+from pumphouse.project.retention import retention_of
+from pumphouse.project.schedule import Every, parse_every
 
 FILE = "pumphouse.toml"
 BASE_ENV = "prod"
@@ -33,7 +36,7 @@ _ENGINE_KEYS: _Keys = {
 }  # fmt: skip
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
 _SERVER_KEYS: _Keys = {"memory": str, "threads": int, "seconds": int, "rows": int}
-_UPKEEP_KEYS: _Keys = {"retention": str}
+_UPKEEP_KEYS: _Keys = {"every": str, "retention": str}
 _ACCESS_KEYS: _Keys = {"default": str}
 _FIND_KEYS: _Keys = {"values": list}
 _SIGN_IN_KEYS: _Keys = {
@@ -111,6 +114,16 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepConfig:
+    """`[upkeep]`: when the lake is tidied up, and how long snapshots are kept; the same in all environments."""
+
+    every: Every | None = None
+    """None is when somebody calls for it."""
+    retention: timedelta | None = None
+    """None is for ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """One environment of a project, as its file says."""
 
@@ -129,8 +142,7 @@ class Config:
     access: Access = field(default_factory=Access)
     found_values: tuple[str, ...] = ()
     """`[find] values`: columns, as TABLE.COLUMN, of which the catalogue is searched by their values too."""
-    retention: str | None = None
-    """`[upkeep] retention`: how long snapshots are kept, as "30 days"; None is for ever."""
+    upkeep: UpkeepConfig = field(default_factory=UpkeepConfig)
     outlets: frozenset[str] | None = None
     """Connections to which deliveries may go from a lake that is not the file's own; None is the file's own lake, from
     which they may go anywhere."""
@@ -200,7 +212,7 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         connections={**values.get("connections", {}), **connections},
         failures=own.get("failures", values.get("failures", {}) if chosen == BASE_ENV else {}),
         access=_access(values, text),
-        retention=values.get("upkeep", {}).get("retention"),
+        upkeep=_upkeep(values.get("upkeep", {}), text, zone=values.get("zone", "UTC")),
         found_values=_found_values(values.get("find", {}).get("values", []), text),
         server=_server({**values.get("server", {}), **own.get("server", {})}, text),
         outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),
@@ -309,6 +321,18 @@ def _server(values: Mapping[str, Any], text: str) -> ServerConfig:  # as TOML ha
             mend='Write it like memory = "2GB".',
         )
     return found
+
+
+def _upkeep(values: Mapping[str, str], text: str, *, zone: str) -> UpkeepConfig:
+    every, retention = values.get("every"), values.get("retention")
+    key = "every"
+    try:
+        clock = None if every is None else parse_every(every, zone=zone)
+        key = "retention"
+        return UpkeepConfig(every=clock, retention=None if retention is None else retention_of(retention))
+    except ConfigError as error:
+        error.place = _line_of(key, text)
+        raise
 
 
 def _found_values(columns: list[Any], text: str) -> tuple[str, ...]:  # as TOML has them

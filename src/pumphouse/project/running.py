@@ -33,6 +33,8 @@ from pumphouse.project.limits import Limits
 from pumphouse.project.versions import input_versions
 from pumphouse.project.workers import bytes_of, run_in_process
 
+UPKEEP = "upkeep"
+"""How commands of the run log begin that go on beside runs, under a lock of their own."""
 RETRY_WAIT_S = 1.0
 RETRY_WAIT_S_MAX = 60.0
 log = logging.getLogger("pumphouse")
@@ -160,7 +162,9 @@ def run(
         lake.taking_turns("run", purpose=purpose, wait_s=options.wait_s),
     ):
         for dead in lake.state.runs():
-            if dead.status == "running":  # nobody else can be running: we hold the lock
+            if dead.status == "running" and not dead.command.startswith(
+                UPKEEP
+            ):  # no other run can be: we have the lock
                 lake.state.run_finished(
                     dead.run, status="stopped", at=now, snapshot=None, summary="ended before its end"
                 )
