@@ -35,11 +35,11 @@ def upkeep(
 
         pumphouse upkeep --dry-run
         pumphouse upkeep --retention "30 days"
-        pumphouse upkeep --due                        (a line for cron)
+        pumphouse upkeep --due
 
     Args:
         dry_run: Only say what would be freed, and which old snapshots are pinned by what.
-        due: Only if it is due by `every` in `[upkeep]`, as the server's clock has it.
+        due: Only if it is due by `every` in `[upkeep]`, as the clock of `pumphouse serve` has it: a line for cron.
         retention: How long snapshots are kept, at least "1 day"; without it, `retention` in `[upkeep]`.
         json: Print it as JSON.
     """
