@@ -105,6 +105,14 @@ def test_declared_facets_come_with_an_answer_and_others_when_asked(desk: Any) ->
         search(desk.lake, index(desk), "refund", facets=["amount by month"])
 
 
+def test_nothing_found_is_in_any_order(desk: Any) -> None:
+    desk.table(rows(0, 4))
+    build(index(desk), desk.context())
+    for order in ("score", "account", "amount desc, account"):
+        found = search(desk.lake, index(desk), "nothing", order=order)
+        assert (found.hits, found.total, found.after) == ((), 0, None)
+
+
 def test_an_order_that_is_none_is_named(desk: Any) -> None:
     desk.table(rows(0, 4))
     build(index(desk), desk.context())

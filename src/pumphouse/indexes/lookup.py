@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -146,16 +146,15 @@ class _Reading:
                 f"only the words of column '{field.column}' are searched",
                 mend=f'To compare it as a whole, declare it: ph.search(..., filter=["{field.column}"]).',
             )
-        parts = []
-        for bound, name in ((node.low, "low"), (node.high, "high")):
-            if bound is not None:
-                ends: dict[str, tuple[str, bool] | None] = {"low": None, "high": None}
-                ends[name] = (bound.text, bound.is_included)
-                try:
-                    parts.append(values.within(self.index, field, low=ends["low"], high=ends["high"]))
-                except ValueError as error:
-                    raise self.error(bound, str(error)) from error
-        return values.every(parts)
+        low = None if node.low is None else self.end(node.low, field, values.lowest)
+        high = None if node.high is None else self.end(node.high, field, values.highest)
+        return values.within(self.index, field, low=low, high=high)
+
+    def end(self, bound: Bound, field: Field, of: Callable[..., values.End]) -> values.End:
+        try:
+            return of(field, bound.text, is_included=bound.is_included)
+        except ValueError as error:
+            raise self.error(bound, str(error)) from error
 
     def words(self, node: Words, *, excluded: bool) -> tantivy.Query:
         if node.column is not None and not (field := self.field(node)).is_text:

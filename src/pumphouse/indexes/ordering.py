@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.indexes import values
 from pumphouse.indexes.fields import ROW, Field
+from pumphouse.indexes.segments import bounds
 from pumphouse.indexes.values import Value
 
 if TYPE_CHECKING:
@@ -92,10 +93,8 @@ def first_by_columns(index: tantivy.Index, query: tantivy.Query, by: Sequence[By
     return First(places=[*places, *rest.places], count=count)
 
 
-def first_by_score(
-    index: tantivy.Index, query: tantivy.Query, *, limit: int, first: int, last: int
-) -> tuple[list[tuple[float, int]], int]:
-    """The score and the row id of the best hits, in order, and how many there are; `first` to `last` are all row ids.
+def first_by_score(index: tantivy.Index, query: tantivy.Query, *, limit: int) -> tuple[list[tuple[float, int]], int]:
+    """The score and the row id of the best hits, in order, and how many there are.
 
     Of hits that share the last score those with the lowest ids come first, wherever the index has them.
     """
@@ -108,6 +107,7 @@ def first_by_score(
     edge = hits[limit - 1][0]
     best = sorted((one for one in hits if _is_more(one[0], edge)), key=_rank)
     tied: list[tuple[float, int]] = []
+    first, last = bounds(index)  # it reads the id of every row
     start, width = first, max(1, 4 * limit * (last - first + 1) // count)
     while start <= last and len(best) + len(tied) < limit:
         until = min(last, start + width - 1)
@@ -131,10 +131,12 @@ def values_of(
     import tantivy
 
     searcher = index.searcher()
+    if not places:
+        return [], [[] for _ in by]
     ids = [int(row or 0) for row in searcher.fast_field_values(ROW, list(places))]
     columns: list[list[Value | None]] = []
     for one in by:
-        if one.field.value != "text" or not ids:
+        if one.field.value != "text":
             columns.append([*searcher.fast_field_values(one.field.whole, list(places))])
             continue
         these = tantivy.Query.term_set_query(index.schema, ROW, ids)

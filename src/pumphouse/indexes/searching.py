@@ -225,12 +225,12 @@ def matching(
         asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
     finally:
         engine.close()
-    first, last = bounds(opened.index)
     if limit is not None and limit <= MATCHES_AT_ONCE:
-        best, _ = first_by_score(opened.index, asked.query, limit=max(1, limit), first=first, last=last)
+        best, _ = first_by_score(opened.index, asked.query, limit=max(1, limit))
         columns = pa.array([row for _, row in best], pa.int64()), pa.array([score for score, _ in best], pa.float32())
         batches = [pa.RecordBatch.from_arrays(list(columns), ["_rowid", "score"])]
     else:
+        first, last = bounds(opened.index)
         searcher = opened.index.searcher()
         batches = list(_all_scored(opened.index.schema, searcher, asked.query, first=first, last=last))
     table = pa.Table.from_batches(batches, pa.schema([("_rowid", pa.int64()), ("score", pa.float32())]))
@@ -346,8 +346,7 @@ def _best(opened: View, asked: Lookup, *, page: pages.Page | None, limit: int) -
     if page is not None:
         before = tantivy.Query.term_set_query(opened.index.schema, ROW, pages.seen_ids(page))
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, before)])
-    first, last = bounds(opened.index)
-    best, count = first_by_score(opened.index, query, limit=limit, first=first, last=last)
+    best, count = first_by_score(opened.index, query, limit=limit)
     return _Chosen(hits=[*best], count=count, is_scored=True)
 
 

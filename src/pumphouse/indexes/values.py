@@ -74,17 +74,37 @@ def same(schema: tantivy.Schema, field: Field, value: Value | None) -> tantivy.Q
     return _between(schema, field, Span(value, value))
 
 
-def within(
-    index: tantivy.Index, field: Field, *, low: tuple[str, bool] | None, high: tuple[str, bool] | None
-) -> tantivy.Query:
-    """Rows whose value is between two typed ones, each with whether it is part. Raises ValueError where one is none."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of a range, as the index has it."""
+
+    value: Value
+    is_included: bool
+
+
+def lowest(field: Field, text: str, *, is_included: bool) -> End:
+    """Where a range begins that was typed so. Raises ValueError where it is no value of the column."""
+    one = _whole(field, text, ROUND_CEILING if is_included else ROUND_FLOOR)
+    return End(one.first if is_included else one.last, is_included)
+
+
+def highest(field: Field, text: str, *, is_included: bool) -> End:
+    """Where a range ends that was typed so. Raises ValueError where it is no value of the column."""
+    one = _whole(field, text, ROUND_FLOOR if is_included else ROUND_CEILING)
+    return End(one.last if is_included else one.first, is_included)
+
+
+def within(index: tantivy.Index, field: Field, *, low: End | None, high: End | None) -> tantivy.Query:
+    """Rows whose value is between two; without one of them the range is open."""
+    if field.value not in ("text", "boolean"):
+        first = None if low is None else _included(field, low, up=True)
+        last = None if high is None else _included(field, high, up=False)
+        return _numbers(index.schema, field, first, last)
     parts = []
     if low is not None:
-        one = _whole(field, low[0], ROUND_FLOOR if not low[1] else ROUND_CEILING, is_included=low[1])
-        parts.append(above(index, field, one.first if low[1] else one.last, is_included=low[1]))
+        parts.append(above(index, field, low.value, is_included=low.is_included))
     if high is not None:
-        one = _whole(field, high[0], ROUND_CEILING if not high[1] else ROUND_FLOOR, is_included=high[1])
-        parts.append(below(index, field, one.last if high[1] else one.first, is_included=high[1]))
+        parts.append(below(index, field, high.value, is_included=high.is_included))
     return every(parts)
 
 
@@ -97,7 +117,7 @@ def above(index: tantivy.Index, field: Field, value: Value, *, is_included: bool
         return any_of(
             [same(index.schema, field, one) for one in (False, True) if one > value or (is_included and one == value)]
         )
-    return _from(index.schema, field, value if is_included else _next(field, value, up=True))
+    return _numbers(index.schema, field, value if is_included else _next(field, value, up=True), None)
 
 
 def below(index: tantivy.Index, field: Field, value: Value, *, is_included: bool) -> tantivy.Query:
@@ -110,7 +130,7 @@ def below(index: tantivy.Index, field: Field, value: Value, *, is_included: bool
         return any_of(
             [same(index.schema, field, one) for one in (False, True) if one < value or (is_included and one == value)]
         )
-    return _until(index.schema, field, value if is_included else _next(field, value, up=False))
+    return _numbers(index.schema, field, None, value if is_included else _next(field, value, up=False))
 
 
 def begun(schema: tantivy.Schema, field: Field, text: str) -> tantivy.Query:
@@ -158,6 +178,11 @@ def filtering(query: tantivy.Query) -> tantivy.Query:
     return tantivy.Query.const_score_query(query, 0.0)
 
 
+def _included(field: Field, end: End, *, up: bool) -> float:
+    value: float = end.value  # type: ignore[assignment]  # of a field of numbers
+    return value if end.is_included else _next(field, value, up=up)
+
+
 def _next(field: Field, value: float, *, up: bool) -> float:
     """The number beside another one, so that each range is one with its ends."""
     if field.value == "float":
@@ -165,24 +190,25 @@ def _next(field: Field, value: float, *, up: bool) -> float:
     return value + 1 if up else value - 1
 
 
-def _from(schema: tantivy.Schema, field: Field, value: float) -> tantivy.Query:
+def _numbers(schema: tantivy.Schema, field: Field, first: float | None, last: float | None) -> tantivy.Query:
+    """Rows whose number is one of these, from the first to the last: one range, since each reads all numbers."""
     import tantivy
 
     low, high = _LIMITS.get(field.value or "", (-_FLOAT_MAX, _FLOAT_MAX))
-    if value > high:
+    from_ = low if first is None else max(low, first)
+    until = high if last is None else min(high, last)
+    if from_ > until:
         return tantivy.Query.empty_query()
-    bound = max(low, value)
-    return filtering(_ranged(schema, field, lower_bound=-0.0 if field.value == "float" and bound == 0 else bound))
-
-
-def _until(schema: tantivy.Schema, field: Field, value: float) -> tantivy.Query:
-    import tantivy
-
-    low, high = _LIMITS.get(field.value or "", (-_FLOAT_MAX, _FLOAT_MAX))
-    if value < low:
-        return tantivy.Query.empty_query()
-    bound = min(high, value)
-    return filtering(_ranged(schema, field, upper_bound=0.0 if field.value == "float" and bound == 0 else bound))
+    if field.value == "float":  # of which zero is two
+        from_, until = (-0.0 if from_ == 0 else from_), (0.0 if until == 0 else until)
+    return filtering(
+        _ranged(
+            schema,
+            field,
+            lower_bound=None if first is None else from_,
+            upper_bound=None if last is None else until,
+        )
+    )
 
 
 def rows(schema: tantivy.Schema, first: int, last: int | None) -> tantivy.Query:
@@ -201,7 +227,7 @@ def _between(schema: tantivy.Schema, field: Field, one: Span) -> tantivy.Query:
     return filtering(_ranged(schema, field, lower_bound=one.first, upper_bound=one.last))
 
 
-def _ranged(schema: tantivy.Schema, field: Field, **bounds: Value) -> tantivy.Query:
+def _ranged(schema: tantivy.Schema, field: Field, **bounds: Value | None) -> tantivy.Query:
     import tantivy
 
     kinds = tantivy.FieldType
@@ -239,7 +265,7 @@ def _escaped(text: str) -> str:
     return "".join(re.escape(one) if ord(one) < 128 else one for one in text)
 
 
-def _whole(field: Field, text: str, rounding: str, *, is_included: bool) -> Span:
+def _whole(field: Field, text: str, rounding: str) -> Span:
     """The span of a range's end; between two whole numbers it is one of them, by which the range has the same rows."""
     if field.value not in ("integer", "unsigned") or field.unit:
         return span(field, text)
