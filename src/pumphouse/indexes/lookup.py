@@ -126,8 +126,10 @@ class _Reading:
             raise UnknownName(f"column '{column}' is compared by '{sign}' with one value", asset=self.manifest.name)
         try:
             if sign:
-                end = {"low" if sign[0] == ">" else "high": (values.typed(value), len(sign) == 2)}
-                return values.within(self.index, field, low=end.get("low"), high=end.get("high"))
+                of = values.lowest if sign[0] == ">" else values.highest
+                end = of(field, values.typed(value), is_included=len(sign) == 2)
+                low, high = (end, None) if sign[0] == ">" else (None, end)
+                return values.within(self.index, field, low=low, high=high)
             found = [
                 values.same(self.schema, field, None)
                 if one is None
