@@ -4,6 +4,7 @@ PumphouseError
 ├── ProjectFaults        a folder of declarations with one or more faults, all of them at once
 ├── ConfigError          pumphouse.toml, a secret or a setting is missing or wrong
 ├── UnknownName          a table, command target or version that does not exist
+│   └── SnapshotExpired  a snapshot that left the lake, by the retention that the project declares
 ├── MissingExtra         an optional part of Pumphouse is not installed
 ├── AccessDenied         somebody asked for what they may not see
 ├── LakeError            the lake can't do it
@@ -125,6 +126,10 @@ class UnknownName(PumphouseError):
     """A table, asset, version or step that does not exist."""
 
     exit_code = 2
+
+
+class SnapshotExpired(UnknownName):
+    """A snapshot that left the lake; `mend` names those that are kept nearest to it."""
 
 
 class MissingExtra(PumphouseError):

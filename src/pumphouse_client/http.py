@@ -186,7 +186,7 @@ class Server:
             return Denied(
                 what if self._has_token else f"{self.url} wants a token", mend=WHERE_TOKENS_ARE, status=status
             )
-        kind = {403: Denied, 404: NotFound, 429: Unreachable, 502: Unreachable, 503: Unreachable, 504: Unreachable}
+        kind = {403: Denied, 404: NotFound, 410: NotFound} | dict.fromkeys((429, 502, 503, 504), Unreachable)
         return kind.get(status, ClientError)(what, mend=None if mend is None else str(mend), status=status)
 
 

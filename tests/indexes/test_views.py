@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import LakeError, UnknownName
+from pumphouse.errors import LakeError, SnapshotExpired, UnknownName
 from pumphouse.indexes import views
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import home, needed
@@ -110,7 +110,7 @@ def test_a_snapshot_that_is_gone_is_told_and_the_index_needs_one(desk: Any, tick
     assert needed(desk.lake) == {"tickets_search": (first,)}
     desk.engine.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{second}, {second + 1}])")
     assert search(desk.lake, desk.index(), "refund").scanned == 3  # told across the ones that are gone
-    with pytest.raises(LakeError, match=f"snapshot {second} is not kept any more"):
+    with pytest.raises(SnapshotExpired, match=f"snapshot {second} is not kept any more"):
         search(desk.lake, desk.index(), "refund", snapshot=second)
     desk.engine.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{first}])")
     found = search(desk.lake, desk.index(), "refund", snapshot=last)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import LakeError, UnknownName
+from pumphouse.engines.engine import Query
+from pumphouse.errors import LakeError, SnapshotExpired
 from pumphouse.lake.changes import hide
 from pumphouse.lake.expiry import Expiry, Pin, expire, pins, to_expire
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake, Location
@@ -50,11 +51,20 @@ def test_old_snapshots_leave_with_their_files_and_the_newest_and_pinned_ones_sta
 
 def test_an_expired_snapshot_says_so(desk: Desk, tmp_path: Path) -> None:
     first = desk.replaced("SELECT 1 AS id")
-    desk.replaced("SELECT 2 AS id")
+    last = desk.replaced("SELECT 2 AS id")
+    began = desk.lake.scan("orders", snapshot=first)
     expire(desk.lake, lambda: old(desk))
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    words = (
+        f"snapshot {first} of {moment} is not kept any more: it left the lake by the declared retention."
+        f" The nearest that is kept is {last} of {moment}"
+    )
     other = Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))
-    with pytest.raises(UnknownName, match=f"snapshot {first} is not kept any more"):
-        other.scan("orders", snapshot=first)
+    for lake in (other, desk.lake):  # whoever read it before hears it too
+        with pytest.raises(SnapshotExpired, match=words):
+            lake.scan("orders", snapshot=first)
+    with pytest.raises(SnapshotExpired, match=f"snapshot {first} left the lake before its rows were read"):
+        desk.lake.engine.read(Query(text="FROM orders", inputs={"orders": began})).read_all()
     other.close()
 
 

@@ -39,7 +39,7 @@ def restore(
         print_text(f"{table} is what it was at snapshot {to} already; nothing was changed.")
         return
     print_text(f"{table} is what it was at snapshot {to}; this is snapshot {build.snapshot}.")
-    print_text(f"Undo it: pumphouse restore {table} --to {before}")
+    print_text(f"Undo it: pumphouse restore {table} --to {known}")
 
 
 def hide(entity: str, value: str, /, *, why: str, json: bool = False, call: Call) -> None:

@@ -23,7 +23,7 @@ from pumphouse.engines.engine import BatchFunction, Query, SqlFunction, Written
 from pumphouse.engines.extensions import extension_folder, link
 from pumphouse.engines.parameters import bind, literal, quoted
 from pumphouse.engines.parquet import ROW_GROUP_ROWS, ParquetFiles
-from pumphouse.errors import BuildError, OutOfMemory
+from pumphouse.errors import BuildError, OutOfMemory, SnapshotExpired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -363,6 +363,10 @@ def _explained() -> Iterator[None]:
     except duckdb.InterruptException:
         raise  # whoever interrupted knows why
     except duckdb.Error as error:
+        if left := re.search(r"No snapshot found at version (\d+)", str(error)):
+            raise SnapshotExpired(
+                f"snapshot {left[1]} left the lake before its rows were read", mend="Ask for a newer one."
+            ) from error
         raise BuildError(_first_line(error)) from error
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from pumphouse.errors import LakeError, UnknownName
+from pumphouse.errors import LakeError, SnapshotExpired, UnknownName
 
 TABLE = "pumphouse_expired"
 """In the catalogue, beside DuckLake's own tables."""
@@ -19,14 +20,7 @@ def with_expired(rows: list[_Row], *, after: int, catalogue: Callable[[str], lis
     """The snapshots after one, those that left among them; snapshots are numbered without a gap."""
     if not rows or len(rows) == rows[-1][0] - after:
         return rows
-    try:
-        gone = catalogue(
-            f"SELECT snapshot_id, snapshot_time, commit_extra_info FROM {{meta}}.{TABLE} WHERE snapshot_id > {after}"
-        )
-    except LakeError as error:
-        if isinstance(error.__cause__, duckdb.CatalogException):  # there is no such table: no snapshot ever left
-            return rows
-        raise
+    gone = _gone(catalogue, f"snapshot_id > {after}")
     return sorted({row[0]: row for row in [*gone, *rows]}.values(), key=lambda row: row[0])
 
 
@@ -36,9 +30,43 @@ def kept(snapshots: Iterable[int], *, catalogue: Callable[[str], list[Any]]) -> 
     return tuple(number for number in snapshots if number in there)
 
 
-def refuse_missing(snapshot: int, *, newest: int, catalogue: Callable[[str], list[Any]]) -> None:
-    """Raise UnknownName for a snapshot that never was, or that left."""
+def refuse_missing(snapshot: int, *, catalogue: Callable[[str], list[Any]]) -> None:
+    """Raise UnknownName for a snapshot that never was, SnapshotExpired for one that left, with what is kept nearest."""
+    rows = catalogue(
+        "SELECT max(snapshot_id), count(*) FILTER (snapshot_id = {at}),"
+        " max(snapshot_id) FILTER (snapshot_id < {at}), min(snapshot_id) FILTER (snapshot_id > {at}),"
+        " CAST(arg_max(snapshot_time, snapshot_id) FILTER (snapshot_id < {at}) AS VARCHAR),"
+        " CAST(arg_min(snapshot_time, snapshot_id) FILTER (snapshot_id > {at}) AS VARCHAR)"
+        " FROM {meta}.ducklake_snapshot".replace("{at}", str(snapshot))
+    )
+    newest, is_there, before, after, made_before, made_after = rows[0]
+    if is_there:
+        return
     if not 0 <= snapshot <= newest:
         raise UnknownName(f"there is no snapshot {snapshot}", mend=f"The newest is {newest}.")
-    if snapshot != newest and not kept([snapshot], catalogue=catalogue):
-        raise UnknownName(f"snapshot {snapshot} is not kept any more", mend=f"The newest is {newest}.")
+    gone = _gone(catalogue, f"snapshot_id = {snapshot}")
+    of, why = (f" of {_told(gone[0][1])}", ": it left the lake by the declared retention") if gone else ("", "")
+    nearest = f"{after} of {_told(made_after)}"
+    if before is not None:
+        nearest = f"{before} of {_told(made_before)} before it, and {nearest} after it"
+    raise SnapshotExpired(
+        f"snapshot {snapshot}{of} is not kept any more{why}",
+        mend=f"The nearest that is kept is {nearest}."
+        if before is None
+        else f"The nearest that are kept are {nearest}.",
+    )
+
+
+def _gone(catalogue: Callable[[str], list[Any]], condition: str) -> list[_Row]:
+    try:
+        return catalogue(
+            f"SELECT snapshot_id, snapshot_time, commit_extra_info FROM {{meta}}.{TABLE} WHERE {condition}"
+        )
+    except LakeError as error:
+        if isinstance(error.__cause__, duckdb.CatalogException):  # there is no such table: no snapshot ever left
+            return []
+        raise
+
+
+def _told(moment: Any) -> str:  # text or a time
+    return f"{datetime.fromisoformat(str(moment)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"

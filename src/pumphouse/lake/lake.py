@@ -145,8 +145,7 @@ class Lake:
         at = self.snapshot() if snapshot is None else snapshot
         if at in self._tables:
             return self._tables[at]
-        newest = at if snapshot is None else self.snapshot()
-        refuse_missing(at, newest=newest, catalogue=self.catalogue)
+        refuse_missing(at, catalogue=self.catalogue)
         rows = self.catalogue(
             "SELECT t.table_name, max(c.begin_snapshot), max(CASE WHEN c.end_snapshot <= {at} THEN c.end_snapshot END)"
             " FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
@@ -375,6 +374,8 @@ class Lake:
 
     def _load_schema(self, table: str, at: int) -> None:
         """Have DuckLake load the schema of a snapshot, once, before queries do it side by side."""
+        if at < self._builds_through:
+            refuse_missing(at, catalogue=self.catalogue)  # it may have left since
         with self._lock:
             if at not in self._loaded:
                 if len(self._loaded) >= REMEMBERED_MAX:

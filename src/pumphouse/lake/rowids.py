@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pumphouse.engines.parameters import literal
-from pumphouse.errors import LakeError
+from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def home(lake: Lake, table: str, snapshot: int) -> tuple[Lake, int]:
 
 
 def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
-    """What a table of this lake is at a snapshot. Raises LakeError for one that is expired.
+    """What a table of this lake is at a snapshot. Raises SnapshotExpired for one that left.
 
     Files tell of changes whose snapshot is expired, and DuckLake's list of changes of rows that it keeps in no file.
     """
@@ -69,8 +69,8 @@ def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
         " WHERE parent_column IS NULL AND table_id = (SELECT table_id FROM own)"
         f" AND begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
     )
-    if not rows[0][5]:
-        raise LakeError(f"snapshot {snapshot} is not kept any more", asset=table, mend="Ask for a newer one.")
+    if not rows or not rows[0][5]:
+        refuse_missing(snapshot, catalogue=lake.catalogue)
     return Identity(
         table_id=str(rows[0][0]),
         changed=int(rows[0][1] or 0),

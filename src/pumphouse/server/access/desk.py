@@ -26,6 +26,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.sizes import bytes_of
 from pumphouse.errors import BadRequest, ConfigError, Overloaded, UnknownName, did_you_mean
 from pumphouse.graph.sql_words import with_settings
+from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.allowed import FUNCTIONS, OPERATORS
@@ -193,10 +194,10 @@ class Desk:
 
     def at(self, snapshot: int | None) -> int:
         """The newest snapshot, or the one that is given. Raises UnknownName where there is none of that number."""
-        newest = self._sessions.snapshot()
-        if snapshot is not None and not 0 <= snapshot <= newest:
-            raise UnknownName(f"there is no snapshot {snapshot} yet", mend=f"The newest is {newest}.")
-        return newest if snapshot is None else snapshot
+        if snapshot is None:
+            return self._sessions.snapshot()
+        refuse_missing(snapshot, catalogue=self._sessions.lake.catalogue)
+        return snapshot
 
     def close(self) -> None:
         """Close the doors' own DuckDB, once no statement runs any more."""
