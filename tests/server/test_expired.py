@@ -44,7 +44,8 @@ class Left:
         time = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
         return (
             f"snapshot {self.gone} of {time} is not kept any more: it left the lake by the declared retention"
-            rf".*The nearest that are kept are {self.gone - 1} of {time} before it, and {self.gone + 1} of {time} after it"
+            rf".*The nearest that are kept are {self.gone - 1} of {time} before it,"
+            f" and {self.gone + 1} of {time} after it"
         )
 
 
