@@ -119,20 +119,20 @@ def test_postgres_says_it(left: Left) -> None:
 
 def test_the_client_and_the_project_say_it(left: Left) -> None:
     here = left.project
-    lake = pumphouse_client.connect(left.serving.url, token=left.serving.token, cache=False)
-    for asks, kind in (
-        (lambda: lake.table("tickets").at(left.gone).to_arrow(), NotFound),
-        (lambda: lake.sql("FROM tickets", snapshot=left.gone).to_arrow(), NotFound),
-        (lambda: lake.search("tickets_search", "refund", snapshot=left.gone), NotFound),
-        (lambda: here["tickets"].at(left.gone).to_arrow(), SnapshotExpired),
-        (lambda: here.read("tickets", snapshot=left.gone), SnapshotExpired),
-        (lambda: here.sql("FROM tickets", snapshot=left.gone), SnapshotExpired),
-        (lambda: here.search("tickets_search", "refund", snapshot=left.gone), SnapshotExpired),
-        (lambda: here.restore("tickets", to=left.gone), SnapshotExpired),
-    ):
-        with pytest.raises(kind) as told:
-            asks()
-        assert_words(left, str(told.value))
+    with pumphouse_client.connect(left.serving.url, token=left.serving.token, cache=False) as lake:
+        for asks, kind in (
+            (lambda: lake.table("tickets").at(left.gone).to_arrow(), NotFound),
+            (lambda: lake.sql("FROM tickets", snapshot=left.gone).to_arrow(), NotFound),
+            (lambda: lake.search("tickets_search", "refund", snapshot=left.gone), NotFound),
+            (lambda: here["tickets"].at(left.gone).to_arrow(), SnapshotExpired),
+            (lambda: here.read("tickets", snapshot=left.gone), SnapshotExpired),
+            (lambda: here.sql("FROM tickets", snapshot=left.gone), SnapshotExpired),
+            (lambda: here.search("tickets_search", "refund", snapshot=left.gone), SnapshotExpired),
+            (lambda: here.restore("tickets", to=left.gone), SnapshotExpired),
+        ):
+            with pytest.raises(kind) as told:
+                asks()
+            assert_words(left, str(told.value))
     (failed,) = here.run("tickets_search", only=True, snapshot=left.gone).failed
     assert_words(left, str(failed.error))
 
