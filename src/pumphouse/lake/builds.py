@@ -95,6 +95,8 @@ class Build:
     at: datetime | None = None
     writes: tuple[str, ...] = ()
     """Tables whose content it changed."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Of those that are not other tables now, how many rows came or went, at most; a row that changed is one."""
     run: str = ""
     actor: str = ""
     fingerprint: str = ""

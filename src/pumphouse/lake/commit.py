@@ -51,9 +51,15 @@ _OWN_TABLES = {
 class _Outcome:
     """What one try of the transaction found."""
 
-    changed: set[str] = field(default_factory=set)
+    changed: dict[str, int | None] = field(default_factory=dict)
+    """Each table that is changed, with how many of its rows, at most; None where it is another table now."""
     merged: int = 0
     warnings: list[str] = field(default_factory=list)
+
+    def change(self, table: str, rows: int | None = None) -> None:
+        """Note that so many rows of a table come or go; without a number, that all may be others."""
+        before = self.changed.get(table, 0)
+        self.changed[table] = None if rows is None or before is None else before + rows
 
 
 class Commit:
@@ -114,7 +120,7 @@ class Commit:
                 return
             self._insert(engine, table, written)
             self._guard_key(engine, table, self._rows_with_keys_of(table, written, key), key)
-            outcome.changed.add(table)
+            outcome.change(table, written.rows)
 
         self._changes.append(change)
 
@@ -132,8 +138,8 @@ class Commit:
             self._fit_columns(engine, table, storable(written.schema), outcome)
             arriving, rows = self._last_of_each_key(engine, table, written, key)
             outcome.merged += written.rows - rows
-            if engine.execute(self._merge(engine, table, written, arriving, key))[0][0]:
-                outcome.changed.add(table)
+            if differing := engine.execute(self._merge(engine, table, written, arriving, key))[0][0]:
+                outcome.change(table, int(differing))
 
         self._changes.append(change)
 
@@ -144,10 +150,10 @@ class Commit:
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._fit_columns(engine, table, storable(written.schema), outcome)
-            engine.execute(f"DELETE FROM {self._lake.name_of(table)} WHERE {where}")
+            gone = engine.execute(f"DELETE FROM {self._lake.name_of(table)} WHERE {where}")
             self._insert(engine, table, written)
             self._guard_key(engine, table, self._rows_with_keys_of(table, written, key), key)
-            outcome.changed.add(table)
+            outcome.change(table, written.rows + (int(gone[0][0]) if gone else 0))
 
         self._changes.append(change)
 
@@ -159,7 +165,7 @@ class Commit:
             name = self._lake.name_of(table)
             gone = engine.execute(f"DELETE FROM {name} t USING {_rows_of(keys)} a WHERE {_same_key(key)}")
             if gone and gone[0][0]:
-                outcome.changed.add(table)
+                outcome.change(table, int(gone[0][0]))
 
         self._changes.append(change)
 
@@ -197,7 +203,7 @@ class Commit:
                 "artefacts",
                 [self._build.asset, name, sha, snapshot, datetime.now(UTC), number, json.dumps(detail or {})],
             )
-            outcome.changed.add(f"{SCHEMA}.artefacts")
+            outcome.change(f"{SCHEMA}.artefacts")
 
         self._changes.append(change)
 
@@ -206,7 +212,7 @@ class Commit:
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             self._insert_own(engine, "tombstones", [entity, value, datetime.now(UTC), self._build.actor, why])
-            outcome.changed.add(f"{SCHEMA}.tombstones")
+            outcome.change(f"{SCHEMA}.tombstones")
 
         self._changes.append(change)
         self.detail(tombstone=entity)
@@ -217,7 +223,7 @@ class Commit:
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             name = self._lake.name_of(table)
             engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} AT (VERSION => {to})")
-            outcome.changed.add(table)
+            outcome.change(table)
 
         self._changes.append(change)
 
@@ -307,7 +313,7 @@ class Commit:
         name = self._lake.name_of(table)
         engine.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_rows_of(written)} LIMIT 0")
         self._register(engine, table, written)
-        outcome.changed.add(table)
+        outcome.change(table)
 
     def _stamp(self, engine: DuckDB, outcome: _Outcome) -> None:
         """Write the build into the snapshot that is being made."""
@@ -315,7 +321,9 @@ class Commit:
             self._insert_own(engine, "cursors", [self._build.asset, datetime.now(UTC)])
         counts = replace(self._build.counts, merged=self._build.counts.merged + outcome.merged)
         detail = {**self._build.detail, "warnings": outcome.warnings} if outcome.warnings else self._build.detail
-        build = replace(self._build, writes=tuple(sorted(outcome.changed)), counts=counts, detail=detail)
+        rows = {table: rows for table, rows in outcome.changed.items() if rows is not None}
+        writes = tuple(sorted(outcome.changed))
+        build = replace(self._build, writes=writes, rows=rows, counts=counts, detail=detail)
         engine.execute(
             f"CALL {self._lake.alias}.set_commit_message(?, ?, extra_info => ?)",
             [build.actor, f"build {build.asset}", encode(build)],
@@ -408,7 +416,7 @@ class Commit:
             engine.connection.register("arriving_columns", empty)
             engine.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving_columns")
             engine.connection.unregister("arriving_columns")
-            outcome.changed.add(table)
+            outcome.change(table)
             return
         added = [column for column in new if column.name not in old.names]
         kept = pa.schema([new.field(column.name) if column.name in new.names else column for column in old])
@@ -427,10 +435,10 @@ class Commit:
                 else:  # somebody accepted it; DuckLake only widens in place
                     cast = f"SELECT * REPLACE (CAST({of} AS {kind}) AS {of}) FROM {name}"
                     engine.execute(f"CREATE OR REPLACE TABLE {name} AS {cast}")
-                outcome.changed.add(table)
+                outcome.change(table)
         for column in added:
             engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_sql_type(engine, column)}")
-            outcome.changed.add(table)
+            outcome.change(table)
 
     def _insert(self, engine: DuckDB, table: str, written: Written) -> None:
         """Register the files where their columns are the table's; else copy the rows, cast to the table's types."""

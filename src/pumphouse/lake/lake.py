@@ -10,7 +10,6 @@ import shutil
 import sqlite3
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -22,7 +21,6 @@ from typing import TypeVar
 import duckdb
 import pyarrow as pa
 
-from pumphouse.engines import storage
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import DataFile, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
@@ -40,10 +38,12 @@ from pumphouse.lake.builds import (
     row_id,
     rows_named_in,
 )
+from pumphouse.lake.changed import Changed
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.expired import kept, refuse_missing, with_expired
 from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
+from pumphouse.lake.relations import as_queried, selected
 from pumphouse.lake.state import State
 from pumphouse.lake.tombstones import columns_of, fit_conditions, quarantine_conditions, rows_of, values
 from pumphouse.lake.tombstones import conditions as not_hidden
@@ -105,7 +105,7 @@ class Lake:
         """For each snapshot the tables with the one in which their columns last changed, by whomever."""
         self._builds: dict[str, list[Build]] = {}
         self._builds_through = -1
-        self._changes: dict[str, list[int]] = {}
+        self._changes = Changed()
         self._tombstoned: dict[str, int] = {}
         """Entity columns with a tombstone, in lower case, each with the snapshot of its newest."""
         self._schemas: dict[tuple[str, int], pa.Schema] = {}
@@ -203,7 +203,7 @@ class Lake:
 
     def schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as queries see them, the lake's own among them."""
-        return _as_queried(self.stored_schema(table, snapshot=snapshot))
+        return as_queried(self.stored_schema(table, snapshot=snapshot))
 
     def stored_schema(self, table: str, *, snapshot: int | None = None) -> pa.Schema:
         """Names and types of a table's columns as files hold them."""
@@ -260,7 +260,7 @@ class Lake:
             table=table,
             snapshot=at,
             schema=pa.schema([*schema, *(pa.field(name, pa.int64()) for name in row_columns)]),
-            relation=_selected(stored, f"{self.name_of(table)} AT (VERSION => {at})", [*conditions, *own], row_columns),
+            relation=selected(stored, f"{self.name_of(table)} AT (VERSION => {at})", [*conditions, *own], row_columns),
             files=self._files(table, at) if files else None,
             hidden=tuple(hidden),
             conditions=own,
@@ -272,14 +272,23 @@ class Lake:
         return Scan(
             table=table,
             snapshot=self._builds_through,
-            schema=_as_queried(stored),
-            relation=_selected(stored, self.name_of(table), conditions),
+            schema=as_queried(stored),
+            relation=selected(stored, self.name_of(table), conditions),
         )
 
     def changes(self, table: str) -> tuple[int, ...]:
         """The snapshots in which builds of this lake changed a table, oldest first, of those that are kept."""
         self._catch_up()
-        return kept(self._changes.get(table, ()), catalogue=self.catalogue)
+        return kept(self._changes.snapshots(table), catalogue=self.catalogue)
+
+    def rows_changed(self, table: str, *, after: int, until: int) -> int | None:
+        """How many rows of a table came or went after a snapshot up to its version `until`, at most.
+
+        None where nobody counted them, or somebody was hidden since.
+        """
+        if until > self._builds_through:
+            self._catch_up()
+        return None if self._hidden_at(table, until) > after else self._changes.rows(table, after=after)
 
     def without_hidden(self, rows: pa.Table) -> pa.Table:
         """Rows that are not in the lake, without those whose columns say that they are a hidden person's."""
@@ -411,8 +420,7 @@ class Lake:
                 build = decode(info, snapshot=snapshot, at=moment.astimezone(UTC)) if info else None
                 if build is not None:
                     self._builds.setdefault(build.asset, []).append(build)
-                    for table in build.writes:
-                        self._changes.setdefault(table, []).append(snapshot)
+                    self._changes.add(build)
                     if "tombstone" in build.detail:
                         self._tombstoned[build.detail["tombstone"].lower()] = snapshot
                 self._builds_through = snapshot
@@ -421,9 +429,7 @@ class Lake:
         """The newest snapshot, up to `at`, in which a build changed the table; 0 where somebody else made it."""
         if at > self._builds_through:
             self._catch_up()
-        snapshots = self._changes.get(table, [])
-        place = bisect_right(snapshots, at)
-        return snapshots[place - 1] if place else 0
+        return self._changes.last(table, at=at)
 
     def _hidden_at(self, table: str, at: int | None) -> int:
         hidden = dict(self._tombstoned)
@@ -575,23 +581,6 @@ class Lake:
                     ) from error
                 time.sleep(0.05 * 2**attempt)
         raise LakeBusy("the lake's catalogue stayed locked", mend="Another program holds it; try again.")
-
-
-def _as_queried(stored: pa.Schema) -> pa.Schema:
-    return pa.schema(
-        pa.field(field.name, pa.month_day_nano_interval()) if storage.is_interval(field.type) else field
-        for field in stored
-    )
-
-
-def _selected(stored: pa.Schema, table: str, conditions: Sequence[str], ids: Mapping[str, str] = {}) -> str:
-    columns = ", ".join(
-        [
-            *(storage.restored(field.name, field.type) for field in stored),
-            *(f"{of} AS {name}" for name, of in ids.items()),
-        ]
-    )
-    return f"SELECT {columns} FROM {table}" + (f" WHERE {' AND '.join(conditions)}" if conditions else "")
 
 
 def _keep(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
