@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pumphouse.declare.asset import Asset
@@ -58,17 +58,20 @@ class Plan:
 
     builds: tuple[PlannedBuild, ...]
     unchanged: tuple[str, ...]
+    left: Mapping[str, str] = field(default_factory=dict)
+    """Of those, the ones that need not be built though what they read changed, each with what is said of it."""
 
     def __str__(self) -> str:
+        said = [f"  {name} {words}" for name, words in self.left.items()]
         if not self.builds:
-            return f"Nothing to build: {_count(len(self.unchanged), 'asset')} up to date."
+            return "\n".join([f"Nothing to build: {_count(len(self.unchanged), 'asset')} up to date.", *said])
         width = max(len(build.asset) for build in self.builds)
         lines = [f"{_count(len(self.builds), 'build')}, {_count(len(self.unchanged), 'asset')} up to date"]
         for build in self.builds:
             known = [f"{rows:,} rows of {name}" for name, rows in build.inputs if rows is not None]
             reads = f"; reads {', '.join(known)}" if known else ""
             lines.append(f"  {build.asset:<{width}}  {', '.join(build.reasons)}{reads}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *said])
 
     def to_dict(self) -> dict[str, Any]:  # JSON
         """The plan as values that JSON can hold."""
@@ -83,7 +86,7 @@ class Plan:
             }
             for build in self.builds
         ]
-        return {"builds": builds, "unchanged": list(self.unchanged)}
+        return {"builds": builds, "unchanged": list(self.unchanged), "left": dict(self.left)}
 
 
 def plan(

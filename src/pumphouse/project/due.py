@@ -14,6 +14,7 @@ from pumphouse.indexes.standing import harm
 from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import Lake
 from pumphouse.project.config import Config
+from pumphouse.project.following import as_followed, left_to_searches
 from pumphouse.project.schedule import Every, parse_every
 from pumphouse.sources.files.build import changed as files_changed
 from pumphouse.sources.messages.build import waits as messages_wait
@@ -97,7 +98,8 @@ def left_behind(
 
     Left out are those that failed just now, and those that would be built from something that did.
     """
-    committed = lake.builds()
+    left = left_to_searches(graph, lake, versions=versions, now=now)
+    committed = as_followed(lake.builds(), left, versions=versions)
     stale_now: dict[str, tuple[str, ...]] = {}
     found = []
     for name in graph.order():

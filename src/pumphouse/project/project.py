@@ -49,6 +49,7 @@ from pumphouse.project.descriptions import descriptions
 from pumphouse.project.due import due_assets, left_behind, ripe, schedule_faults, with_followers
 from pumphouse.project.explaining import naming_the_line
 from pumphouse.project.finding import Finder
+from pumphouse.project.following import as_followed, left_to_searches
 from pumphouse.project.imported import imported
 from pumphouse.project.importing import import_model
 from pumphouse.project.jobs import today
@@ -541,10 +542,12 @@ class Project:
                 return Plan(builds=(), unchanged=())
         else:
             found = self._due_by_clock(now)
+        versions = current_versions(self.graph, self.lake)
+        left = left_to_searches(self.graph, self.lake, versions=versions, now=now, targets=targets)
         planned = make_plan(
             self.graph,
-            committed=self.lake.builds(),
-            versions=current_versions(self.graph, self.lake),
+            committed=as_followed(self.lake.builds(), left, versions=versions),
+            versions=versions,
             settings=self.settings(now),
             due=found,
             targets=targets,
@@ -552,7 +555,8 @@ class Project:
             rebuild=frozenset(rebuild),
         )
         kept = (build for build in planned.builds if not is_held_back(self.graph.assets[build.asset], self.config))
-        return replace(planned, builds=tuple(kept))
+        said = {name: str(one) for name, one in left.items() if name in planned.unchanged}
+        return replace(planned, builds=tuple(kept), left=said)
 
     def _log_change(self, build: Build, command: str, *, at: datetime, why: str) -> None:
         log_change(self.lake.state, build, command, who=self.who, at=at, why=why)

@@ -12,6 +12,7 @@ from pumphouse.errors import UnknownName
 from pumphouse.experiments.build import last_verdict
 from pumphouse.features.description import feature_text
 from pumphouse.features.values import World
+from pumphouse.indexes.standing import standing
 from pumphouse.lake.lake import Lake
 from pumphouse.models.card import about, card, judgement_text
 from pumphouse.models.decisions import arms_text
@@ -46,6 +47,8 @@ def standing_text(lake: Lake, assets: Mapping[str, Asset], asset: Asset, *, fold
                 return str(error)
         case "online":
             return _online_text(lake, asset)
+        case "search":
+            return standing(lake, asset)
         case "experiment":
             try:
                 return last_verdict(lake, asset.name).text

@@ -18,6 +18,7 @@ from pumphouse.engines.engine import Engine
 from pumphouse.errors import LakeError, PumphouseError
 from pumphouse.graph.assets import Graph
 from pumphouse.graph.plan import NOT_BUILT, Plan, PlannedBuild, effective, only_the_day_is_other
+from pumphouse.indexes.standing import left
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
@@ -63,6 +64,8 @@ class Report:
     results: tuple[Result, ...]
     snapshot: int
     seconds: float
+    left: Mapping[str, str] = field(default_factory=dict)
+    """Assets that need not be built though what they read changed, each with what is said of it."""
 
     @property
     def failed(self) -> tuple[Result, ...]:
@@ -77,7 +80,9 @@ class Report:
     def __str__(self) -> str:
         done = sum(result.status == "built" for result in self.results)
         if not self.results:
-            return f"Nothing to do: everything is as of snapshot {self.snapshot}."
+            everything = "everything else" if self.left else "everything"
+            said = [f"{name} {words}." for name, words in self.left.items()]
+            return "\n".join([f"Nothing to do: {everything} is as of snapshot {self.snapshot}.", *said])
         statuses = [result.status for result in self.results]
         counted = [
             f"{statuses.count(status)} {status}" for status in ("unchanged", "failed", "skipped") if status in statuses
@@ -177,8 +182,10 @@ def run(
                 actor=actor, options=options, watcher=watcher, run=identity, lock=lock,
             )  # fmt: skip
             unkept = settle_arrivals(graph, lake, run=identity, actor=actor, accepts=running.accepts_schema)
-            results = running.all(make_plan(), unkept)
-            report = Report(run=identity, results=results, snapshot=lake.snapshot(), seconds=time.monotonic() - began)
+            plan = make_plan()
+            results = running.all(plan, unkept)
+            seconds = time.monotonic() - began
+            report = Report(run=identity, results=results, snapshot=lake.snapshot(), seconds=seconds, left=plan.left)
             status, summary = ("done" if report.ok else "failed"), str(report)
             return report
         except PumphouseError as error:
@@ -327,8 +334,13 @@ class _Running:
         fingerprint = effective(self.graph, asset.name, self.settings)
         inputs = input_versions(self.graph, self.lake, asset.name, snapshot=snapshot)
         last = self.lake.builds().get(asset.name)
-        if not build.certain and last is not None and last.fingerprint == fingerprint and last.inputs == inputs:
-            return Built(asset=asset.name, snapshot=None, note="its inputs came out as they were")
+        if not build.certain and last is not None and last.fingerprint == fingerprint:
+            if last.inputs == inputs:
+                return Built(asset=asset.name, snapshot=None, note="its inputs came out as they were")
+            if asset.kind == "search" and asset.name not in self.options.targets:
+                tail = left(self.lake, asset, last, version=inputs[asset.spec.table], now=self.now)
+                if tail is not None:
+                    return Built(asset=asset.name, snapshot=None, note=str(tail))
         asked = self._is_asked(asset.name)
         mode = self.options.mode if asked else "normal"
         if asset.is_gathered and asked and self.options.replay:

@@ -178,5 +178,6 @@ def as_json(report: Report) -> str:
                 }
                 for result in report.results
             ],
+            "left": dict(report.left),
         }
     )  # fmt: skip
