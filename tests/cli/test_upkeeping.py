@@ -6,6 +6,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
+from pumphouse.lake.commit import Commit
+from pumphouse.project.project import open_project
+
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "upkeep.md"
 
 
@@ -13,6 +18,7 @@ def test_upkeep_says_what_it_would_free_and_frees_it(pumphouse: Any, shop: Path)
     foreseen = pumphouse("upkeep", "--dry-run", cwd=shop)
     assert foreseen.code == 0
     assert foreseen.out == (
+        "The files of no table would be written again.\n"
         'No snapshot leaves without a retention: [upkeep] retention = "30 days" in pumphouse.toml.\n'
         "0 files of 0 bytes would go now: they are in no snapshot.\n"
     )
@@ -21,6 +27,28 @@ def test_upkeep_says_what_it_would_free_and_frees_it(pumphouse: Any, shop: Path)
     done = pumphouse("upkeep", "--json", cwd=shop).json
     assert (done["files"], done["expiry"]["snapshots"], done["expiry"]["kept"]) == (0, [], [])
     assert pumphouse("query", "SELECT count(*) AS n FROM orders", "--format", "json", cwd=shop).json == [{"n": 4}]
+
+
+def test_a_dry_run_says_what_merging_would_do_and_upkeep_does_that(pumphouse: Any, shop: Path) -> None:
+    with open_project(shop) as project:
+        for number in range(12):
+            rows = pa.table({"id": [number]})
+            commit = Commit(project.lake, "clicks", run="r", actor="ann")
+            commit.append("clicks", project.lake.stage(rows.to_batches(), rows.schema, stem=f"clicks{number}"))
+            commit.publish()
+    before = pumphouse("upkeep", "--dry-run", "--json", cwd=shop).json["tables"]
+    assert [(one["table"], one["files"], one["files_after"], one["bytes_after"]) for one in before] == [
+        ("clicks", 12, 1, None)
+    ]
+    foreseen = pumphouse("upkeep", "--dry-run", cwd=shop).out.splitlines()
+    assert foreseen[0].startswith("12 files of 1 table would become 1; ")
+    assert foreseen[2].split()[:4] == ["clicks", "12", "->", "1"]
+    done = pumphouse("upkeep", cwd=shop)
+    assert done.err == ""
+    assert done.out.splitlines()[0].startswith("12 files of 1 table became 1; ")
+    assert "12 files of " in done.out.splitlines()[-1]
+    assert "go within a day" in done.out.splitlines()[-1]
+    assert "12 files of 1 table became 1" in pumphouse("log", "--limit", "1", cwd=shop).out
 
 
 def test_a_retention_that_is_none_or_too_short_is_told_how_to_say_it(pumphouse: Any, shop: Path) -> None:

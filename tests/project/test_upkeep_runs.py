@@ -5,10 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 from tests.project.conftest import CONFIG, Folder
 
 from pumphouse.errors import BuildError, ConfigError, LakeBusy
+from pumphouse.lake.commit import Commit
 from pumphouse.lake.locks import held
 from pumphouse.project.project import Project
 from pumphouse.project.upkeep import Watch
@@ -47,7 +49,7 @@ def test_it_is_due_by_its_schedule_and_counts_from_the_last_time_whoever_called(
     assert statuses(project) == [
         ("upkeep --due", "done"), ('upkeep --retention "1 week"', "done"), ("upkeep --due", "done")
     ]  # fmt: skip
-    assert project.lake.state.runs()[0].summary == "1 snapshots left, 0 files of 0 bytes removed"
+    assert project.lake.state.runs()[0].summary == "1 snapshot expired; 0 files of 0 bytes removed"
 
 
 def test_of_several_clocks_one_does_it(folder: Folder, project: Project) -> None:
@@ -67,12 +69,12 @@ def test_of_several_clocks_one_does_it(folder: Folder, project: Project) -> None
 
 
 def test_a_failure_is_logged_told_once_and_tried_again_later(folder: Folder, project: Project) -> None:
-    def broken(name: str) -> None:
+    def broken(what: str, tables: int) -> None:
         raise OSError(5, "Input/output error")
 
     for minutes in (0, 1):
         with pytest.raises(BuildError, match="'the upkeep of the lake' failed: OSError"):
-            run_upkeep_due(project, now=NOON + timedelta(minutes=minutes), watch=Watch(table=broken))
+            run_upkeep_due(project, now=NOON + timedelta(minutes=minutes), watch=Watch(step=broken))
         assert run_upkeep_due(project, now=NOON + timedelta(minutes=minutes, seconds=30)) is None
     told = (folder.path / "told").read_text()
     assert told.startswith("shop: 1 failed in run ")
@@ -82,12 +84,22 @@ def test_a_failure_is_logged_told_once_and_tried_again_later(folder: Folder, pro
 
 
 def test_told_to_stop_it_stops_between_tables_and_is_still_due(project: Project) -> None:
+    for table in ("a", "b"):
+        for number in range(2):
+            rows = pa.table({"id": [number]})
+            commit = Commit(project.lake, table, run="r", actor="ann")
+            commit.append(table, project.lake.stage([*rows.to_batches()], rows.schema, stem=f"{table}{number}"))
+            commit.publish()
     seen: list[str] = []
     stopped = Watch(step=lambda what, tables: seen.append(what), table=seen.append, stops=lambda: len(seen) > 1)
-    assert run_upkeep_due(project, now=NOON, watch=stopped) is not None
-    assert seen == ["merging small files", "one", "rewriting files with deleted rows"]
+    done = run_upkeep_due(project, now=NOON, watch=stopped)
+    assert done is not None
+    assert [(one.table, one.files, one.files_after) for one in done.tables] == [("a", 2, 1)]
+    assert seen == ["merging small files", "a", "rewriting files with deleted rows"]
     assert statuses(project) == [("upkeep --due", "stopped")]
-    assert run_upkeep_due(project, now=NOON) is not None
+    done = run_upkeep_due(project, now=NOON)
+    assert done is not None
+    assert [one.table for one in done.tables] == ["b"]
 
 
 def test_one_that_was_killed_is_in_the_log_as_stopped_and_a_run_beside_it_goes_on(

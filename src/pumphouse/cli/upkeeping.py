@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -13,13 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
-from pumphouse.cli.output import print_columns, print_json, print_text, visible
+from pumphouse.cli.output import in_columns, print_columns, print_json, print_text, visible
 from pumphouse.errors import ConfigError
 from pumphouse.project.project import Project
-from pumphouse.project.upkeep import Upkeep, Watch, foreseen
-from pumphouse.project.upkeep_runs import next_upkeep, run_upkeep, run_upkeep_due
+from pumphouse.project.upkeep import TableUpkeep, Upkeep, Watch, foreseen
+from pumphouse.project.upkeep_runs import counted, next_upkeep, run_upkeep, run_upkeep_due
 
 BAR_WIDTH = 30
+TABLES_SHOWN = 20
+"""Of those whose files change."""
 
 
 def upkeep(
@@ -102,15 +104,21 @@ def _scheduled(project: Project) -> str:
 
 def _print(done: Upkeep, *, dry_run: bool) -> None:
     would = "would " if dry_run else ""
+    for line in _tables(done.tables, dry_run=dry_run):
+        print_text(line)
     if done.expiry is None:
         print_text('No snapshot leaves without a retention: [upkeep] retention = "30 days" in pumphouse.toml.')
     else:
-        count = len(done.expiry.snapshots)
         print_text(
-            f"{count:,} snapshot{'' if count == 1 else 's'} {would}leave, with {done.expiry.files:,} files of"
-            f" {done.expiry.bytes:,} bytes that are in no other; these go a day later."
+            f"{counted(len(done.expiry.snapshots), 'snapshot')} {would}leave, with {counted(done.expiry.files, 'file')}"
+            f" of {done.expiry.bytes:,} bytes that are in no other; these go a day later."
         )
-    print_text(f"{done.files:,} files of {done.bytes:,} bytes {would}go now: they are in no snapshot.")
+    print_text(f"{counted(done.files, 'file')} of {done.bytes:,} bytes {would}go now: they are in no snapshot.")
+    if done.later_files:
+        print_text(
+            f"{counted(done.later_files, 'file')} of {done.later_bytes:,} bytes go within a day: they were in a"
+            " snapshot until lately."
+        )
     if done.expiry is not None and done.expiry.kept:
         print_text("Older than the retention, and pinned:")
         print_columns(
@@ -120,3 +128,25 @@ def _print(done: Upkeep, *, dry_run: bool) -> None:
                 for one in done.expiry.kept
             ]
         )
+
+
+def _tables(tables: Sequence[TableUpkeep], *, dry_run: bool) -> list[str]:
+    """Lines of those tables whose files change most."""
+    if not tables:
+        return [f"The files of no table {'would be' if dry_run else 'were'} written again."]
+    before, after = sum(one.files for one in tables), sum(one.files_after for one in tables)
+    written = sum(one.bytes_written for one in tables)
+    became = f"would become {after:,}" if dry_run else f"became {after:,}"
+    most = sorted(tables, key=lambda one: (one.files_after - one.files, -one.bytes_written, one.table))[:TABLES_SHOWN]
+    rows = [["", "files", "", "", "bytes", "after", "written again", "deleted rows that go"]]
+    for one in most:
+        numbers = (one.files, one.files_after, one.bytes, one.bytes_after, one.bytes_written, one.rows_deleted or None)
+        cells = ["" if number is None else f"{number:,}" for number in numbers]
+        rows.append([f"  {one.table}", cells[0], "->", *cells[1:]])
+    columns = [list(column) for column in zip(*rows, strict=True) if any(column[1:])]
+    columns[1:] = [[cell.rjust(max(map(len, column))) for cell in column] for column in columns[1:]]
+    lines = [f"{counted(before, 'file')} of {counted(len(tables), 'table')} {became}; {written:,} bytes written again:"]
+    lines += in_columns(list(zip(*columns, strict=True)))
+    if len(tables) > len(most):
+        lines.append(f"  and {len(tables) - len(most):,} more; --json has all")
+    return lines

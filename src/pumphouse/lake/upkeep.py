@@ -13,37 +13,44 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pumphouse.engines.parameters import literal
+from pumphouse.lake.fragments import fragments
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.statistics import forget
 
 WAIT_S = 600.0
 """How long a step waits for a build that commits."""
-DELETED_SHARE = 0.2
-"""A file is written again where more of its rows are deleted."""
 _ROW_ID = "_ducklake_internal_row_id"
 """The column of a data file that holds the ids of rows which were elsewhere before."""
 
 
 def merge_files(lake: Lake, tables: Iterable[str] | None = None) -> None:
-    """Have DuckLake write neighbouring small files as one, of all tables or of some; snapshots, rows and ids stay."""
-    for table in lake.tables() if tables is None else tables:
+    """Have DuckLake write neighbouring small files as one; snapshots, rows and ids stay.
+
+    Of all tables, or of some, as `fragments` calls them.
+    """
+    for table in fragments(lake) if tables is None else tables:
+        schema, name = _parts(table)
         with no_commit(lake, f"merging files of {table}"):
-            keep_row_ids(lake, table)
+            keep_row_ids(lake, name, schema=schema)
             lake.engine.fork().execute(
-                "CALL ducklake_merge_adjacent_files(?, ?, schema => 'main')", [lake.alias, table]
+                "CALL ducklake_merge_adjacent_files(?, ?, schema => ?)", [lake.alias, name, schema]
             )
 
 
-def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_share: float = DELETED_SHARE) -> None:
-    """Have DuckLake write files again without their deleted rows, in a snapshot of its own; row ids stay."""
+def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_share: float | None = None) -> None:
+    """Have DuckLake write files again without their deleted rows, in a snapshot of its own; row ids stay.
+
+    From which share of deleted rows on, `fragments` says, unless it is given.
+    """
     for table in lake.tables() if tables is None else tables:
         with no_commit(lake, f"rewriting files of {table}"):
-            if _has_deletes(lake, table):
+            found = fragments(lake).get(table)
+            if found is not None and (found.rewritten or (deleted_share is not None and found.rows_deleted)):
                 forget(lake, table)
                 lake.engine.fork().execute(
                     "CALL ducklake_rewrite_data_files(?, ?, schema => 'main', delete_threshold => ?)",
-                    [lake.alias, table, deleted_share],
+                    [lake.alias, table, found.rewritten_share if deleted_share is None else deleted_share],
                 )
 
 
@@ -56,6 +63,9 @@ class Removable:
     orphans: tuple[Path, ...]
     """No catalogue names them."""
     bytes: int
+    later_files: int
+    """That will be removed, but were in a snapshot less than LEFT_BEHIND_S ago."""
+    later_bytes: int
 
     @property
     def files(self) -> int:
@@ -81,8 +91,11 @@ def removable(lake: Lake, *, now: datetime | None = None) -> Removable:
     }
     # DuckLake tells them by their whole paths; a link in the lake's own path must not make a stranger of each.
     strangers = tuple(path for path in orphans if path.name not in named)
-    size = sum(path.stat().st_size for path in (*unused, *strangers) if path.exists())
-    return Removable(unused=tuple(unused), orphans=strangers, bytes=size)
+    waiting = set(_waiting(lake)) - set(unused)
+    return Removable(
+        unused=tuple(unused), orphans=strangers, bytes=_size((*unused, *strangers)),
+        later_files=len(waiting), later_bytes=_size(waiting),
+    )  # fmt: skip
 
 
 def remove_files(lake: Lake, *, now: datetime | None = None) -> Removable:
@@ -98,14 +111,15 @@ def remove_files(lake: Lake, *, now: datetime | None = None) -> Removable:
     return gone
 
 
-def keep_row_ids(lake: Lake, table: str) -> None:
+def keep_row_ids(lake: Lake, table: str, *, schema: str = "main") -> None:
     """Have DuckLake take the ids of updated rows from their files, where they stand.
 
     It gives a file of updated rows a range of ids as well, and merging such files gives the rows ids of that range, at
     every snapshot (DuckLake of DuckDB 1.5.5; decision 33). A file without a range keeps those that stand in it.
     """
     engine = lake.engine.fork()
-    files = [file for (file,) in engine.execute("SELECT data_file FROM ducklake_list_files(?, ?)", [lake.alias, table])]
+    listed = engine.execute("SELECT data_file FROM ducklake_list_files(?, ?, schema => ?)", [lake.alias, table, schema])
+    files = [file for (file,) in listed]
     named = (
         engine.execute(
             "SELECT DISTINCT parse_filename(file_name) FROM parquet_schema(?) WHERE name = ?", [files, _ROW_ID]
@@ -121,11 +135,21 @@ def keep_row_ids(lake: Lake, table: str) -> None:
         )
 
 
-def _has_deletes(lake: Lake, table: str) -> bool:
-    rows = lake.engine.fork().execute(
-        "SELECT 1 FROM ducklake_list_files(?, ?) WHERE delete_file IS NOT NULL LIMIT 1", [lake.alias, table]
-    )
-    return bool(rows)
+def _waiting(lake: Lake) -> list[Path]:
+    """Files that are in no snapshot any more."""
+    rows = lake.engine.fork().execute("CALL ducklake_cleanup_old_files(?, dry_run => true, cleanup_all => true)", [
+        lake.alias
+    ])  # fmt: skip
+    return [Path(path) for (path,) in rows]
+
+
+def _size(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths if path.exists())
+
+
+def _parts(table: str) -> tuple[str, str]:
+    schema, _, name = table.rpartition(".")
+    return schema or "main", name
 
 
 @contextmanager

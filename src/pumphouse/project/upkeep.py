@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pumphouse.indexes.manifest import needed
 from pumphouse.lake.expiry import Expiry, Pin, expire, pins, to_expire
-from pumphouse.lake.lake import Lake
-from pumphouse.lake.upkeep import merge_files, removable, remove_files, rewrite_deletes
+from pumphouse.lake.fragments import Fragments, fragments
+from pumphouse.lake.upkeep import Removable, merge_files, removable, remove_files, rewrite_deletes
 from pumphouse.project.project import Project
 from pumphouse.project.retention import retention_of
 
@@ -18,14 +18,38 @@ _REPLACED = ("report", "deliver", "search", "online", "scores")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
-    """What upkeep freed, or would free."""
+class TableUpkeep:
+    """What merging and rewriting made of a table's files, or would make of them."""
 
+    table: str
+    files: int
+    """Before."""
+    files_after: int
+    """What would be is told from the catalogue: exact up to about 500 MB a file, about so many beyond."""
+    bytes: int
+    """Before."""
+    bytes_after: int | None
+    """None where it was only foreseen: it depends on how well the rows can be packed."""
+    bytes_written: int
+    """Of the files that are written again."""
+    rows_deleted: int
+    """Deleted rows that are not in the files any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What upkeep did, or would do."""
+
+    tables: tuple[TableUpkeep, ...]
+    """Those whose files change, the lake's own bookkeeping as `pumphouse.artefacts`."""
     expiry: Expiry | None
     """None where no retention is declared, or it was told to stop."""
     files: int
+    """That were in no snapshot, and are removed."""
     bytes: int
-    """Of files that were in no snapshot."""
+    later_files: int
+    """That are in no snapshot since less than a day, and go after it."""
+    later_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +65,17 @@ class Watch:
 
 
 def foreseen(project: Project, *, retention: str | None = None, now: datetime | None = None) -> Upkeep:
-    """What `keep_up` would free; nothing is changed."""
-    gone = removable(project.lake)
+    """What `keep_up` would do; nothing is changed."""
     decide = _decision(project, retention, now or datetime.now(UTC))
-    return Upkeep(expiry=decide() if decide else None, files=gone.files, bytes=gone.bytes)
+    tables = tuple(
+        TableUpkeep(
+            table=table, files=one.files, files_after=one.files_after, bytes=one.bytes, bytes_after=None,
+            bytes_written=one.bytes_to_write, rows_deleted=one.rewritten_rows_deleted,
+        )
+        for table, one in fragments(project.lake).items()
+        if one.bytes_to_write
+    )  # fmt: skip
+    return _upkeep(tables, decide() if decide else None, removable(project.lake))
 
 
 def keep_up(
@@ -57,8 +88,12 @@ def keep_up(
     lake, watch = project.lake, watch or Watch()
     decide = _decision(project, retention, now or datetime.now(UTC))
     expiry, gone = None, None
-    merge_files(lake, _each(lake, "merging small files", watch))
-    rewrite_deletes(lake, _each(lake, "rewriting files with deleted rows", watch))
+    before = fragments(lake)
+    many = [table for table, one in before.items() if one.merged]
+    merge_files(lake, _each("merging small files", many, watch))
+    holed = [table for table, one in fragments(lake).items() if one.rewritten]
+    rewrite_deletes(lake, _each("rewriting files with deleted rows", holed, watch))
+    tables = _changed(before, fragments(lake)) if many or holed else ()
     if decide is not None and not watch.stops():
         watch.step("expiring snapshots", 0)
         expiry = expire(lake, decide)
@@ -66,11 +101,36 @@ def keep_up(
         watch.step("removing files that are in no snapshot", 0)
         lake.sweep()
         gone = remove_files(lake)
-    return Upkeep(expiry=expiry, files=gone.files if gone else 0, bytes=gone.bytes if gone else 0)
+    return _upkeep(tables, expiry, gone)
 
 
-def _each(lake: Lake, what: str, watch: Watch) -> Iterator[str]:
-    tables = lake.tables()
+def _upkeep(tables: tuple[TableUpkeep, ...], expiry: Expiry | None, gone: Removable | None) -> Upkeep:
+    return Upkeep(
+        tables=tables,
+        expiry=expiry,
+        files=gone.files if gone else 0,
+        bytes=gone.bytes if gone else 0,
+        later_files=gone.later_files if gone else 0,
+        later_bytes=gone.later_bytes if gone else 0,
+    )
+
+
+def _changed(before: Mapping[str, Fragments], after: Mapping[str, Fragments]) -> tuple[TableUpkeep, ...]:
+    """The tables with other files than before; what builds did to them meanwhile is in the numbers too."""
+    found = []
+    for table, was in before.items():
+        now = after.get(table, Fragments())
+        if was.bytes_to_write and (was.files, was.bytes, was.rows_deleted) != (now.files, now.bytes, now.rows_deleted):
+            found.append(
+                TableUpkeep(
+                    table=table, files=was.files, files_after=now.files, bytes=was.bytes, bytes_after=now.bytes,
+                    bytes_written=was.bytes_to_write, rows_deleted=was.rewritten_rows_deleted,
+                )
+            )  # fmt: skip
+    return tuple(found)
+
+
+def _each(what: str, tables: Sequence[str], watch: Watch) -> Iterator[str]:
     watch.step(what, len(tables))
     for table in tables:
         if watch.stops():

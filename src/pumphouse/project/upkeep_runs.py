@@ -99,8 +99,18 @@ def _tell(project: Project, run: str, summary: str, failure: PumphouseError | No
 
 def said(done: Upkeep) -> str:
     """What upkeep came to, on one line."""
-    expired = f"{len(done.expiry.snapshots):,} snapshots left, " if done.expiry is not None else ""
-    return f"{expired}{done.files:,} files of {done.bytes:,} bytes removed"
+    parts = []
+    if done.tables:
+        before, after = sum(one.files for one in done.tables), sum(one.files_after for one in done.tables)
+        parts.append(f"{before:,} files of {counted(len(done.tables), 'table')} became {after:,}")
+    if done.expiry is not None:
+        parts.append(f"{counted(len(done.expiry.snapshots), 'snapshot')} expired")
+    return "; ".join([*parts, f"{counted(done.files, 'file')} of {done.bytes:,} bytes removed"])
+
+
+def counted(number: int, what: str) -> str:
+    """A number with what it counts: `1 file`, `1,204 files`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _end_dead(lake: Lake, *, at: datetime) -> None:

@@ -1,0 +1,101 @@
+"""How many files each table lies in, and what merging and rewriting would make of them: told from the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pumphouse.lake.lake import Lake
+
+FILE_BYTES = 512_000_000
+"""What DuckLake merges up to; a file that is as large stays as it is."""
+DELETED_SHARE = 0.2
+"""A file is written again where at least so many of its rows are deleted."""
+CROWD, CROWD_BYTES = 10, 16_000_000
+"""Files with deleted rows are not merged. Where they are so many, and no larger than this on average, they are all
+written again, however few of their rows are deleted."""
+ANY_DELETED = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragments:
+    """The files of a table's newest snapshot."""
+
+    files: int = 0
+    bytes: int = 0
+    rows_deleted: int = 0
+    """That stand in the files still."""
+    merged: int = 0
+    """Files that merging would write as others."""
+    merged_into: int = 0
+    """How many these would be, or about so many where they are more than FILE_BYTES together."""
+    rewritten: int = 0
+    """Files that would be written again without their deleted rows, after merging."""
+    rewritten_into: int = 0
+    rewritten_rows_deleted: int = 0
+    rewritten_share: float = DELETED_SHARE
+    """Of deleted rows, from which on a file is written again."""
+    bytes_to_write: int = 0
+    """Of the files that would be merged or rewritten."""
+
+    @property
+    def files_after(self) -> int:
+        """How many files there would be."""
+        return self.files - self.merged + self.merged_into - self.rewritten + self.rewritten_into
+
+
+def fragments(lake: Lake) -> dict[str, Fragments]:
+    """Each table that has files, the lake's own bookkeeping as `pumphouse.artefacts`.
+
+    DuckLake merges files that were written with the same columns, in the same partition.
+    """
+    rows = lake.catalogue(_QUESTION)
+    return {
+        table: Fragments(
+            files=int(files), bytes=int(size), rows_deleted=int(deleted), merged=int(merged),
+            merged_into=int(merged_into), rewritten=int(rewritten), rewritten_into=int(rewritten_into),
+            rewritten_rows_deleted=int(gone), rewritten_share=float(share), bytes_to_write=int(to_write),
+        )
+        for table, files, size, deleted, share, merged, merged_into, rewritten, rewritten_into, gone, to_write in rows
+    }  # fmt: skip
+
+
+_QUESTION = f"""
+WITH partitions AS (
+    SELECT data_file_id, string_agg(coalesce(partition_value, ''), '|' ORDER BY partition_key_index) AS part
+    FROM {{meta}}.ducklake_file_partition_value GROUP BY data_file_id
+), deletes AS (
+    SELECT data_file_id, max(delete_count) AS deleted
+    FROM {{meta}}.ducklake_delete_file WHERE end_snapshot IS NULL GROUP BY data_file_id
+), files AS (
+    SELECT CASE s.schema_name WHEN 'main' THEN '' ELSE s.schema_name || '.' END || t.table_name AS table_name,
+        f.data_file_id, f.record_count, f.file_size_bytes AS size, coalesce(d.deleted, 0) AS deleted,
+        f.partition_id, p.part, max(v.begin_snapshot) AS version
+    FROM {{meta}}.ducklake_data_file f
+    JOIN {{meta}}.ducklake_table t ON t.table_id = f.table_id AND t.end_snapshot IS NULL
+    JOIN {{meta}}.ducklake_schema s ON s.schema_id = t.schema_id AND s.end_snapshot IS NULL
+    LEFT JOIN {{meta}}.ducklake_schema_versions v ON v.table_id = f.table_id AND v.begin_snapshot <= f.begin_snapshot
+    LEFT JOIN partitions p ON p.data_file_id = f.data_file_id
+    LEFT JOIN deletes d ON d.data_file_id = f.data_file_id
+    WHERE f.end_snapshot IS NULL GROUP BY ALL
+), shares AS (
+    SELECT table_name, CASE
+        WHEN count(*) FILTER (deleted > 0) >= {CROWD} AND avg(size) FILTER (deleted > 0) < {CROWD_BYTES}
+        THEN {ANY_DELETED} ELSE {DELETED_SHARE} END AS share
+    FROM files GROUP BY table_name
+), groups AS (
+    SELECT table_name, share, count(*) AS files, sum(size) AS size, sum(deleted) AS deleted,
+        count(*) FILTER (deleted = 0 AND size < {FILE_BYTES}) AS small,
+        coalesce(sum(size) FILTER (deleted = 0 AND size < {FILE_BYTES}), 0) AS small_size,
+        count(*) FILTER (deleted >= share * record_count) AS holed,
+        coalesce(sum(deleted) FILTER (deleted >= share * record_count), 0) AS gone,
+        coalesce(sum(size) FILTER (deleted >= share * record_count), 0) AS holed_size,
+        coalesce(sum(size * (1 - deleted / record_count)) FILTER (deleted >= share * record_count), 0) AS left_size
+    FROM files JOIN shares USING (table_name) GROUP BY table_name, share, partition_id, part, version
+)
+SELECT table_name, sum(files), sum(size), sum(deleted), share,
+    sum(CASE WHEN small > 1 THEN small ELSE 0 END),
+    sum(CASE WHEN small > 1 THEN least(small, greatest(1, ceil(small_size / {FILE_BYTES}))) ELSE 0 END),
+    sum(holed), sum(least(holed, ceil(left_size / {FILE_BYTES}))), sum(gone),
+    sum(holed_size + CASE WHEN small > 1 THEN small_size ELSE 0 END)
+FROM groups GROUP BY table_name, share ORDER BY table_name
+"""

@@ -1,0 +1,70 @@
+"""What merging and rewriting would make of a table's files is what they make of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pumphouse.lake.fragments import CROWD, Fragments, fragments
+from pumphouse.lake.upkeep import merge_files, rewrite_deletes
+
+from .conftest import Desk
+from .test_upkeep import KEY, KINDS, Story
+
+
+def upkept(desk: Desk, table: str = "t") -> Fragments:
+    """What was foreseen, once it has come true."""
+    foreseen = fragments(desk.lake).get(table, Fragments())
+    merge_files(desk.lake)
+    rewrite_deletes(desk.lake)
+    now = fragments(desk.lake).get(table, Fragments())
+    assert now.files == foreseen.files_after
+    assert now.rows_deleted == foreseen.rows_deleted - foreseen.rewritten_rows_deleted
+    return foreseen
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_is_foreseen_comes_true(desk: Desk, seed: int) -> None:
+    story = Story(desk, seed)
+    story.commit("append")
+    for kinds in (("append", "upsert", "wider", "lowest"), KINDS):
+        for _ in range(5):
+            story.commit(story.random.choice(kinds))
+        upkept(desk)
+    story.holds()
+
+
+def test_a_file_is_written_again_from_a_fifth_of_deleted_rows_on(desk: Desk) -> None:
+    for gone, rewritten in ((1, 0), (2, 1)):
+        desk.replaced("SELECT range AS id FROM range(10)", table="t")
+        commit = desk.commit("t")
+        commit.delete_keys("t", desk.written(f"SELECT range AS id FROM range({gone})"), key=KEY)
+        commit.publish()
+        foreseen = upkept(desk)
+        assert (foreseen.rewritten, foreseen.rewritten_rows_deleted) == (rewritten, gone * rewritten)
+
+
+def test_many_small_files_with_few_deleted_rows_each_become_one(desk: Desk) -> None:
+    for number in range(CROWD):
+        commit = desk.commit("t")
+        commit.append(
+            "t", desk.written(f"SELECT range AS id FROM range({100 * number}, {100 * number + 100})"), key=KEY
+        )
+        commit.publish()
+    commit = desk.commit("t")
+    commit.delete_keys("t", desk.written(f"SELECT 100 * range AS id FROM range({CROWD})"), key=KEY)
+    commit.publish()
+    foreseen = upkept(desk)
+    assert (foreseen.merged, foreseen.rewritten, foreseen.files_after) == (0, CROWD, 1)
+    assert desk.rows("SELECT count(*) FROM t", "t") == [(99 * CROWD,)]
+    assert desk.rows("SELECT count(*) FROM t", "t", snapshot=CROWD) == [(100 * CROWD,)]
+
+
+def test_the_lakes_own_bookkeeping_is_merged_too(desk: Desk) -> None:
+    for number in range(3):
+        commit = desk.commit("page")
+        commit.artefact("page", desk.lake.blobs.put(b"%d" % number))
+        commit.publish()
+    before = desk.lake.artefacts("page")
+    assert upkept(desk, "pumphouse.artefacts").files == 3
+    assert fragments(desk.lake)["pumphouse.artefacts"].files == 1
+    assert desk.lake.artefacts("page") == before
