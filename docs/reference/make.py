@@ -90,6 +90,7 @@ HEADER_FORMS = {
     "seconds": "a number above 0",
     "slice": "`COLUMN by hour`, `day`, `week` or `month`",
     "time": "`event`, `known` or both, each a column",
+    "layout": "some of `sort_by`, `partition_by` and `bloom_filters`, each a column or a list of columns",
     "grants": "a table with `to`, and some of `columns`, `mask`, `rows` and `name`",
     "types": "a table of columns, each `BIGINT`, `DOUBLE`, `BOOLEAN` or `VARCHAR`",
     "matures": "a number of `minutes`, `hours`, `days`, `weeks`, `months` or `years`",
@@ -115,6 +116,10 @@ HEADER_KEYS = {
     ),
     "required": ("Columns without which a row is withheld: it goes to quarantine whole.", 'required = ["customer_id"]'),
     "timeout_s": ("How many seconds a build may take.", "timeout_s = 600"),
+    "layout": (
+        "How rows lie in the table's [files](../guides/layout.md), so that few are read to find some.",
+        'layout = { sort_by = "paid_at", partition_by = "year(paid_at)" }',
+    ),
     "retries": ("How often a build that failed is tried again in the same run; without it never.", "retries = 2"),
     "entity": ("The columns that say whom a row is about.", 'entity = "customer_id"'),
     "request": (

@@ -11,6 +11,7 @@ from pumphouse.cleaning.fitted_step import FittedStep
 from pumphouse.cleaning.step import Step
 from pumphouse.cleaning.table_step import TableStep
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, time_of
+from pumphouse.declare.layouts import layout_of
 
 Mark = TypeVar("Mark")
 
@@ -60,12 +61,14 @@ def clean(
     key: str | tuple[str, ...] | list[str] | None = None,
     required: str | tuple[str, ...] | list[str] | None = None,
     time: Mapping[str, str] | None = None,
+    layout: Mapping[str, str | tuple[str, ...]] | None = None,
     doc: str = "",
 ) -> Declaration:
     """A table made by cleaning another one, step by step from top to bottom.
 
     A cell that a step can't clean becomes null, and what it was goes to `<table>__quarantine` with the reason. A row
     whose `key` or a `required` column is null at the end is withheld: it goes there whole. Nothing else is lost.
+    `layout` says how rows lie in the table's files, as of `ph.table`.
 
     For example:
 
@@ -98,7 +101,7 @@ def clean(
     return Declaration(
         kind="clean",
         spec=spec,
-        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time)),
+        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), layout=layout_of(layout)),
         place=place_of_caller(),
         inputs=(input,),
         files=tuple(dict.fromkeys(file for one in inner for file in one.files)),

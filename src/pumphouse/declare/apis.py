@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, refuse_unknown, time_of
+from pumphouse.declare.layouts import layout_of
 from pumphouse.declare.sources import Lag, lag_of
 from pumphouse.errors import ConfigError, did_you_mean
 
@@ -132,6 +133,7 @@ def api(
     required: str | tuple[str, ...] | None = None,
     every: str | None = None,
     history: bool = False,
+    layout: Mapping[str, str | tuple[str, ...]] | None = None,
     doc: str = "",
 ) -> Declaration:
     """A table of what an API answers below the connection's url, in JSON, CSV or XML.
@@ -142,7 +144,8 @@ def api(
     "data.orders"}. `params` are sent along, "$cursor" being how far it was read (less `lag`, for records that come
     late), "$today" the day and "$name" a setting; `body` is sent as JSON, and `graphql` is a query, whose variables are
     the `params`. `per` names a table: each row of it that is new or has changed is asked about once, `{order_id}` in
-    the path or in `params` being its column. Raises ConfigError for what means nothing.
+    the path or in `params` being its column. `layout` says how rows lie in the table's files, as of `ph.table`. Raises
+    ConfigError for what means nothing.
 
     For example:
 
@@ -170,7 +173,9 @@ def api(
             history=history,
             per=asked,
         ),
-        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), every=every),
+        common=Common(
+            doc=doc, key=names(key), required=names(required), time=time_of(time), every=every, layout=layout_of(layout)
+        ),
         place=place_of_caller(),
         inputs=(asked.table,) if asked else (),
         settings=tuple(name for name in left_open(call, "name") if name not in (CURSOR, TODAY)),

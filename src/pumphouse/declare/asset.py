@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from pumphouse.declare.layouts import TableLayout
 from pumphouse.errors import ConfigError, Place, PumphouseError, did_you_mean
 
 P = ParamSpec("P")
@@ -60,6 +61,8 @@ class Common:
     every: str | None = None
     retries: int = 0
     timeout_s: float | None = None
+    layout: TableLayout | None = None
+    """How its rows lie in its files, which decides nothing of what it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,16 @@ class Asset:
     def makes_table(self) -> bool:
         """Whether its build is a table that others read by name."""
         return self.kind in TABLES
+
+    @property
+    def layout(self) -> TableLayout | None:
+        """How rows lie in its table's files, with Bloom filters of its key; None where nothing is said of either."""
+        declared = self.common.layout
+        if declared is None and not (self.makes_table and self.common.key):
+            return None
+        declared = declared or TableLayout()
+        filters = dict.fromkeys((*self.common.key, *declared.bloom_filters))
+        return replace(declared, bloom_filters=tuple(filters))
 
     @property
     def is_gathered(self) -> bool:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from pumphouse.declare.asset import Common, Declaration, Part, names, place_of_caller, refuse_unknown, time_of
+from pumphouse.declare.layouts import layout_of
 from pumphouse.declare.sources import Lag, lag_of
 
-OPTIONS = frozenset({"key", "cursor", "lag", "deletes", "query", "time", "every", "history", "required", "doc"})
+OPTIONS = frozenset(
+    {"key", "cursor", "lag", "deletes", "query", "time", "every", "history", "required", "layout", "doc"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,7 @@ def database(
                     required=names(options.get("required")),
                     time=time_of(options.get("time")),
                     every=options.get("every", every),
+                    layout=layout_of(options.get("layout")),
                 ),
             )
         )

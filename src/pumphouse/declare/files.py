@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, time_of
 from pumphouse.declare.formats import Format
+from pumphouse.declare.layouts import layout_of
 from pumphouse.errors import ConfigError
 
 
@@ -32,6 +33,7 @@ def files(
     every: str | None = None,
     history: bool = False,
     required: str | tuple[str, ...] | None = None,
+    layout: Mapping[str, str | tuple[str, ...]] | None = None,
     doc: str = "",
 ) -> Declaration:
     """A table made of all files that match `pattern`, relative to the project's folder, or at an address.
@@ -41,7 +43,7 @@ def files(
     a zip.
 
     `key` and `cursor` upsert, a `cursor` alone appends, a `key` alone compares the whole, neither replaces.
-    `history=True` keeps every version of a key.
+    `history=True` keeps every version of a key. `layout` says how rows lie in the table's files, as of `ph.table`.
 
     An address is https://..., or one of object storage: s3://bucket/..., gs://bucket/..., az://container/.... It is
     looked at when a run builds the table: say `every`. `connection` names one of pumphouse.toml with the keys for it.
@@ -58,6 +60,8 @@ def files(
     return Declaration(
         kind="files",
         spec=Files(pattern=pattern, format=format, connection=connection, cursor=cursor, history=history),
-        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), every=every),
+        common=Common(
+            doc=doc, key=names(key), required=names(required), time=time_of(time), every=every, layout=layout_of(layout)
+        ),
         place=place_of_caller(),
     )

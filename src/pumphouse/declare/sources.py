@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_function, time_of, with_brackets
+from pumphouse.declare.layouts import layout_of
 
 Mode = Literal["replace", "append", "upsert", "compare"]
 
@@ -60,13 +61,15 @@ def source(
     time: Mapping[str, str] | None = None,
     every: str | None = None,
     history: bool = False,
+    layout: Mapping[str, str | tuple[str, ...]] | None = None,
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """A decorator for a generator function that yields rows (dicts, lists of dicts, Arrow) of an outside system.
 
     `key` and `cursor` upsert, a `cursor` alone appends, a `key` alone compares the whole, neither replaces.
     `lag` ("1h", or a number) is how far before the cursor it is read again, for rows that come late.
     `history=True` keeps every version of a key. `time` names the columns of the event's time and of when it was known.
-    `connection` names one of pumphouse.toml, `every` says when to look again: "1h", "day at 02:00".
+    `connection` names one of pumphouse.toml, `every` says when to look again: "1h", "day at 02:00". `layout` says how
+    rows lie in the table's files, as of `ph.table`.
 
     For example:
 
@@ -82,7 +85,13 @@ def source(
         return Declaration(
             kind="source",
             spec=FunctionSource(connection=connection, cursor=cursor, lag=late, history=history),
-            common=Common(doc=(function.__doc__ or "").strip(), key=names(key), time=time_of(time), every=every),
+            common=Common(
+                doc=(function.__doc__ or "").strip(),
+                key=names(key),
+                time=time_of(time),
+                every=every,
+                layout=layout_of(layout),
+            ),
             place=place_of_function(function),
             function=function,
         )

@@ -18,6 +18,7 @@ from pumphouse.declare.asset import (
     with_brackets,
 )
 from pumphouse.declare.checks import Condition, FailingRows, Fresh, RowCount, Steady, others_read
+from pumphouse.declare.layouts import layout_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,7 @@ def table(
     required: str | tuple[str, ...] | None = None,
     memory_bytes_max: int | None = None,
     timeout_s: float | None = None,
+    layout: Mapping[str, str | tuple[str, ...]] | None = None,
 ) -> Callable[[Callable[..., Any]], Declaration]:
     """A decorator for a function from tables to a table. Its parameters are the names of what it reads.
 
@@ -76,6 +78,8 @@ def table(
     a process of its own, which may take `timeout_s` seconds and `memory_bytes_max` bytes. A parameter's annotation says
     in which form it comes: pl.LazyFrame, pl.DataFrame, pd.DataFrame, pa.Table, pa.RecordBatchReader; without one it is
     a DuckDB relation.
+
+    `layout` says how its rows lie in files: `{"sort_by": "paid_at", "partition_by": "year(paid_at)"}`.
 
     For example:
 
@@ -95,6 +99,7 @@ def table(
                 required=names(required),
                 time=time_of(time),
                 timeout_s=timeout_s,
+                layout=layout_of(layout),
             ),
             place=place_of_function(function),
             function=function,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pumphouse.declare.asset import Common, Declaration, names, place_of_caller, refuse_unknown, time_of
+from pumphouse.declare.layouts import layout_of
 
 PAGES_MAX = 10_000
 
@@ -69,6 +70,7 @@ def website(
     every: str | None = None,
     history: bool = False,
     required: str | tuple[str, ...] | None = None,
+    layout: Mapping[str, str | tuple[str, ...]] | None = None,
     doc: str = "",
 ) -> Declaration:
     """Items of a website: a row for each page that has one, or for each element of a page that `each` selects.
@@ -81,7 +83,7 @@ def website(
     A value of `item` is a CSS selector (the text of its first match, or its attribute where it ends in `[name]`), or
     one of `{"link": "a.more"}` (the address it leads to, whole), `{"json_ld": "offers.price", "type": "Product"}`,
     `{"microdata": "price", "type": "Product"}`, and `{"page": "url"}`, "title" or "main_text". Where the first value is
-    not found there is no item. All values are text.
+    not found there is no item. All values are text. `layout` says how rows lie in the table's files, as of `ph.table`.
 
     For example:
 
@@ -100,7 +102,9 @@ def website(
             cursor=cursor,
             history=history,
         ),
-        common=Common(doc=doc, key=names(key), required=names(required), time=time_of(time), every=every),
+        common=Common(
+            doc=doc, key=names(key), required=names(required), time=time_of(time), every=every, layout=layout_of(layout)
+        ),
         place=place_of_caller(),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,13 +27,22 @@ INT64_DIGITS = 18
 class ParquetFiles:
     """A writer of `<stem>_0.parquet`, `<stem>_1.parquet`... Batches are gathered into row groups; nothing else is kept.
 
-    Columns of `key` get Bloom filters: whoever looks for one value reads only the row groups that may have it. Leaving
-    the `with` block by an exception removes what was written.
+    Columns of `key` get Bloom filters: whoever looks for one value reads only the row groups that may have it. Each
+    file says of itself what `said` has. Leaving the `with` block by an exception removes what was written.
     """
 
-    def __init__(self, folder: Path, stem: str, schema: pa.Schema, *, key: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stem: str,
+        schema: pa.Schema,
+        *,
+        key: Sequence[str] = (),
+        said: Mapping[str, str] | None = None,
+    ) -> None:
         self.schema = storable(schema)
         self.key = key
+        self.said = said or {}
         self.folder = folder
         self.stem = stem
         self.rows = 0
@@ -82,6 +91,7 @@ class ParquetFiles:
                     write_statistics=[field.name for field in self.schema if not pa.types.is_floating(field.type)],
                     bloom_filter_options=self._filters(),
                 )
+                self._writer.add_key_value_metadata(self.said)
                 self._rows_in_file = 0
             table = pa.Table.from_batches(self._waiting, self.schema)
             self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
@@ -114,11 +124,17 @@ class ParquetFiles:
 
 
 def write_batches(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, folder: Path, stem: str, key: Sequence[str] = ()
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    *,
+    folder: Path,
+    stem: str,
+    key: Sequence[str] = (),
+    said: Mapping[str, str] | None = None,
 ) -> Written:
-    """Parquet files of a stream of batches; `key` as of `ParquetFiles`."""
+    """Parquet files of a stream of batches; `key` and `said` as of `ParquetFiles`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with ParquetFiles(folder, stem, schema, key=key) as files:
+    with ParquetFiles(folder, stem, schema, key=key, said=said) as files:
         for batch in batches:
             files.write(batch)
         return files.close()

@@ -66,6 +66,8 @@ def draft_sql(file: SourceFile, document: SqlDocument, *, files: NamedFiles) -> 
         case _:
             spec = Sql(text=query.text, slice=said.slice, reads=said.reads)
     found += _missing_columns(said.common.key, said.entity, query.columns, said.kind)
+    if said.kind != "feature" and said.common.layout is not None:
+        found += _missing(said.common.layout.columns, query.columns, "by which its layout is declared")
     named = files.find((file.path.rpartition("/")[0], text) for text in query.literals)
     names = _with_declared(query.names, said.reads, document.header)
     slice_ = said.slice and [said.slice.column, said.slice.unit, said.slice.lookback]
@@ -128,13 +130,16 @@ def _with_declared(
 def _missing_columns(
     key: tuple[str, ...], entity: tuple[str, ...], columns: tuple[str, ...] | None, kind: str
 ) -> Iterator[Finding]:
+    if kind in ("feature", "label"):
+        return _missing((*entity, "as_of"), columns, f"which a {kind} is known by")
+    return _missing(key, columns, "which the header names as key")
+
+
+def _missing(needed: tuple[str, ...], columns: tuple[str, ...] | None, why: str) -> Iterator[Finding]:
     if columns is None:
         return
     known = {column.lower() for column in columns}
-    needed, why = key, "the header names as key"
-    if kind in ("feature", "label"):
-        needed, why = (*entity, "as_of"), f"a {kind} is known by"
-    for column in needed:
+    for column in dict.fromkeys(needed):
         if column.lower() not in known:
             mend = f"Select it; the query's columns are {', '.join(columns)}."
-            yield Finding(1, f"the query has no column '{column}', which {why}", mend)
+            yield Finding(1, f"the query has no column '{column}', {why}", mend)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pumphouse.declare.asset import Common, Slice, Time, names
+from pumphouse.declare.layouts import layout_of
 from pumphouse.declare.tables import slice_of
 from pumphouse.errors import did_you_mean
 from pumphouse.graph.findings import Finding
@@ -39,6 +40,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "required": "names",
         "timeout_s": "seconds",
         "retries": "count",
+        "layout": "layout",
         "grant": "grants",
     },
     "feature": {"entity": "names", "request": "types", "doc": "text", "owner": "text", "tags": "names"},
@@ -54,6 +56,7 @@ KEYS: Mapping[str, Mapping[str, str]] = {
         "required": "names",
         "timeout_s": "seconds",
         "retries": "count",
+        "layout": "layout",
         "grant": "grants",
     },
     "report": {
@@ -155,6 +158,7 @@ def declared(header: Header | None, *, kind: str) -> tuple[Declared, list[Findin
                 every=read.get("every"),
                 retries=read.get("retries", 0),
                 timeout_s=read.get("timeout_s"),
+                layout=read.get("layout"),
             ),
             slice=sliced,
             reads=read.get("reads"),
@@ -267,6 +271,7 @@ _FORMS: Mapping[str, Any] = {  # each takes a TOML value and returns what Declar
     "seconds": _seconds,
     "slice": lambda value: slice_of(_text(value)),
     "time": _time,
+    "layout": layout_of,
     "matures": _matures,
     "types": _types,
     "grants": _grants,

@@ -20,11 +20,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pumphouse.declare.layouts import TableLayout
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable
 from pumphouse.errors import CheckFailed, KeyConflict, LakeBusy, LakeError
+from pumphouse.lake.arranging import arranged
 from pumphouse.lake.builds import Build, Counts, encode, failed_of, quarantine_of
 from pumphouse.lake.checking import Judged, judge, log_found
 from pumphouse.lake.checks import CheckOfTable, Found, View
@@ -76,11 +78,14 @@ class Commit:
         inputs: Mapping[str, int] | None = None,
         accept_schema: bool = False,
         view: View | None = None,
+        layout: TableLayout | None = None,
     ) -> None:
+        """`layout` says how the rows of the asset's own table lie in the files that this adds."""
         if not lake.writable:
             raise LakeError("this lake is open for reading only", mend="Open it in an environment of its own.")
         self._lake = lake
         self._accept_schema = accept_schema
+        self._layout = layout
         self._changes: list[Callable[[DuckDB, _Outcome], None]] = []
         self._arriving: list[tuple[str, pa.Schema]] = []
         """Tables that rows are added to, with the types of these."""
@@ -376,6 +381,8 @@ class Commit:
     def _settled(self, table: str, written: Written, key: tuple[str, ...]) -> Written:
         """The same files in the table's own folder: there they are stored by a relative path, and the lake can move."""
         self._keyed(table, key)
+        if self._layout is not None and table == self._build.asset and written.rows:
+            written = arranged(self._lake, table, written, self._layout)
         home = self._lake.folder / "data" / "main" / table
         home.mkdir(parents=True, exist_ok=True)
         files = tuple(home / f"{file.parent.name}_{file.name}" for file in written.files)

@@ -134,6 +134,7 @@ class Context:
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             accept_schema=self.accept_schema,
+            layout=asset.layout if asset.common.layout else None,
             view=View(now=self.now, snapshot=self.snapshot, functions=self.functions),
         )
         settings = {**self.settings, "today": self.today}

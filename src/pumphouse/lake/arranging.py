@@ -1,0 +1,117 @@
+"""Rows written in the order that a table's layout says, with Bloom filters, before a commit registers their files.
+
+DuckDB sorts, on disk where they do not fit into memory; Arrow writes, since only there a filter can be asked for by
+column (decision 37). What a file is in the order of is said in it, so that a merge knows.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+import pyarrow as pa
+
+from pumphouse.declare.layouts import Partition, TableLayout
+from pumphouse.engines.engine import Query, Written
+from pumphouse.engines.parameters import literal, quoted
+from pumphouse.engines.parquet import write_batches
+from pumphouse.errors import ConfigError, did_you_mean
+from pumphouse.lake.lake import Lake
+
+ORDER = "pumphouse.order"
+"""The key in a file's metadata under which it says in which order its rows are."""
+
+
+def arranged(lake: Lake, table: str, written: Written, layout: TableLayout) -> Written:
+    """The same rows in files of the layout's order; the files that were handed over are removed.
+
+    Raises ConfigError where the rows lack a column of it.
+    """
+    files = ", ".join(literal(str(file)) for file in written.files)
+    text = f"SELECT * FROM read_parquet([{files}])"
+    engine, stem = lake.engine.fork(), f"{table}_{uuid.uuid4().hex}"
+    try:
+        layout = fitting(layout, written.schema, table=table)
+        query = Query(text=f"{text} ORDER BY {', '.join(order_of(layout))}" if layout.is_in_order else text)
+        if _survives(lake, written, stem=stem):
+            with engine.read(query) as rows:
+                new = write_batches(
+                    rows, written.schema, folder=lake.staging(), stem=stem, key=layout.bloom_filters, said=said(layout)
+                )
+        else:
+            new = engine.write(query, folder=lake.staging(), stem=stem)
+    finally:
+        engine.close()
+        for file in written.files:
+            file.unlink(missing_ok=True)
+        for folder in {file.parent for file in written.files} - {lake.staging()}:
+            with suppress(OSError):  # it holds another output of the build
+                folder.rmdir()
+    return replace(written, files=new.files)
+
+
+def fitting(layout: TableLayout, schema: pa.Schema, *, table: str) -> TableLayout:
+    """The layout with its columns as the table spells them.
+
+    Raises ConfigError where the table has no such column, or no day of what it is parted by.
+    """
+    spelled: dict[str, str] = {name.lower(): name for name in schema.names}
+
+    def found(column: str) -> str:
+        if column.lower() not in spelled:
+            raise ConfigError(
+                f"'{table}' has no column '{column}', by which its layout is declared",
+                asset=table,
+                mend=did_you_mean(column, schema.names) or f"Its columns are {', '.join(schema.names)}.",
+            )
+        return spelled[column.lower()]
+
+    partitions = []
+    for one in layout.partition_by:
+        name = found(one.column)
+        kind = schema.field(name).type
+        if one.unit and not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+            raise ConfigError(
+                f"'{table}' is parted by {one}, and '{name}' is no date or timestamp but {kind}",
+                asset=table,
+                mend=f'Cast it in the table, or write partition_by = "{name}".',
+            )
+        partitions.append(Partition(column=name, unit=one.unit))
+    return TableLayout(
+        sort_by=tuple(map(found, layout.sort_by)),
+        partition_by=tuple(partitions),
+        bloom_filters=tuple(map(found, layout.bloom_filters)),
+    )
+
+
+def partition_of(one: Partition) -> str:
+    """The SQL expression of the partition that a row belongs to."""
+    return f"date_trunc('{one.unit}', {quoted(one.column)})" if one.unit else quoted(one.column)
+
+
+def order_of(layout: TableLayout) -> list[str]:
+    """The SQL expressions by which rows are ordered."""
+    return [*map(partition_of, layout.partition_by), *map(quoted, layout.sort_by)]
+
+
+def said(layout: TableLayout) -> Mapping[str, str]:
+    """What a file of this layout says of itself."""
+    return {ORDER: json.dumps([*map(str, layout.partition_by), *layout.sort_by])} if layout.is_in_order else {}
+
+
+def _survives(lake: Lake, written: Written, *, stem: str) -> bool:
+    """Whether Arrow's files of these rows have the types that DuckDB's have; a UUID, for one, has not."""
+    empty = write_batches([], written.schema, folder=lake.staging(), stem=f"{stem}_none")
+    try:
+        return _types(lake, written.files[:1]) == _types(lake, empty.files)
+    finally:
+        for file in empty.files:
+            file.unlink()
+
+
+def _types(lake: Lake, files: Sequence[object]) -> list[tuple[str, str]]:
+    described = lake.engine.fork().execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(files[0]))})")
+    return [(name, kind) for name, kind, *_ in described]
