@@ -22,7 +22,8 @@ STATES_MAX = 4
 """How many states are kept: the newest answers, the others still have readers, and are near older snapshots."""
 WAIT_S = 60.0
 """How long a swap waits for another one."""
-_FILE, _STATES, _VIEWS, _LOCK, _ALIVE = "manifest.json", "states", "views", ".lock", ".alive"
+_FILE, _STATES, _VIEWS, _SIGHTS = "manifest.json", "states", "views", "sights"
+_LOCK, _ALIVE = ".lock", ".alive"
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +179,7 @@ def swap(lake: Lake, manifest: Manifest, *, before: str, arriving: Path | None =
             if left.name not in named:
                 remove(left)
         sweep_views(folder, named=named, most=len(named))
+        sweep_sights(folder, named=named)
         _sweep_dead(folder)
     return data
 
@@ -211,6 +213,27 @@ def sweep_views(base: Path, *, named: set[str], most: int) -> None:
                 kept.append((one.stat().st_mtime, one))
     for _, one in sorted(kept)[: max(0, len(kept) - most)]:
         remove(one)
+
+
+def sights(base: Path) -> Path:
+    """Where indexes are kept of what some see of a table; each goes with the state that was the newest."""
+    return base / _SIGHTS
+
+
+def sweep_sights(base: Path, *, named: set[str], most: int | None = None, bytes_max: int | None = None) -> None:
+    """Remove those of states that are gone, and of the others what was used least lately beyond a bound."""
+    kept = []
+    for one in sights(base).glob("*"):
+        if one.name.partition(".")[2] not in named:
+            remove(one)
+        else:
+            with suppress(FileNotFoundError):
+                kept.append((one.stat().st_mtime, one, sum(file.stat().st_size for file in one.iterdir())))
+    size = 0
+    for number, (_, one, size_bytes) in enumerate(sorted(kept, reverse=True)):
+        size += size_bytes
+        if (most is not None and number >= most) or (bytes_max is not None and size > bytes_max):
+            remove(one)
 
 
 def _sweep_dead(base: Path) -> None:

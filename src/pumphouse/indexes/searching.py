@@ -30,6 +30,7 @@ from pumphouse.indexes.ordering import (
     values_of,
 )
 from pumphouse.indexes.segments import bounds
+from pumphouse.indexes.sights import Sight, seen
 from pumphouse.indexes.suggestions import FEW, suggestion
 from pumphouse.indexes.values import Value
 from pumphouse.indexes.views import View, view
@@ -48,6 +49,8 @@ LIMIT_MAX = 1_000
 MATCHES_AT_ONCE = 500_000
 """A bound on the matches that are Python objects at a time."""
 
+SightAt = Callable[[int], Sight | None]
+"""What somebody sees of a table at a snapshot; None is all of it."""
 Order = str
 """How hits are sorted: "score", "newest", or columns as SQL's ORDER BY has them: "amount desc, opened_at"."""
 
@@ -129,12 +132,14 @@ def search(
     limit: int = 10,
     after: str | None = None,
     snapshot: int | None = None,
+    sight: SightAt | None = None,
 ) -> Found:
     """The first `limit` rows of an index, in an order, that match `query` (see `indexes.queries`), and how many do.
 
     `where` names columns with the value that they have, several of them, or None for no value. `facets` names columns
     whose values are counted, "opened_at by month" for example; those that are declared, where it is not given. `after`
-    is that of the page before. `snapshot` asks for one that is not the newest. Raises QueryError, UnknownName,
+    is that of the page before. `snapshot` asks for one that is not the newest. `sight` says what somebody sees of the
+    table: they find exactly what they would if there were no more. Raises QueryError, UnknownName,
     RequestError where `after` is of another search, and LakeError where no index can answer.
     """
     known = pages.asked(asset.name, query, where or {}, order)
@@ -145,17 +150,17 @@ def search(
         )
     engine = lake.engine.fork()
     try:
-        opened = view(lake, asset.name, snapshot=page.snapshot if page else snapshot, engine=engine)
+        opened, rows = _opened(lake, asset.name, page.snapshot if page else snapshot, sight=sight, engine=engine)
         return _found(
             opened,
             query,
             where=where or {},
             order=order,
-            facets=asset.spec.facet if facets is None else facets,
+            facets=_declared(asset, opened) if facets is None else facets,
             limit=limit,
             page=page,
             known=known,
-            rows=lambda ids: _rows(lake, opened, ids, engine=engine),
+            rows=rows,
         )
     finally:
         engine.close()
@@ -212,16 +217,19 @@ def matching(
     where: Where | None = None,
     snapshot: int | None = None,
     limit: int | None = None,
+    sight: SightAt | None = None,
 ) -> Matches:
     """The ids of all rows that match, in no order, or of the best `limit` of them, the best first; to be joined in SQL.
 
-    Raises what `search` raises.
+    `sight` is as in `search`. Raises what `search` raises.
     """
     import pyarrow as pa
 
     engine = lake.engine.fork()
     try:
-        opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
+        sees, at = _sight_at(lake, snapshot, sight)
+        part = seen(lake, asset.name, sees, snapshot=at, engine=engine) if sees is not None else None
+        opened = part.view if part is not None else view(lake, asset.name, snapshot=at, engine=engine)
         asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
     finally:
         engine.close()
@@ -236,7 +244,31 @@ def matching(
     table = pa.Table.from_batches(batches, pa.schema([("_rowid", pa.int64()), ("score", pa.float32())]))
     if limit is not None:
         table = table.sort_by([("score", "descending"), ("_rowid", "ascending")]).slice(0, limit)
+    table = part.with_ids(table) if part is not None else table
     return Matches(table=table, snapshot=opened.snapshot, table_name=opened.manifest.table, scanned=opened.scanned)
+
+
+def _sight_at(lake: Lake, snapshot: int | None, sight: SightAt | None) -> tuple[Sight | None, int]:
+    at = lake.snapshot() if snapshot is None else snapshot
+    return (sight(at) if sight is not None else None), at
+
+
+def _opened(
+    lake: Lake, name: str, snapshot: int | None, *, sight: SightAt | None, engine: Engine
+) -> tuple[View, Callable[[list[int]], dict[int, dict[str, Any]]]]:
+    """The index as somebody sees it, and what gives them rows by the ids that it finds."""
+    sees, at = _sight_at(lake, snapshot, sight)
+    if sees is not None:
+        part = seen(lake, name, sees, snapshot=at, engine=engine)
+        return part.view, lambda ids: part.rows(lake, ids, engine=engine)
+    opened = view(lake, name, snapshot=at, engine=engine)
+    return opened, lambda ids: _rows(lake, opened, ids, engine=engine)
+
+
+def _declared(asset: Asset, opened: View) -> tuple[str, ...]:
+    """The facets that an index declares, of the columns that are there."""
+    there = opened.manifest.by_column
+    return tuple(one for one in asset.spec.facet if one.partition(" by ")[0] in there)
 
 
 def _all_scored(

@@ -53,6 +53,8 @@ class Rows:
     schema: tantivy.Schema
     stored: tuple[str, ...] = ()
     """Columns that the index keeps as they are."""
+    shown: Callable[[Scan], Scan] | None = None
+    """What is read of a scan with row ids, where that is not all of it."""
 
     @classmethod
     def of(cls, manifest: Manifest, *, lake: Lake, engine: Engine, snapshot: int) -> Rows:
@@ -102,6 +104,7 @@ class Rows:
         import pyarrow as pa
 
         scan: Scan = self.lake.scan(self.table, snapshot=self.snapshot, row_ids=True)
+        scan = self.shown(scan) if self.shown else scan
         there = {name.lower() for name in scan.schema.names}
         missing = [one for one in self.fields if one.column.lower() not in there]
         if missing:

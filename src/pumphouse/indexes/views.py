@@ -73,21 +73,9 @@ def view(lake: Lake, name: str, *, snapshot: int | None, engine: Engine) -> View
     damaged: set[str] = set()
     said = ""
     for _ in range(OPEN_TRIES_MAX + STATES_MAX):
-        manifest, digest = current(lake, name)
-        if manifest is None and not digest:
-            return _above(lake, name, at, engine)
+        manifest = standing(lake, name)
         if manifest is None:
-            raise LakeError(
-                f"the manifest of index '{name}' is damaged",
-                asset=name,
-                mend=f"Build it again: pumphouse run {name} --full",
-            )
-        if manifest.words != words.VERSION:
-            raise LakeError(
-                f"index '{name}' was made by another version of Pumphouse",
-                asset=name,
-                mend=f"Build it again: pumphouse run {name} --full",
-            )
+            return _above(lake, name, at, engine)
         try:
             return _opened(lake, manifest, at, engine, damaged)
         except (OSError, ValueError) as error:  # damage, or a swap took it away meanwhile
@@ -95,6 +83,20 @@ def view(lake: Lake, name: str, *, snapshot: int | None, engine: Engine) -> View
     raise LakeError(
         f"index '{name}' can't be read: {said}", asset=name, mend=f"Build it again: pumphouse run {name} --full"
     )
+
+
+def standing(lake: Lake, name: str) -> Manifest | None:
+    """The manifest of an index; None where it was never built in this lake. Raises LakeError where it is no use."""
+    manifest, digest = current(lake, name)
+    if manifest is None and not digest:
+        return None
+    if manifest is None:
+        what = f"the manifest of index '{name}' is damaged"
+    elif manifest.words != words.VERSION:
+        what = f"index '{name}' was made by another version of Pumphouse"
+    else:
+        return manifest
+    raise LakeError(what, asset=name, mend=f"Build it again: pumphouse run {name} --full")
 
 
 def _above(lake: Lake, name: str, at: int, engine: Engine) -> View:
@@ -110,7 +112,7 @@ def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine, damaged: se
     _, read_at = rowids.home(lake, manifest.table, at)
     states = [one for one in manifest.states if one.folder not in damaged]
     states.sort(key=lambda state: (abs(state.read_at - read_at), -state.read_at))
-    base = _base(lake, manifest.name)
+    base = kept_in(lake, manifest.name)
     rows = Rows.of(manifest, lake=lake, engine=engine, snapshot=at)
 
     def answers(index: tantivy.Index, scanned: int) -> View:
@@ -223,7 +225,7 @@ def _refuse_other_types(rows: Rows, manifest: Manifest, at: int) -> None:
             )
 
 
-def _base(lake: Lake, name: str) -> Path:
+def kept_in(lake: Lake, name: str) -> Path:
     """Where views are kept: beside the states, or in a folder that nobody but this user can read."""
     base = home(lake, name)
     if lake.writable and os.access(base, os.W_OK):

@@ -18,6 +18,7 @@ from pumphouse.errors import BadRequest, Place, UnknownName, did_you_mean
 from pumphouse.indexes.lookup import Where
 from pumphouse.indexes.queries import parse
 from pumphouse.indexes.searching import Order
+from pumphouse.indexes.sights import Sight
 from pumphouse.lake.lake import ROW_IDS
 
 if TYPE_CHECKING:
@@ -208,5 +209,8 @@ def _with_score(columns: list[Any], name: str) -> Any:
     return pa.schema([*columns, pa.field(name, pa.float64())])
 
 
-Search = Callable[[SearchCall, str, int], "pa.Table"]
-"""Who searches: what, for which text, at which snapshot; `_rowid` and `score` of all that match."""
+Search = Callable[[SearchCall, str, int, "Sight | None"], "pa.Table"]
+"""Who searches: what, for which text, at which snapshot, in whose sight; `_rowid` and `score` of all that match.
+
+Who sees all of the table has no `Sight`.
+"""

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from pumphouse.catalog.finding import Finds, Sight
+from pumphouse.catalog.finding import Finds
+from pumphouse.catalog.finding import Sight as CatalogueSight
 from pumphouse.cleaning.diff import Diff
 from pumphouse.cleaning.functions import sql_functions
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.features.online.store import OnlineStore
-from pumphouse.indexes.searching import Found, matching, search
+from pumphouse.indexes.searching import Found, SightAt, matching, search
+from pumphouse.indexes.sights import Sight
 from pumphouse.lake.lake import Lake
 from pumphouse.models.card import rollouts_of
 from pumphouse.models.online import Predictor
@@ -108,18 +110,22 @@ class Served:
         """What a prediction stands on. Raises UnknownName where there is none of this id."""
         return trace(self.lake, self.assets, prediction_id, functions=sql_functions(self.folder))
 
-    def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
-        """`_rowid` and `score` of all rows of an index that match at a snapshot."""
-        return matching(self.lake, self._project.asset(name, kind="search"), text, snapshot=snapshot).table
+    def matching(self, name: str, text: str, *, snapshot: int, sight: Sight | None = None) -> pa.Table:
+        """`_rowid` and `score` of all rows of an index that match at a snapshot, of those that `sight` shows."""
+        index = self._project.asset(name, kind="search")
+        return matching(self.lake, index, text, snapshot=snapshot, sight=lambda at: sight).table
 
-    def find(self, text: str, *, limit: int, sight: Callable[[str], Sight | None], now: datetime) -> Finds:
+    def find(self, text: str, *, limit: int, sight: Callable[[str], CatalogueSight | None], now: datetime) -> Finds:
         """Assets that words are said of, the best first, of those that `sight` shows."""
         return self._finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, **asked: Unpack[SearchOptions]) -> Found:
-        """Rows of an index that match at a snapshot, or the page's; who asks writes the access log."""
+    def search(self, name: str, text: str, *, sight: SightAt | None = None, **asked: Unpack[SearchOptions]) -> Found:
+        """Rows of an index that match at a snapshot, or the page's, of those that `sight` shows.
+
+        Who asks writes the access log.
+        """
         index = self._project.asset(name, kind="search")
-        return search(self.lake, index, text, **asked)
+        return search(self.lake, index, text, sight=sight, **asked)
 
 
 def _sign_in(project: Project) -> SignIn | None:

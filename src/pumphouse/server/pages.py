@@ -164,7 +164,11 @@ def asset(request: Request) -> Response:
         model=model_page(project.lake, project.assets, name) if declared.kind == "model" and is_told else None,
         performances=performance_pages(request, name) if declared.kind in ("model", "rollout") and is_told else [],
         form_address=f"/surveys/{name}" if declared.kind == "survey" else None,
-        is_searchable=name in policies.indexes(visitor, snapshot=project.lake.snapshot()),
+        searches=[
+            index
+            for index, table in policies.indexes(visitor, snapshot=project.lake.snapshot()).items()
+            if name in (index, table)
+        ],
         report=pages[0] if pages else None,
         sample=sample,
         sample_rows=SAMPLE_ROWS,

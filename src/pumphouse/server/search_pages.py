@@ -16,6 +16,7 @@ from pumphouse.errors import QueryError
 from pumphouse.indexes.values import typed
 from pumphouse.project.found import Found, Hit
 from pumphouse.project.search_calls import index_of
+from pumphouse.server.access.policies import Policy
 from pumphouse.server.drawing import cell
 from pumphouse.server.searching import Question, found_by, question_of
 from pumphouse.server.shared import reads, shared
@@ -83,7 +84,8 @@ def page(request: Request) -> Response:
     indexes = here.desk.policies.indexes(visitor, snapshot=here.desk.at(None))
     name = index_of(request.path_params["name"], indexes)
     asset = here.project.assets[name]
-    spec: Search = asset.spec
+    policy = here.desk.policies.of(visitor, indexes[name], snapshot=here.desk.at(None))
+    spec = _seen(asset.spec, policy)
     question = question_of(_filled(request.query_params))
     if not question.q and question.sort is None and spec.sort:
         question = replace(question, sort="newest")
@@ -100,6 +102,8 @@ def page(request: Request) -> Response:
         table=spec.table,
         doc=asset.common.doc,
         text_columns=spec.text,
+        is_part=not policy.is_whole,
+        is_told=name in here.known(visitor),
         question=question,
         address=address,
         found=found,
@@ -111,6 +115,20 @@ def page(request: Request) -> Response:
         other=_other(found, question, address),
         more=_more(found, question, address),
         snapshot=found.snapshot if found else here.desk.at(None),
+    )
+
+
+def _seen(spec: Search, policy: Policy) -> Search:
+    """The index as its page names it to somebody: with the columns that are there for them."""
+    there, sight = frozenset(policy.columns), policy.sight
+    plain = there if sight is None else sight.plain
+    return replace(
+        spec,
+        text=tuple(one for one in spec.text if one in there),
+        filter=tuple(one for one in spec.filter if one in there),
+        facet=tuple(one for one in spec.facet if one in there),
+        sort=spec.sort if spec.sort in plain else None,
+        sorts=tuple(one for one in spec.sorts if one in there),
     )
 
 

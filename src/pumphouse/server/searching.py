@@ -130,8 +130,8 @@ async def search(request: Request) -> Any:  # an ASGI application
 def found_by(here: Shared, request: Request, name: str, question: Question, *, door: str) -> tuple[str, Found]:
     """The index, and what it finds, recorded as read. Raises UnknownName where there is no such index for them."""
     visitor = reads(request)
-    at = here.desk.at(question.snapshot)
-    index = index_of(name, here.desk.policies.indexes(visitor, snapshot=at))
+    at, policies = here.desk.at(question.snapshot), here.desk.policies
+    index = index_of(name, indexes := policies.indexes(visitor, snapshot=at))
     found = here.project.search(
         index,
         question.q or "*",
@@ -141,6 +141,7 @@ def found_by(here: Shared, request: Request, name: str, question: Question, *, d
         limit=question.limit,
         after=question.after,
         snapshot=question.snapshot if question.after else at,  # the page before names its own
+        sight=lambda at: policies.of(visitor, indexes[index], snapshot=at).sight,
     )
     for read in (index, found.table):
         way = admitted(request, read, door=door)

@@ -100,7 +100,7 @@ def serve(
         ),
         project=project.name,
         external=project.external,
-        search=lambda call, asked, at: project.matching(call.index, asked, snapshot=at),
+        search=lambda call, asked, at, sight: project.matching(call.index, asked, snapshot=at, sight=sight),
         functions=project.functions,
         settings=project.settings,
         admits=gate.admits,

@@ -7,12 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
-from pumphouse.catalog.finding import Finds, Sight
+from pumphouse.catalog.finding import Finds
+from pumphouse.catalog.finding import Sight as CatalogueSight
 from pumphouse.cleaning.diff import Diff
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import SqlFunction
 from pumphouse.features.online.store import OnlineStore
+from pumphouse.indexes.searching import SightAt
+from pumphouse.indexes.sights import Sight
 from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
@@ -238,14 +241,14 @@ class ServedProject(Protocol):
         """What a prediction stands on. Raises UnknownName where there is none of this id."""
         ...
 
-    def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
-        """`_rowid` and `score` of all rows of the index `name` that match at a snapshot."""
+    def matching(self, name: str, text: str, *, snapshot: int, sight: Sight | None = None) -> pa.Table:
+        """`_rowid` and `score` of all rows of an index that match at a snapshot, of those that `sight` shows."""
         ...
 
-    def find(self, text: str, *, limit: int, sight: Callable[[str], Sight | None], now: datetime) -> Finds:
+    def find(self, text: str, *, limit: int, sight: Callable[[str], CatalogueSight | None], now: datetime) -> Finds:
         """Assets that words are said of, the best first, of those that `sight` shows. Raises MissingExtra."""
         ...
 
-    def search(self, name: str, text: str, **asked: Unpack[SearchOptions]) -> Found:
-        """Rows of the index `name` that match at a snapshot."""
+    def search(self, name: str, text: str, *, sight: SightAt | None = None, **asked: Unpack[SearchOptions]) -> Found:
+        """Rows of the index `name` that match at a snapshot, of those that `sight` shows."""
         ...

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 
-import pytest
 from tests.server.searching.conftest import Found
 
 SCRIPT = "<script>alert('x')</script>"
@@ -98,15 +97,24 @@ def test_pages_lead_to_it(found: Found) -> None:
         assert 'action="/search/tickets_search"' in client.get("/assets/tickets_search").text
 
 
-@pytest.mark.parametrize("address", ["/api/search/{}?q=hidden", "/api/search/{}.csv?q=hidden", "/search/{}?q=hidden"])
-def test_who_sees_a_part_of_a_table_is_told_of_no_index(found: Found, address: str) -> None:
-    with found.http("bob") as bob, found.http("ann") as ann:
-        for name in ("notes", "notes_search"):
-            assert ann.get(address.format("notes_search")).status_code == 200
-            refused, absent = bob.get(address.format(name)), bob.get(address.format(name.replace("notes", "notez")))
-            assert refused.status_code == absent.status_code == 404
-            assert refused.text.replace("notes", "notez") == absent.text
-        assert "notes_search" not in bob.get("/").text
+def test_who_sees_a_part_of_a_table_searches_that_part(found: Found) -> None:
+    with found.http("bob") as bob, found.http("ann") as ann, found.http("cid") as cid:
+        for query, theirs, all_of_it in (("word", [[1]], 2), ("hidden", [], 1), ("*", [[1]], 2)):
+            for name in ("notes", "notes_search"):
+                told = bob.get("/api/search/" + name, params={"q": query}).json()
+                assert ([hit["key"] for hit in told["hits"]], told["total"], told["scanned"]) == (
+                    theirs, len(theirs), 0,
+                )  # fmt: skip
+            assert ann.get("/api/search/notes", params={"q": query}).json()["total"] == all_of_it
+        assert len(bob.get("/api/search/notes.csv", params={"q": "word"}).text.splitlines()) == 2
+        shown = bob.get("/search/notes_search", params={"q": "word"}).text
+        assert "<mark>word</mark>" in shown
+        assert "You see a part of this table" in shown
+        assert 'action="/search/notes_search"' in bob.get("/assets/notes").text
+        assert bob.get("/assets/notes_search").status_code == 404  # what is told of an index is of all rows
+        refused, absent = cid.get("/api/search/notes?q=word"), cid.get("/api/search/notez?q=word")
+        assert refused.status_code == absent.status_code == 404
+        assert refused.text.replace("notes", "notez") == absent.text
 
 
 def test_values_are_counted_and_pages_follow_without_gaps(found: Found) -> None:

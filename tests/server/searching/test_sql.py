@@ -94,10 +94,13 @@ def test_reads_are_logged_of_the_table_and_of_the_index(found: Found) -> None:
     assert sorted(log) == [("tickets", "http", 3), ("tickets_search", "http", 3)]
 
 
-def test_who_sees_a_part_of_a_table_has_no_index_of_it(found: Found) -> None:
-    text = "SELECT id FROM search('notes', 'hidden')"
-    with found.http("bob") as bob, found.http("ann") as ann:
-        assert asked(ann, text).json()["rows"] == [{"id": 2}]
-        refused, absent = asked(bob, text), asked(bob, text.replace("notes", "nothing"))
+def test_who_sees_a_part_of_a_table_searches_that_part(found: Found) -> None:
+    text = "SELECT id FROM search('notes', '{}') ORDER BY id"
+    with found.http("bob") as bob, found.http("ann") as ann, found.http("cid") as cid:
+        assert asked(ann, text.format("word")).json()["rows"] == [{"id": 1}, {"id": 2}]
+        assert asked(bob, text.format("word")).json()["rows"] == [{"id": 1}]
+        assert asked(bob, text.format("hidden")).json()["rows"] == []
+        assert found.flight("bob", text.format("word")) == found.postgres("bob", text.format("word")) == [(1,)]
+        refused, absent = asked(cid, text), asked(cid, text.replace("notes", "nothing"))
         assert refused.status_code == absent.status_code == 404
         assert refused.text.replace("notes", "nothing") == absent.text

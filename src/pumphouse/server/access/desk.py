@@ -27,7 +27,7 @@ from pumphouse.engines.sizes import bytes_of
 from pumphouse.errors import BadRequest, ConfigError, Overloaded, UnknownName, did_you_mean
 from pumphouse.graph.sql_words import with_settings
 from pumphouse.lake.expired import refuse_missing
-from pumphouse.lake.lake import Lake
+from pumphouse.lake.lake import ROW_IDS, Lake
 from pumphouse.lake.state import Access
 from pumphouse.project.allowed import FUNCTIONS, OPERATORS
 from pumphouse.project.conditions import condition
@@ -37,7 +37,7 @@ from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.below import below
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.places import Places
-from pumphouse.server.access.policies import Policies
+from pumphouse.server.access.policies import Policies, Policy
 from pumphouse.server.access.runs import Bounds, Works
 from pumphouse.server.access.sessions import Sessions
 from pumphouse.server.access.statements import Parameters, Result, Statement
@@ -245,7 +245,7 @@ class Desk:
             bounds=self.bounds,
             searches=query.searches,
             _inputs=inputs,
-            _found=partial(self._found, at=at),
+            _found=partial(self._found, at=at, policies=seen),
             _below=None if only is None else below(query.tree, policy=seen[only], scan=scans[only]),
             _works=self._works,
             _places=self.places,
@@ -254,10 +254,14 @@ class Desk:
             _audit=self._audit,
         )
 
-    def _found(self, call: SearchCall, asked: str | None, *, at: int) -> Scan:
-        """The rows that a search finds; without a text none. Whoever may search an index sees its table whole."""
-        matches = no_matches() if asked is None or self._search is None else self._search(call, asked, at)
-        return found_rows(self._sessions.lake.scan(call.table, snapshot=at, row_ids=True), matches, view=call.view)
+    def _found(self, call: SearchCall, asked: str | None, *, at: int, policies: Mapping[str, Policy]) -> Scan:
+        """The rows that a search finds among those that are there for the visitor; without a text none."""
+        policy = policies[call.table]
+        matches = no_matches()
+        if asked is not None and self._search is not None:
+            matches = self._search(call, asked, at, policy.sight)
+        rows = policy.applied(self._sessions.lake.scan(call.table, snapshot=at, row_ids=True), beside=tuple(ROW_IDS))
+        return found_rows(rows, matches, view=call.view)
 
     def _with_settings(self, text: str, *, own: frozenset[str]) -> str:
         """The SQL with the project's settings in place of their names; every other name is a parameter."""

@@ -14,10 +14,12 @@ import pyarrow as pa
 
 from pumphouse.catalog.lineage import nearest_first
 from pumphouse.declare.asset import Asset
+from pumphouse.declare.facts import Search
 from pumphouse.declare.grants import Grant
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Query, Scan
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import PumphouseError, UnknownName, did_you_mean
+from pumphouse.indexes.sights import Sight
 from pumphouse.lake.lake import Lake
 from pumphouse.project.declared import Declared
 from pumphouse.project.queries import CLOCKS_AND_CHANCE
@@ -61,17 +63,20 @@ class Policy:
     as_stored: Mapping[str, str] = field(default_factory=dict)
     """Where some rows are hidden: columns that every other row shows as they are, with the engine's name of a type."""
 
-    def applied(self, scan: Scan) -> Scan:
-        """The scan as the visitor has it. What is under it can't be reached from SQL above it."""
+    def applied(self, scan: Scan, *, beside: tuple[str, ...] = ()) -> Scan:
+        """The scan as the visitor has it. What is under it can't be reached from SQL above it.
+
+        `beside` are columns of a scan with row ids that stay with it.
+        """
         if not self.masks and self.rows is None:
-            return scan.only((*self.columns, *self.own))
+            return scan.only((*self.columns, *self.own, *beside))
         flags = "".join(f", {condition} AS {quoted(name)}" for name, condition in self.conditions)
-        cells = ", ".join(f"{self.masks.get(name, quoted(name))} AS {quoted(name)}" for name in self.columns)
+        names = (*self.columns, *beside)
+        cells = ", ".join(f"{self.masks.get(name, quoted(name))} AS {quoted(name)}" for name in names)
         flagged = f"SELECT *{flags} FROM ({scan.relation})" if flags else scan.relation
         where = "" if self.rows is None else f" WHERE {self.rows}"
-        return replace(
-            scan, schema=self.shown(scan.schema), relation=f"SELECT {cells} FROM ({flagged}){where}", files=None
-        )
+        schema = pa.schema([*self.shown(scan.schema), *(scan.schema.field(name) for name in beside)])
+        return replace(scan, schema=schema, relation=f"SELECT {cells} FROM ({flagged}){where}", files=None)
 
     def shown(self, schema: pa.Schema) -> pa.Schema:
         """The table's columns as the visitor has them."""
@@ -89,6 +94,19 @@ class Policy:
         """Whether it shows the same of the same rows each time, by the words of what limits it."""
         limits = (*self.masks.values(), *(sql for _, sql in self.conditions))
         return CLOCKS_AND_CHANCE.isdisjoint(word.lower() for text in limits for word in CALLED.findall(text))
+
+    @property
+    def sight(self) -> Sight | None:
+        """What an index may tell the visitor of the table; None is all."""
+        if self.is_whole:
+            return None
+        plain = frozenset(self.columns) - self.masks.keys() if self.rows is None else frozenset(self.as_stored)
+        return Sight(
+            digest=self.digest,
+            shown=lambda scan: self.applied(scan, beside=("_rowid",)),
+            plain=plain,
+            is_steady=self.is_steady,
+        )
 
     @property
     def digest(self) -> str:
@@ -196,19 +214,23 @@ class Policies:
         return {name: asset for name, asset in self._assets.items() if name in rights and not rights[name].is_nothing}
 
     def indexes(self, visitor: Visitor, *, snapshot: int) -> Mapping[str, str]:
-        """The indexes that a visitor may search, each with its table: those of tables that they see in full.
+        """The indexes that a visitor may search, each with its table: those of tables of which they see some text.
 
-        An index knows all rows and all words: its scores, counts and suggestions would tell of those that are hidden.
+        Of a table that they do not see in full they search what they see of it, by `Policy.sight`.
         """
-        visible = self.visible(visitor, snapshot=snapshot)
-        found = {name: asset.spec.table for name, asset in self.known(visitor).items() if asset.kind == "search"}
+        visible = frozenset(self.visible(visitor, snapshot=snapshot))
+        specs = {name: asset.spec for name, asset in self._assets.items() if asset.kind == "search"}
         return {
-            name: table
-            for name, table in found.items()
-            if table in visible
-            and self.sees_whole(visitor, name)
-            and self.of(visitor, table, snapshot=snapshot).is_whole
+            name: spec.table
+            for name, spec in specs.items()
+            if spec.table in visible and self._may_search(visitor, name, spec, snapshot)
         }
+
+    def _may_search(self, visitor: Visitor, name: str, spec: Search, snapshot: int) -> bool:
+        if self.rights.has_own(name) and not self.sees_whole(visitor, name):
+            return False
+        policy = self.of(visitor, spec.table, snapshot=snapshot)
+        return policy.is_whole or not frozenset(policy.columns).isdisjoint(spec.text)
 
     def sees_origin(self, visitor: Visitor, name: str) -> bool:
         """Whether a visitor may know of all that something is made from: then it may be named to them."""

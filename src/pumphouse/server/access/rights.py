@@ -80,6 +80,10 @@ class Rights:
         """Whether some who may read do not see all of it."""
         return name in self._restricted or name in self._kin or (name not in self._grants and not self._is_open)
 
+    def has_own(self, name: str) -> bool:
+        """Whether something has grants of its own, and does not go by what it is made from."""
+        return name in self._grants
+
     def of(self, visitor: Visitor, name: str) -> Right:
         """What somebody may see of a table of the lake, or of anything that is declared."""
         return self.of_all(visitor)[name] if name in self._assets else self._decided(visitor, name, {})
