@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.declare.asset import Asset
+from pumphouse.indexes import ordering
 from pumphouse.indexes.build import build
 from pumphouse.indexes.facets import VALUES_MAX
 from pumphouse.indexes.searching import Found, matching, search
@@ -287,10 +288,11 @@ COLUMNS = ("account", "amount", "price", "rate", "day", "opened_at", "urgent")
     order=st.lists(
         st.tuples(st.sampled_from(COLUMNS), st.booleans()), min_size=1, max_size=3, unique_by=lambda one: one[0]
     ),
-    limit=st.sampled_from([7, 50, 300]),
+    limit=st.sampled_from([1, 7, 50, 300]),
+    windowed=st.sampled_from([1, 1, 100_000]),
 )
 def test_pages_by_columns_are_the_rows_of_the_oracle_in_its_order(
-    world: World, asked: Asked, order: list[tuple[str, bool]], limit: int
+    world: World, asked: Asked, order: list[tuple[str, bool]], limit: int, windowed: int
 ) -> None:
     by = ", ".join(f"{column} {'desc' if falls else 'asc'}" for column, falls in order)
     wanted = {row["ticket_id"] for row in world.rows if asked.holds(row)}
@@ -298,7 +300,10 @@ def test_pages_by_columns_are_the_rows_of_the_oracle_in_its_order(
         db.register("tickets", world.table)
         order_by = ", ".join(f"{part} NULLS LAST" for part in by.split(", "))
         listed = db.execute(f"SELECT ticket_id FROM tickets ORDER BY {order_by}, ticket_id").fetchall()
-    assert world.pages(asked.text, order=by, limit=limit) == [row for (row,) in listed if row in wanted]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ordering, "WINDOWED_ROWS_MIN", windowed)
+        found = world.pages(asked.text, order=by, limit=limit)
+    assert found == [row for (row,) in listed if row in wanted]
 
 
 @FEW

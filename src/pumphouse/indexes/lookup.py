@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import QueryError, UnknownName, did_you_mean
 from pumphouse.indexes import letters, values, words
+from pumphouse.indexes.estimates import Estimate, estimate
 from pumphouse.indexes.excerpts import Marks
 from pumphouse.indexes.fields import Field
 from pumphouse.indexes.queries import All, Both, Bound, Either, Node, Not, Present, Range, Words, parse
@@ -45,6 +46,7 @@ class Lookup:
     """By which the words of each of these columns are made."""
     words: tuple[Words, ...]
     """Those that rows have to have."""
+    estimate: Estimate
 
     @property
     def is_scored(self) -> bool:
@@ -57,7 +59,8 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Where
     import tantivy
 
     reading = _Reading(query, index=index, manifest=manifest)
-    asked = reading.of(expanded(parse(query), manifest.synonyms, query=query, columns=reading.text))
+    tree = expanded(parse(query), manifest.synonyms, query=query, columns=reading.text)
+    asked = reading.of(tree)
     filters = [reading.filter(column, value) for column, value in where.items()] or [tantivy.Query.all_query()]
     return Lookup(
         query=values.every([asked, *filters]) if where else asked,
@@ -65,6 +68,7 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Where
         marks=reading.marks(),
         analyzers={column: reading.analyzers[manifest.by_column[column].language] for column in reading.text},
         words=tuple(reading.found),
+        estimate=estimate(tree, searcher=index.searcher(), manifest=manifest, analyzers=reading.analyzers),
     )
 
 

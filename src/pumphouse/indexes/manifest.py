@@ -59,6 +59,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         """How many rows it has."""
         return sum(one.rows - one.dead for one in self.segments)
 
+    def reach(self, column: str | None) -> tuple[float | None, float | None]:
+        """Between which numbers of a column its rows lie, as they were written; None is for row ids."""
+        known = [(one.first, one.last) if column is None else one.ends.get(column) for one in self.segments]
+        found = [one for one in known if one is not None]
+        return min((low for low, _ in found), default=None), max((high for _, high in found), default=None)
+
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The states of an index, the oldest first, and how they were made: another way to do that has another `shape`."""

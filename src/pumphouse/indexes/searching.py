@@ -14,6 +14,7 @@ from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import LakeError, RequestError, UnknownName
 from pumphouse.indexes import pages, values
+from pumphouse.indexes.estimates import Reach, narrower
 from pumphouse.indexes.excerpts import Excerpt, excerpt
 from pumphouse.indexes.facets import Facet
 from pumphouse.indexes.facets import facets as counted
@@ -385,14 +386,26 @@ def _best(opened: View, asked: Lookup, *, page: pages.Page | None, limit: int) -
 def _sorted(opened: View, asked: Lookup, by: Sequence[By], *, page: pages.Page | None, limit: int) -> _Chosen:
     """Hits by these columns, after the last one of the page before."""
     index = opened.index
-    query = asked.query
+    query, column = asked.query, by[0].field.column if by else None
+    reach = opened.manifest.newest.reach(column)
+    if column is not None:
+        reach = narrower(reach, asked.estimate.reach.get(column, (None, None)))
     if page is not None:
         query = values.every([query, following(index, by, after=page.after, row=page.row)])
-    first = first_by_columns(index, query, by, limit=limit)
+        reach = narrower(reach, _from(page, by))
+    first = first_by_columns(index, query, by, limit=limit, most=asked.estimate.most, reach=reach)
     ids, columns = values_of(index, first.places, by)
     chosen = in_order([(row, known) for row, *known in zip(ids, *columns, strict=True)], by)
     after = tuple(column[chosen[-1]] for column in columns) if chosen else ()
     return _Chosen(hits=[(None, ids[number]) for number in chosen], count=first.count, after=after)
+
+
+def _from(page: pages.Page, by: Sequence[By]) -> Reach:
+    """Where the values of the first column, or else the ids, of the hits after a page begin."""
+    start = page.after[0] if by else page.row
+    if start is None or isinstance(start, str):
+        return (None, None)
+    return (None, start) if by and by[0].is_descending else (start, None)
 
 
 def _hits(chosen: _Chosen, asked: Lookup, *, manifest: Manifest, rows: Mapping[int, dict[str, Any]]) -> tuple[Hit, ...]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pumphouse.indexes import words
-from pumphouse.indexes.fields import ROW
+from pumphouse.indexes.fields import ROW, Field
 from pumphouse.lake.disk import folder_to_disk, to_disk
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     """The lowest row id."""
     last: int = 0
     """The highest row id."""
+    ends: dict[str, tuple[float, float]] = {}
+    """The lowest and the highest number of each column that has any, of all rows that were written."""
 
     @property
     def stem(self) -> str:
@@ -189,6 +191,21 @@ def bounds(index: tantivy.Index) -> tuple[int, int]:
     asked = {"first": {"min": {"field": ROW}}, "last": {"max": {"field": ROW}}}
     found: dict[str, Any] = index.searcher().aggregate(tantivy.Query.all_query(), asked)
     return int(found["first"]["value"] or 0), int(found["last"]["value"] or 0)
+
+
+def ends(index: tantivy.Index, fields: Iterable[Field]) -> dict[str, tuple[float, float]]:
+    """The lowest and the highest number of each column that has any."""
+    import tantivy
+
+    numbers = [field for field in fields if field.value in ("integer", "unsigned", "float")]
+    if not numbers:
+        return {}
+    asked = {f"{kind} {field.column}": {kind: {"field": field.whole}} for field in numbers for kind in ("min", "max")}
+    found: dict[str, Any] = index.searcher().aggregate(tantivy.Query.all_query(), asked)
+    known = {
+        field.column: tuple(found[f"{kind} {field.column}"]["value"] for kind in ("min", "max")) for field in numbers
+    }
+    return {column: (low, high) for column, (low, high) in known.items() if low is not None}
 
 
 def remove(folder: Path) -> None:

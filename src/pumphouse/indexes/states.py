@@ -19,7 +19,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.indexes import words
 from pumphouse.indexes.fields import Field, document, nothing, schema
 from pumphouse.indexes.manifest import Manifest, State, World
-from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, put_together, row_ids, seal, segments, write
+from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, ends, put_together, row_ids, seal, segments, write
 from pumphouse.lake import rowids
 from pumphouse.lake.lake import Lake
 
@@ -216,7 +216,7 @@ def _by_partition(
             progress(before + done)
         before += new
         folder = _without_dead(rows, folder, work=work / f"again-{number}")
-        parts.append((folder, _known(folder, own, partition=partition, schema=rows.schema, work=work)))
+        parts.append((folder, _known(folder, own, partition=partition, rows=rows, work=work)))
     put_together(target, parts, schema=rows.schema)
     seal(target)
     return tuple(one for _, chosen in parts for one in chosen)
@@ -236,19 +236,23 @@ def _without_dead(rows: Rows, folder: Path, *, work: Path) -> Path:
     return kept
 
 
-def _known(
-    folder: Path, before: Sequence[Segment], *, partition: str, schema: tantivy.Schema, work: Path
-) -> list[Segment]:
-    """A folder's segments, with their partition and the ids of their rows."""
-    spans = {one.id: (one.first, one.last) for one in before}
+def _known(folder: Path, before: Sequence[Segment], *, partition: str, rows: Rows, work: Path) -> list[Segment]:
+    """A folder's segments, with their partition and between which ids and values their rows are."""
+    written = {one.id: one for one in before}
     known = []
     for one in segments(folder):
-        if one.id not in spans:
+        if one.id not in written:
             alone = work / f"span-{one.stem}"
-            put_together(alone, [(folder, [one])], schema=schema)
-            spans[one.id] = bounds(words.open_index(alone))
-        first, last = spans[one.id]
-        known.append(msgspec.structs.replace(one, partition=partition, first=first, last=last))
+            put_together(alone, [(folder, [one])], schema=rows.schema)
+            index = words.open_index(alone)
+            first, last = bounds(index)
+            written[one.id] = msgspec.structs.replace(one, first=first, last=last, ends=ends(index, rows.fields))
+        as_written = written[one.id]
+        known.append(
+            msgspec.structs.replace(
+                one, partition=partition, first=as_written.first, last=as_written.last, ends=as_written.ends
+            )
+        )
     return known
 
 

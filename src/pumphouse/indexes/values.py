@@ -211,11 +211,21 @@ def _numbers(schema: tantivy.Schema, field: Field, first: float | None, last: fl
     )
 
 
-def rows(schema: tantivy.Schema, first: int, last: int | None) -> tantivy.Query:
+def rows(schema: tantivy.Schema, first: int | None, last: int | None) -> tantivy.Query:
     """Rows with these ids, from the first to the last."""
     import tantivy
 
     return filtering(tantivy.Query.range_query(schema, ROW, tantivy.FieldType.Unsigned, first, last))
+
+
+def from_on(schema: tantivy.Schema, field: Field | None, number: float, *, up: bool) -> tantivy.Query:
+    """Rows whose number, or id where there is no field, is at least about this one, or at most."""
+    low, high = _LIMITS.get(field.value or "", (-_FLOAT_MAX, _FLOAT_MAX)) if field else _LIMITS["unsigned"]
+    bound = max(low, min(high, number))
+    if field is None or field.value != "float":
+        bound = math.floor(bound) if up else math.ceil(bound)
+    ends = (bound, None) if up else (None, bound)
+    return rows(schema, *ends) if field is None else _numbers(schema, field, *ends)
 
 
 def several(value: object) -> list[object]:

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pumphouse.indexes.build import build
+from pumphouse.indexes.estimates import Reach
+from pumphouse.indexes.lookup import lookup
+from pumphouse.indexes.manifest import State
+from pumphouse.indexes.ordering import WINDOWED_ROWS_MIN, counted, first_by_columns, order_of
+from pumphouse.indexes.views import view
+
+ROWS = 3_000
+START = dt.datetime(2022, 1, 1, tzinfo=dt.UTC)
+
+
+class Tickets:
+    """An index that is open, and its first rows."""
+
+    def __init__(self, desk: Any, name: str) -> None:
+        engine = desk.lake.engine.fork()
+        self.opened = view(desk.lake, name, snapshot=None, engine=engine)
+        engine.close()
+
+    @property
+    def state(self) -> State:
+        return self.opened.manifest.newest
+
+    def first(self, query: str, order: str, *, most: int, reach: Reach | None = None) -> tuple[int, list[Any]]:
+        """How many rows match, and where the first ten are."""
+        asked = lookup(query, index=self.opened.index, manifest=self.opened.manifest, where={})
+        by = order_of(order, self.opened.manifest) or ()
+        known = reach or self.state.reach(by[0].field.column if by else None)
+        found = first_by_columns(self.opened.index, asked.query, by, limit=10, most=most, reach=known)
+        assert found.count == counted(self.opened.index, asked.query)
+        return found.count, [(place.segment_ord, place.doc) for place in found.places]
+
+
+@pytest.fixture(scope="module")
+def tickets(shared_desk: Any) -> Tickets:
+    ids = range(ROWS)
+    opened = [START + dt.timedelta(hours=9 * number) for number in ids]
+    rows = {
+        "ticket_id": ids,
+        "subject": ["late order" if number % 3 else "refund" for number in ids],
+        "amount": pa.array([number * 7919 % 1000 if number % 10 else None for number in ids], pa.int64()),
+        "share": [1 / (1 + number) for number in ids],
+        "opened_at": pa.array(opened, pa.timestamp("us", "UTC")),
+    }
+    shared_desk.table(pa.table(rows))
+    asset = shared_desk.index(text=("subject",), filter=("amount", "share"))
+    build(asset, shared_desk.context())
+    return Tickets(shared_desk, asset.name)
+
+
+@pytest.mark.parametrize("query", ["*", "late", "opened_at:[2022-06 TO 2024-02]", "amount:<30", "NOT amount:*"])
+@pytest.mark.parametrize("order", ["newest", "opened_at", "amount desc", "amount", "share", "share desc", "score"])
+def test_the_first_of_many_rows_are_those_of_all_sorted(tickets: Tickets, query: str, order: str) -> None:
+    whole = tickets.first(query, order, most=0)
+    assert tickets.first(query, order, most=WINDOWED_ROWS_MIN) == whole
+    for reach in ((0.0, 1.0), (-1e300, 1e300), (5e15, 6e15), (None, None)):  # wrong as it may be
+        assert tickets.first(query, order, most=WINDOWED_ROWS_MIN, reach=reach) == whole
+
+
+@pytest.mark.parametrize(
+    ("query", "most", "reach"),
+    [
+        ("late", 2000, {}),
+        ("refund late", 1000, {}),
+        ("refund OR nothing", 1000, {}),
+        ("late*", ROWS, {}),
+        ("-late", ROWS, {}),
+        ("late amount:[3 TO 9} amount:<=5", 2000, {"amount": (3, 5)}),
+        ("late (amount:3 OR amount:5)", 2000, {}),
+        ("amount:>3.5", ROWS, {"amount": (3, None)}),
+        ("amount:7", ROWS, {"amount": (7, 7)}),
+    ],
+)
+def test_what_a_query_may_find_is_known_beforehand(
+    tickets: Tickets, query: str, most: int, reach: dict[str, Reach]
+) -> None:
+    index, manifest = tickets.opened.index, tickets.opened.manifest
+    known = lookup(query, index=index, manifest=manifest, where={}).estimate
+    assert (known.most, known.reach) == (most, reach)
+
+
+def test_a_manifest_knows_between_which_numbers_the_rows_of_a_segment_are(tickets: Tickets) -> None:
+    assert [one.partition for one in tickets.state.segments] == ["2022", "2023", "2024", "2025"]
+    start = START.timestamp() * 1_000_000
+    assert tickets.state.segments[0].ends["opened_at"][0] == start
+    assert tickets.state.reach("opened_at") == (start, start + (ROWS - 1) * 9 * 3_600_000_000)
+    assert tickets.state.reach("amount") == (1, 999)
+    assert tickets.state.reach(None) == (0, ROWS - 1)
+    assert tickets.state.reach("subject") == (None, None)
