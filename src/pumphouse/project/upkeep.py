@@ -66,7 +66,8 @@ class Watch:
 
 def foreseen(project: Project, *, retention: str | None = None, now: datetime | None = None) -> Upkeep:
     """What `keep_up` would do; nothing is changed."""
-    decide = _decision(project, retention, now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    decide = _decision(project, retention, now)
     tables = tuple(
         TableUpkeep(
             table=table, files=one.files, files_after=one.files_after, bytes=one.bytes, bytes_after=None,
@@ -75,7 +76,7 @@ def foreseen(project: Project, *, retention: str | None = None, now: datetime | 
         for table, one in fragments(project.lake).items()
         if one.bytes_to_write
     )  # fmt: skip
-    return _upkeep(tables, decide() if decide else None, removable(project.lake))
+    return _upkeep(tables, decide() if decide else None, removable(project.lake, now=now))
 
 
 def keep_up(
@@ -86,7 +87,8 @@ def keep_up(
     Told to stop, it does between two tables; the next time goes on.
     """
     lake, watch = project.lake, watch or Watch()
-    decide = _decision(project, retention, now or datetime.now(UTC))
+    now = now or datetime.now(UTC)
+    decide = _decision(project, retention, now)
     expiry, gone = None, None
     before = fragments(lake)
     many = [table for table, one in before.items() if one.merged]
@@ -100,7 +102,7 @@ def keep_up(
     if not watch.stops():
         watch.step("removing files that are in no snapshot", 0)
         lake.sweep()
-        gone = remove_files(lake)
+        gone = remove_files(lake, now=now)
     return _upkeep(tables, expiry, gone)
 
 
