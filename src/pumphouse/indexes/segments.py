@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pumphouse.indexes import words
+from pumphouse.indexes import cold, words
 from pumphouse.indexes.fields import ROW, Field
 from pumphouse.lake.disk import folder_to_disk, to_disk
 
@@ -125,7 +125,10 @@ def check(folder: Path) -> None:
 def open_whole(folder: Path) -> tantivy.Index:
     """The index in a sealed folder. Raises OSError or ValueError where something of it is missing."""
     check(folder)
-    return words.open_index(folder)
+    cold.read_ends(folder)
+    index = words.open_index(folder)
+    cold.read_pages_alone(folder)
+    return index
 
 
 def verify(folder: Path, *, chance: random.Random, bytes_max: int = VERIFIED_BYTES_MAX) -> None:
