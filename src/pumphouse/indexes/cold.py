@@ -46,6 +46,4 @@ def read_pages_alone(folder: Path) -> None:
 def _files(folder: Path) -> list[str]:
     """Those of segments, where they are: others are of whoever made the index."""
     with os.scandir(folder) as found:
-        return [
-            os.path.realpath(one.path) if one.is_symlink() else one.path for one in found if one.name[0] != "."
-        ]
+        return [os.path.realpath(one.path) if one.is_symlink() else one.path for one in found if one.name[0] != "."]
