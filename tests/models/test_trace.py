@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -8,6 +8,7 @@ from tests.models.conftest import Shop
 
 from pumphouse.errors import UnknownName
 from pumphouse.lake.changes import hide
+from pumphouse.lake.expiry import expire, to_expire
 from pumphouse.models import scores
 from pumphouse.models.answers import flush_predictions, stream_of
 from pumphouse.models.online import Predictor
@@ -66,12 +67,42 @@ def test_a_value_that_comes_out_otherwise_is_told(served: Shop) -> None:
     assert "days_since = 3.0, again 24.0" in trace_text(found)
 
 
-def test_a_score_is_traced_though_its_features_were_not_stored(served: Shop) -> None:
+def test_a_score_is_traced_like_an_answer_and_one_without_stored_features_as_well(served: Shop) -> None:
     served.build(scores.build, "returns_scores", today=date(1997, 9, 1))
     ids = dict(served.rows("returns_live__predictions", "customer_id, prediction_id"))
     found = traced(served, ids[7])
-    assert (found.equal, found.features[0].stored, found.features[0].again) == (None, None, 24.0)
-    assert "days_since = not stored, again 24.0" in trace_text(found)
+    assert (found.equal, found.features[0].stored, found.features[0].again) == (True, 24.0, 24.0)
+    old = replace(found.prediction, id="old", features={})  # as earlier versions of Pumphouse kept it
+    served.lake.state.append(stream_of("returns_live"), [("old", encode(old))])
+    assert traced(served, "old").equal is None
+    assert "days_since = not stored, again 24.0" in trace_text(traced(served, "old"))
+
+
+def test_a_prediction_outlives_its_snapshot_with_its_feature_values(served: Shop) -> None:
+    ask(served, 7)
+    flush_predictions(served.lake, served.assets["returns_live"], run="run-2", actor="ada")
+    served.build(scores.build, "returns_scores", today=date(1997, 9, 1))
+    (scored,) = [
+        id
+        for customer, id in served.rows("returns_live__predictions", "customer_id, prediction_id")
+        if customer == 8 and id != "of 8"
+    ]
+    served.buy([(7, date(1997, 12, 24), 5)])
+    before = {id: traced(served, id) for id in ("of 7", scored)}
+    later = datetime.now(UTC) + timedelta(days=40)
+    expire(served.lake, lambda: to_expire(served.lake, retention=timedelta(days=30), now=later, pinned=[]))
+    for id, then in before.items():
+        found = traced(served, id)
+        assert [(one.name, one.stored) for one in found.features] == [(one.name, one.stored) for one in then.features]
+        assert (found.equal, found.features[0].is_computed) == (None, False)
+        assert found.version == then.version
+        assert [(one.table, one.version) for one in found.inputs] == [(one.table, one.version) for one in then.inputs]
+        assert f"snapshot {then.prediction.snapshot} of" in str(found.left)
+        text = trace_text(found)
+        assert "features (as they were stored; they can't be computed again):" in text
+        assert f"    days_since = {then.features[0].stored} (feature recency)" in text
+        assert "purchases at version 1: its rows then are not kept" in text
+        assert "is not kept any more: it left the lake by the declared retention. The nearest that is kept is" in text
 
 
 def test_what_was_told_of_it_is_part_of_it(served: Shop) -> None:

@@ -19,6 +19,7 @@ from pumphouse.errors import OutOfMemory, PumphouseError
 from pumphouse.features.ranges import by_ranges
 from pumphouse.features.values import World, feature_values
 from pumphouse.lake.lake import Lake
+from pumphouse.models.feature_texts import feature_texts
 from pumphouse.models.predictions import ReadyVersion, Role, loaded, ready, ready_shadow
 from pumphouse.models.rollouts import Arms, arms
 
@@ -65,6 +66,8 @@ class Answers:
     """"error" where an arm's version could not be asked and the live one answered, else null."""
     shadow: pa.Array
     """Null where there is no shadow, or it can't be asked."""
+    features: pa.Array
+    """What who answered was asked with, as JSON."""
 
 
 def panel(lake: Lake, rollout: Asset, world: World) -> Panel:
@@ -165,16 +168,21 @@ def _values_of(one: ReadyVersion, moments: pa.Table) -> pa.Table | None:
 def _answers(asked: Panel, values: _Values) -> Answers:
     import numpy as np
     import pyarrow as pa
+    from pyarrow import compute
 
     count = values.live.num_rows
     found = np.empty(count, dtype=np.float64)
     by = np.zeros(count, dtype=np.int8)
+    features = feature_texts(values.live, asked.live.query.columns)
     names = [asked.live.version.name]
     for role, mine in values.others.items():
         said = _said(asked.others[role], mine)
         if said is not None:
             at = values.roles == role
             found[at], by[at] = said.to_numpy(), len(names)
+            if not _same(asked.others[role], asked.live):
+                own = feature_texts(mine, asked.others[role].query.columns)
+                features = compute.replace_with_mask(features, pa.array(at), own)
             names.append(asked.others[role].version.name)
     rest = by == 0
     if rest.any():
@@ -188,6 +196,7 @@ def _answers(asked: Panel, values: _Values) -> Answers:
         versions=pa.DictionaryArray.from_arrays(pa.array(by), names).cast(pa.string()),
         fallbacks=pa.array(np.full(count, "error"), pa.string(), mask=~failed),
         shadow=pa.nulls(count, pa.float64()) if heard is None else heard,
+        features=features,
     )
 
 

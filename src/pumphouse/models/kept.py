@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -17,16 +17,14 @@ from pumphouse.models.answers import stream_of, without_hidden
 from pumphouse.models.predictions import Prediction, decode, predictions_of
 from pumphouse.models.registry import parse_version, version
 
-if TYPE_CHECKING:
-    pass
-
 IDS_PER_QUERY = 1_000
+_FEATURES = msgspec.json.Decoder(dict[str, float | str | None])
 
 
 def kept(lake: Lake, rollout: Asset, ids: Sequence[str]) -> dict[str, Prediction]:
     """The predictions of these ids that there are, by id; those of hidden people are not among them.
 
-    One that was made for everybody has no `features`: they were not stored with it.
+    A score of an earlier version of Pumphouse has no `features`: they were not stored with it.
     """
     logged = {key: decode(body) for key, body in lake.state.bodies(stream_of(rollout.name), ids).items()}
     found = without_hidden(lake, logged)
@@ -53,7 +51,7 @@ def _prediction(lake: Lake, row: Mapping[str, Any]) -> Prediction:
         shadow_prediction=row["shadow_prediction"],
         shadow_version=row["shadow_version"],
         snapshot=row["snapshot"],
-        features=msgspec.json.decode(row["features"]) if row["features"] else {},
+        features=_FEATURES.decode(row["features"]) if row["features"] else {},
         known_entity=row["known_entity"],
         role=row.get("role") or "live",
         fallback=row.get("fallback"),

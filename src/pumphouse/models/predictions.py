@@ -138,7 +138,7 @@ def entity_types(version: Version) -> dict[str, pa.DataType]:
 
 
 def prediction_schema(version: Version) -> pa.Schema:
-    """The columns of a rollout's predictions. `features` is JSON; it is null where scores were made for everybody."""
+    """The columns of a rollout's predictions. `features` is JSON; scores of earlier versions of Pumphouse have none."""
     import pyarrow as pa
 
     return pa.schema(

@@ -104,7 +104,7 @@ def _predictions(
         "shadow_version": pa.repeat(shadow, count) if shadow else pa.nulls(count, pa.string()),
         "snapshot": pa.repeat(pa.scalar(snapshot, pa.int64()), count),
         "known_entity": pa.repeat(pa.scalar(True), count),  # noqa: FBT003  # a value, not a switch
-        "features": pa.nulls(count, pa.string()),
+        "features": said.features,
         "role": said.roles,
         "fallback": said.fallbacks,
         "features_from": pa.repeat("lake", count),

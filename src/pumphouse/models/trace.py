@@ -12,12 +12,13 @@ from sqlglot import exp
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Query, SqlFunction
 from pumphouse.engines.parameters import literal, quoted
-from pumphouse.errors import PumphouseError, UnknownName
+from pumphouse.errors import PumphouseError, SnapshotExpired, UnknownName
 from pumphouse.features.moments import AS_OF
 from pumphouse.features.point_in_time import feature_shape
 from pumphouse.features.times import input_time, visible
 from pumphouse.features.values import World, feature_query, feature_values, input_names
 from pumphouse.lake.builds import Build, place_of
+from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.forgotten import readings
 from pumphouse.lake.lake import Lake
 from pumphouse.models.kept import kept
@@ -43,7 +44,9 @@ class TracedFeature:
     stored: float | str | None
     again: float | str | None
     equal: bool | None
-    """None where one of the two is not there: scores don't store features, and some can't be computed again."""
+    """None where one of the two is not there: some can't be computed again, and old scores don't store features."""
+    is_stored: bool
+    is_computed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ class TracedInput:
     """A table that the features read, at the prediction's snapshot.
 
     `rows` of it are about the entity and were visible at the prediction's moment: `newest` are the last ones, `files`
-    the stored bytes that they came from. None where the table does not name the entity or the snapshot is gone.
+    the stored bytes that they came from. None where the table does not name the entity or the snapshot left the lake.
     """
 
     table: str
@@ -85,6 +88,8 @@ class Trace:
     outcomes: tuple[dict[str, Any], ...]
     """What was told of this very prediction, in the order in which it became known."""
     unknown: tuple[str, ...]
+    left: str | None = None
+    """What is said of its snapshot where that left the lake: then the values that were stored are the features."""
 
 
 def trace(
@@ -103,7 +108,8 @@ def trace(
         functions=functions,
     )
     unknown: list[str] = []
-    features = _features(world, of, prediction, unknown)
+    left = _left(lake, prediction)
+    features = _features(world, of, prediction, unknown, is_there=left is None)
     known = [one.equal for one in features if one.equal is not None]
     return Trace(
         rollout=rollout.name,
@@ -111,9 +117,13 @@ def trace(
         version=of,
         features=features,
         equal=all(known) if len(known) == len(features) else False if False in known else None,
-        inputs=tuple(_input(lake, world, of, prediction, name, unknown) for name in input_names(of.features)),
+        inputs=tuple(
+            _input(lake, world, of, prediction, name, unknown) if left is None else _known_input(lake, prediction, name)
+            for name in input_names(of.features)
+        ),
         outcomes=_outcomes(lake, rollout, prediction.id),
         unknown=tuple(dict.fromkeys(unknown)),
+        left=left,
     )
 
 
@@ -133,16 +143,17 @@ def trace_text(told: Trace) -> str:
     verdict = {
         True: "computed again, all come out equal",
         False: "COMPUTED AGAIN, SOME COME OUT OTHERWISE",
-        None: "can't be compared",
+        None: "can't be compared" if told.left is None else "as they were stored; they can't be computed again",
     }[told.equal]
     lines.append(f"  features ({verdict}):")
     for feature in told.features:
-        stored = "not stored" if feature.equal is None and feature.stored is None else feature.stored
-        stored = "null" if stored is None else stored
-        again = "" if feature.equal else f", again {'null' if feature.again is None else feature.again}"
+        stored = "not stored" if not feature.is_stored else "null" if feature.stored is None else feature.stored
+        computed = "null" if feature.again is None else feature.again
+        again = "" if feature.equal or not feature.is_computed else f", again {computed}"
         lines.append(f"    {feature.name} = {stored}{again} (feature {feature.feature})")
     for source in told.inputs:
         count = "not by entity" if source.rows is None else f"{source.rows:,} rows of it visible then"
+        count = count if told.left is None else "its rows then are not kept"
         lines.append(f"  {source.table} at version {source.version}: {count}")
         lines += [f"    {', '.join(f'{name} {value}' for name, value in row.items())}" for row in source.newest]
         if source.rows is not None and source.rows > len(source.newest):
@@ -154,6 +165,7 @@ def trace_text(told: Trace) -> str:
         ]
     lines += [f"  told on {row['known_at']:%Y-%m-%d %H:%M}: {row['outcome']:g}" for row in told.outcomes]
     lines += [f"  not known: {why}" for why in told.unknown]
+    lines += [f"  left: {told.left}"] if told.left else []
     return "\n".join(lines)
 
 
@@ -169,10 +181,20 @@ def _found(lake: Lake, assets: Mapping[str, Asset], prediction_id: str) -> tuple
     )
 
 
-def _features(world: World, of: Version, prediction: Prediction, unknown: list[str]) -> tuple[TracedFeature, ...]:
+def _left(lake: Lake, prediction: Prediction) -> str | None:
+    try:
+        refuse_missing(prediction.snapshot, catalogue=lake.catalogue)
+    except SnapshotExpired as error:
+        return str(error)
+    return None
+
+
+def _features(
+    world: World, of: Version, prediction: Prediction, unknown: list[str], *, is_there: bool
+) -> tuple[TracedFeature, ...]:
     again: Mapping[str, Any] = {}
     try:
-        again = _again(world, of, prediction)
+        again = _again(world, of, prediction) if is_there else {}
     except PumphouseError as error:
         unknown.append(f"what the features are when computed again: {error}")
     owners = {name: feature.name for feature in of.features for name in feature_shape(feature).values}
@@ -188,6 +210,8 @@ def _features(world: World, of: Version, prediction: Prediction, unknown: list[s
                 stored=stored,
                 again=computed if name in again else None,
                 equal=equal,
+                is_stored=is_stored,
+                is_computed=name in again,
             )
         )
     return tuple(found)
@@ -254,6 +278,16 @@ def _input(lake: Lake, world: World, of: Version, prediction: Prediction, name: 
         newest=tuple({key: value for key, value in row.items() if key not in ("_raw", "_rows")} for row in rows),
         files=tuple(files)[:FILES_MAX],
         upstream=upstream,
+    )
+
+
+def _known_input(lake: Lake, prediction: Prediction, name: str) -> TracedInput:
+    """What is known of an input without its snapshot: which build made it, from what."""
+    made = [one.snapshot for one in lake.history(name) if name in one.writes and one.snapshot <= prediction.snapshot]
+    maker = _maker(lake, name, prediction.snapshot)
+    upstream = tuple(_upstream(lake, maker)) if maker else ()
+    return TracedInput(
+        table=name, version=made[-1] if made else None, rows=None, newest=(), files=(), upstream=upstream
     )
 
 
