@@ -87,7 +87,7 @@ def test_who_asked_how_and_for_whom_is_told(live: Shop) -> None:
     assert answers.latency_ms_p50 is not None
     assert answers.features_age_s_max == 5 * 3600
     assert {one.caller: one.recent for one in found.operation.callers}["shop"] == 60
-    assert found.operation.missing == {"days_since": pytest.approx(3 / 123)}
+    assert found.operation.missing == {"days_since": pytest.approx(3 / 243)}
 
 
 def test_batch_and_online_say_the_same_of_the_same_moment_and_a_difference_is_found(live: Shop) -> None:
