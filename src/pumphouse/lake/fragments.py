@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pumphouse.lake.lake import Lake
 
 FILE_BYTES = 512_000_000
 """What DuckLake merges up to; a file that is as large stays as it is."""
+TIERS = (4_000_000, 32_000_000, 256_000_000, FILE_BYTES)
+"""Files smaller than the first are always merged; those smaller than another once they are as much together. So a row
+is written a few times while its table grows, however often upkeep comes, and there are few files below FILE_BYTES."""
 DELETED_SHARE = 0.2
 """A file is written again where at least so many of its rows are deleted."""
 CROWD, CROWD_BYTES = 10, 16_000_000
@@ -25,7 +28,8 @@ class Fragments:
     rows_deleted: int = 0
     """That stand in the files still."""
     merged: int = 0
-    """Files that merging would write as others."""
+    """Files that merging would write as others: those without deleted rows that are smaller than `merged_below`."""
+    merged_below: int = TIERS[0]
     merged_into: int = 0
     """How many these would be, or about so many where they are more than FILE_BYTES together."""
     rewritten: int = 0
@@ -48,18 +52,12 @@ def fragments(lake: Lake) -> dict[str, Fragments]:
 
     DuckLake merges files that were written with the same columns, in the same partition.
     """
-    rows = lake.catalogue(_QUESTION)
-    return {
-        table: Fragments(
-            files=int(files), bytes=int(size), rows_deleted=int(deleted), merged=int(merged),
-            merged_into=int(merged_into), rewritten=int(rewritten), rewritten_into=int(rewritten_into),
-            rewritten_rows_deleted=int(gone), rewritten_share=float(share), bytes_to_write=int(to_write),
-        )
-        for table, files, size, deleted, share, merged, merged_into, rewritten, rewritten_into, gone, to_write in rows
-    }  # fmt: skip
+    names = [field.name for field in fields(Fragments)]
+    return {table: Fragments(**dict(zip(names, row, strict=True))) for table, *row in lake.catalogue(_QUESTION)}
 
 
-_QUESTION = f"""
+_TIER = " ".join(f"WHEN sum(size) FILTER (size < {tier}) >= {tier} THEN {tier}" for tier in reversed(TIERS))
+_QUESTION = f"""  -- the columns of Fragments, in their order
 WITH partitions AS (
     SELECT data_file_id, string_agg(coalesce(partition_value, ''), '|' ORDER BY partition_key_index) AS part
     FROM {{meta}}.ducklake_file_partition_value GROUP BY data_file_id
@@ -82,20 +80,32 @@ WITH partitions AS (
         WHEN count(*) FILTER (deleted > 0) >= {CROWD} AND avg(size) FILTER (deleted > 0) < {CROWD_BYTES}
         THEN {ANY_DELETED} ELSE {DELETED_SHARE} END AS share
     FROM files GROUP BY table_name
+), tiers AS (
+    SELECT table_name, max(tier) AS below
+    FROM (
+        SELECT table_name, CASE {_TIER} ELSE {TIERS[0]} END AS tier
+        FROM files WHERE deleted = 0 GROUP BY table_name, partition_id, part, version
+    )
+    GROUP BY table_name
 ), groups AS (
-    SELECT table_name, share, count(*) AS files, sum(size) AS size, sum(deleted) AS deleted,
-        count(*) FILTER (deleted = 0 AND size < {FILE_BYTES}) AS small,
-        coalesce(sum(size) FILTER (deleted = 0 AND size < {FILE_BYTES}), 0) AS small_size,
+    SELECT table_name, share, below, count(*) AS files, sum(size) AS size, sum(deleted) AS deleted,
+        count(*) FILTER (deleted = 0 AND size < below) AS small,
+        coalesce(sum(size) FILTER (deleted = 0 AND size < below), 0) AS small_size,
         count(*) FILTER (deleted >= share * record_count) AS holed,
         coalesce(sum(deleted) FILTER (deleted >= share * record_count), 0) AS gone,
         coalesce(sum(size) FILTER (deleted >= share * record_count), 0) AS holed_size,
         coalesce(sum(size * (1 - deleted / record_count)) FILTER (deleted >= share * record_count), 0) AS left_size
-    FROM files JOIN shares USING (table_name) GROUP BY table_name, share, partition_id, part, version
+    FROM files JOIN shares USING (table_name) LEFT JOIN tiers USING (table_name)
+    GROUP BY table_name, share, below, partition_id, part, version
 )
-SELECT table_name, sum(files), sum(size), sum(deleted), share,
-    sum(CASE WHEN small > 1 THEN small ELSE 0 END),
-    sum(CASE WHEN small > 1 THEN least(small, greatest(1, ceil(small_size / {FILE_BYTES}))) ELSE 0 END),
-    sum(holed), sum(least(holed, ceil(left_size / {FILE_BYTES}))), sum(gone),
-    sum(holed_size + CASE WHEN small > 1 THEN small_size ELSE 0 END)
-FROM groups GROUP BY table_name, share ORDER BY table_name
+SELECT table_name, CAST(sum(files) AS BIGINT), CAST(sum(size) AS BIGINT), CAST(sum(deleted) AS BIGINT),
+    CAST(sum(CASE WHEN small > 1 THEN small ELSE 0 END) AS BIGINT),
+    coalesce(below, {TIERS[0]}),
+    CAST(sum(CASE WHEN small > 1 THEN least(small, greatest(1, ceil(small_size / {FILE_BYTES}))) ELSE 0 END) AS BIGINT),
+    CAST(sum(holed) AS BIGINT),
+    CAST(sum(least(holed, ceil(left_size / {FILE_BYTES}))) AS BIGINT),
+    CAST(sum(gone) AS BIGINT),
+    CAST(share AS DOUBLE),
+    CAST(sum(holed_size + CASE WHEN small > 1 THEN small_size ELSE 0 END) AS BIGINT)
+FROM groups GROUP BY table_name, share, below ORDER BY table_name
 """

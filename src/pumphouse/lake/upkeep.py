@@ -27,15 +27,18 @@ _ROW_ID = "_ducklake_internal_row_id"
 def merge_files(lake: Lake, tables: Iterable[str] | None = None) -> None:
     """Have DuckLake write neighbouring small files as one; snapshots, rows and ids stay.
 
-    Of all tables, or of some, as `fragments` calls them.
+    Of all tables, or of some, as `fragments` calls them, which also says how small they are.
     """
     for table in fragments(lake) if tables is None else tables:
         schema, name = _parts(table)
         with no_commit(lake, f"merging files of {table}"):
-            keep_row_ids(lake, name, schema=schema)
-            lake.engine.fork().execute(
-                "CALL ducklake_merge_adjacent_files(?, ?, schema => ?)", [lake.alias, name, schema]
-            )
+            found = fragments(lake).get(table)
+            if found is not None and found.merged:
+                keep_row_ids(lake, name, schema=schema)
+                lake.engine.fork().execute(
+                    "CALL ducklake_merge_adjacent_files(?, ?, schema => ?, max_file_size => ?)",
+                    [lake.alias, name, schema, found.merged_below],
+                )
 
 
 def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_share: float | None = None) -> None:
