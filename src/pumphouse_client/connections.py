@@ -109,17 +109,19 @@ class Connection:
         limit: int = 10,
         after: str | None = None,
         snapshot: int | None = None,
+        semantic: bool = False,
     ) -> Found:
         """Rows that an index finds, the best first: `connection.search("tickets", "refund late", limit=5)`.
 
         The index may be named by its table. `where` names filter columns with the exact text of their value, or with
-        what it is compared with: {"opened_at >=": "2026-01"}.
+        what it is compared with: {"opened_at >=": "2026-01"}. `semantic` finds by meaning, where the index can.
         """
         asked = {"q": query, "sort": order, "limit": limit, "after": after, "snapshot": snapshot}
         given = [(name, value) for name, value in asked.items() if value is not None]
         filters = (where or {}).items()
         given += [("where", f"{column}{'' if column[-1:] in '<>=' else '='}{value}") for column, value in filters]
         given += [("facet", one) for one in facets or ()]
+        given += [("semantic", 1)] if semantic else []
         return found_of(self._server.json(f"/api/search/{quote(index, safe='')}?{urlencode(given)}"))
 
     @overload

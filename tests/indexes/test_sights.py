@@ -12,12 +12,14 @@ import pyarrow.compute as pc
 import pytest
 from tests.indexes.conftest import Desk
 
+from pumphouse.declare.facts import search as declare
 from pumphouse.engines.engine import Scan
-from pumphouse.errors import BadRequest, LakeError, Overloaded, QueryError, UnknownName
+from pumphouse.errors import BadRequest, Overloaded, QueryError, TooMuch, UnknownName
 from pumphouse.indexes import sights
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import home
 from pumphouse.indexes.searching import Found, matching, search
+from pumphouse.indexes.semantic import search_by_meaning
 from pumphouse.indexes.sights import Sight
 from pumphouse.lake.locks import held
 
@@ -146,5 +148,37 @@ def test_who_sees_too_many_rows_or_has_to_wait_is_told(
     with held(home(desk.lake, index.name) / ".sights", purpose="a test", wait_s=0), pytest.raises(Overloaded):
         find(sight(ACME))
     monkeypatch.setattr(sights, "WHOLE_ROWS_MAX", 1)
-    with pytest.raises(LakeError, match="too many to be searched"):
+    with pytest.raises(TooMuch, match="too many to be searched"):
         find(sight(ACME))
+
+
+def test_by_meaning_a_part_is_compared_as_if_there_were_no_more(desk: Any, apart: Desk, tickets: pa.Table) -> None:
+    index = replace(desk.index(text=("body",)), code="code-1")
+    declaration = declare("tickets", text="body", embed=embed)
+    new, same = "never seen before", "the very text of a new row"
+    found = []
+    for place, hidden in ((desk, [same, "money money"]), (apart, ["nothing"])):
+        theirs = pa.table({"ticket_id": [100 + number for number in range(len(hidden))], "body": hidden})
+        account = pa.array(["globex"] * len(hidden))
+        theirs = theirs.append_column("account", account).append_column("subject", account)
+        rows = pa.concat_tables(
+            [theirs, tickets.filter(pc.equal(tickets["account"], "acme"))], promote_options="default"
+        )
+        place.table(rows)
+        build(index, place.context(declaration=declaration))
+        more = pa.table({"ticket_id": [7, 8], "body": [new, same], "account": ["acme", "acme"]})
+        place.table(pa.concat_tables([rows, more], promote_options="default"))
+        for snapshot in (None, place.lake.snapshot() - 2):
+            one = search_by_meaning(
+                place.lake, index, "my money is late", embed=embed, snapshot=snapshot, sight=lambda at: sight(ACME)
+            )
+            found.append((said(one), one.scanned))
+    assert found[:2] == found[2:]
+    assert [scanned for _, scanned in found[:2]] == [3, 0]
+    with pytest.raises(BadRequest, match="its vectors are of body too"):
+        search_by_meaning(desk.lake, index, "money", embed=embed, sight=lambda at: sight("true", masked="body"))
+
+
+def embed(texts: list[str]) -> list[list[float]]:
+    """How often some words stand in a text."""
+    return [[float(text.lower().count(word)) for word in ("money", "late", "broken", "e")] for text in texts]

@@ -231,7 +231,10 @@ class Shop:
     def trace(self, prediction_id: str) -> Any:
         raise UnknownName(f"there is no prediction '{prediction_id}'")
 
-    def matching(self, name: str, text: str, *, snapshot: int) -> pa.Table:
+    def close(self) -> None:
+        """Nothing was started."""
+
+    def matching(self, name: str, text: str, *, snapshot: int, sight: Any = None) -> pa.Table:
         raise UnknownName(f"index '{name}' was never built")
 
     def find(self, text: str, *, limit: int, sight: Callable[[str], Sight | None], now: datetime) -> Finds:
@@ -239,7 +242,9 @@ class Shop:
             self.finder = Finder(self.lake, self.assets, values=("orders.customer",))
         return self.finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, **asked: Unpack[SearchOptions]) -> Found:
+    def search(
+        self, name: str, text: str, *, semantic: bool = False, sight: Any = None, **asked: Unpack[SearchOptions]
+    ) -> Found:
         if text.count('"') % 2:
             raise QueryError("this quote is never closed", query=text, position=text.index('"'))
         snapshot = self.lake.version("tickets")

@@ -38,6 +38,7 @@ def search(
     limit: Annotated[int, Parameter(metavar="ROWS", validator=validators.Number(gte=1, lte=HITS_MAX))] = HITS,
     after: str | None = None,
     snapshot: int | None = None,
+    semantic: Annotated[bool, Parameter(negative=())] = False,
     json: bool = False,
     csv: bool = False,
     call: Call,
@@ -51,6 +52,7 @@ def search(
         pumphouse search tickets "refund late"
         pumphouse search tickets "refund -broken" --where account=acme --sort newest
         pumphouse search tickets_search "deliver*" --csv > found.csv
+        pumphouse search tickets "how do I get my money back" --semantic
 
     Args:
         index: The index, or its table where that has only one.
@@ -63,6 +65,7 @@ def search(
         limit: How many rows to show.
         after: Where to go on: `after` of the page before, which --json has.
         snapshot: Search the table as it was at this snapshot.
+        semantic: Find by meaning and by words, of an index that declares `embed`.
         json: Print the hits as JSON, with key, score, row and excerpts.
         csv: Print the rows as CSV, with their score.
     """
@@ -72,7 +75,15 @@ def search(
         name = index_of(index, indexes)
         spec: Search = project.graph.assets[name].spec
         found = project.search(
-            name, query, where=values, order=sort or "score", facets=facet, limit=limit, after=after, snapshot=snapshot
+            name,
+            query,
+            semantic=semantic,
+            where=values,
+            order=sort or "score",
+            facets=facet,
+            limit=limit,
+            after=after,
+            snapshot=snapshot,
         )
     if json:
         print_json(as_json(found))

@@ -15,9 +15,11 @@ from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BadRequest, LakeError
 from pumphouse.indexes import words
 from pumphouse.indexes.manifest import current
-from pumphouse.indexes.searching import LIMIT_MAX, Found, Hit, matching
+from pumphouse.indexes.searching import LIMIT_MAX, Found, Hit, SightAt, matching
+from pumphouse.indexes.sights import Sight
 from pumphouse.indexes.vectors import Embed, nearest
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.places import scan_of
 
 K = 60
 """By which the first ranks do not count so much more than the next."""
@@ -35,12 +37,14 @@ def search_by_meaning(
     where: Mapping[str, str] | None = None,
     limit: int = 10,
     snapshot: int | None = None,
+    sight: SightAt | None = None,
 ) -> Found:
     """The first `limit` rows of an index by the nearness of their vectors and by the words of a question, fused.
 
     Both rank only rows that `where` leaves, at one snapshot. `total` counts the rows that either of them ranked; rows
-    whose text has no vector yet, which `scanned` counts, are found by words alone. Raises BadRequest where the index
-    has no function that embeds texts, and what `search` and `nearest` raise.
+    whose text has no vector yet, which `scanned` counts, are found by words alone. `sight` is as in `search`: only
+    rows that somebody sees are compared. Raises BadRequest where the index has no function that embeds texts, or
+    somebody does not see all of a text that has a vector, and what `search` and `nearest` raise.
     """
     if embed is None:
         raise BadRequest(
@@ -48,34 +52,47 @@ def search_by_meaning(
             mend="Declare a function that embeds texts: ph.search(..., embed=function).",
         )
     at = lake.snapshot() if snapshot is None else snapshot
+    sees = sight(at) if sight is not None else None
+    if sees is not None and not sees.plain.issuperset(asset.spec.text):
+        hidden = ", ".join(one for one in asset.spec.text if one not in sees.plain)
+        raise BadRequest(
+            f"index '{asset.name}' can't be searched by meaning by you: its vectors are of {hidden} too",
+            asset=asset.name,
+            mend="By words you search what you see of it.",
+        )
     limit = max(1, min(limit, LIMIT_MAX))
     count = max(limit, CANDIDATES_MIN)
-    kept = matching(lake, asset, "*", where=where, snapshot=at) if where else None
+    among = matching(lake, asset, "*", where=where, snapshot=at, sight=sight).table if where or sees else None
     near = nearest(
         lake, asset.name, table=asset.spec.table, question=question, embed=embed, code=asset.code, snapshot=at,
-        among=kept.table if kept is not None else None, count=count,
+        among=among, is_part=sees is not None, count=count,
     )  # fmt: skip
     asked = words.analyzer().analyze(question)[:QUESTION_WORDS_MAX]
     by_words: Sequence[int] = ()
     if asked:
         any_of = " OR ".join(f'"{word}"' for word in dict.fromkeys(asked))
-        by_words = matching(lake, asset, any_of, where=where, snapshot=at, limit=count).table["_rowid"].to_pylist()
+        found = matching(lake, asset, any_of, where=where, snapshot=at, limit=count, sight=sight)
+        by_words = found.table["_rowid"].to_pylist()
     scores = fused((near.ids, by_words))
     best = sorted(scores, key=lambda row: (-scores[row], row))[:limit]
     manifest, _ = current(lake, asset.name)
-    rows, key = _rows(lake, asset, best, snapshot=at), manifest.key if manifest is not None else ()
+    rows, key = _rows(lake, asset, best, snapshot=at, sees=sees), manifest.key if manifest is not None else ()
+    key = key if sees is None or sees.plain.issuperset(key) else ()
     hits = tuple(
         Hit(key=tuple(rows[row][name] for name in key), score=scores[row], row=rows[row], excerpts={}) for row in best
     )
     return Found(hits=hits, total=len(scores), snapshot=at, table=asset.spec.table, scanned=near.without)
 
 
-def _rows(lake: Lake, asset: Asset, ids: Sequence[int], *, snapshot: int) -> dict[int, dict[str, Any]]:
-    """The rows with these ids, as they are at a snapshot. Raises LakeError where one is not there."""
+def _rows(
+    lake: Lake, asset: Asset, ids: Sequence[int], *, snapshot: int, sees: Sight | None
+) -> dict[int, dict[str, Any]]:
+    """The rows with these ids, as they are seen at a snapshot. Raises LakeError where one is not there."""
     import pyarrow as pa
 
     table = asset.spec.table
-    scan = lake.scan(table, snapshot=snapshot, row_ids=True)
+    scan = scan_of(lake, table, ids, snapshot=snapshot) if ids else lake.scan(table, snapshot=snapshot, row_ids=True)
+    scan = sees.shown(scan) if sees is not None else scan
     columns = ", ".join(map(quoted, scan.columns))
     query = Query(
         text=f"SELECT {columns} FROM {quoted(table)} WHERE _rowid IN (SELECT id FROM _ids)",

@@ -19,7 +19,7 @@ import msgspec
 
 from pumphouse.engines.engine import Engine, Query, Scan
 from pumphouse.engines.parameters import quoted
-from pumphouse.errors import BadRequest, LakeBusy, LakeError, Overloaded, UnknownName
+from pumphouse.errors import BadRequest, LakeBusy, LakeError, Overloaded, TooMuch, UnknownName
 from pumphouse.indexes.fields import Field, field_of
 from pumphouse.indexes.manifest import Manifest, current, scratch, sights, sweep_sights, world_of
 from pumphouse.indexes.segments import open_whole, remove, seal
@@ -94,7 +94,7 @@ def seen(lake: Lake, name: str, sight: Sight, *, snapshot: int, engine: Engine) 
     """The index of this name as somebody sees it at a snapshot.
 
     Raises UnknownName where no index was ever built, or they see none of its text; BadRequest where what they see
-    changes with the clock or by chance; LakeError where they see too many rows; Overloaded where others' are made.
+    changes with the clock or by chance; TooMuch where they see too many rows; Overloaded where others' are made.
     """
     if not sight.is_steady:
         raise BadRequest(
@@ -182,12 +182,12 @@ def _made(rows: Rows, sight: Sight, manifest: Manifest, base: Path, digest: str)
 
 
 def _ids_of(rows: Rows, sight: Sight) -> np.ndarray[Any, Any]:
-    """The ids of the rows that are seen, in order. Raises LakeError where they are too many."""
+    """The ids of the rows that are seen, in order. Raises TooMuch where they are too many."""
     scan = sight.shown(rows.lake.scan(rows.table, snapshot=rows.snapshot, row_ids=True))
     text = f"SELECT _rowid FROM {quoted(rows.table)} LIMIT {WHOLE_ROWS_MAX + 1}"
     table = rows.engine.read(Query(text=text, inputs={rows.table: scan})).read_all()
     if table.num_rows > WHOLE_ROWS_MAX:
-        raise LakeError(
+        raise TooMuch(
             f"you see a part of '{rows.table}', of more than {WHOLE_ROWS_MAX:,} rows: too many to be searched so",
             asset=rows.table,
             mend="Ask for a grant that shows fewer rows, or all of it; or ask in SQL.",

@@ -169,12 +169,15 @@ def nearest(
     code: str,
     snapshot: int,
     among: pa.Table | None,
+    is_part: bool = False,
     count: int,
 ) -> Near:
     """The `count` rows at a snapshot whose text is nearest to a question, by the cosine of the angle; all are compared.
 
-    `among` has ids, `_rowid`, of the only rows that are asked about. Raises UnknownName where there are no vectors yet,
-    LakeError where the function fails, or where more rows differ from a state than one search may look at.
+    `among` has ids, `_rowid`, of the only rows that are asked about. With `is_part` there is nothing else for whoever
+    asks: a row that came since has no vector, also where another one has the same text. Raises UnknownName where there
+    are no vectors yet, LakeError where the function fails, or where more rows differ from a state than one search may
+    look at.
     """
     folder = _home(lake, name)
     current, _ = _current(folder)
@@ -188,6 +191,8 @@ def nearest(
     right = [one for one in current.states if one.is_of(lake, table, snapshot=snapshot)]
     state, is_right = min(right or current.states, key=lambda one: abs(one.snapshot - snapshot)), bool(right)
     ids = None if is_right else _differing(lake, table, state, snapshot=snapshot)
+    if is_part and among is not None and not is_right:
+        ids = _both(ids, among.column("_rowid"))
     if not is_right and (len(ids) if ids is not None else lake.count(table, snapshot=snapshot)) > SCANNED_ROWS_MAX:
         raise LakeError(
             f"the vectors of index '{name}' cover snapshot {state.snapshot}, and too many rows differ at {snapshot}",
@@ -199,7 +204,7 @@ def nearest(
     with work.new(ids, is_read=not is_right) as connection:
         without = 0
         if not is_right:
-            taken = work.taken(_files(current.states))
+            taken = work.taken([] if is_part else _files(current.states))
             rest = f"FROM ({vectors}) WHERE _rowid NOT IN (SELECT id FROM _only)" if ids is not None else "LIMIT 0"
             vectors = f"{taken} UNION ALL (SELECT _rowid, sha, vector {rest})" if ids is not None else taken
             without = connection.execute(
@@ -368,6 +373,15 @@ def _differing(lake: Lake, table: str, state: State, *, snapshot: int) -> pa.Arr
         return ids
     hidden = rowids.hidden(lake, table, snapshot=snapshot)
     return pa.array(np.union1d(ids.to_numpy(), hidden.to_numpy()), pa.int64())
+
+
+def _both(ids: pa.Array | None, among: pa.ChunkedArray) -> pa.Array:
+    """Those of the ids that are among these; None are all."""
+    import numpy as np
+    import pyarrow as pa
+
+    own = among.to_numpy()
+    return pa.array(own if ids is None else np.intersect1d(ids.to_numpy(), own), pa.int64())
 
 
 def _alive(folder: Path, steps: Sequence[Step]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -25,11 +26,14 @@ from pumphouse.models.performance import Performance, performance
 from pumphouse.models.trace import Trace, trace
 from pumphouse.project.config import SignIn
 from pumphouse.project.declared import Declarations, declared_of
+from pumphouse.project.embedding import Embedding
 from pumphouse.project.finding import Finder
+from pumphouse.project.imported import imported
 from pumphouse.project.project import Project
 from pumphouse.project.rehearsing import rehearse
 from pumphouse.project.results import standing_text
 from pumphouse.project.search_calls import SearchOptions
+from pumphouse.project.searching import by_meaning
 from pumphouse.project.secrets import resolved
 from pumphouse.sources.external.tables import ExternalTables
 
@@ -55,6 +59,7 @@ class Served:
         self.is_open = project.config.access.default == "open"
         self._finder = Finder(self.lake, self.assets, values=project.config.found_values)
         self.functions = sql_functions(self.folder)
+        self._embedding = Embedding(self.folder, code=lambda: imported(self.folder))
 
     def external(self, engine: DuckDB) -> ExternalTables:
         """The tables that stay where they are, as this engine reads them."""
@@ -119,13 +124,29 @@ class Served:
         """Assets that words are said of, the best first, of those that `sight` shows."""
         return self._finder.find(text, now=now, limit=limit, sight=sight)
 
-    def search(self, name: str, text: str, *, sight: SightAt | None = None, **asked: Unpack[SearchOptions]) -> Found:
+    def search(
+        self,
+        name: str,
+        text: str,
+        *,
+        semantic: bool = False,
+        sight: SightAt | None = None,
+        **asked: Unpack[SearchOptions],
+    ) -> Found:
         """Rows of an index that match at a snapshot, or the page's, of those that `sight` shows.
 
-        Who asks writes the access log.
+        `semantic` finds by meaning too, with the index's function in a process of its own. Who asks writes the access
+        log.
         """
         index = self._project.asset(name, kind="search")
+        if semantic:
+            embed = partial(self._embedding.vectors, index) if index.code else None
+            return by_meaning(self.lake, index, text, embed=embed, sight=sight, **asked)
         return search(self.lake, index, text, sight=sight, **asked)
+
+    def close(self) -> None:
+        """End the processes that were started to answer."""
+        self._embedding.close()
 
 
 def _sign_in(project: Project) -> SignIn | None:

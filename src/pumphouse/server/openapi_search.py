@@ -95,6 +95,11 @@ def search_paths(names: Sequence[str]) -> Document:
         "A column whose values are counted, opened_at by month too; without it those that are declared.",
         {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": FACETS_MAX},
     )
+    semantic = parameter(
+        "semantic",
+        "1 finds by meaning and by words, of an index that declares a function for it; without sort, facet and after.",
+        {"type": "integer", "enum": [0, 1]},
+    )
     after = parameter("after", "Where the page begins, as the one before said.", {"type": "string"})
     limit = parameter(
         "limit", "How many hits.", {"type": "integer", "minimum": 1, "maximum": HITS_MAX, "default": HITS}
@@ -105,7 +110,7 @@ def search_paths(names: Sequence[str]) -> Document:
             "get": operation(
                 "search",
                 "The rows that match, the best first.",
-                [name, words, where, sort, facet, limit, after, SNAPSHOT],
+                [name, words, where, sort, facet, limit, after, semantic, SNAPSHOT],
                 content,
             )
         },

@@ -87,6 +87,8 @@ def page(request: Request) -> Response:
     policy = here.desk.policies.of(visitor, indexes[name], snapshot=here.desk.at(None))
     spec = _seen(asset.spec, policy)
     question = question_of(_filled(request.query_params))
+    if question.semantic and not question.q:
+        question = replace(question, semantic=False)
     if not question.q and question.sort is None and spec.sort:
         question = replace(question, sort="newest")
     address = f"/search/{quote(name)}"
@@ -111,6 +113,7 @@ def page(request: Request) -> Response:
         hits=[_shown(hit, spec, question, address) for hit in found.hits] if found else [],
         filters=[_without(column, value, question, address) for column, value in question.where],
         orders=_orders(spec, question, address),
+        manners=_manners(question, address) if asset.code and question.q else [],
         facets=list(_facets(found, question, address)) if found else [],
         other=_other(found, question, address),
         more=_more(found, question, address),
@@ -183,7 +186,7 @@ def _without(column: str, value: str, question: Question, address: str) -> Way:
 
 def _orders(spec: Search, question: Question, address: str) -> list[Way]:
     """The orders there are, where there is more than one."""
-    if not spec.sort:
+    if not spec.sort or question.semantic:
         return []
     ways = (("best first", None if question.q else "score"), (f"newest by {spec.sort}", "newest"))
     return [
@@ -193,6 +196,19 @@ def _orders(spec: Search, question: Question, address: str) -> list[Way]:
             is_on=(question.sort or "score") == (sort or "score"),
         )
         for label, sort in ways
+    ]
+
+
+def _manners(question: Question, address: str) -> list[Way]:
+    """By words, or by meaning too."""
+    plain = replace(question, after=None, sort=None, facets=())
+    return [
+        Way(
+            label=label,
+            address=f"{address}?{replace(plain, semantic=is_semantic).address}",
+            is_on=question.semantic == is_semantic,
+        )
+        for label, is_semantic in (("by words", False), ("by meaning", True))
     ]
 
 

@@ -27,7 +27,7 @@ from pumphouse.server.streams import RowsReply
 DOOR = "search"
 HITS = 20
 HITS_MAX = 200
-OF_A_SEARCH = ("q", "where", "sort", "facet", "limit", "after", "snapshot")
+OF_A_SEARCH = ("q", "where", "sort", "facet", "limit", "after", "snapshot", "semantic")
 OF_A_FILE = ("q", "limit", "snapshot")
 REPEATED = ("where", "facet")
 WHERE_MAX = 20
@@ -47,6 +47,8 @@ class Question:
     limit: int = HITS
     after: str | None = None
     snapshot: int | None = None
+    semantic: bool = False
+    """Whether it is found by meaning, and not by words alone."""
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -64,6 +66,7 @@ class Question:
             "after": self.after,
             "limit": None if self.limit == HITS else self.limit,
             "snapshot": self.snapshot,
+            "semantic": 1 if self.semantic else None,
         }
         return urlencode([*said, *((name, str(value)) for name, value in others.items() if value is not None)])
 
@@ -104,6 +107,7 @@ def question_of(parameters: QueryParams) -> Question:
         after=parameters.get("after") or None,
         limit=HITS if limit is None else limit,
         snapshot=number_of(parameters, "snapshot", most=NUMBER_MAX),
+        semantic=number_of(parameters, "semantic", most=1) == 1,
     )
 
 
@@ -141,6 +145,7 @@ def found_by(here: Shared, request: Request, name: str, question: Question, *, d
         limit=question.limit,
         after=question.after,
         snapshot=question.snapshot if question.after else at,  # the page before names its own
+        semantic=question.semantic,
         sight=lambda at: policies.of(visitor, indexes[index], snapshot=at).sight,
     )
     for read in (index, found.table):

@@ -110,6 +110,7 @@ def serve(
     )
     following = Following(project.declared, project.declarations.changed, partial(_put_in_force, gate, desk))
     with ExitStack() as stack:
+        stack.callback(project.close)
         stack.callback(desk.close)
         following.start()
         stack.callback(following.stop)

@@ -249,6 +249,18 @@ class ServedProject(Protocol):
         """Assets that words are said of, the best first, of those that `sight` shows. Raises MissingExtra."""
         ...
 
-    def search(self, name: str, text: str, *, sight: SightAt | None = None, **asked: Unpack[SearchOptions]) -> Found:
-        """Rows of the index `name` that match at a snapshot, of those that `sight` shows."""
+    def search(
+        self,
+        name: str,
+        text: str,
+        *,
+        semantic: bool = False,
+        sight: SightAt | None = None,
+        **asked: Unpack[SearchOptions],
+    ) -> Found:
+        """Rows of the index `name` that match at a snapshot, of those that `sight` shows; `semantic` is by meaning."""
+        ...
+
+    def close(self) -> None:
+        """End what was started to answer. The project stays open."""
         ...
