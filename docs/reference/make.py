@@ -173,6 +173,7 @@ values = ["orders.status"]          # columns that are found by their values too
 [upkeep]                            # pumphouse upkeep
 every = "day at 03:00"              # when pumphouse serve tidies the lake up by itself; without it never
 retention = "30 days"               # how long snapshots are kept, at least "1 day"; without it for ever
+longer = { orders = "52 weeks" }    # tables that can be read for longer as they were
 
 [settings]                          # values for $name in SQL, and for keyword-only parameters in Python
 cohort_end = 1997-04-01

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def test_the_examples_of_the_guide_run(pumphouse: Any, shop: Path) -> None:
     (shop / "pumphouse.toml").write_text(before + [text for language, text in blocks if language == "toml"][-1])
     for language, text in blocks:
         if language == "toml":
-            assert tomllib.loads(text)["upkeep"]["retention"] == "30 days"
+            (shop / "pumphouse.toml").write_text(before + text)
             continue
         for command in text.splitlines():
             done = pumphouse(*shlex.split(command)[1:], cwd=shop)

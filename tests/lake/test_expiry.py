@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Query
 from pumphouse.errors import LakeError, SnapshotExpired
 from pumphouse.lake.changes import hide
-from pumphouse.lake.expiry import Expiry, Pin, expire, pins, to_expire
+from pumphouse.lake.expiry import Expiry, Pin, expire, pinned_by_changes, pins, to_expire
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake, Location
 from pumphouse.lake.upkeep import remove_files
 
@@ -121,3 +122,41 @@ def test_files_that_no_catalogue_names_go_once_no_build_can_want_them(desk: Desk
     assert fresh.exists()
     assert not stale.exists()
     assert desk.rows("FROM orders", "orders") == [(1,)]
+
+
+def test_a_table_that_is_kept_longer_keeps_the_snapshots_in_which_it_changed(desk: Desk) -> None:
+    first, second = desk.replaced("SELECT 1 AS id"), desk.replaced("SELECT 2 AS id")
+    other = [desk.replaced(f"SELECT {number} AS id", table="other") for number in range(2)]
+    third = desk.replaced("SELECT 3 AS id")
+
+    def pinned(keep: timedelta, *, now: datetime = LATER) -> list[int]:
+        return [one.snapshot for one in pinned_by_changes(desk.lake, "orders", keep=keep, now=now)]
+
+    assert pinned(timedelta(days=365)) == [first, second, third]
+    assert pinned(MONTH) == [third]  # as it was at the beginning of the month
+    assert pinned(timedelta(days=365), now=LATER + timedelta(days=400)) == [third]
+    longer = pinned_by_changes(desk.lake, "orders", keep=timedelta(days=365), now=LATER)
+    expire(desk.lake, lambda: old(desk, *longer))
+    assert desk.rows("FROM orders", "orders", snapshot=first) == [(1,)]
+    with pytest.raises(SnapshotExpired, match="not kept any more"):
+        Lake(desk.lake.location, engine=DuckDB(threads=1)).scan("other", snapshot=other[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bytes_are_those_of_files_that_are_in_no_other_snapshot_that_stays(desk: Desk, seed: int) -> None:
+    chance = random.Random(seed)
+    for number in range(8):
+        desk.replaced(f"SELECT {number} AS id", table=chance.choice("ab"))
+    somebody = [Pin(snapshot=chance.randrange(1, 9), why="somebody") for _ in range(3)]
+    found = to_expire(desk.lake, retention=MONTH, now=LATER, pinned=somebody)
+    files = desk.lake.catalogue(
+        "SELECT begin_snapshot, coalesce(end_snapshot, 99), file_size_bytes FROM {meta}.ducklake_data_file"
+    )
+
+    def in_any(stay: set[int]) -> set[tuple[int, ...]]:
+        return {file for file in files if any(file[0] <= one < file[1] for one in stay)}
+
+    stay = {*range(9)} - set(found.snapshots)
+    assert (found.files, found.bytes) == (len(files) - len(in_any(stay)), sum(f[2] for f in {*files} - in_any(stay)))
+    for one in found.kept:
+        assert one.bytes == sum(file[2] for file in in_any(stay) - in_any(stay - {one.snapshot}))

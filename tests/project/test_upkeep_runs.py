@@ -131,3 +131,19 @@ def test_a_schedule_or_retention_that_is_none_is_told_where_it_stands(folder: Fo
         assert str(refused.value.place) == "pumphouse.toml:2"
         assert value in refused.value.what
     assert 'at least "1 day"' in (refused.value.mend or "")
+
+
+def test_a_table_may_be_kept_longer_than_the_rest_but_not_shorter(folder: Folder, project: Project) -> None:
+    first = project.lake.snapshot()
+    folder.write({"one.sql": "SELECT 2 AS id", "other.sql": "SELECT 1 AS id"})
+    folder.run()
+    folder.write({"pumphouse.toml": f'{DAILY}longer = {{ one = "52 weeks" }}\n', "one.sql": "SELECT 3 AS id"})
+    folder.run()
+    done = run_upkeep(folder.open(), now=NOON + 9 * DAY)
+    assert done.expiry is not None
+    assert ("one is kept for 364 days",) in [one.why for one in done.expiry.kept]
+    assert folder.open().read("one", snapshot=first).to_pylist() == [{"id": 1}]
+    for longer, fault in (("one = '1 day'", "no longer than the rest"), ("on = '52 weeks'", "no such table")):
+        folder.write({"pumphouse.toml": f"{DAILY}longer = {{ {longer} }}\n"})
+        with pytest.raises(ConfigError, match=fault):
+            run_upkeep(folder.open(), now=NOON + 9 * DAY)

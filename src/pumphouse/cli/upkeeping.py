@@ -13,15 +13,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
-from pumphouse.cli.output import in_columns, print_columns, print_json, print_text, visible
+from pumphouse.cli.output import in_columns, print_json, print_text, visible
 from pumphouse.errors import ConfigError
+from pumphouse.lake.expiry import Kept
 from pumphouse.project.project import Project
 from pumphouse.project.upkeep import TableUpkeep, Upkeep, Watch, foreseen
 from pumphouse.project.upkeep_runs import counted, next_upkeep, run_upkeep, run_upkeep_due
 
 BAR_WIDTH = 30
-TABLES_SHOWN = 20
-"""Of those whose files change."""
+LINES = 20
+"""Of tables whose files change, and of snapshots that are pinned."""
+REASONS = 3
+"""Why one is pinned."""
 
 
 def upkeep(
@@ -120,14 +123,24 @@ def _print(done: Upkeep, *, dry_run: bool) -> None:
             " snapshot until lately."
         )
     if done.expiry is not None and done.expiry.kept:
-        print_text("Older than the retention, and pinned:")
-        print_columns(
-            [["snapshot", "made", "bytes", "by"]]
-            + [
-                [str(one.snapshot), f"{one.at:%Y-%m-%d %H:%M}", f"{one.bytes:,}", "; ".join(one.why)]
-                for one in done.expiry.kept
-            ]
-        )
+        for line in _kept(done.expiry.kept):
+            print_text(line)
+
+
+def _kept(kept: Sequence[Kept]) -> list[str]:
+    """Lines of old snapshots that are pinned, those for which most bytes are kept first."""
+    most = sorted(kept, key=lambda one: (-one.bytes, one.snapshot))[:LINES]
+    rows = [["snapshot", "made", "bytes", "by"]]
+    for one in most:
+        rows.append([str(one.snapshot), f"{one.at:%Y-%m-%d %H:%M}", f"{one.bytes:,}", "; ".join(one.why[:REASONS])])
+        if len(one.why) > REASONS:
+            rows[-1][-1] += f"; and {len(one.why) - REASONS:,} more"
+    lines = ["Older than the retention, and pinned, with the bytes of files that are kept for each alone:"]
+    lines += in_columns(rows)
+    if len(kept) > len(most):
+        rest = sum(one.bytes for one in kept) - sum(one.bytes for one in most)
+        lines.append(f"and {len(kept) - len(most):,} more, with {rest:,} bytes; --json has all")
+    return lines
 
 
 def _tables(tables: Sequence[TableUpkeep], *, dry_run: bool) -> list[str]:
@@ -137,7 +150,7 @@ def _tables(tables: Sequence[TableUpkeep], *, dry_run: bool) -> list[str]:
     before, after = sum(one.files for one in tables), sum(one.files_after for one in tables)
     written = sum(one.bytes_written for one in tables)
     became = f"would become {after:,}" if dry_run else f"became {after:,}"
-    most = sorted(tables, key=lambda one: (one.files_after - one.files, -one.bytes_written, one.table))[:TABLES_SHOWN]
+    most = sorted(tables, key=lambda one: (one.files_after - one.files, -one.bytes_written, one.table))[:LINES]
     rows = [["", "files", "", "", "bytes", "after", "written again", "deleted rows that go"]]
     for one in most:
         numbers = (one.files, one.files_after, one.bytes, one.bytes_after, one.bytes_written, one.rows_deleted or None)

@@ -7,6 +7,7 @@ file within RETENTION_MIN reads on: no younger snapshot is expired.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,33 +70,41 @@ def pins(lake: Lake, *, replaced: Collection[str] = ()) -> list[Pin]:
     return list(dict.fromkeys(found))
 
 
+def pinned_by_changes(lake: Lake, table: str, *, keep: timedelta, now: datetime) -> list[Pin]:
+    """What pins snapshots so that a table can be read as it was at any moment for so long: those in which it changed.
+
+    The last change before is one of them: it is the table as it was at the beginning.
+    """
+    times = _times(lake)
+    changes = [number for number in lake.changes(table) if number in times]
+    before = [number for number in changes if times[number] < now - keep]
+    return [
+        Pin(snapshot=number, why=f"{table} is kept for {keep.days:,} days")
+        for number in (*before[-1:], *changes[len(before) :])
+    ]
+
+
 def to_expire(lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterable[Pin]) -> Expiry:
     """What the retention would have leave the lake at this moment. Raises LakeError for one that is too short."""
     if retention < RETENTION_MIN:
         raise LakeError(
             f"a retention of {retention} is too short for who is reading now", mend='The shortest is "1 day".'
         )
-    rows = lake.catalogue("SELECT snapshot_id, CAST(snapshot_time AS VARCHAR) FROM {meta}.ducklake_snapshot ORDER BY 1")
-    times = {int(number): datetime.fromisoformat(time).astimezone(UTC) for number, time in rows}
+    times = _times(lake)
     reasons: dict[int, list[str]] = {}
     for pin in pinned:
         if pin.snapshot in times:
             reasons.setdefault(pin.snapshot, []).append(pin.why)
     old = [number for number, at in times.items() if at < now - retention and number != max(times)]
     gone = tuple(number for number in old if number not in reasons)
-    stay = [number for number in times if number not in gone]
-    files, size = _only_in(lake, stay=stay)
-    kept = [
-        Kept(
-            snapshot=number,
-            at=times[number],
-            why=tuple(dict.fromkeys(reasons[number])),
-            bytes=_only_in(lake, stay=[one for one in stay if one != number])[1] - size,
-        )
+    leaving = set(gone)
+    files, size, alone = _held_by(lake, [number for number in times if number not in leaving])
+    kept = tuple(
+        Kept(snapshot=number, at=times[number], why=tuple(dict.fromkeys(reasons[number])), bytes=alone.get(number, 0))
         for number in old
         if number in reasons
-    ]
-    return Expiry(snapshots=gone, files=files, bytes=size, kept=tuple(kept))
+    )
+    return Expiry(snapshots=gone, files=files, bytes=size, kept=kept)
 
 
 def expire(lake: Lake, decide: Callable[[], Expiry]) -> Expiry:
@@ -122,6 +131,12 @@ def expire(lake: Lake, decide: Callable[[], Expiry]) -> Expiry:
     return expiry
 
 
+def _times(lake: Lake) -> dict[int, datetime]:
+    """When each snapshot was made, in their order."""
+    rows = lake.catalogue("SELECT snapshot_id, CAST(snapshot_time AS VARCHAR) FROM {meta}.ducklake_snapshot ORDER BY 1")
+    return {int(number): datetime.fromisoformat(time).astimezone(UTC) for number, time in rows}
+
+
 def _made_by(lake: Lake, build: Build, why: str) -> list[Pin]:
     made = [Pin(snapshot=build.snapshot, why=why)]
     return made + [
@@ -129,15 +144,21 @@ def _made_by(lake: Lake, build: Build, why: str) -> list[Pin]:
     ]
 
 
-def _only_in(lake: Lake, *, stay: list[int]) -> tuple[int, int]:
-    """How many files are in no snapshot of these, and their bytes."""
-    listed = f"[{', '.join(map(str, stay))}]"
+def _held_by(lake: Lake, stay: list[int]) -> tuple[int, int, dict[int, int]]:
+    """How many files are in none of these snapshots, which are in order, their bytes, and those in one of them alone.
+
+    A file of the newest snapshot is in none alone: it would stay without the others.
+    """
+    files, size, alone = 0, 0, dict[int, int]()
     each = " UNION ALL ".join(
-        f"SELECT begin_snapshot, end_snapshot, file_size_bytes FROM {{meta}}.{files}"
-        for files in ("ducklake_data_file", "ducklake_delete_file")
+        f"SELECT begin_snapshot, end_snapshot, file_size_bytes FROM {{meta}}.{kind} WHERE end_snapshot IS NOT NULL"
+        for kind in ("ducklake_data_file", "ducklake_delete_file")
     )
-    rows = lake.catalogue(
-        f"SELECT count(*), coalesce(sum(file_size_bytes), 0) FROM ({each}) WHERE end_snapshot IS NOT NULL AND"
-        f" len(list_filter({listed}, lambda s: s >= begin_snapshot AND s < end_snapshot)) = 0"
-    )
-    return int(rows[0][0]), int(rows[0][1])
+    for begin, end, file_size in lake.catalogue(each):
+        first = bisect_left(stay, begin)
+        held = bisect_left(stay, end) - first
+        if not held:
+            files, size = files + 1, size + file_size
+        elif held == 1:
+            alone[stay[first]] = alone.get(stay[first], 0) + file_size
+    return files, size, alone

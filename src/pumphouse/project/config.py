@@ -36,7 +36,7 @@ _ENGINE_KEYS: _Keys = {
 }  # fmt: skip
 _FAILURE_KEYS: _Keys = {"command": str, "webhook": str, "mail": str, "server": str}
 _SERVER_KEYS: _Keys = {"memory": str, "threads": int, "seconds": int, "rows": int}
-_UPKEEP_KEYS: _Keys = {"every": str, "retention": str}
+_UPKEEP_KEYS: _Keys = {"every": str, "retention": str, "longer": dict}
 _ACCESS_KEYS: _Keys = {"default": str}
 _FIND_KEYS: _Keys = {"values": list}
 _SIGN_IN_KEYS: _Keys = {
@@ -121,6 +121,8 @@ class UpkeepConfig:
     """None is when somebody calls for it."""
     retention: timedelta | None = None
     """None is for ever."""
+    longer: Mapping[str, timedelta] = field(default_factory=dict)
+    """For how long tables can be read as they were that have a longer retention than the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,16 +325,24 @@ def _server(values: Mapping[str, Any], text: str) -> ServerConfig:  # as TOML ha
     return found
 
 
-def _upkeep(values: Mapping[str, str], text: str, *, zone: str) -> UpkeepConfig:
-    every, retention = values.get("every"), values.get("retention")
+def _upkeep(values: Mapping[str, Any], text: str, *, zone: str) -> UpkeepConfig:  # as TOML has them
     key = "every"
     try:
-        clock = None if every is None else parse_every(every, zone=zone)
+        every = parse_every(values[key], zone=zone) if key in values else None
         key = "retention"
-        return UpkeepConfig(every=clock, retention=None if retention is None else retention_of(retention))
+        retention = retention_of(values[key]) if key in values else None
+        longer = {}
+        for key, kept in values.get("longer", {}).items():
+            longer[key] = retention_of(str(kept))
+            if retention is None or longer[key] <= retention:
+                raise ConfigError(
+                    f"'{key}' is kept no longer than the rest: {kept}",
+                    mend="A snapshot is of all tables: [upkeep] retention is how long any is kept, longer is for some.",
+                )
     except ConfigError as error:
         error.place = _line_of(key, text)
         raise
+    return UpkeepConfig(every=every, retention=retention, longer=longer)
 
 
 def _found_values(columns: list[Any], text: str) -> tuple[str, ...]:  # as TOML has them

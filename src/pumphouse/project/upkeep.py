@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pumphouse.errors import ConfigError, did_you_mean
 from pumphouse.indexes.manifest import needed
-from pumphouse.lake.expiry import Expiry, Pin, expire, pins, to_expire
+from pumphouse.lake.expiry import Expiry, Pin, expire, pinned_by_changes, pins, to_expire
 from pumphouse.lake.fragments import Fragments, fragments
 from pumphouse.lake.upkeep import Removable, merge_files, removable, remove_files, rewrite_deletes
 from pumphouse.project.project import Project
@@ -147,12 +148,22 @@ def _decision(project: Project, said: str | None, now: datetime) -> Callable[[],
     if retention is None:
         return None
     lake = project.lake
+    longer = project.config.upkeep.longer
+    for table in longer:
+        if table not in project.graph.assets and not lake.has(table):
+            known = [*project.graph.assets, *lake.tables()]
+            raise ConfigError(
+                f"[upkeep] longer names '{table}', and there is no such table",
+                mend=did_you_mean(table, known) or "Take it out of pumphouse.toml.",
+            )
     replaced = [name for name, asset in project.graph.assets.items() if asset.kind in _REPLACED]
 
     def decide() -> Expiry:
         pinned = pins(lake, replaced=replaced)
         for index, snapshots in needed(lake).items():
             pinned += [Pin(snapshot=one, why=f"the index {index}") for one in snapshots]
+        for table, keep in longer.items():
+            pinned += pinned_by_changes(lake, table, keep=keep, now=now)
         return to_expire(lake, retention=retention, now=now, pinned=pinned)
 
     return decide
