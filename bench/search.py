@@ -47,6 +47,7 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import Place
 from pumphouse.indexes.build import build
 from pumphouse.indexes.estimates import narrower
+from pumphouse.indexes.facets import facets
 from pumphouse.indexes.lookup import lookup
 from pumphouse.indexes.manifest import current, folder_of
 from pumphouse.indexes.ordering import counted, first_by_columns, order_of
@@ -359,7 +360,7 @@ def ask(opened: View, kind: str, text: str) -> None:
     index, manifest = opened.index, opened.manifest
     asked = lookup(text, index=index, manifest=manifest, where={})
     if kind == "facets":
-        index.searcher().aggregate(asked.query, {"account": {"terms": {"field": "value:account", "size": 10}}})
+        facets(["account"], index=index, manifest=manifest, query=asked.query, total=0)
     elif order_named(kind) == "score":
         index.searcher().search(asked.query, 10)
     else:

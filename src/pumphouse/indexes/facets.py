@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pumphouse.errors import LakeError, UnknownName, did_you_mean
 from pumphouse.indexes import values
 from pumphouse.indexes.fields import Field
+from pumphouse.indexes.ordering import counted
 
 if TYPE_CHECKING:
     import tantivy
@@ -70,7 +71,7 @@ def _facet(asked: str, *, index: tantivy.Index, manifest: Manifest, query: tanti
             mend='Days and moments are counted by day, month or year: "opened_at by month".',
         )
     searcher = index.searcher()
-    there: int = searcher.search(values.every([query, values.present(index.schema, field)]), 1).count  # type: ignore[attr-defined]
+    there = counted(index, values.every([query, values.present(index.schema, field)]))
     if is_temporal:
         chosen, counts = _calendar(searcher, query, field, by)  # type: ignore[arg-type]  # one of them
     else:
@@ -121,13 +122,11 @@ def _calendar(
     searcher: tantivy.Searcher, query: tantivy.Query, field: Field, by: By
 ) -> tuple[By, list[tuple[str, int]]]:
     """How many rows are of each day, month or year that has any, in their order."""
-    ends = searcher.aggregate(
-        query, {"first": {"min": {"field": field.whole}}, "last": {"max": {"field": field.whole}}}
-    )
-    if ends["first"]["value"] is None:
+    ends = searcher.aggregate(query, {"of": {"stats": {"field": field.whole}}})["of"]
+    if not ends["count"]:
         return by or "month", []
     unit = 1 if field.unit == "day" else _DAY_US
-    first, last = (_date(int(ends[one]["value"] // unit)) for one in ("first", "last"))
+    first, last = (_date(int(ends[one] // unit)) for one in ("min", "max"))
     months = 12 * (last.year - first.year) + last.month - first.month + 1
     if by == "day" and (last - first).days >= DAYS_MAX:
         by = "month"
@@ -139,10 +138,10 @@ def _calendar(
     edges = [(one - _EPOCH).days * unit for one in starts]
     ranges = [{"from": edge, **({"to": until} if until is not None else {})} for edge, until in _pairs(edges)]
     found = searcher.aggregate(query, {"spans": {"range": {"field": field.whole, "ranges": ranges}}})
-    counted = {one.get("from"): int(one["doc_count"]) for one in found["spans"]["buckets"]}
+    by_start = {one.get("from"): int(one["doc_count"]) for one in found["spans"]["buckets"]}
     shown = {"day": 10, "month": 7, "year": 4}[by]
     counts = [
-        (start.isoformat()[:shown], counted.get(float(edge), 0)) for start, edge in zip(starts, edges, strict=True)
+        (start.isoformat()[:shown], by_start.get(float(edge), 0)) for start, edge in zip(starts, edges, strict=True)
     ]
     return by, [one for one in counts if one[1]]
 

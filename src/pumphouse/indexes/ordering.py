@@ -10,7 +10,6 @@ from pumphouse.errors import UnknownName, did_you_mean
 from pumphouse.indexes import values
 from pumphouse.indexes.estimates import Reach
 from pumphouse.indexes.fields import ROW, Field
-from pumphouse.indexes.segments import bounds
 from pumphouse.indexes.values import Value
 
 if TYPE_CHECKING:
@@ -162,20 +161,19 @@ def first_by_score(index: tantivy.Index, query: tantivy.Query, *, limit: int) ->
     edge = hits[limit - 1][0]
     best = sorted((one for one in hits if _is_more(one[0], edge)), key=_rank)
     tied: list[tuple[float, int]] = []
-    first, last = bounds(index)  # it reads the id of every row
-    start, width = first, max(1, 4 * limit * (last - first + 1) // count)
-    while start <= last and len(best) + len(tied) < limit:
-        until = min(last, start + width - 1)
-        within = values.every([query, values.rows(index.schema, start, until)])
+    start, width, seen = 0, max(1, 4 * limit * searcher.num_docs // count), 0
+    while seen < count and len(best) + len(tied) < limit:
+        within = values.every([query, values.rows(index.schema, start, start + width - 1)])
         there = searcher.search(within, TIES_AT_ONCE)
-        if there.count > TIES_AT_ONCE and width > 1:  # type: ignore[attr-defined]
+        so_many: int = there.count  # type: ignore[attr-defined]
+        if so_many > TIES_AT_ONCE and width > 1:
             width = width // 2
             continue
         alike = [
             row for score, row in _scored(searcher, there) if not _is_more(score, edge) and not _is_more(edge, score)
         ]
         tied += [(edge, row) for row in sorted(alike)]
-        start, width = until + 1, width * 2
+        start, width, seen = start + width, width * 2, seen + so_many
     return [*best, *tied][:limit], count
 
 
