@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,16 @@ def test_a_dry_run_says_what_merging_would_do_and_upkeep_does_that(pumphouse: An
     assert "12 files of " in done.out.splitlines()[-1]
     assert "go within a day" in done.out.splitlines()[-1]
     assert "12 files of 1 table became 1" in pumphouse("log", "--limit", "1", cwd=shop).out
+
+
+def test_a_dry_run_tells_of_stored_bytes_that_nothing_names(pumphouse: Any, shop: Path) -> None:
+    (shop / "lake" / "blobs" / "ab").mkdir()
+    (shop / "lake" / "blobs" / "ab" / ("ab" * 32)).write_bytes(b"left")
+    for path in (shop / "lake" / "blobs").glob("*/*"):
+        os.utime(path, (time.time() - 2 * 24 * 3600,) * 2)
+    done = pumphouse("upkeep", "--dry-run", cwd=shop)
+    assert "1 stored file of 4 bytes, of " in done.out
+    assert pumphouse("upkeep", "--dry-run", "--json", cwd=shop).json["stored"]["files"] == 1
 
 
 def test_a_retention_that_is_none_or_too_short_is_told_how_to_say_it(pumphouse: Any, shop: Path) -> None:

@@ -122,6 +122,11 @@ def _print(done: Upkeep, *, dry_run: bool) -> None:
             f"{counted(done.later_files, 'file')} of {done.later_bytes:,} bytes go within a day: they were in a"
             " snapshot until lately."
         )
+    if done.stored is not None and done.stored.files:
+        print_text(
+            f"{counted(done.stored.files, 'stored file')} of {done.stored.bytes:,} bytes, of {done.stored.all_files:,},"
+            " are named by nothing in this lake, as what a killed run was answered. They stay: so does all raw input."
+        )
     if done.expiry is not None and done.expiry.kept:
         for line in _kept(done.expiry.kept):
             print_text(line)

@@ -6,7 +6,7 @@ by nobody, since `append` returns when it is on disk.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -39,6 +39,9 @@ CREATE INDEX IF NOT EXISTS checks_by_asset ON checks (asset, name, number);
 CREATE TABLE IF NOT EXISTS memory (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
+COUNTLESS = ("exposures/", "outcomes/", "predictions/")
+"""How streams begin whose events are many, and name no stored bytes."""
+TEXTS_AT_ONCE = 10_000
 
 _COUNTED = "SELECT coalesce(sum(CASE WHEN key LIKE ? THEN -1 ELSE 1 END), 0) FROM events WHERE stream = ?"
 
@@ -291,6 +294,18 @@ class State:
             )
             for name, who, door, reads, taken, offered, last in rows
         )  # fmt: skip
+
+    def texts(self) -> Iterator[str]:
+        """All that is remembered, and what answers and messages say: what may name stored bytes."""
+        for name, value in self._database.rows("SELECT name, value FROM memory"):
+            yield f"{name} {value}"
+        others = " AND ".join(f"stream NOT LIKE '{begun}%'" for begun in COUNTLESS)
+        last = 0
+        while rows := self._database.rows(
+            f"SELECT seq, body FROM events WHERE seq > ? AND {others} ORDER BY seq LIMIT {TEXTS_AT_ONCE}", [last]
+        ):
+            last = rows[-1][0]
+            yield from (body for _, body in rows)
 
     def remember(self, name: str, value: str) -> None:
         """Keep a small text under a name, in place of an earlier one."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pumphouse.errors import ConfigError, did_you_mean
 from pumphouse.indexes.manifest import needed
 from pumphouse.lake.expiry import Expiry, Pin, expire, pinned_by_changes, pins, to_expire
 from pumphouse.lake.fragments import Fragments, fragments
+from pumphouse.lake.strays import Strays, strays
 from pumphouse.lake.upkeep import Removable, merge_files, removable, remove_files, rewrite_deletes
 from pumphouse.project.project import Project
 from pumphouse.project.retention import retention_of
@@ -51,6 +52,8 @@ class Upkeep:
     later_files: int
     """That are in no snapshot since less than a day, and go after it."""
     later_bytes: int
+    stored: Strays | None = None
+    """Raw input and files that builds made, none of which goes; None where it was not only foreseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,8 @@ def foreseen(project: Project, *, retention: str | None = None, now: datetime | 
         for table, one in fragments(project.lake).items()
         if one.bytes_to_write
     )  # fmt: skip
-    return _upkeep(tables, decide() if decide else None, removable(project.lake, now=now))
+    foreseen = _upkeep(tables, decide() if decide else None, removable(project.lake, now=now))
+    return replace(foreseen, stored=strays(project.lake, now=now))
 
 
 def keep_up(
