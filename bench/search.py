@@ -1,6 +1,6 @@
 """Search: what an index of a table costs to build, to ask and to keep, beside other indexes and a scan, in one run.
 
-    python bench/search.py [--rows 500000 4000000] [--keep FOLDER] [--commits 100] [--peers 500000]
+    python bench/search.py [--rows 500000 4000000] [--keep FOLDER] [--commits 1000] [--peers 500000]
     python bench/search.py --table PROJECT TABLE COLUMN
 
 Text is generated: words are drawn as often as they stand in the documentation of the packages on this machine, and
@@ -32,7 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
@@ -52,6 +52,7 @@ from pumphouse.indexes.lookup import lookup
 from pumphouse.indexes.manifest import current, folder_of
 from pumphouse.indexes.ordering import counted, first_by_columns, order_of
 from pumphouse.indexes.searching import search
+from pumphouse.indexes.standing import harm, left
 from pumphouse.indexes.views import View, view
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
@@ -75,6 +76,8 @@ PARTS = {
     "store": "an empty store",
 }
 """What the library's files hold, by the end of their names."""
+SEARCH_EACH = 7
+"""After how many small commits there is a search."""
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SPEC = Search(table="tickets", text=("body",), filter=("account", "amount"), sort="opened_at")
 
@@ -95,6 +98,7 @@ print(used)
 """
 
 
+@cache
 def words() -> tuple[pa.Array, np.ndarray]:
     """The words of the documentation on this machine, the most frequent first, and how frequent each is."""
     counted: Counter[str] = Counter()
@@ -199,6 +203,7 @@ class Desk:
                 actor="bench",
                 snapshot=self.lake.snapshot(),
                 fingerprint="bench",
+                inputs={"tickets": self.lake.versions()["tickets"]},
             )
             return build(self.asset, context)
         finally:
@@ -223,7 +228,7 @@ def main() -> None:
     asked.add_argument("--rows", type=int, nargs="+", default=[500_000, 4_000_000])
     asked.add_argument("--length", type=int, default=20, help="words of a row, on average")
     asked.add_argument("--keep", type=Path)
-    asked.add_argument("--commits", type=int, default=100)
+    asked.add_argument("--commits", type=int, default=1_000)
     asked.add_argument("--peers", type=int, default=4_000_000)
     asked.add_argument("--queries", type=int, default=50)
     asked.add_argument("--table", nargs=3, metavar=("PROJECT", "TABLE", "COLUMN"))
@@ -471,27 +476,53 @@ def _grown(before: Costs, after: Costs) -> float:
     return median(after.cpu) / median(before.cpu)
 
 
-def commits(folder: Path, count: int, *, rows: int = 100) -> None:
-    """Many small commits, each followed by a run, against all of their rows in one commit and one run."""
+def commits(folder: Path, count: int, *, rows: int = 100, start: int = 100_000) -> None:
+    """Many small commits, each followed by a run and some by a search, against all of their rows in one commit and run.
+
+    Of a run it is what the index costs: what a plan looks at of it, and its build where there is one. What the many leave
+    to searches is built at the end, and counts.
+    """
     costs = {}
     for name, parts in (("one", 1), ("many", count)):
         desk = Desk(folder / name)
-        desk.load(1_000, length=20)
+        desk.load(start, length=20)
         desk.index()
-        costs[name] = 0.0
+        costs[name], runs, most, searches = 0.0, 0, 0, []
         for part in range(parts):
             each = rows * count // parts
-            batch = pa.Table.from_batches(list(batches(each, length=20, start=1_000 + part * each)))
+            batch = pa.Table.from_batches(list(batches(each, length=20, start=start + part * each)))
             commit = desk.commit()
             commit.append("tickets", desk.lake.stage(batch.to_batches(), batch.schema, stem=f"part-{part}"))
             commit.publish(Counts())
-            costs[name] += timed(desk.index)[0]
-        segments = desk.segments()
+            is_left = timed_left(desk, costs, name)
+            if not is_left:
+                costs[name] += timed(desk.index)[0]
+                runs += 1
+            elif part % SEARCH_EACH == SEARCH_EACH - 1:
+                searches.append(timed(partial(search, desk.lake, desk.asset, "package", order="newest"))[0])
+            most = max(most, desk.segments())
+        costs[name] += timed(desk.index)[0]
         desk.lake.close()
     shutil.rmtree(folder)
     one, many = costs["one"], costs["many"]
-    print(f"{count:,} commits of {rows} rows, a run after each: {many:.2f} s CPU, one of all: {one:.2f} s; ", end="")
-    print(f"{told(many / one, 'times', limit=1.5)}; {told(segments, 'segments', limit=20)}")
+    print(f"{count:,} commits of {rows} rows, a run after each: {many:.2f} s CPU for the index in {runs} builds, ", end="")
+    print(f"one of all: {one:.2f} s; {told(many / one, 'times', limit=1.5)}; {told(most, 'segments', limit=20)}")
+    if searches:
+        print(f"a first search at each {SEARCH_EACH}th of them: p50 {median(searches):.3f} s CPU, ", end="")
+        print(told(max(searches), "s at most", limit=0.2))
+
+
+def timed_left(desk: Desk, costs: dict[str, float], name: str) -> bool:
+    """Whether a run leaves the rows since the newest state to searches; what finding that out costs is added."""
+    last, version = desk.lake.builds()[desk.asset.name], desk.lake.versions()["tickets"]
+    found: list[object] = []
+
+    def look() -> None:
+        is_whole = harm(desk.lake, desk.asset.name) is None
+        found.append(left(desk.lake, desk.asset, last, version=version, now=datetime.now(UTC)) if is_whole else None)
+
+    costs[name] += timed(look)[0]
+    return found[0] is not None
 
 
 def others(desk: Desk, asked: dict[str, list[str]], costs: Found) -> None:
