@@ -476,13 +476,14 @@ def _grown(before: Costs, after: Costs) -> float:
     return median(after.cpu) / median(before.cpu)
 
 
-def commits(folder: Path, count: int, *, rows: int = 100, start: int = 100_000) -> None:
+def commits(folder: Path, count: int, *, rows: int = 100) -> None:
     """Many small commits, each followed by a run and some by a search, against all of their rows in one commit and run.
 
-    Of a run it is what the index costs: what a plan looks at of it, and its build where there is one. What the many leave
-    to searches is built at the end, and counts.
+    Of a run it is what the index costs: what a plan looks at of it, and its build where there is one. What the many
+    leave to searches is built at the end, and counts.
     """
     costs = {}
+    start = max(100_000, 4 * rows * count)  # else all would be made anew for the one
     for name, parts in (("one", 1), ("many", count)):
         desk = Desk(folder / name)
         desk.load(start, length=20)
@@ -505,7 +506,9 @@ def commits(folder: Path, count: int, *, rows: int = 100, start: int = 100_000) 
         desk.lake.close()
     shutil.rmtree(folder)
     one, many = costs["one"], costs["many"]
-    print(f"{count:,} commits of {rows} rows, a run after each: {many:.2f} s CPU for the index in {runs} builds, ", end="")
+    print(
+        f"{count:,} commits of {rows} rows, a run after each: {many:.2f} s CPU for the index in {runs} builds, ", end=""
+    )
     print(f"one of all: {one:.2f} s; {told(many / one, 'times', limit=1.5)}; {told(most, 'segments', limit=20)}")
     if searches:
         print(f"a first search at each {SEARCH_EACH}th of them: p50 {median(searches):.3f} s CPU, ", end="")

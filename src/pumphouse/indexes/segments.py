@@ -84,8 +84,9 @@ def put_together(target: Path, parts: Iterable[tuple[Path, Sequence[Segment]]], 
     words.create(target, schema)
     meta = _meta(target)
     for folder, chosen in parts:
+        names = _by_stem(folder) if chosen else {}
         for one in chosen:
-            _link(one, folder, target)
+            _link(one, names.get(one.stem, ()), folder, target)
             deletes = {"num_deleted_docs": one.dead, "opstamp": one.stamp} if one.dead else None
             meta["segments"].append({"segment_id": one.id, "max_doc": one.rows, "deletes": deletes})
             # What is written here later has a higher stamp than any bitmap that is here.
@@ -117,8 +118,12 @@ def check(folder: Path) -> None:
     listed = msgspec.json.decode((folder / FILES).read_bytes(), type=_Files)
     if zlib.crc32((folder / META).read_bytes()) != listed.meta:
         raise ValueError(f"{folder / META} is damaged")
+    with os.scandir(folder) as entries:
+        there = {one.name: one.stat().st_size for one in entries}
     for name, size in listed.files.items():
-        if (folder / name).stat().st_size != size:
+        if name not in there:
+            raise FileNotFoundError(f"{folder / name} is missing")
+        if there[name] != size:
             raise ValueError(f"{folder / name} is damaged: it should have {size} bytes")
 
 
@@ -134,7 +139,8 @@ def open_whole(folder: Path) -> tantivy.Index:
 def verify(folder: Path, *, chance: random.Random, bytes_max: int = VERIFIED_BYTES_MAX) -> None:
     """Read files of a sealed folder, by chance, and compare their checksums. Raises OSError or ValueError."""
     check(folder)
-    files = sorted(file for one in segments(folder) for file in folder.glob(f"{one.stem}.*"))
+    names = _by_stem(folder)
+    files = sorted(folder / name for one in segments(folder) for name in names.get(one.stem, ()))
     chance.shuffle(files)
     read = 0
     for file in files:
@@ -221,13 +227,22 @@ class _Files(msgspec.Struct, frozen=True):
     meta: int
 
 
-def _link(segment: Segment, folder: Path, target: Path) -> None:
+def _by_stem(folder: Path) -> dict[str, list[str]]:
+    """The names of a folder's files by what they begin with."""
+    found: dict[str, list[str]] = {}
+    with os.scandir(folder) as entries:
+        for one in entries:
+            found.setdefault(one.name.partition(".")[0], []).append(one.name)
+    return found
+
+
+def _link(segment: Segment, names: Iterable[str], folder: Path, target: Path) -> None:
     bitmap = f"{segment.stem}.{segment.stamp}.del"
     linked = 0
-    for file in folder.glob(f"{segment.stem}.*"):
-        if file.suffix != ".del" or (segment.dead and file.name == bitmap):
-            _link_file(target / file.name, file)
-            linked += file.suffix == ".del"
+    for name in names:
+        if not name.endswith(".del") or (segment.dead and name == bitmap):
+            _link_file(target / name, folder / name)
+            linked += name.endswith(".del")
     if segment.dead and not linked:
         raise FileNotFoundError(f"{folder / bitmap} is missing")
 

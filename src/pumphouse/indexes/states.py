@@ -7,7 +7,7 @@ index is sorted by a time, so that what is old is not merged again and again wit
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +32,8 @@ HEAP_BYTES = 256 * 1024 * 1024
 HEAP_BYTES_MIN = 15 * 1024 * 1024
 """As little as the library takes, for a few rows."""
 FEW_ROWS = 50_000
+ONE_READ_ROWS_MAX = 20_000
+"""So many rows are read at once, and then told apart by their partitions."""
 ROWS_AT_ONCE = 8_192
 """A bound on what is Python objects at a time."""
 DEAD_SHARE_MAX = 0.2
@@ -84,8 +86,22 @@ class Rows:
         made = document(self.fields, stored=self.stored)
         text = f"SELECT {made} AS document FROM {quoted(self.table)}"
         for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
-            for start in range(0, batch.num_rows, ROWS_AT_ONCE):
-                yield batch.column(0).slice(start, ROWS_AT_ONCE)
+            yield from _sliced(batch.column(0))
+
+    def few(self, *, only: pa.Array, since: int = 0) -> dict[str, pa.Array]:
+        """Documents as JSON of the rows of these ids, by their partition; all are in memory."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        made = document(self.fields, stored=self.stored)
+        text = f"SELECT {self.partition} AS name, {made} AS document FROM {quoted(self.table)}"
+        text += f" WHERE _rowid IN (SELECT id FROM _only) AND _row_since > {since}"
+        batches = list(self._read(text, only))
+        names, documents = (
+            pa.concat_arrays([one.column(at) for one in batches]) if batches else pa.array([], pa.string())
+            for at in (0, 1)
+        )
+        return {name: documents.filter(pc.equal(names, name)) for name in names.unique().to_pylist()}
 
     def partitions(self, *, only: pa.Array | None = None, since: int = 0) -> list[tuple[str, int]]:
         """The partitions of these rows, and how many each has."""
@@ -134,12 +150,11 @@ def difference(rows: Rows, state: State, *, world: World) -> Difference | None:
     if (world.table_id, world.columns) != (state.world.table_id, state.world.columns):
         return None  # each row of another column may have another value, of which no row tells
     lake, at = rowids.home(rows.lake, rows.table, rows.snapshot)
-    ids = rowids.differing(lake, rows.table, one=state.read_at, other=at)
-    if ids is None:
+    known = rowids.differing(lake, rows.table, one=state.read_at, other=at)
+    if known is None:
         return None
-    since = state.read_at if at >= state.read_at else 0
-    if since and rowids.is_rewritten(lake, rows.table, after=since, until=at):
-        since = 0
+    ids = known.ids
+    since = state.read_at if at >= state.read_at and not known.is_rewritten else 0
     if world.hidden != state.world.hidden:
         hidden = rowids.hidden(lake, rows.table, snapshot=at)
         ids = pa.array(np.union1d(ids.to_numpy(), hidden.to_numpy()))
@@ -199,7 +214,12 @@ def _by_partition(
     progress: Callable[[int], None],
 ) -> tuple[Segment, ...]:
     ids, since = (by.ids, by.since) if by else (None, 0)
-    coming = dict(rows.partitions(only=ids, since=since))
+    few: dict[str, pa.Array] | None = None
+    if ids is not None and len(ids) <= ONE_READ_ROWS_MAX:
+        few = rows.few(only=ids, since=since)
+        coming = {name: len(documents) for name, documents in few.items()}
+    else:
+        coming = dict(rows.partitions(only=ids, since=since))
     parts: list[tuple[Path, Sequence[Segment]]] = []
     before = 0
     for number, partition in enumerate(sorted({*coming, *(one.partition for one in kept)})):
@@ -211,7 +231,12 @@ def _by_partition(
             continue
         folder = work / f"part-{number}"
         put_together(folder, [(source, own)], schema=rows.schema)
-        documents = rows.documents(only=ids, since=since, partition=partition) if new else ()
+        if not new:
+            documents: Iterable[pa.Array] = ()
+        elif few is not None:
+            documents = _sliced(few[partition])
+        else:
+            documents = rows.documents(only=ids, since=since, partition=partition)
         for done in write(folder, documents, without=gone, heap_bytes=_heap(new)):
             progress(before + done)
         before += new
@@ -254,6 +279,11 @@ def _known(folder: Path, before: Sequence[Segment], *, partition: str, rows: Row
             )
         )
     return known
+
+
+def _sliced(documents: pa.Array) -> Iterator[pa.Array]:
+    for start in range(0, len(documents), ROWS_AT_ONCE):
+        yield documents.slice(start, ROWS_AT_ONCE)
 
 
 def _of(chosen: Sequence[Segment], ids: pa.Array) -> pa.Array:

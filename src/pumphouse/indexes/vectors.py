@@ -368,11 +368,11 @@ def _differing(lake: Lake, table: str, state: State, *, snapshot: int) -> pa.Arr
 
     if lake.owner(table, snapshot) is not lake:
         return None
-    ids = rowids.differing(lake, table, one=state.snapshot, other=snapshot)
-    if ids is None or lake.hidden_at(table, snapshot=snapshot) == state.hidden:
-        return ids
+    known = rowids.differing(lake, table, one=state.snapshot, other=snapshot)
+    if known is None or lake.hidden_at(table, snapshot=snapshot) == state.hidden:
+        return known.ids if known is not None else None
     hidden = rowids.hidden(lake, table, snapshot=snapshot)
-    return pa.array(np.union1d(ids.to_numpy(), hidden.to_numpy()), pa.int64())
+    return pa.array(np.union1d(known.ids.to_numpy(), hidden.to_numpy()), pa.int64())
 
 
 def _both(ids: pa.Array | None, among: pa.ChunkedArray) -> pa.Array:

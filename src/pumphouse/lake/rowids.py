@@ -78,7 +78,16 @@ def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
     )
 
 
-def differing(lake: Lake, table: str, *, one: int, other: int) -> pa.Array | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differing:
+    """Which rows of a table differ between two snapshots."""
+
+    ids: pa.Array
+    is_rewritten: bool
+    """Whether files were rewritten between them, so that a row's version says nothing of when it came."""
+
+
+def differing(lake: Lake, table: str, *, one: int, other: int) -> Differing | None:
     """The ids of all rows that are in one snapshot and not in the other, or not the same; None where nobody knows.
 
     That is so where one of them is expired, or the table is not the same one, or its columns are not: rows then differ
@@ -87,30 +96,20 @@ def differing(lake: Lake, table: str, *, one: int, other: int) -> pa.Array | Non
     import pyarrow as pa
 
     if one == other:
-        return pa.array([], pa.int64())
+        return Differing(ids=pa.array([], pa.int64()), is_rewritten=False)
     low, high = sorted((one, other))
-    if not _are_there(lake, low, high):
+    told = _told(lake, table, low, high)
+    if told is None:
         return None
-    if len(ids := {_table_id(lake, table, snapshot=at) for at in (low, high)}) != 1 or None in ids:
-        return None
-    between = lake.catalogue(
-        f"SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id > {low} AND snapshot_id <= {high}"
-    )
-    if int(between[0][0]) < high - low:  # what came and went is not told across snapshots that are expired
-        return _compared(lake, table, low, high)
+    if told.is_expired:  # what came and went is not told across snapshots that are expired
+        return Differing(ids=_compared(lake, table, low, high), is_rewritten=bool(told.rewrites))
     changes = [
         f"SELECT rowid FROM ducklake_table_{kind}({literal(lake.alias)}, 'main', {literal(table)}, {first}, {last})"
-        for first, last in _unrewritten(lake, table, low, high)
+        for first, last in _unrewritten(told.rewrites, low, high)
         for kind in ("deletions", "insertions")
     ]
-    if not changes:
-        return pa.array([], pa.int64())
-    return _ids(lake, " UNION ".join(changes))
-
-
-def is_rewritten(lake: Lake, table: str, *, after: int, until: int) -> bool:
-    """Whether files were rewritten in these snapshots, so that a row's version says nothing of when it came."""
-    return bool(_rewrites(lake, table, after, until))
+    ids = _ids(lake, " UNION ".join(changes)) if changes else pa.array([], pa.int64())
+    return Differing(ids=ids, is_rewritten=bool(told.rewrites))
 
 
 def hidden(lake: Lake, table: str, *, snapshot: int) -> pa.Array:
@@ -146,12 +145,6 @@ def _ids(lake: Lake, query: str) -> pa.Array:
         cursor.close()
 
 
-def _are_there(lake: Lake, *snapshots: int) -> bool:
-    listed = ", ".join(map(str, set(snapshots)))
-    rows = lake.catalogue(f"SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id IN ({listed})")
-    return int(rows[0][0]) == len(set(snapshots))
-
-
 def _named(table: str, snapshot: int) -> str:
     return (
         "FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
@@ -160,27 +153,41 @@ def _named(table: str, snapshot: int) -> str:
     )
 
 
-def _table_id(lake: Lake, table: str, *, snapshot: int) -> str | None:
-    rows = lake.catalogue(f"SELECT CAST(t.table_uuid AS VARCHAR) {_named(table, snapshot)}")
-    return str(rows[0][0]) if rows else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What the catalogue tells of a table between two snapshots that it has."""
+
+    is_expired: bool
+    """Whether a snapshot between them is expired."""
+    rewrites: tuple[int, ...]
+    """Snapshots that only rewrote its files."""
 
 
-def _rewrites(lake: Lake, table: str, after: int, until: int) -> list[int]:
-    own = f"(SELECT t.table_id {_named(table, until)})"
+def _told(lake: Lake, table: str, low: int, high: int) -> _Told | None:
+    """None where one of the snapshots is not there, or the table is not the same one at both; one question."""
+    named = [_named(table, snapshot) for snapshot in (low, high)]
     kinds = "|".join(_REWRITES)
-    rows = lake.catalogue(
-        "SELECT snapshot_id FROM {meta}.ducklake_snapshot_changes"
-        f" WHERE snapshot_id > {after} AND snapshot_id <= {until}"
-        f" AND regexp_matches(changes_made, '(^|,)({kinds})[a-z_]*:' || {own} || '(,|$)') ORDER BY 1"
+    rewrites = (
+        "SELECT list(snapshot_id ORDER BY snapshot_id) FROM {meta}.ducklake_snapshot_changes"
+        f" WHERE snapshot_id > {low} AND snapshot_id <= {high} AND regexp_matches(changes_made,"
+        f" '(^|,)({kinds})[a-z_]*:' || (SELECT t.table_id {named[1]}) || '(,|$)')"
     )
-    return [int(row[0]) for row in rows]
+    snapshots = f"FROM {{meta}}.ducklake_snapshot WHERE snapshot_id BETWEEN {low} AND {high}"
+    rows = lake.catalogue(
+        f"SELECT (SELECT count(*) {snapshots}), (SELECT count(*) {snapshots} AND snapshot_id IN ({low}, {high})),"
+        f" (SELECT t.table_uuid {named[0]}) = (SELECT t.table_uuid {named[1]}), ({rewrites})"
+    )
+    known, ends, is_same, rewritten = rows[0]
+    if ends != 2 or not is_same:
+        return None
+    return _Told(is_expired=known <= high - low, rewrites=tuple(map(int, rewritten or ())))
 
 
-def _unrewritten(lake: Lake, table: str, low: int, high: int) -> list[tuple[int, int]]:
+def _unrewritten(rewrites: tuple[int, ...], low: int, high: int) -> list[tuple[int, int]]:
     """The spans of snapshots after `low` up to `high`, both ends among them, without those that only rewrote files."""
     spans = []
     first = low + 1
-    for rewrite in [*_rewrites(lake, table, low, high), high + 1]:
+    for rewrite in [*rewrites, high + 1]:
         if first < rewrite:
             spans.append((first, rewrite - 1))
         first = rewrite + 1
