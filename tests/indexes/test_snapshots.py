@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from pumphouse.declare.layouts import Partition, TableLayout
 from pumphouse.indexes.build import build
 from pumphouse.indexes.fields import ROW
 from pumphouse.indexes.lookup import lookup
@@ -27,6 +28,7 @@ from pumphouse.lake.commit import Commit
 from pumphouse.lake.upkeep import merge_files
 
 WORDS = ("refund", "late", "order", "broken", "café", "v1.2.3", "12:30", "naïve", "Äpfel", "👍ok", "https://a.be/late")
+LAYOUT = {"tickets": TableLayout(sort_by=("account",), partition_by=(Partition(column="opened_at", unit="month"),))}
 KEY = ("ticket_id",)
 SEEDS = (int(os.environ["STORY_SEED"]),) if "STORY_SEED" in os.environ else (0, 1)
 STEPS = int(os.environ.get("STORY_STEPS", "7"))
@@ -94,7 +96,7 @@ class Story:
                 someone = self.random.choice(["a", "b", "nobody"])
                 hide(self.lake, entity="account", value=someone, why="asked", run="hide", actor="tester")
             case "merge":
-                merge_files(self.lake)
+                merge_files(self.lake, layouts=self.random.choice([{}, LAYOUT]))
             case "others":
                 self.others()
             case "column":

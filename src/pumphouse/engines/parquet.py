@@ -28,7 +28,8 @@ class ParquetFiles:
     """A writer of `<stem>_0.parquet`, `<stem>_1.parquet`... Batches are gathered into row groups; nothing else is kept.
 
     Columns of `key` get Bloom filters: whoever looks for one value reads only the row groups that may have it. Each
-    file says of itself what `said` has. Leaving the `with` block by an exception removes what was written.
+    file says of itself what `said` has, and numbers its columns by `field_ids`, as `("tags", "element")`. Leaving the
+    `with` block by an exception removes what was written.
     """
 
     def __init__(
@@ -39,8 +40,9 @@ class ParquetFiles:
         *,
         key: Sequence[str] = (),
         said: Mapping[str, str] | None = None,
+        field_ids: Mapping[tuple[str, ...], int] | None = None,
     ) -> None:
-        self.schema = storable(schema)
+        self.schema = _numbered(storable(schema), field_ids) if field_ids else storable(schema)
         self.key = key
         self.said = said or {}
         self.folder = folder
@@ -143,6 +145,23 @@ def write_batches(
 def storable(schema: pa.Schema) -> pa.Schema:
     """The schema as the lake keeps it: dictionaries as their values, nanoseconds as microseconds, text as `string`."""
     return pa.schema([pa.field(field.name, _storable(field.type)) for field in schema])
+
+
+def _numbered(schema: pa.Schema, ids: Mapping[tuple[str, ...], int]) -> pa.Schema:
+    return pa.schema([_with_id(field, (field.name,), ids) for field in schema])
+
+
+def _with_id(field: pa.Field, path: tuple[str, ...], ids: Mapping[tuple[str, ...], int]) -> pa.Field:
+    kind = field.type
+    if pa.types.is_map(kind):
+        parts = ((kind.key_field, "key"), (kind.item_field, "value"))
+        kind = pa.map_(*(_with_id(part, (*path, name), ids) for part, name in parts))
+    elif pa.types.is_list(kind):
+        kind = pa.list_(_with_id(kind.value_field, (*path, "element"), ids))
+    elif pa.types.is_struct(kind):
+        kind = pa.struct([_with_id(part, (*path, part.name), ids) for part in kind])
+    number = {b"PARQUET:field_id": str(ids[path]).encode()} if path in ids else None
+    return pa.field(field.name, kind, nullable=field.nullable, metadata=number)
 
 
 def _storable(kind: pa.DataType) -> pa.DataType:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -36,7 +37,7 @@ def arranged(lake: Lake, table: str, written: Written, layout: TableLayout) -> W
     try:
         layout = fitting(layout, written.schema, table=table)
         query = Query(text=f"{text} ORDER BY {', '.join(order_of(layout))}" if layout.is_in_order else text)
-        if _survives(lake, written, stem=stem):
+        if survives(lake, written.files[0], written.schema):
             with engine.read(query) as rows:
                 new = write_batches(
                     rows, written.schema, folder=lake.staging(), stem=stem, key=layout.bloom_filters, said=said(layout)
@@ -102,16 +103,16 @@ def said(layout: TableLayout) -> Mapping[str, str]:
     return {ORDER: json.dumps([*map(str, layout.partition_by), *layout.sort_by])} if layout.is_in_order else {}
 
 
-def _survives(lake: Lake, written: Written, *, stem: str) -> bool:
-    """Whether Arrow's files of these rows have the types that DuckDB's have; a UUID, for one, has not."""
-    empty = write_batches([], written.schema, folder=lake.staging(), stem=f"{stem}_none")
+def survives(lake: Lake, file: Path, schema: pa.Schema) -> bool:
+    """Whether Arrow's files of these columns have the types that the file has; a UUID, for one, has not."""
+    empty = write_batches([], schema, folder=lake.staging(), stem=f"none_{uuid.uuid4().hex}")
     try:
-        return _types(lake, written.files[:1]) == _types(lake, empty.files)
+        return _types(lake, file, schema.names) == _types(lake, empty.files[0], schema.names)
     finally:
-        for file in empty.files:
-            file.unlink()
+        empty.files[0].unlink()
 
 
-def _types(lake: Lake, files: Sequence[object]) -> list[tuple[str, str]]:
-    described = lake.engine.fork().execute(f"DESCRIBE SELECT * FROM read_parquet({literal(str(files[0]))})")
-    return [(name, kind) for name, kind, *_ in described]
+def _types(lake: Lake, file: Path, columns: Sequence[str]) -> list[str]:
+    listed = ", ".join(map(quoted, columns))
+    described = lake.engine.fork().execute(f"DESCRIBE SELECT {listed} FROM read_parquet({literal(str(file))})")
+    return [kind for _, kind, *_ in described]

@@ -38,8 +38,14 @@ class Fragments:
     rewritten_rows_deleted: int = 0
     rewritten_share: float = DELETED_SHARE
     """Of deleted rows, from which on a file is written again."""
-    bytes_to_write: int = 0
-    """Of the files that would be merged or rewritten."""
+    bytes_merged: int = 0
+    """Of the files that would be merged."""
+    bytes_rewritten: int = 0
+
+    @property
+    def bytes_to_write(self) -> int:
+        """Of the files that would be merged or rewritten."""
+        return self.bytes_merged + self.bytes_rewritten
 
     @property
     def files_after(self) -> int:
@@ -106,6 +112,7 @@ SELECT table_name, CAST(sum(files) AS BIGINT), CAST(sum(size) AS BIGINT), CAST(s
     CAST(sum(least(holed, ceil(left_size / {FILE_BYTES}))) AS BIGINT),
     CAST(sum(gone) AS BIGINT),
     CAST(share AS DOUBLE),
-    CAST(sum(holed_size + CASE WHEN small > 1 THEN small_size ELSE 0 END) AS BIGINT)
+    CAST(sum(CASE WHEN small > 1 THEN small_size ELSE 0 END) AS BIGINT),
+    CAST(sum(holed_size) AS BIGINT)
 FROM groups GROUP BY table_name, share, below ORDER BY table_name
 """

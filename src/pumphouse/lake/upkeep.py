@@ -6,30 +6,42 @@ LEFT_BEHIND_S: who has begun to read it, reads on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from pumphouse.declare.layouts import TableLayout
 from pumphouse.engines.parameters import literal
 from pumphouse.lake.fragments import fragments
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.locks import held
+from pumphouse.lake.merging import Merge, merges, write
 from pumphouse.lake.statistics import forget
+from pumphouse.lake.swapping import NewFile, swap
 
 WAIT_S = 600.0
 """How long a step waits for a build that commits."""
+ROUND_BYTES = 4_000_000_000
+"""Of files that are put in the place of others at once, in one snapshot."""
 _ROW_ID = "_ducklake_internal_row_id"
 """The column of a data file that holds the ids of rows which were elsewhere before."""
 
 
-def merge_files(lake: Lake, tables: Iterable[str] | None = None) -> None:
-    """Have DuckLake write neighbouring small files as one; snapshots, rows and ids stay.
+def merge_files(
+    lake: Lake, tables: Iterable[str] | None = None, *, layouts: Mapping[str, TableLayout] | None = None
+) -> None:
+    """Have neighbouring small files written as one; snapshots, rows and ids stay.
 
-    Of all tables, or of some, as `fragments` calls them, which also says how small they are.
+    Of all tables, or of some, as `fragments` calls them, which also says how small they are. Those that have a layout
+    are brought into its order.
     """
     for table in fragments(lake) if tables is None else tables:
+        ours = merges(lake, table, layouts[table]) if layouts and table in layouts else None
+        if ours is not None:
+            _merge_in_order(lake, table, ours)
+            continue
         schema, name = _parts(table)
         with no_commit(lake, f"merging files of {table}"):
             found = fragments(lake).get(table)
@@ -39,6 +51,22 @@ def merge_files(lake: Lake, tables: Iterable[str] | None = None) -> None:
                     "CALL ducklake_merge_adjacent_files(?, ?, schema => ?, max_file_size => ?)",
                     [lake.alias, name, schema, found.merged_below],
                 )
+
+
+def _merge_in_order(lake: Lake, table: str, found: Sequence[Merge]) -> None:
+    """Write merges while builds go on, and put what they make in the place of what was, some at a time."""
+    written: list[tuple[Merge, list[NewFile]]] = []
+    for number, merge in enumerate(found, start=1):
+        written.append((merge, write(lake, merge)))
+        if number < len(found) and sum(one.size_bytes for one, _ in written) < ROUND_BYTES:
+            continue
+        pairs = [([file.id for file in one.files], new) for one, new in written]
+        with no_commit(lake, f"merging files of {table}"):
+            done = swap(lake, merge.table_id, pairs)
+        for (_, new), is_done in zip(pairs, done, strict=True):
+            for file in () if is_done else new:
+                file.path.unlink(missing_ok=True)
+        written = []
 
 
 def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_share: float | None = None) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from pumphouse.declare.layouts import TableLayout
 from pumphouse.errors import ConfigError, did_you_mean
 from pumphouse.indexes.manifest import needed
 from pumphouse.lake.expiry import Expiry, Pin, expire, pinned_by_changes, pins, to_expire
 from pumphouse.lake.fragments import Fragments, fragments
+from pumphouse.lake.lake import Lake
+from pumphouse.lake.merging import files_after, merges
 from pumphouse.lake.strays import Strays, strays
 from pumphouse.lake.upkeep import Removable, merge_files, removable, remove_files, rewrite_deletes
 from pumphouse.project.project import Project
@@ -77,7 +80,7 @@ def foreseen(project: Project, *, retention: str | None = None, now: datetime | 
             table=table, files=one.files, files_after=one.files_after, bytes=one.bytes, bytes_after=None,
             bytes_written=one.bytes_to_write, rows_deleted=one.rewritten_rows_deleted,
         )
-        for table, one in fragments(project.lake).items()
+        for table, one in _fragments(project.lake, _layouts(project)).items()
         if one.bytes_to_write
     )  # fmt: skip
     foreseen = _upkeep(tables, decide() if decide else None, removable(project.lake, now=now))
@@ -95,11 +98,14 @@ def keep_up(
     now = now or datetime.now(UTC)
     decide = _decision(project, retention, now)
     expiry, gone = None, None
-    before = fragments(lake)
+    layouts = _layouts(project)
+    before = _fragments(lake, layouts)
     many = [table for table, one in before.items() if one.merged]
-    merge_files(lake, _each("merging small files", many, watch))
+    merge_files(lake, _each("merging small files", many, watch), layouts=layouts)
     holed = [table for table, one in fragments(lake).items() if one.rewritten]
     rewrite_deletes(lake, _each("rewriting files with deleted rows", holed, watch))
+    unsorted = [table for table in holed if table in layouts and layouts[table].is_in_order]
+    merge_files(lake, _each("sorting what was rewritten", unsorted, watch) if unsorted else (), layouts=layouts)
     tables = _changed(before, fragments(lake)) if many or holed else ()
     if decide is not None and not watch.stops():
         watch.step("expiring snapshots", 0)
@@ -109,6 +115,26 @@ def keep_up(
         lake.sweep()
         gone = remove_files(lake, now=now)
     return _upkeep(tables, expiry, gone)
+
+
+def _layouts(project: Project) -> dict[str, TableLayout]:
+    """How rows lie in the files of tables of which something is said about it."""
+    return {name: asset.layout for name, asset in project.graph.assets.items() if asset.layout is not None}
+
+
+def _fragments(lake: Lake, layouts: Mapping[str, TableLayout]) -> dict[str, Fragments]:
+    """The files of each table, and what merging in the order of its layout would make of them."""
+    found = fragments(lake)
+    for table in found.keys() & layouts.keys():
+        merged = merges(lake, table, layouts[table])
+        if merged is not None:
+            found[table] = replace(
+                found[table],
+                merged=sum(len(one.files) for one in merged),
+                merged_into=sum(files_after(lake, one) for one in merged),
+                bytes_merged=sum(one.size_bytes for one in merged),
+            )
+    return found
 
 
 def _upkeep(tables: tuple[TableUpkeep, ...], expiry: Expiry | None, gone: Removable | None) -> Upkeep:
