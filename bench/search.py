@@ -354,11 +354,8 @@ def order_named(kind: str) -> str:
 
 def index_costs(desk: Desk, kind: str, texts: Sequence[str]) -> Costs:
     """Each query in an index that is open: ten rows' places and the count, or facets."""
-    engine = desk.lake.engine.fork()
-    opened = view(desk.lake, desk.asset.name, snapshot=None, engine=engine)
-    costs = Costs([partial(ask, opened, kind, text) for text in texts])
-    engine.close()
-    return costs
+    opened = view(desk.lake, desk.asset.name, snapshot=None)
+    return Costs([partial(ask, opened, kind, text) for text in texts])
 
 
 def ask(opened: View, kind: str, text: str) -> None:
@@ -378,7 +375,7 @@ def ask(opened: View, kind: str, text: str) -> None:
 def scans(desk: Desk) -> None:
     """Half of all rows, the newest first, and how many they are: by the index, and by a scan of the columns."""
     engine = desk.lake.engine.fork()
-    opened = view(desk.lake, desk.asset.name, snapshot=None, engine=engine)
+    opened = view(desk.lake, desk.asset.name, snapshot=None)
     halves = {
         "amount:>100": "amount > 100",
         "opened_at:>=2023-07": "opened_at >= TIMESTAMPTZ '2023-07-01 00:00:00+00'",

@@ -21,9 +21,7 @@ def test_of_an_index_that_is_open_only_the_pages_asked_for_are_read(desk: Any, t
     manifest, _ = current(desk.lake, asset.name)
     assert manifest is not None
     folder = folder_of(desk.lake, asset.name, manifest.newest)
-    engine = desk.lake.engine.fork()
-    opened = view(desk.lake, asset.name, snapshot=None, engine=engine)
-    engine.close()
+    opened = view(desk.lake, asset.name, snapshot=None)
     flags, is_ours = [], False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if "-" in line.split(" ", 1)[0]:

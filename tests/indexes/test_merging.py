@@ -109,7 +109,7 @@ def test_years_are_kept_apart_and_what_is_mostly_dead_is_written_anew(desk: Any)
 
 def test_what_goes_and_comes_again_changes_nothing(desk: Any, tickets: pa.Table) -> None:
     def asked(text: str) -> list[tuple[float, str]]:
-        opened = view(desk.lake, "tickets_search", snapshot=None, engine=desk.engine.fork())
+        opened = view(desk.lake, "tickets_search", snapshot=None)
         query = lookup(text, index=opened.index, manifest=opened.manifest, where={}).query
         return [round(score, 4) for score, _ in opened.index.searcher().search(query, 10).hits]
 

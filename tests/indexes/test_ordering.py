@@ -21,9 +21,7 @@ class Tickets:
     """An index that is open, and its first rows."""
 
     def __init__(self, desk: Any, name: str) -> None:
-        engine = desk.lake.engine.fork()
-        self.opened = view(desk.lake, name, snapshot=None, engine=engine)
-        engine.close()
+        self.opened = view(desk.lake, name, snapshot=None)
 
     @property
     def state(self) -> State:

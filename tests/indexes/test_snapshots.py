@@ -213,9 +213,7 @@ class Story:
         """All that is asked at a snapshot is answered as the scan's rows say."""
         scan = self.lake.scan("tickets", snapshot=at, row_ids=True)
         rows = self.desk.engine.fork().connection.sql(scan.relation).to_arrow_table().to_pylist()
-        engine = self.lake.engine.fork()
-        opened = view(self.lake, self.asset.name, snapshot=at, engine=engine)
-        engine.close()
+        opened = view(self.lake, self.asset.name, snapshot=at)
         searcher = opened.index.searcher()
         asked = [self.question() for _ in range(6)]
         for text, matches in [*asked, ("*", lambda row: True)]:

@@ -101,7 +101,10 @@ def test_a_lake_that_is_only_read_gets_its_views_elsewhere(
     lake.close()
 
 
-def test_a_snapshot_that_is_gone_is_told_and_the_index_needs_one(desk: Any, tickets: pa.Table) -> None:
+def test_a_snapshot_that_is_gone_is_told_and_the_index_needs_one(
+    desk: Any, tickets: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     first = desk.table(tickets)
     build(desk.index(), desk.context())
     second = appended(desk, other(tickets, 9))
@@ -114,7 +117,11 @@ def test_a_snapshot_that_is_gone_is_told_and_the_index_needs_one(desk: Any, tick
         search(desk.lake, desk.index(), "refund", snapshot=second)
     desk.engine.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{first}])")
     found = search(desk.lake, desk.index(), "refund", snapshot=last)
+    assert (found.total, found.scanned) == (5, 3)  # by what was put right before, and is open still
+    lake = read_only(desk)
+    found = search(lake, desk.index(), "refund", snapshot=last)
     assert (found.total, found.scanned) == (5, 7)
+    lake.close()
     build(desk.index(), desk.context(run="run-2"))
     assert search(desk.lake, desk.index(), "refund", snapshot=last).scanned == 0
 

@@ -14,7 +14,8 @@ from pumphouse.lake.builds import Counts
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.lake import Lake, Location
-from pumphouse.lake.places import scan_of
+from pumphouse.lake.places import places_of
+from pumphouse.lake.rows import rows_of
 from pumphouse.lake.upkeep import merge_files
 
 KEY = ("n",)
@@ -43,17 +44,18 @@ class Table:
         commit.publish(Counts())
         return self.lake.snapshot()
 
-    def all_rows(self, snapshot: int) -> dict[int, tuple]:
+    def all_rows(self, snapshot: int) -> dict[int, dict]:
         scan = self.lake.scan("notes", snapshot=snapshot, row_ids=True)
-        return {row[0]: row for row in self.engine.execute(f"SELECT _rowid, * FROM ({scan.relation})")}
+        query = f"SELECT * EXCLUDE (_row_since) FROM ({scan.relation})"
+        rows = self.engine.connection.execute(query).to_arrow_table().to_pylist()
+        return {row.pop("_rowid"): row for row in rows}
 
-    def some_rows(self, ids: list[int], snapshot: int) -> dict[int, tuple]:
-        scan = scan_of(self.lake, "notes", ids, snapshot=snapshot)
-        rows = self.engine.execute(f"SELECT _rowid, * FROM ({scan.relation})")
-        return {row[0]: row for row in rows if row[0] in ids}
+    def some_rows(self, ids: list[int], snapshot: int) -> dict[int, dict]:
+        self.lake.newest()
+        return rows_of(self.lake, "notes", ids, snapshot=snapshot)
 
     def is_by_place(self, ids: list[int], snapshot: int) -> bool:
-        return "read_parquet" in scan_of(self.lake, "notes", ids, snapshot=snapshot).relation
+        return places_of(self.lake, "notes", ids, at=snapshot) is not None
 
 
 @pytest.fixture

@@ -15,7 +15,11 @@ from pumphouse.engines.engine import Written
 FILE_ROWS_MAX = 5_000_000
 """Rows of one file; a larger table is several files, so that a filter can skip some."""
 ROW_GROUP_ROWS = 61_440
-"""Whoever reads one row decodes a page of each column, which holds the row group's values (decision 35)."""
+"""DuckDB decodes the values of a whole row group to read one row of it (decision 35)."""
+PAGE_BYTES = 128 * 1024
+"""Of the values of a column in a row group; whoever knows where a row is reads one page of each (`pages`)."""
+DICTIONARY_BYTES_MAX = 1024 * 1024
+"""Of different values; a column that has more of them in a row group is written without a dictionary."""
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """A row group ends with the batch that makes it so large, where rows are wide."""
 FALSE_POSITIVES = 0.02
@@ -82,7 +86,10 @@ class ParquetFiles:
                     compression="zstd",
                     compression_level=1,
                     # Of numbers and times a dictionary makes the file larger, and half as slow again to write.
-                    use_dictionary=[field.name for field in self.schema if _repeats(field.type)],
+                    use_dictionary=[field.name for field in self.schema if self._repeats(field)],
+                    dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
+                    data_page_size=PAGE_BYTES,
+                    write_page_index=True,
                     # Differences of whole numbers are what others read, too; smaller, and quicker to write and read.
                     column_encoding={
                         field.name: "DELTA_BINARY_PACKED" for field in self.schema if _is_whole(field.type)
@@ -103,11 +110,21 @@ class ParquetFiles:
             self._writer.close()
             self._writer = None
 
+    def _repeats(self, field: pa.Field) -> bool:
+        """Whether a dictionary of a column's values is shorter than what it is given up at, by the first rows."""
+        if not _is_text(field.type):
+            return False
+        import pyarrow.compute as pc
+
+        values = pa.chunked_array([batch.column(field.name) for batch in self._waiting], field.type)
+        values = values.slice(0, ROW_GROUP_ROWS)
+        return not len(values) or pc.count_distinct(values).as_py() / len(values) * values.nbytes < DICTIONARY_BYTES_MAX
+
     def _filters(self) -> dict[str, bool | dict[str, float]] | None:
         options: dict[str, bool | dict[str, float]] = {
             field.name: {"ndv": min(self._rows_waiting, ROW_GROUP_ROWS), "fpp": FALSE_POSITIVES}
             for field in self.schema
-            if field.name in self.key and (_repeats(field.type) or pa.types.is_integer(field.type))
+            if field.name in self.key and (_is_text(field.type) or pa.types.is_integer(field.type))
         }
         return options if self._rows_waiting else None
 
@@ -184,7 +201,7 @@ def _storable(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _repeats(kind: pa.DataType) -> bool:
+def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
 
 

@@ -99,12 +99,17 @@ def world_of(lake: Lake, table: str, fields: tuple[Field, ...], *, snapshot: int
     """What a state has to cover at a snapshot."""
     home, at = rowids.home(lake, table, snapshot)
     known = rowids.identity(home, table, snapshot=at)
+    return world(known, fields, hidden=home.hidden_at(table, snapshot=at))
+
+
+def world(known: rowids.Identity, fields: tuple[Field, ...], *, hidden: int) -> World:
+    """What a state has to cover where a table is this one, and somebody was hidden in it last at a snapshot."""
     kinds = [[field.column, *known.columns.get(field.column.lower(), ())] for field in fields]  # nothing: not there
     return World(
         table_id=known.table_id,
         columns=hashlib.sha256(msgspec.json.encode(kinds)).hexdigest()[:16],
         changed=known.changed,
-        hidden=home.hidden_at(table, snapshot=at),
+        hidden=hidden,
     )
 
 

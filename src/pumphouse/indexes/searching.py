@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pumphouse.declare.asset import Asset
-from pumphouse.engines.engine import Query
-from pumphouse.engines.parameters import quoted
 from pumphouse.errors import LakeError, RequestError, UnknownName
 from pumphouse.indexes import pages, values
 from pumphouse.indexes.estimates import Reach, narrower
@@ -31,11 +29,11 @@ from pumphouse.indexes.ordering import (
     values_of,
 )
 from pumphouse.indexes.segments import bounds
-from pumphouse.indexes.sights import Sight, seen
+from pumphouse.indexes.sights import Seen, Sight, seen
 from pumphouse.indexes.suggestions import FEW, suggestion
 from pumphouse.indexes.values import Value
 from pumphouse.indexes.views import View, view
-from pumphouse.lake.places import scan_of
+from pumphouse.lake.rows import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +41,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import tantivy
 
-    from pumphouse.engines.engine import Engine
     from pumphouse.lake.lake import Lake
 
 LIMIT_MAX = 1_000
@@ -149,22 +146,18 @@ def search(
         raise RequestError(
             f"the page before is of snapshot {page.snapshot}, not of {snapshot}", mend="Leave the snapshot out."
         )
-    engine = lake.engine.fork()
-    try:
-        opened, rows = _opened(lake, asset.name, page.snapshot if page else snapshot, sight=sight, engine=engine)
-        return _found(
-            opened,
-            query,
-            where=where or {},
-            order=order,
-            facets=_declared(asset, opened) if facets is None else facets,
-            limit=limit,
-            page=page,
-            known=known,
-            rows=rows,
-        )
-    finally:
-        engine.close()
+    opened, rows = _opened(lake, asset.name, page.snapshot if page else snapshot, sight=sight)
+    return _found(
+        opened,
+        query,
+        where=where or {},
+        order=order,
+        facets=_declared(asset, opened) if facets is None else facets,
+        limit=limit,
+        page=page,
+        known=known,
+        rows=rows,
+    )
 
 
 def snippets(
@@ -184,11 +177,7 @@ def snippets(
     """
     import tantivy
 
-    engine = lake.engine.fork()
-    try:
-        opened = view(lake, asset.name, snapshot=snapshot, engine=engine)
-    finally:
-        engine.close()
+    opened = view(lake, asset.name, snapshot=snapshot)
     if not opened.manifest.stored:
         raise UnknownName(
             f"index '{asset.name}' does not keep the text",
@@ -226,14 +215,9 @@ def matching(
     """
     import pyarrow as pa
 
-    engine = lake.engine.fork()
-    try:
-        sees, at = _sight_at(lake, snapshot, sight)
-        part = seen(lake, asset.name, sees, snapshot=at, engine=engine) if sees is not None else None
-        opened = part.view if part is not None else view(lake, asset.name, snapshot=at, engine=engine)
-        asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
-    finally:
-        engine.close()
+    part = _part(lake, asset.name, snapshot, sight)
+    opened = part.view if part is not None else view(lake, asset.name, snapshot=snapshot)
+    asked = lookup(query, index=opened.index, manifest=opened.manifest, where=where or {})
     if limit is not None and limit <= MATCHES_AT_ONCE:
         best, _ = first_by_score(opened.index, asked.query, limit=max(1, limit))
         columns = pa.array([row for _, row in best], pa.int64()), pa.array([score for score, _ in best], pa.float32())
@@ -249,21 +233,24 @@ def matching(
     return Matches(table=table, snapshot=opened.snapshot, table_name=opened.manifest.table, scanned=opened.scanned)
 
 
-def _sight_at(lake: Lake, snapshot: int | None, sight: SightAt | None) -> tuple[Sight | None, int]:
+def _part(lake: Lake, name: str, snapshot: int | None, sight: SightAt | None) -> Seen | None:
+    """The index as somebody sees it who does not see all."""
+    if sight is None:
+        return None
     at = lake.snapshot() if snapshot is None else snapshot
-    return (sight(at) if sight is not None else None), at
+    sees = sight(at)
+    return seen(lake, name, sees, snapshot=at) if sees is not None else None
 
 
 def _opened(
-    lake: Lake, name: str, snapshot: int | None, *, sight: SightAt | None, engine: Engine
+    lake: Lake, name: str, snapshot: int | None, *, sight: SightAt | None
 ) -> tuple[View, Callable[[list[int]], dict[int, dict[str, Any]]]]:
     """The index as somebody sees it, and what gives them rows by the ids that it finds."""
-    sees, at = _sight_at(lake, snapshot, sight)
-    if sees is not None:
-        part = seen(lake, name, sees, snapshot=at, engine=engine)
-        return part.view, lambda ids: part.rows(lake, ids, engine=engine)
-    opened = view(lake, name, snapshot=at, engine=engine)
-    return opened, lambda ids: _rows(lake, opened, ids, engine=engine)
+    part = _part(lake, name, snapshot, sight)
+    if part is not None:
+        return part.view, lambda ids: part.rows(lake, ids)
+    opened = view(lake, name, snapshot=snapshot)
+    return opened, lambda ids: rows_of(lake, opened.manifest.table, ids, snapshot=opened.snapshot)
 
 
 def _declared(asset: Asset, opened: View) -> tuple[str, ...]:
@@ -426,25 +413,3 @@ def _hits(chosen: _Chosen, asked: Lookup, *, manifest: Manifest, rows: Mapping[i
             )
         )
     return tuple(hits)
-
-
-def _rows(lake: Lake, opened: View, ids: list[int], *, engine: Engine) -> dict[int, dict[str, Any]]:
-    """Those of the rows with these ids that the table has."""
-    import pyarrow as pa
-
-    if not ids:
-        return {}
-    table = opened.manifest.table
-    scan = scan_of(lake, table, ids, snapshot=opened.snapshot)
-    query = Query(
-        text=f"SELECT {', '.join(map(quoted, scan.columns))} FROM {quoted(table)}"
-        " WHERE _rowid IN (SELECT id FROM _ids)",
-        inputs={table: scan},
-        tables={"_ids": pa.table({"id": pa.array(ids, pa.int64())})},
-    )
-    found = {}
-    for row in engine.read(query).read_all().to_pylist():
-        row_id = row.pop("_rowid")
-        del row["_row_since"]
-        found[row_id] = row
-    return found

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pumphouse.declare.asset import Asset
-from pumphouse.engines.engine import Query
-from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BadRequest, LakeError
 from pumphouse.indexes import words
 from pumphouse.indexes.manifest import current
@@ -19,7 +17,7 @@ from pumphouse.indexes.searching import LIMIT_MAX, Found, Hit, SightAt, matching
 from pumphouse.indexes.sights import Sight
 from pumphouse.indexes.vectors import Embed, nearest
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.places import scan_of
+from pumphouse.lake.rows import rows_of
 
 K = 60
 """By which the first ranks do not count so much more than the next."""
@@ -88,23 +86,10 @@ def _rows(
     lake: Lake, asset: Asset, ids: Sequence[int], *, snapshot: int, sees: Sight | None
 ) -> dict[int, dict[str, Any]]:
     """The rows with these ids, as they are seen at a snapshot. Raises LakeError where one is not there."""
-    import pyarrow as pa
-
-    table = asset.spec.table
-    scan = scan_of(lake, table, ids, snapshot=snapshot) if ids else lake.scan(table, snapshot=snapshot, row_ids=True)
-    scan = sees.shown(scan) if sees is not None else scan
-    columns = ", ".join(map(quoted, scan.columns))
-    query = Query(
-        text=f"SELECT {columns} FROM {quoted(table)} WHERE _rowid IN (SELECT id FROM _ids)",
-        inputs={table: scan},
-        tables={"_ids": pa.table({"id": pa.array(ids, pa.int64())})},
-    )
-    found = {row.pop("_rowid"): row for row in lake.engine.read(query).read_all().to_pylist()}
+    found = rows_of(lake, asset.spec.table, ids, snapshot=snapshot, shown=sees.shown if sees is not None else None)
     if len(found) < len(ids):
         mend = f"Build it again: pumphouse run {asset.name} --full"
         raise LakeError(f"index '{asset.name}' does not fit its table any more", asset=asset.name, mend=mend)
-    for row in found.values():
-        row.pop("_row_since", None)
     return found
 
 

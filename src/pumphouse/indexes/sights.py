@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pumphouse.engines.engine import Engine, Query, Scan
+from pumphouse.engines.engine import Query, Scan
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BadRequest, LakeBusy, LakeError, Overloaded, TooMuch, UnknownName
 from pumphouse.indexes.fields import Field, field_of
 from pumphouse.indexes.manifest import Manifest, current, scratch, sights, sweep_sights, world_of
-from pumphouse.indexes.segments import open_whole, remove, seal
+from pumphouse.indexes.opened import opened
+from pumphouse.indexes.segments import remove, seal
 from pumphouse.indexes.states import Rows, make
 from pumphouse.indexes.views import OPEN_TRIES_MAX, WHOLE_ROWS_MAX, View, kept_in, standing
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.locks import held
-from pumphouse.lake.places import scan_of
+from pumphouse.lake.rows import rows_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,21 +66,11 @@ class Seen:
     sight: Sight
     ids: np.ndarray[Any, Any]
 
-    def rows(self, lake: Lake, numbers: Sequence[int], *, engine: Engine) -> dict[int, dict[str, Any]]:
+    def rows(self, lake: Lake, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
         """Those of the rows with these numbers that the table has, as they are seen."""
-        import pyarrow as pa
-
-        if not numbers:
-            return {}
         table, by_id = self.view.manifest.table, {int(self.ids[number]): number for number in numbers}
-        scan = self.sight.shown(scan_of(lake, table, list(by_id), snapshot=self.view.snapshot))
-        query = Query(
-            text=f"SELECT {', '.join(map(quoted, scan.schema.names))} FROM {quoted(table)}"
-            " WHERE _rowid IN (SELECT id FROM _ids)",
-            inputs={table: scan},
-            tables={"_ids": pa.table({"id": pa.array(list(by_id), pa.int64())})},
-        )
-        return {by_id[row.pop("_rowid")]: row for row in engine.read(query).read_all().to_pylist()}
+        found = rows_of(lake, table, list(by_id), snapshot=self.view.snapshot, shown=self.sight.shown)
+        return {by_id[row_id]: row for row_id, row in found.items()}
 
     def with_ids(self, matches: pa.Table) -> pa.Table:
         """Matches with the ids of their rows instead of their numbers."""
@@ -90,7 +81,7 @@ class Seen:
         return matches.set_column(matches.schema.get_field_index("_rowid"), "_rowid", ids)
 
 
-def seen(lake: Lake, name: str, sight: Sight, *, snapshot: int, engine: Engine) -> Seen:
+def seen(lake: Lake, name: str, sight: Sight, *, snapshot: int) -> Seen:
     """The index of this name as somebody sees it at a snapshot.
 
     Raises UnknownName where no index was ever built, or they see none of its text; BadRequest where what they see
@@ -107,7 +98,7 @@ def seen(lake: Lake, name: str, sight: Sight, *, snapshot: int, engine: Engine) 
     if manifest is None:
         home, at, manifest = _above(lake, name, snapshot)
     own = _as_seen(manifest, sight, home, at)
-    rows = Rows.of(own, lake=home, engine=engine, snapshot=at)
+    rows = Rows.of(own, lake=home, engine=lake.engine, snapshot=at)
     base = kept_in(home, name)
     world = world_of(home, own.table, manifest.fields, snapshot=at)
     about = [sight.digest, world, own.shape, own.fields, own.key]
@@ -117,7 +108,7 @@ def seen(lake: Lake, name: str, sight: Sight, *, snapshot: int, engine: Engine) 
             folder = next(iter(sights(base).glob(f"{digest}.*")), None) or _made(rows, sight, manifest, base, digest)
             os.utime(folder)  # the one that was used least lately goes first
             return Seen(
-                view=View(index=open_whole(folder), manifest=own, snapshot=snapshot, scanned=0),
+                view=View(opened=opened(home, folder), manifest=own, snapshot=snapshot),
                 sight=sight,
                 ids=_ids(folder),
             )

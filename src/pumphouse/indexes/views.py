@@ -11,13 +11,12 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pumphouse.engines.engine import Engine
 from pumphouse.errors import LakeError, UnknownName
 from pumphouse.indexes import words
 from pumphouse.indexes.fields import field_of
@@ -32,11 +31,13 @@ from pumphouse.indexes.manifest import (
     scratch,
     sweep_views,
     view_of,
-    world_of,
+    world,
 )
-from pumphouse.indexes.segments import LOCK, check, open_whole, put_together, remove, seal
+from pumphouse.indexes.opened import Opened, opened, still_open
+from pumphouse.indexes.segments import LOCK, check, put_together, remove, seal
 from pumphouse.indexes.states import Difference, Rows, difference, make, overlaid
 from pumphouse.lake import rowids
+from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
 
 if TYPE_CHECKING:
@@ -54,30 +55,40 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """An index that answers for exactly `snapshot`; `scanned` rows of it were not indexed."""
+    """An index that answers for exactly `snapshot`."""
 
-    index: tantivy.Index
+    opened: Opened
     manifest: Manifest
     snapshot: int
-    scanned: int
+
+    @property
+    def scanned(self) -> int:
+        """How many rows of it were not indexed."""
+        return self.opened.scanned
+
+    @property
+    def index(self) -> tantivy.Index:
+        """The library's index."""
+        return self.opened.index
 
 
-def view(lake: Lake, name: str, *, snapshot: int | None, engine: Engine) -> View:
+def view(lake: Lake, name: str, *, snapshot: int | None) -> View:
     """The index of this name at a snapshot, the newest where none is given.
 
     An index that only the lake above has answers for its tables, as they are seen from here. Raises UnknownName where
     no index was ever built, LakeError where too many rows would have to be read.
     """
     words.require()
-    at = lake.snapshot() if snapshot is None else snapshot
+    newest = lake.newest()
+    at = newest if snapshot is None else snapshot
     damaged: set[str] = set()
     said = ""
     for _ in range(OPEN_TRIES_MAX + STATES_MAX):
         manifest = standing(lake, name)
         if manifest is None:
-            return _above(lake, name, at, engine)
+            return _above(lake, name, at)
         try:
-            return _opened(lake, manifest, at, engine, damaged)
+            return _opened(lake, manifest, at, damaged, newest=newest)
         except (OSError, ValueError) as error:  # damage, or a swap took it away meanwhile
             said = str(error)
     raise LakeError(
@@ -99,36 +110,66 @@ def standing(lake: Lake, name: str) -> Manifest | None:
     raise LakeError(what, asset=name, mend=f"Build it again: pumphouse run {name} --full")
 
 
-def _above(lake: Lake, name: str, at: int, engine: Engine) -> View:
+def _above(lake: Lake, name: str, at: int) -> View:
     above = lake.upstream
     manifest = current(above, name)[0] if above is not None else None
     if above is None or manifest is None or lake.owner(manifest.table, at) is lake:
         raise UnknownName(f"index '{name}' was never built", asset=name, mend=f"Build it: pumphouse run {name}")
-    return replace(view(above, name, snapshot=above.pinned, engine=engine), snapshot=at)
+    return replace(view(above, name, snapshot=above.pinned), snapshot=at)
 
 
-def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine, damaged: set[str]) -> View:
-    world = world_of(lake, manifest.table, manifest.fields, snapshot=at)
-    _, read_at = rowids.home(lake, manifest.table, at)
+def _opened(lake: Lake, manifest: Manifest, at: int, damaged: set[str], *, newest: int) -> View:
+    home, read_at = rowids.home(lake, manifest.table, at)
+    covered = world_at(home, manifest, read_at, newest=newest if home is lake else home.newest())
     states = [one for one in manifest.states if one.folder not in damaged]
     states.sort(key=lambda state: (abs(state.read_at - read_at), -state.read_at))
-    base = kept_in(lake, manifest.name)
-    rows = Rows.of(manifest, lake=lake, engine=engine, snapshot=at)
+    found = _there(lake, manifest, states, damaged, covered)
+    if found is None:
+        rows = Rows.of(manifest, lake=lake, engine=lake.engine, snapshot=at)
+        found = _put_right(lake, manifest, rows, states, damaged, covered)
+    return View(opened=found, manifest=manifest, snapshot=at)
 
-    def answers(index: tantivy.Index, scanned: int) -> View:
-        return View(index=index, manifest=manifest, snapshot=at, scanned=scanned)
 
+def _there(lake: Lake, manifest: Manifest, states: Sequence[State], damaged: set[str], covered: World) -> Opened | None:
+    """A state as it is, or a view that is still open; the library locks what it opens, where that can be done."""
     for state in states:
-        if state.world == world:
+        source = folder_of(lake, manifest.name, state)
+        if state.world == covered and os.access(source / LOCK, os.W_OK):
             with _trusted(state, damaged):
-                return answers(_covering(lake, manifest, state, base, rows), 0)
+                return opened(lake, source)
+    base = kept_in(lake, manifest.name)
+    views = (still_open(lake, view_of(base, covered, state)) for state in states)
+    return next((one for one in views if one is not None), None)
+
+
+def world_at(home: Lake, manifest: Manifest, at: int, *, newest: int) -> World:
+    """What a state has to cover at a snapshot of the lake that has the table.
+
+    Of a snapshot only who is hidden changes, and whether it is kept. Raises SnapshotExpired for one that is not.
+    """
+    if at != newest:
+        refuse_missing(at, catalogue=home.catalogue)
+    known = home.identities.of((manifest.table, at), lambda: rowids.identity(home, manifest.table, snapshot=at))
+    hidden = 0 if home.shows_all(manifest.table, snapshot=at) else home.hidden_at(manifest.table, snapshot=at)
+    return world(known, manifest.fields, hidden=hidden)
+
+
+def _put_right(
+    lake: Lake, manifest: Manifest, rows: Rows, states: Sequence[State], damaged: set[str], covered: World
+) -> Opened:
+    """An index with the rows put right that no state has so."""
+    at, base = rows.snapshot, kept_in(lake, manifest.name)
+    for state in states:
+        if state.world == covered:
+            with _trusted(state, damaged):
+                return _by_links(lake, manifest, rows, state, base)
     _refuse_other_types(rows, manifest, at)
     known: Difference | None = None
     for state in states:
-        known = difference(rows, state, world=world)
+        known = difference(rows, state, world=covered)
         if known is not None and len(known.ids) <= SCANNED_ROWS_MAX:
             with _trusted(state, damaged):
-                return answers(_beside(lake, manifest, state, base, rows, known, world), len(known.ids))
+                return _beside(lake, manifest, rows, state, base, known, covered)
     count = lake.count(manifest.table, snapshot=at)
     if count > WHOLE_ROWS_MAX:
         newest = manifest.newest
@@ -143,38 +184,35 @@ def _opened(lake: Lake, manifest: Manifest, at: int, engine: Engine, damaged: se
     def whole(work: Path) -> None:
         make(rows, work / "view", work=work, progress=lambda done: None)
 
-    return answers(_kept(base, manifest, view_of(base, world, manifest.newest), whole), count)
+    return _kept(lake, base, manifest, view_of(base, covered, manifest.newest), whole, scanned=count)
 
 
-def _covering(lake: Lake, manifest: Manifest, state: State, base: Path, rows: Rows) -> tantivy.Index:
-    """A state as it is; the library locks what it opens, so where that can't be done it is opened by links."""
-    source = folder_of(lake, manifest.name, state)
-    if os.access(source / LOCK, os.W_OK):
-        return open_whole(source)
-
+def _by_links(lake: Lake, manifest: Manifest, rows: Rows, state: State, base: Path) -> Opened:
     def links(work: Path) -> None:
-        put_together(work / "view", [(source, state.segments)], schema=rows.schema)
+        put_together(work / "view", [(folder_of(lake, manifest.name, state), state.segments)], schema=rows.schema)
         seal(work / "view")
 
-    return _kept(base, manifest, view_of(base, state.world, state), links)
+    return _kept(lake, base, manifest, view_of(base, state.world, state), links, scanned=0)
 
 
 def _beside(
-    lake: Lake, manifest: Manifest, state: State, base: Path, rows: Rows, by: Difference, world: World
-) -> tantivy.Index:
+    lake: Lake, manifest: Manifest, rows: Rows, state: State, base: Path, by: Difference, covered: World
+) -> Opened:
     def put_right(work: Path) -> None:
         source = folder_of(lake, manifest.name, state)
         check(source)
         overlaid(rows, work / "view", work=work, state=state, source=source, by=by)
 
-    return _kept(base, manifest, view_of(base, world, state), put_right)
+    return _kept(lake, base, manifest, view_of(base, covered, state), put_right, scanned=len(by.ids))
 
 
-def _kept(base: Path, manifest: Manifest, folder: Path, make_in: Callable[[Path], None]) -> tantivy.Index:
+def _kept(
+    lake: Lake, base: Path, manifest: Manifest, folder: Path, make_in: Callable[[Path], None], *, scanned: int
+) -> Opened:
     """The view in `folder`, which is made where it is not there, or damaged: `make_in` makes `view` in a folder."""
     if folder.is_dir():
         try:
-            return open_whole(folder)
+            return opened(lake, folder, scanned=scanned)
         except (OSError, ValueError):
             remove(folder)
     try:
@@ -195,7 +233,7 @@ def _kept(base: Path, manifest: Manifest, folder: Path, make_in: Callable[[Path]
                 mend=f"Is there space in {base}? At snapshot {manifest.newest.snapshot} it needs none.",
             ) from error
         raise
-    return open_whole(folder)
+    return opened(lake, folder, scanned=scanned)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -41,6 +41,7 @@ from pumphouse.lake.builds import (
 from pumphouse.lake.changed import Changed
 from pumphouse.lake.databases import Postgres, Sqlite
 from pumphouse.lake.expired import kept, refuse_missing, with_expired
+from pumphouse.lake.kept import Kept
 from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
 from pumphouse.lake.relations import as_queried, selected
@@ -54,15 +55,13 @@ CATALOGUE_FILE, STATE_FILE = "metadata.sqlite", "state.sqlite"
 ATTACH_TRIES_MAX = 8
 REMEMBERED_MAX = 20_000
 """Tables' columns, and lists of tables, that an open lake remembers of other snapshots."""
+OPENED_MAX, IDENTITIES_MAX = 16, 256
 LEFT_BEHIND_S = 24 * 3600.0
 """No build goes on for so long after it wrote a file."""
 ROW_IDS = {"_rowid": "rowid", "_row_since": "snapshot_id"}
 """Columns of `scan(row_ids=True)`, each with what DuckLake calls it."""
 SCHEMA = "pumphouse"
 """The schema of the lake's own tables."""
-
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +98,19 @@ class Lake:
         self.upstream = upstream
         self.blobs = Blobs(self.folder / "blobs")
         self.layouts = Layouts()
+        self.opened: Kept[Path, Any] = Kept(OPENED_MAX)
+        """What readers left open for the next ones, by its folder."""
+        self.identities: Kept[tuple[str, int], Any] = Kept(IDENTITIES_MAX)
+        """What tables were at snapshots."""
         self._lock = threading.RLock()
-        self._tables: dict[int, tuple[str, ...]] = {}
-        self._shaped: dict[int, dict[str, int]] = {}
-        """For each snapshot the tables with the one in which their columns last changed, by whomever."""
+        self._tables: Kept[int, Mapping[str, int]] = Kept(REMEMBERED_MAX)
+        """For each snapshot the tables, in order, with the one in which their columns last changed, by whomever."""
         self._builds: dict[str, list[Build]] = {}
         self._builds_through = -1
         self._changes = Changed()
         self._tombstoned: dict[str, int] = {}
         """Entity columns with a tombstone, in lower case, each with the snapshot of its newest."""
-        self._schemas: dict[tuple[str, int], pa.Schema] = {}
+        self._schemas: Kept[tuple[str, int], pa.Schema] = Kept(REMEMBERED_MAX)
         self._loaded: set[int] = set()
         """Snapshots whose schema DuckLake has in its cache."""
         if writable:
@@ -140,11 +142,27 @@ class Lake:
         """The newest snapshot. 0 is the empty lake."""
         return int(self.catalogue("SELECT max(snapshot_id) FROM {meta}.ducklake_snapshot")[0][0])
 
+    def newest(self) -> int:
+        """The newest snapshot, after learning who was hidden until then; one question where there is no newer one."""
+        at = self.snapshot()
+        if at > self._builds_through:
+            self._catch_up()
+        return at
+
+    def shows_all(self, table: str, *, snapshot: int) -> bool:
+        """Whether a scan leaves nobody out of a table of this lake, as far as `newest` has learned."""
+        if not self._tombstoned:
+            return True
+        about_rows = (quarantined_from(table), rows_named_in(table), failed_from(table))
+        return about_rows == (None, None, None) and not is_fit(table) and not self._hidden_at(table, snapshot)
+
     def tables(self, *, snapshot: int | None = None) -> tuple[str, ...]:
         """Names of the tables at a snapshot, in order; the lake's own bookkeeping is not among them."""
-        at = self.snapshot() if snapshot is None else snapshot
-        if at in self._tables:
-            return self._tables[at]
+        return tuple(self._shaped(self.snapshot() if snapshot is None else snapshot))
+
+    def _shaped(self, at: int) -> Mapping[str, int]:
+        if (known := self._tables.get(at)) is not None:
+            return known
         refuse_missing(at, catalogue=self.catalogue)
         rows = self.catalogue(
             "SELECT t.table_name, max(c.begin_snapshot), max(CASE WHEN c.end_snapshot <= {at} THEN c.end_snapshot END)"
@@ -155,9 +173,8 @@ class Lake:
             " AND s.begin_snapshot <= {at} AND (s.end_snapshot IS NULL OR s.end_snapshot > {at})"
             " GROUP BY 1 ORDER BY 1".replace("{at}", str(at))
         )
-        found = tuple(row[0] for row in rows)
-        _keep(self._shaped, at, {row[0]: max(row[1] or 0, row[2] or 0) for row in rows})
-        _keep(self._tables, at, found)
+        found = {row[0]: max(row[1] or 0, row[2] or 0) for row in rows}
+        self._tables.put(at, found)
         return found
 
     def has(self, table: str, *, snapshot: int | None = None) -> bool:
@@ -213,15 +230,15 @@ class Lake:
         if owner is not self:
             return owner.stored_schema(table, snapshot=owner.pinned)
         at = self.snapshot() if snapshot is None else snapshot
-        self.tables(snapshot=at)
-        version = self._shaped[at][table]
+        version = self._shaped(at)[table]
         with self._lock:
-            if (table, version) not in self._schemas:
+            found = self._schemas.get((table, version))
+            if found is None:
                 select = f"SELECT * FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0"
                 cursor = self.engine.connection.cursor()
                 found = storable(cursor.execute(select).to_arrow_table().schema)
-                _keep(self._schemas, (table, version), found)
-            return self._schemas[table, version]
+                self._schemas.put((table, version), found)
+            return found
 
     def scan(self, table: str, *, snapshot: int | None = None, files: bool = False, row_ids: bool = False) -> Scan:
         """The table's rows at a snapshot, for any engine; `files` lists data files for one that is not DuckDB.
@@ -581,10 +598,3 @@ class Lake:
                     ) from error
                 time.sleep(0.05 * 2**attempt)
         raise LakeBusy("the lake's catalogue stayed locked", mend="Another program holds it; try again.")
-
-
-def _keep(known: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    """Remember a value; what was learned first makes room."""
-    while len(known) >= REMEMBERED_MAX:
-        known.pop(next(iter(known)), None)
-    known[key] = value

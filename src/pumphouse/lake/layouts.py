@@ -1,15 +1,15 @@
-"""What is known of data files, which never change: their columns, and which row ids stand in which part."""
+"""What is known of data files, which never change: their columns, which row ids stand where, and their pages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pumphouse.engines.pages import PagedFile, Places
+from pumphouse.lake.kept import Kept
 
 ROW_ID, VERSION = "_ducklake_internal_row_id", "_ducklake_internal_snapshot_id"
 """Columns of a data file: the ids of rows that were elsewhere before, and the snapshots in which they came."""
@@ -17,6 +17,8 @@ FILES_MAX = 20_000
 """How many files are remembered."""
 LISTS_MAX = 16
 """Of how many tables and snapshots it is remembered which files there are."""
+PAGED_MAX, PLACES_MAX = 64, 20_000
+"""Of how many files, and of how many columns in their row groups, it is remembered where pages are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,42 +40,41 @@ class Layout:
         return all(column.name in names and self.columns.field(column.name).type == column.type for column in stored)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A data file of a table at a snapshot."""
+
+    path: Path
+    first: int | None
+    """The id of its first row, where those of the others follow one by one."""
+    rows: int
+    since: int
+    """The snapshot of its rows, where they do not say."""
+    spans: tuple[tuple[int, int], ...] | None
+    """The lowest and highest id of each row group, where ids stand in it."""
+    has_versions: bool
+
+
 class Layouts:
     """The files that were looked at, each once."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, Layout] = {}
-        self._lists: dict[tuple[str, int], list[tuple[Any, ...]]] = {}
-        self._lock = Lock()
+        self.files: Kept[tuple[str, int], tuple[File, ...]] = Kept(LISTS_MAX)
+        """Those of a table at a snapshot."""
+        self.places: Kept[tuple[Path, int, int], Places] = Kept(PLACES_MAX)
+        self._known: Kept[Path, Layout] = Kept(FILES_MAX)
+        self._paged: Kept[Path, PagedFile] = Kept(PAGED_MAX)
 
     def of(self, path: Path) -> Layout | None:
         """The layout of a file; None where it can't be read from here."""
-        with self._lock:
-            known = self._known.get(path)
-        if known is None:
-            try:
-                known = _read(path)
-            except (OSError, pa.ArrowException):
-                return None
-            with self._lock:
-                while len(self._known) >= FILES_MAX:
-                    self._known.pop(next(iter(self._known)))
-                self._known[path] = known
-        return known
+        try:
+            return self._known.of(path, lambda: _read(path))
+        except (OSError, pa.ArrowException):
+            return None
 
-    def listed(
-        self, table: str, snapshot: int, ask: Callable[[], list[tuple[Any, ...]]], *, again: bool
-    ) -> list[tuple[Any, ...]]:
-        """What the catalogue says of a table's files at a snapshot, asked once, or `again` where one was removed."""
-        with self._lock:
-            known = self._lists.get((table, snapshot))
-        if known is None or again:
-            known = ask()
-            with self._lock:
-                while len(self._lists) >= LISTS_MAX:
-                    self._lists.pop(next(iter(self._lists)))
-                self._lists[table, snapshot] = known
-        return known
+    def paged(self, path: Path) -> PagedFile:
+        """A file whose pages can be found. Raises OSError and ValueError where it can't be read."""
+        return self._paged.of(path, lambda: PagedFile(path))
 
 
 def _read(path: Path) -> Layout:

@@ -1,95 +1,58 @@
-"""Where rows lie: a few rows by their ids, read from their places in their files without reading the table.
+"""Where rows lie: the files of a few rows and their places in them, by their ids.
 
 DuckLake finds a row by its id only by reading the ids of all rows, and with them whatever else is asked for.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pumphouse.engines.parameters import literal, quoted
-from pumphouse.lake.layouts import ROW_ID, VERSION
+import duckdb
+
+from pumphouse.engines.parameters import literal
+from pumphouse.lake.layouts import ROW_ID, VERSION, File
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pumphouse.engines.engine import Scan
     from pumphouse.lake.lake import Lake
 
-PLACES_MAX = 1_000
-"""Of more rows than this all are read: they are in most parts of the files anyway."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """A data file of a table at a snapshot."""
+class Place:
+    """Where a version of a row is, and the snapshot in which it came."""
 
-    path: str
-    first: int | None
-    """The id of its first row, where those of the others follow one by one."""
-    rows: int
-    since: int
-    """The snapshot of its rows, where they do not say."""
-    spans: tuple[tuple[int, int], ...] | None
-    """The lowest and highest id of each row group, where ids stand in it."""
-    has_versions: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    file: _File
+    file: File
     row: int
     version: int
 
 
-def scan_of(lake: Lake, table: str, ids: Collection[int], *, snapshot: int) -> Scan:
-    """The scan of a table's rows at a snapshot, with `row_ids`, that has at least those with these ids.
+def places_of(lake: Lake, table: str, ids: Collection[int], *, at: int) -> dict[int, Place] | None:
+    """The places of rows of a table of this lake at a snapshot, at which each of them has to be there.
 
-    Each of them has to be there at the snapshot: of the places where a row was, its newest up to then is taken. Where
-    that is not clear, or columns have changed since a file was written, it is the scan of all rows.
+    Of the places where a row was, its newest up to then is taken. None where that is not clear, or columns have changed
+    since a file was written: then the lake has to be asked.
     """
-    owner = lake.owner(table, snapshot)
-    if owner is not None and owner is not lake and owner.pinned is not None:
-        return scan_of(owner, table, ids, snapshot=owner.pinned)
-    scan = lake.scan(table, snapshot=snapshot, row_ids=True)
-    places = _places(lake, table, ids, at=snapshot) if len(ids) <= PLACES_MAX else None
-    if places is None:
-        return scan
-    return replace(
-        scan, relation=scan.relation.replace(f"{lake.name_of(table)} AT (VERSION => {snapshot})", f"({places})")
-    )
-
-
-def _places(lake: Lake, table: str, ids: Collection[int], *, at: int) -> str | None:
-    """SQL of these rows as DuckLake would have them, with `rowid` and `snapshot_id`; None where it has to be asked."""
     stored = lake.stored_schema(table, snapshot=at)
-    found = None
-    for again in (False, True):
-        files = _files(lake, table, stored, at=at, again=again)
-        found = _found(lake, files, ids, at=at) if files is not None else None
-        if found:
-            break
-    else:
-        return None
-    by_file: dict[_File, list[int]] = defaultdict(list)
-    for place in found.values():
-        by_file[place.file].append(place.row)
-    columns = ", ".join(quoted(name) for name in stored.names)
-    return " UNION ALL ".join(
-        f"SELECT {columns}, {_id(file)} AS rowid, {_version(file)} AS snapshot_id"
-        f" FROM read_parquet({literal(file.path)}, file_row_number = true)"
-        f" WHERE file_row_number IN ({', '.join(map(str, sorted(rows)))})"
-        for file, rows in by_file.items()
-    )
+    for is_known in (True, False):
+        files = lake.layouts.files.get((table, at)) if is_known else _files(lake, table, stored, at=at)
+        if not is_known and files is not None:
+            lake.layouts.files.put((table, at), files)
+        found = None
+        with suppress(duckdb.IOException):  # a file has just been merged, and removed
+            found = _found(lake, files, ids, at=at) if files is not None else None
+        if found is not None and all(file.path.exists() for file in {place.file for place in found.values()}):
+            return found
+    return None
 
 
-def _found(lake: Lake, files: Sequence[_File], ids: Collection[int], *, at: int) -> dict[int, _Place] | None:
+def _found(lake: Lake, files: Sequence[File], ids: Collection[int], *, at: int) -> dict[int, Place] | None:
     """The newest place of each row; None where one is nowhere, or has two."""
-    found: dict[int, _Place] = {}
+    found: dict[int, Place] = {}
     clear = True
     for row_id, place in _candidates(lake, files, sorted(ids)):
         other = found.get(row_id)
@@ -102,14 +65,14 @@ def _found(lake: Lake, files: Sequence[_File], ids: Collection[int], *, at: int)
     return found if clear and found.keys() == set(ids) else None
 
 
-def _candidates(lake: Lake, files: Sequence[_File], ids: Sequence[int]) -> Iterator[tuple[int, _Place]]:
+def _candidates(lake: Lake, files: Sequence[File], ids: Sequence[int]) -> Iterator[tuple[int, Place]]:
     for file in files:
         if file.spans is None:
             assert file.first is not None
             within = [one for one in ids if file.first <= one < file.first + file.rows]
             places = [(one, one - file.first) for one in within]
             if not file.has_versions:
-                yield from ((one, _Place(file=file, row=row, version=file.since)) for one, row in places)
+                yield from ((one, Place(file=file, row=row, version=file.since)) for one, row in places)
                 continue
             condition = f"file_row_number IN ({', '.join(str(row) for _, row in places)})"
         else:
@@ -117,28 +80,29 @@ def _candidates(lake: Lake, files: Sequence[_File], ids: Sequence[int]) -> Itera
             condition = f"{ROW_ID} IN ({', '.join(map(str, within))})"
         if within:
             rows = lake.engine.fork().execute(
-                f"SELECT {_id(file)}, file_row_number, {_version(file)}"
-                f" FROM read_parquet({literal(file.path)}, file_row_number = true) WHERE {condition}"
+                f"SELECT {id_of(file)}, file_row_number, {version_of(file)}"
+                f" FROM read_parquet({literal(str(file.path))}, file_row_number = true) WHERE {condition}"
             )
-            yield from ((one, _Place(file=file, row=row, version=version)) for one, row, version in rows)
+            yield from ((one, Place(file=file, row=row, version=version)) for one, row, version in rows)
 
 
-def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int, again: bool) -> list[_File] | None:
+def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int) -> tuple[File, ...] | None:
     """The data files of a table at a snapshot; None where one has other columns than the table has now."""
-    rows = lake.layouts.listed(table, at, lambda: _listed(lake, table, at=at), again=again)
     files = []
-    for path, relative, of_table, table_relative, of_schema, schema_relative, first, count, since, columns in rows:
+    for path, relative, of_table, table_relative, of_schema, schema_relative, first, count, since, columns in _listed(
+        lake, table, at=at
+    ):
         whole = Path(path)
         for part, is_within in ((of_table, relative), (of_schema, relative and table_relative)):
             whole = Path(part) / whole if is_within else whole
         if relative and table_relative and schema_relative:
             whole = lake.folder / "data" / whole
-        layout = lake.layouts.of(whole) if since >= columns and whole.exists() else None
+        layout = lake.layouts.of(whole) if since >= columns else None
         if layout is None or not layout.holds(stored) or (layout.spans is None and first is None):
             return None
         files.append(
-            _File(
-                path=str(whole),
+            File(
+                path=whole,
                 first=first,
                 rows=count,
                 since=since,
@@ -146,7 +110,7 @@ def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int, again: bool) -
                 has_versions=layout.has_versions,
             )
         )
-    return files
+    return tuple(files)
 
 
 def _listed(lake: Lake, table: str, *, at: int) -> list[tuple[Any, ...]]:
@@ -164,9 +128,11 @@ def _listed(lake: Lake, table: str, *, at: int) -> list[tuple[Any, ...]]:
     )
 
 
-def _id(file: _File) -> str:
+def id_of(file: File) -> str:
+    """SQL of the ids of a file's rows."""
     return ROW_ID if file.spans is not None else f"file_row_number + {file.first}"
 
 
-def _version(file: _File) -> str:
+def version_of(file: File) -> str:
+    """SQL of the snapshots in which they came."""
     return VERSION if file.has_versions else str(file.since)
