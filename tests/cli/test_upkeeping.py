@@ -74,8 +74,10 @@ def test_upkeep_that_is_due_is_done_once_and_is_in_the_log(pumphouse: Any, shop:
     with (shop / "pumphouse.toml").open("a") as file:
         file.write('[upkeep]\nevery = "30d"\n')
     assert "upkeep is due now" in pumphouse("upkeep", "--dry-run", cwd=shop).out
+    assert "The upkeep of the lake is due: it never ran." in pumphouse("plan", "--due", cwd=shop).err
     assert "0 files of 0 bytes go now" in pumphouse("upkeep", "--due", cwd=shop).out
     assert pumphouse("upkeep", "--due", cwd=shop).out.startswith("Not due. By its schedule, upkeep is due 20")
+    assert pumphouse("plan", "--due", cwd=shop).err == ""
     assert "upkeep --due  done  0 files of 0 bytes removed" in pumphouse("log", cwd=shop).out
 
 

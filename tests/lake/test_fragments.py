@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pumphouse.lake.fragments import CROWD, TIERS, Fragments, fragments
+from pumphouse.lake.fragments import CROWD, TIERS, Fragments, fragments, fragments_of
 from pumphouse.lake.upkeep import merge_files, rewrite_deletes
 
 from .conftest import Desk
@@ -12,6 +12,7 @@ from .test_upkeep import KEY, KINDS, Story
 def upkept(desk: Desk, table: str = "t") -> Fragments:
     """What was foreseen, once it has come true."""
     foreseen = fragments(desk.lake).get(table, Fragments())
+    assert fragments_of(desk.lake, table) == foreseen
     merge_files(desk.lake)
     rewrite_deletes(desk.lake)
     now = fragments(desk.lake).get(table, Fragments())

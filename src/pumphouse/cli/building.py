@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from cyclopts import Parameter, validators
@@ -14,6 +14,7 @@ from pumphouse.cli.progress import watching
 from pumphouse.errors import ConfigError, ProjectFaults
 from pumphouse.project.project import Project
 from pumphouse.project.telling import as_json
+from pumphouse.project.upkeep_runs import why_due as why_upkeep_is_due
 from pumphouse.project.validating import validate as validate_together
 
 SOMETHING_FAILED = 3
@@ -71,6 +72,8 @@ def plan(
     with open_project(call) as project:
         planned = project.plan(*targets, only=only, due=due, full=full, refetch=refetch)
         _tell_external(project, targets)
+        if due and (why := why_upkeep_is_due(project, now=datetime.now(UTC))):
+            print_note(f"The upkeep of the lake is due: {why}. pumphouse serve does it, or pumphouse upkeep --due.")
     if json:
         print_json(planned.to_dict())
     else:

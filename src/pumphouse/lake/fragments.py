@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from pumphouse.engines.parameters import literal
 from pumphouse.lake.lake import Lake
 
 FILE_BYTES = 512_000_000
@@ -58,8 +59,24 @@ def fragments(lake: Lake) -> dict[str, Fragments]:
 
     DuckLake merges files that were written with the same columns, in the same partition.
     """
+    return _told(lake, "")
+
+
+def fragments_of(lake: Lake, table: str) -> Fragments:
+    """One table, as `fragments` calls it, without looking at the files of others."""
+    schema, _, name = table.rpartition(".")
+    found = lake.catalogue(
+        "SELECT table_id FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
+        f" WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL AND s.schema_name = {literal(schema or 'main')}"
+        f" AND t.table_name = {literal(name)}"
+    )
+    return next(iter(_told(lake, f"AND f.table_id = {found[0][0]}").values()), Fragments()) if found else Fragments()
+
+
+def _told(lake: Lake, which: str) -> dict[str, Fragments]:
     names = [field.name for field in fields(Fragments)]
-    return {table: Fragments(**dict(zip(names, row, strict=True))) for table, *row in lake.catalogue(_QUESTION)}
+    rows = lake.catalogue(_QUESTION.replace("{which}", which))
+    return {table: Fragments(**dict(zip(names, row, strict=True))) for table, *row in rows}
 
 
 _TIER = " ".join(f"WHEN sum(size) FILTER (size < {tier}) >= {tier} THEN {tier}" for tier in reversed(TIERS))
@@ -80,7 +97,7 @@ WITH partitions AS (
     LEFT JOIN {{meta}}.ducklake_schema_versions v ON v.table_id = f.table_id AND v.begin_snapshot <= f.begin_snapshot
     LEFT JOIN partitions p ON p.data_file_id = f.data_file_id
     LEFT JOIN deletes d ON d.data_file_id = f.data_file_id
-    WHERE f.end_snapshot IS NULL GROUP BY ALL
+    WHERE f.end_snapshot IS NULL {{which}} GROUP BY ALL
 ), shares AS (
     SELECT table_name, CASE
         WHEN count(*) FILTER (deleted > 0) >= {CROWD} AND avg(size) FILTER (deleted > 0) < {CROWD_BYTES}

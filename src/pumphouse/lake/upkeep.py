@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pumphouse.declare.layouts import TableLayout
 from pumphouse.engines.parameters import literal
-from pumphouse.lake.fragments import fragments
+from pumphouse.lake.fragments import fragments, fragments_of
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.merging import Merge, merges, write
@@ -44,8 +44,8 @@ def merge_files(
             continue
         schema, name = _parts(table)
         with no_commit(lake, f"merging files of {table}"):
-            found = fragments(lake).get(table)
-            if found is not None and found.merged:
+            found = fragments_of(lake, table)
+            if found.merged:
                 keep_row_ids(lake, name, schema=schema)
                 lake.engine.fork().execute(
                     "CALL ducklake_merge_adjacent_files(?, ?, schema => ?, max_file_size => ?)",
@@ -76,8 +76,8 @@ def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_
     """
     for table in lake.tables() if tables is None else tables:
         with no_commit(lake, f"rewriting files of {table}"):
-            found = fragments(lake).get(table)
-            if found is not None and (found.rewritten or (deleted_share is not None and found.rows_deleted)):
+            found = fragments_of(lake, table)
+            if found.rewritten or (deleted_share is not None and found.rows_deleted):
                 forget(lake, table)
                 lake.engine.fork().execute(
                     "CALL ducklake_rewrite_data_files(?, ?, schema => 'main', delete_threshold => ?)",
