@@ -170,6 +170,11 @@ rows = 10000000                     # that one query may give; without it no lim
 [find]                              # pumphouse find
 values = ["orders.status"]          # columns that are found by their values too; without it none
 
+[owners]                            # of assets whose declaration names none; * is any letters
+sales = ["raw_orders", "crm_*"]
+[tags]                              # beside those that a declaration names
+personal = ["crm_customers"]
+
 [upkeep]                            # pumphouse upkeep
 every = "day at 03:00"              # when pumphouse serve tidies the lake up by itself; without it never
 retention = "30 days"               # how long snapshots are kept, at least "1 day"; without it for ever

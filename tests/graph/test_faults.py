@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,18 @@ SQL_FAULTS = [
     pytest.param("SELECT uuid() AS r FROM orders", 1, "uuid() is random", "hash(order_id)", id="uuid"),
     pytest.param("SELECT * FROM orders USING SAMPLE 10%", 1, "a sample without a seed", "(bernoulli, 42)", id="sample"),
     pytest.param("SELECT *\nFROM search('a', 'refund')", 2, "search() reads an index", "pumphouse query", id="search"),
+    *(
+        pytest.param(f"SELECT a\n{rest}", 2, "search() reads an index", "pumphouse query", id=f"search {number}")
+        for number, rest in enumerate(
+            (
+                "FROM a, Search ('a', 'refund') s",
+                "FROM a JOIN (search('a', $words)) USING (a)",
+                "FROM a CROSS JOIN LATERAL main.search('a', 'refund')",
+                "FROM a WHERE id IN (FROM \"search\"(/* the index */ 'a', 'refund'))",
+                ", search('a', 'refund') FROM a",
+            )
+        )
+    ),
     pytest.param(
         "SELECT * FROM read_csv('a.csv')", 1, "read_csv() reads what no asset stores", "ph.files", id="read_csv"
     ),
@@ -97,6 +110,12 @@ def test_fault_of_sql(faults: Faults, text: str, line: int, what: str, mend: str
     assert told, found
     assert (told[0].place.file, told[0].place.line) == ("deep/report_table.sql", line)
     assert mend in told[0].mend
+
+
+def test_a_query_or_a_column_may_be_called_search(loaded: Any) -> None:
+    named = "WITH search(a) AS (SELECT 1), b AS (FROM search)"
+    text = f"{named} SELECT s.search, 'search' AS of FROM b JOIN orders AS s ON (true)"
+    assert loaded({**ORDERS, "b.sql": text}).assets["b"].inputs == ("orders",)
 
 
 PYTHON_FAULTS = [

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.project.conftest import CONFIG, Folder
 
 from pumphouse.errors import ConfigError
+from pumphouse.project.project import open_project
 
 ORDERS = """
     /* pumphouse
@@ -69,3 +73,52 @@ def test_values_of_what_nobody_declares_are_refused(tmp_path: Path) -> None:
     folder.close()
     with pytest.raises(ConfigError, match="has to be a list of columns, which 'status' is not"):
         Folder(tmp_path, config='[find]\nvalues = ["status"]\n').open()
+
+
+FAR = """
+    import pumphouse as ph
+
+    clicks = ph.external("clicks/*.parquet")
+    gone = ph.external("accounts", connection="crm")
+"""
+LABELS = """
+[connections.crm]
+url = "postgresql://nobody@127.0.0.1:1/crm?connect_timeout=2"
+[owners]
+sales = ["clicks", "week*"]
+ottilie = ["orders"]
+[tags]
+personal = ["orders", "clicks"]
+"""
+
+
+def test_columns_of_external_tables_are_found_and_nobody_waits_for_one_that_is_gone(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, config=CONFIG + LABELS)
+    folder.write({"far.py": FAR, "orders.sql": ORDERS, "weekly.sql": "SELECT 1 AS week_number"})
+    (tmp_path / "clicks").mkdir()
+    pq.write_table(pa.table({"clicked_at": [1], "referrer": ["a"]}), tmp_path / "clicks" / "a.parquet")
+    project = folder.open()
+    (found,) = project.find("referrer").hits
+    assert (found.asset, found.reasons[0].what, found.reasons[0].column) == ("clicks", "column", "referrer")
+    assert project.find("gone").hits[0].asset == "gone"
+    folder.close()
+
+
+def test_owners_and_tags_of_any_asset_stand_in_the_projects_file(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, config=CONFIG + LABELS)
+    folder.write({"far.py": FAR, "orders.sql": ORDERS, "weekly.sql": "SELECT 1 AS week_number"})
+    project = folder.open()
+    assert [hit.asset for hit in project.find("sales").hits] == ["clicks", "weekly"]
+    assert [hit.asset for hit in project.find("personal").hits] == ["clicks", "orders"]
+    assert [hit.asset for hit in project.find("maria").hits] == ["orders"]  # what it declares itself stays
+    assert project.graph.assets["orders"].common.tags == ("finance", "deprecated", "personal")
+    assert project.graph.assets["clicks"].common.owner == "sales"
+    folder.close()
+    for wrong, said in (
+        ('[owners]\nsales = ["ordres"]', "names 'ordres', and there is no such asset. Did you mean 'orders'"),
+        ('[owners]\nsales = ["orders"]\nann = ["ord*"]', "gives 'orders' to 'sales' and 'ann'"),
+        ('[tags]\npersonal = "orders"', "'tags.personal' has to be a list of assets"),
+    ):
+        (tmp_path / "pumphouse.toml").write_text(f"{CONFIG}\n{wrong}\n")
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            open_project(tmp_path).find("orders")

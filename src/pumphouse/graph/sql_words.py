@@ -108,8 +108,10 @@ def word_faults(words: Sequence[Word], text: str) -> Iterator[Finding]:
         if _OUTSIDE.fullmatch(word.text):
             mend = "Gather it as an asset, such as ph.files(...) or ph.database(...), and read that by its name."
             yield Finding(line_of(word.start, text), f"{word.text}() reads what no asset stores", mend)
-    for before, word, following in zip(words, words[1:], words[2:], strict=False):
-        if word.text.lower() == "search" and following.written == "(" and before.written.upper() in ("FROM", "JOIN"):
+    for before, word, following, first in zip(words, words[1:], words[2:], words[3:], strict=False):
+        # After WITH, or a comma in it, `search (a, b) AS` names a query and its columns; no index is named by a column.
+        is_read = before.written.upper() in ("FROM", "JOIN") or first.written[0] in "'$"
+        if word.text.lower() == "search" and word.written[0] != "'" and following.written == "(" and is_read:
             what = "search() reads an index, which follows the tables and is none that a build could read"
             mend = "Ask it of the built tables, by p.sql or pumphouse query; here write a condition on the columns."
             yield Finding(line_of(word.start, text), what, mend)

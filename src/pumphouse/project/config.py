@@ -25,7 +25,7 @@ _Keys = Mapping[str, type]
 _KEYS: _Keys = {
     "name": str, "lake": str, "catalogue": str, "zone": str, "engine": dict, "settings": dict, "connections": dict,
     "failures": dict, "groups": dict, "access": dict, "sign_in": dict, "server": dict, "find": dict, "upkeep": dict,
-    "env": dict,
+    "owners": dict, "tags": dict, "env": dict,
 }  # fmt: skip
 _ENV_KEYS: _Keys = {
     "lake": str, "catalogue": str, "inputs_from": str, "engine": dict, "settings": dict, "connections": dict,
@@ -144,6 +144,10 @@ class Config:
     access: Access = field(default_factory=Access)
     found_values: tuple[str, ...] = ()
     """`[find] values`: columns, as TABLE.COLUMN, of which the catalogue is searched by their values too."""
+    owners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Who owns which assets, by names or patterns of names."""
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Which assets have which tags, likewise."""
     upkeep: UpkeepConfig = field(default_factory=UpkeepConfig)
     outlets: frozenset[str] | None = None
     """Connections to which deliveries may go from a lake that is not the file's own; None is the file's own lake, from
@@ -216,6 +220,8 @@ def read_config(folder: Path, *, env: str | None = None) -> Config:
         access=_access(values, text),
         upkeep=_upkeep(values.get("upkeep", {}), text, zone=values.get("zone", "UTC")),
         found_values=_found_values(values.get("find", {}).get("values", []), text),
+        owners=_labels(values, "owners", text),
+        tags=_labels(values, "tags", text),
         server=_server({**values.get("server", {}), **own.get("server", {})}, text),
         outlets=None if lake == _location(folder, base, default=values, env=BASE_ENV) else frozenset(connections),
     )
@@ -354,6 +360,19 @@ def _found_values(columns: list[Any], text: str) -> tuple[str, ...]:  # as TOML 
                 mend='Write them as TABLE.COLUMN: values = ["orders.status"].',
             )
     return tuple(columns)
+
+
+def _labels(values: Mapping[str, Any], table: str, text: str) -> dict[str, tuple[str, ...]]:  # as TOML has them
+    found = {}
+    for label, names in values.get(table, {}).items():
+        if not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+            raise ConfigError(
+                f"'{table}.{label}' has to be a list of assets",
+                place=_line_of(label, text),
+                mend=f'Write {label} = ["raw_orders", "crm_*"].',
+            )
+        found[label] = tuple(names)
+    return found
 
 
 def _zone(name: str, text: str) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pumphouse.catalog.access import Reads
 from pumphouse.catalog.finding import WHOLE, Finds, Said, Sight, Used, find, said_of, uses
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import ConfigError, did_you_mean
@@ -18,6 +19,8 @@ from pumphouse.lake.column_docs import docs_of
 from pumphouse.lake.columns import columns_of_all
 from pumphouse.lake.lake import Lake
 from pumphouse.project.reading import Reader
+from pumphouse.sources.external.sightings import Sightings
+from pumphouse.sources.external.tables import ExternalTables
 
 VALUES_MAX = 200
 """How many values of a column are found by: its most frequent ones."""
@@ -26,11 +29,13 @@ VALUE_CHARACTERS_MAX = 80
 USE_KEPT = timedelta(minutes=1)
 """How old what is known of use may be."""
 HITS = 20
+_Version = int | tuple[str, ...]
+"""What tells that a table is another: the lake's version, or of one that stays where it is, its columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
-    versions: Mapping[str, int]
+    versions: Mapping[str, _Version]
     said: Sequence[Said]
     texts: ShortTexts
 
@@ -38,16 +43,29 @@ class _Known:
 class Finder:
     """Finds assets of one project. What it knows is gathered again when a table has changed; threads share it."""
 
-    def __init__(self, lake: Lake, assets: Mapping[str, Asset], *, values: Sequence[str] = ()) -> None:
-        """`values` are columns, as TABLE.COLUMN, that are found by their values too. Raises ConfigError."""
+    def __init__(
+        self,
+        lake: Lake,
+        assets: Mapping[str, Asset],
+        *,
+        values: Sequence[str] = (),
+        external: Callable[[DuckDB], ExternalTables] | None = None,
+    ) -> None:
+        """`values` are columns, as TABLE.COLUMN, that are found by their values too; `external` tables by columns.
+
+        Raises ConfigError.
+        """
         for table, _, column in (one.partition(".") for one in values):
             if table not in assets:
                 mend = did_you_mean(table, assets) or f"It names no table of the project: '{table}.{column}'."
                 raise ConfigError(f"'find.values' names '{table}', which nobody declares", mend=mend)
         self._lake, self._assets, self._values = lake, assets, values
+        self._external = tuple(name for name, asset in assets.items() if asset.kind == "external")
+        self._opened = external
+        self._sightings: Sightings | None = None
         self._lock = threading.Lock()
         self._known: _Known | None = None
-        self._of_table: dict[str, tuple[int, tuple[Said, ...]]] = {}
+        self._of_table: dict[str, tuple[_Version, tuple[Said, ...]]] = {}
         self._used: tuple[datetime, Mapping[str, Used]] | None = None
 
     def find(
@@ -57,9 +75,10 @@ class Finder:
 
         Raises MissingExtra where the search library is not installed.
         """
+        elsewhere = self._elsewhere()
         with self._lock:
             snapshot = self._lake.snapshot()
-            known, used = self._gathered(snapshot), self._uses(now)
+            known, used = self._gathered(snapshot, elsewhere), self._uses(now)
         return find(
             query,
             said=known.said,
@@ -84,11 +103,21 @@ class Finder:
             self._used = now, uses(Reads(self._lake, now=now), self._assets)
         return self._used[1]
 
-    def _gathered(self, snapshot: int) -> _Known:
-        versions = self._lake.versions(snapshot=snapshot)
+    def _elsewhere(self) -> Mapping[str, tuple[str, ...]]:
+        """The columns of tables that stay where they are, as they were last seen: who finds waits for none of them."""
+        if self._opened is None or not self._external:
+            return {}
+        with self._lock:  # not before somebody finds: who only opens a project asks nothing elsewhere
+            self._sightings = self._sightings or Sightings(self._opened(self._lake.engine.fork()))
+        self._sightings.there(self._external)
+        seen = {name: self._sightings.last(name) for name in self._external}
+        return {name: tuple(one.schema.names) for name, one in seen.items() if one is not None}
+
+    def _gathered(self, snapshot: int, elsewhere: Mapping[str, tuple[str, ...]]) -> _Known:
+        versions: dict[str, _Version] = {**self._lake.versions(snapshot=snapshot), **elsewhere}
         if self._known is not None and self._known.versions == versions:
             return self._known
-        columns = columns_of_all(self._lake, snapshot=snapshot)
+        columns = {**columns_of_all(self._lake, snapshot=snapshot), **elsewhere}
         said: list[Said] = []
         for name, asset in self._assets.items():
             version = versions.get(name, -1)
@@ -101,9 +130,10 @@ class Finder:
         return self._known
 
     def _said(self, asset: Asset, columns: Sequence[str], *, snapshot: int) -> Sequence[Said]:
-        docs = docs_of(self._lake, asset.name, snapshot=snapshot) if columns else {}
+        is_here = columns and asset.name not in self._external
+        docs = docs_of(self._lake, asset.name, snapshot=snapshot) if is_here else {}
         own = [name for name in columns if name not in HIDDEN_COLUMNS]
-        wanted = [name for name in own if f"{asset.name}.{name}" in self._values]
+        wanted = [name for name in own if is_here and f"{asset.name}.{name}" in self._values]
         return tuple(
             said_of(
                 asset,

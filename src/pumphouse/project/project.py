@@ -53,6 +53,7 @@ from pumphouse.project.following import as_followed, left_to_searches
 from pumphouse.project.imported import imported
 from pumphouse.project.importing import import_model
 from pumphouse.project.jobs import today
+from pumphouse.project.labels import labelled
 from pumphouse.project.lakes import for_sample, open_engine, open_lake
 from pumphouse.project.online import OnlineReader, hide_online, online_reader
 from pumphouse.project.outlets import is_held_back, refuse_held_back
@@ -486,7 +487,7 @@ class Project:
 
     @cached_property
     def _finder(self) -> Finder:
-        return Finder(self.lake, self.graph.assets, values=self.config.found_values)
+        return Finder(self.lake, self.graph.assets, values=self.config.found_values, external=self.external)
 
     def find(self, text: str, *, limit: int = 20) -> Finds:
         """Assets by words of their names, columns, docs, owners and tags: `p.find("refund date")`, the best first."""
@@ -521,7 +522,7 @@ class Project:
     def _loaded(self) -> tuple[Graph, Mapping[str, str]]:
         """The graph, and its modules as they were `imported` for it."""
         with naming_the_line(self.config.folder):
-            graph = load(self.config.folder)
+            graph = labelled(load(self.config.folder), owners=self.config.owners, tags=self.config.tags)
         code = imported(self.config.folder)
         if faults := [*schedule_faults(graph, self.config), *group_faults(graph, self.config.access.groups)]:
             raise ProjectFaults(faults)

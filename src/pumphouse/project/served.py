@@ -57,7 +57,8 @@ class Served:
         self.limits = project.config.server
         self.sign_in = _sign_in(project)
         self.is_open = project.config.access.default == "open"
-        self._finder = Finder(self.lake, self.assets, values=project.config.found_values)
+        values = project.config.found_values
+        self._finder = Finder(self.lake, self.assets, values=values, external=project.external)
         self.functions = sql_functions(self.folder)
         self._embedding = Embedding(self.folder, code=lambda: imported(self.folder))
 

@@ -11,6 +11,7 @@ from pumphouse.catalog.finding import LIMIT_MAX, Finds, Sight
 from pumphouse.errors import BadRequest, UnknownName
 from pumphouse.server.access.admitted import admit
 from pumphouse.server.access.gate import Visitor
+from pumphouse.server.access.policies import Policy
 from pumphouse.server.replies import json_reply, number_of
 from pumphouse.server.shared import Shared, reads, shared
 
@@ -46,12 +47,15 @@ def sight_of(here: Shared, visitor: Visitor) -> Callable[[str], Sight | None]:
         is_whole, sees_origin = policies.sees_whole(visitor, name), policies.sees_origin(visitor, name)
         columns: frozenset[str] | None = None
         if not is_whole:
-            # Of what stays in another database no column is known here, and to ask it would wait for it.
-            is_asked = known[name].makes_table and name not in policies.external
+            policy: Policy | None = None
+            is_external = name in policies.external  # whose columns are as they were last seen: nobody waits for it
             try:
-                policy = policies.of(visitor, name, snapshot=snapshot) if is_asked else None
+                if is_external:
+                    policy = policies.told(visitor, name, snapshot=snapshot)[0]
+                elif known[name].makes_table:
+                    policy = policies.of(visitor, name, snapshot=snapshot)
             except UnknownName:  # nothing of it is there at this snapshot
-                policy = None
+                pass
             columns = frozenset(policy.columns if policy is not None else ())
         return Sight(columns=columns, is_whole=is_whole, sees_origin=sees_origin)
 

@@ -11,6 +11,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pumphouse.declare.asset import Asset
 from pumphouse.declare.facts import Search
 from pumphouse.errors import QueryError
 from pumphouse.indexes.values import typed
@@ -113,7 +114,7 @@ def page(request: Request) -> Response:
         hits=[_shown(hit, spec, question, address) for hit in found.hits] if found else [],
         filters=[_without(column, value, question, address) for column, value in question.where],
         orders=_orders(spec, question, address),
-        manners=_manners(question, address) if asset.code and question.q else [],
+        manners=_manners(question, address) if question.q and _has_meaning(asset, policy) else [],
         facets=list(_facets(found, question, address)) if found else [],
         other=_other(found, question, address),
         more=_more(found, question, address),
@@ -197,6 +198,11 @@ def _orders(spec: Search, question: Question, address: str) -> list[Way]:
         )
         for label, sort in ways
     ]
+
+
+def _has_meaning(asset: Asset, policy: Policy) -> bool:
+    """Whether somebody may find rows by the vectors of their text."""
+    return bool(asset.code) and (policy.sight is None or policy.sight.plain.issuperset(asset.spec.text))
 
 
 def _manners(question: Question, address: str) -> list[Way]:

@@ -98,6 +98,8 @@ def test_who_sees_a_part_is_compared_with_that_part_alone(shop: tuple[Project, S
         refused = cid.get("/api/search/tickets", params=ASKED)
         assert refused.status_code == 400
         assert "its vectors are of body too" in refused.json()["error"]
+        assert "by meaning" in bob.get("/search/tickets", params={"q": "refund"}).text
+        assert "by meaning" not in cid.get("/search/tickets", params={"q": "refund"}).text
 
 
 def test_the_page_and_the_client_have_it(shop: tuple[Project, Serving]) -> None:
