@@ -288,7 +288,7 @@ COLUMNS = ("account", "amount", "price", "rate", "day", "opened_at", "urgent")
     order=st.lists(
         st.tuples(st.sampled_from(COLUMNS), st.booleans()), min_size=1, max_size=3, unique_by=lambda one: one[0]
     ),
-    limit=st.sampled_from([1, 7, 50, 300]),
+    limit=st.sampled_from([7, 50, 300]),
     windowed=st.sampled_from([1, 1, 100_000]),
 )
 def test_pages_by_columns_are_the_rows_of_the_oracle_in_its_order(

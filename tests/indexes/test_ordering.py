@@ -10,7 +10,15 @@ from pumphouse.indexes.build import build
 from pumphouse.indexes.estimates import Reach
 from pumphouse.indexes.lookup import lookup
 from pumphouse.indexes.manifest import State
-from pumphouse.indexes.ordering import WINDOWED_ROWS_MIN, counted, first_by_columns, order_of
+from pumphouse.indexes.ordering import (
+    WINDOWED_ROWS_MIN,
+    After,
+    counted,
+    first_by_columns,
+    in_order,
+    order_of,
+    values_of,
+)
 from pumphouse.indexes.views import view
 
 ROWS = 3_000
@@ -34,7 +42,26 @@ class Tickets:
         known = reach or self.state.reach(by[0].field.column if by else None)
         found = first_by_columns(self.opened.index, asked.query, by, limit=10, most=most, reach=known)
         assert found.count == counted(self.opened.index, asked.query)
+        assert found.is_more == (found.count > 10)
         return found.count, [(place.segment_ord, place.doc) for place in found.places]
+
+    def pages(self, query: str, order: str, *, most: int, limit: int) -> list[int]:
+        """The ids of all rows that match, page by page."""
+        index, manifest = self.opened.index, self.opened.manifest
+        asked = lookup(query, index=index, manifest=manifest, where={}).query
+        by = order_of(order, manifest) or ()
+        reach = self.state.reach(by[0].field.column if by else None)
+        ids: list[int] = []
+        after, is_more = None, True
+        while is_more:
+            found = first_by_columns(index, asked, by, limit=limit, after=after, most=most, reach=reach)
+            rows, columns = values_of(index, found.places, by)
+            hits = [(row, known) for row, *known in zip(rows, *columns, strict=True)]
+            chosen = [hits[number] for number in in_order(hits, by)]
+            ids += [row for row, _ in chosen]
+            is_more = found.is_more
+            after = After(values=chosen[-1][1], row=chosen[-1][0]) if chosen else None
+        return ids
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +72,13 @@ def tickets(shared_desk: Any) -> Tickets:
         "ticket_id": ids,
         "subject": ["late order" if number % 3 else "refund" for number in ids],
         "amount": pa.array([number * 7919 % 1000 if number % 10 else None for number in ids], pa.int64()),
+        "tens": [number // 10 for number in ids],
+        "zero": [0.0 if number % 2 else -0.0 for number in ids],
         "share": [1 / (1 + number) for number in ids],
         "opened_at": pa.array(opened, pa.timestamp("us", "UTC")),
     }
     shared_desk.table(pa.table(rows))
-    asset = shared_desk.index(text=("subject",), filter=("amount", "share"))
+    asset = shared_desk.index(text=("subject",), filter=("amount", "share", "tens", "zero"))
     build(asset, shared_desk.context())
     return Tickets(shared_desk, asset.name)
 
@@ -61,6 +90,16 @@ def test_the_first_of_many_rows_are_those_of_all_sorted(tickets: Tickets, query:
     assert tickets.first(query, order, most=WINDOWED_ROWS_MIN) == whole
     for reach in ((0.0, 1.0), (-1e300, 1e300), (5e15, 6e15), (None, None)):  # wrong as it may be
         assert tickets.first(query, order, most=WINDOWED_ROWS_MIN, reach=reach) == whole
+
+
+@pytest.mark.parametrize("query", ["late", "opened_at:[2022-06 TO 2022-12]"])
+@pytest.mark.parametrize(
+    "order", ["newest", "opened_at", "tens desc", "tens, opened_at", "amount desc", "share", "zero", "score"]
+)
+def test_pages_of_many_rows_are_those_of_all_sorted(tickets: Tickets, query: str, order: str) -> None:
+    whole = tickets.pages(query, order, most=0, limit=ROWS)
+    assert len(whole) == len(set(whole)) > 300
+    assert tickets.pages(query, order, most=WINDOWED_ROWS_MIN, limit=97) == whole
 
 
 @pytest.mark.parametrize(

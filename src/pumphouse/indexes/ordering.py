@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from pumphouse.indexes.manifest import Manifest
 
+    _Placed = tuple[Value | None, tantivy.DocAddress]
+
 BY_SCORE = "score"
 NEWEST = "newest"
 TIES_AT_ONCE = 100_000
@@ -26,6 +28,8 @@ WINDOWED_ROWS_MIN = 100_000
 WINDOW_TIMES = 4
 """For how many times the hits there is room where values are as far apart as they are on average."""
 WINDOW_TRIES_MAX = 3
+TIES_MAX = 100
+"""So many rows may share a value with the last hit of a page and be looked at again for the next one."""
 WINDOW_WIDER = 16
 _ALIKE = 1e-6
 """Scores that differ by less are the same: a sum's last digit depends on the order of its parts."""
@@ -41,10 +45,19 @@ class By:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class First:
-    """Where the first hits are in the index, and how many there are in all."""
+    """Where the first hits are in the index, and how many there are in all, where they were counted."""
 
     places: list[tantivy.DocAddress]
     count: int
+    is_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """The last hit of a page: its values by the columns of the order, and its id."""
+
+    values: Sequence[Value | None]
+    row: int
 
 
 def order_of(order: str, manifest: Manifest) -> tuple[By, ...] | None:
@@ -83,61 +96,92 @@ def first_by_columns(
     by: Sequence[By],
     *,
     limit: int,
+    after: After | None = None,
     most: int = 0,
     reach: Reach = (None, None),
 ) -> First:
     """The first hits by these columns and then by row id; those with the same values are not in order yet.
 
     The index sorts by one column at a time: hits that share the last value are asked for again, by the next column.
-    `most` is how many may match, and `reach` about where their values of the first column, or else their ids, lie.
+    `after` has them begin behind a page. `most` is how many may match, and `reach` about where their values of the
+    first column, or else their ids, lie: where that is known, many need not be sorted.
     """
-    result = _first_of_many(index, query, by, limit=limit, reach=reach) if most >= WINDOWED_ROWS_MIN else None
-    count, hits = result or _sorted(index, query, by, limit=limit)
-    if not by or len(hits) <= limit or hits[limit][0] != hits[limit - 1][0]:
-        return First(places=[place for _, place in hits[:limit]], count=count)
-    last = hits[limit - 1][0]
-    places = [place for value, place in hits if value != last]
-    tied = values.every([query, values.same(index.schema, by[0].field, last)])
-    rest = first_by_columns(index, tied, by[1:], limit=limit - len(places))
-    return First(places=[*places, *rest.places], count=count)
+    rest = query if after is None else values.every([query, following(index, by, after=after)])
+    found = None
+    low, high = reach
+    is_text = bool(by) and by[0].field.value in ("text", "boolean")
+    if most >= WINDOWED_ROWS_MIN and low is not None and high is not None and not is_text:
+        count = counted(index, query) if after is None else most
+        hits = _in_windows(index, query, by, limit=limit, after=after, count=count, low=low, high=high)
+        found = count, hits or _sorted(index, rest, by, most=limit + 1, is_counted=False)[1]
+    count, hits = found or _sorted(index, rest, by, most=limit + 1)
+    places, is_more = [place for _, place in hits[:limit]], len(hits) > limit
+    if by and is_more and hits[limit][0] == hits[limit - 1][0]:
+        last = hits[limit - 1][0]
+        places = [place for value, place in hits if value != last]
+        tied = values.every([rest, values.same(index.schema, by[0].field, last)])
+        places += first_by_columns(index, tied, by[1:], limit=limit - len(places)).places
+    return First(places=places, count=count, is_more=is_more)
 
 
 def _sorted(
-    index: tantivy.Index, query: tantivy.Query, by: Sequence[By], *, limit: int, is_counted: bool = True
-) -> tuple[int, list[tuple[Value | None, tantivy.DocAddress]]]:
-    """How many rows match, and the first of them, one more than are asked for, by the first column or their ids."""
+    index: tantivy.Index, query: tantivy.Query, by: Sequence[By], *, most: int, is_counted: bool = True
+) -> tuple[int, list[_Placed]]:
+    """How many rows match, and the first of them by the first column or their ids."""
     import tantivy
 
     field = by[0].field.whole if by else ROW
     order = tantivy.Order.Desc if by and by[0].is_descending else tantivy.Order.Asc
-    result = index.searcher().search(query, limit + 1, count=is_counted, order_by_field=field, order=order)
+    result = index.searcher().search(query, most, count=is_counted, order_by_field=field, order=order)
     count: int = result.count if is_counted else 0  # type: ignore[attr-defined]  # the library's stub does not know it
     return count, result.hits
 
 
-def _first_of_many(
-    index: tantivy.Index, query: tantivy.Query, by: Sequence[By], *, limit: int, reach: Reach
-) -> tuple[int, list[tuple[Value | None, tantivy.DocAddress]]] | None:
-    """The same as `_sorted`, of which only rows with about the first values are sorted: counting costs a third.
+def _in_windows(
+    index: tantivy.Index,
+    query: tantivy.Query,
+    by: Sequence[By],
+    *,
+    limit: int,
+    after: After | None,
+    count: int,
+    low: float,
+    high: float,
+) -> list[_Placed]:
+    """One hit more than `limit`, found among the rows with about the first values; none where too few are there.
 
-    None where it can't be so: by text, or where nobody knows between which values rows lie.
+    To sort a row takes three times as long as to count it. `low`, `high` and `count` need only be about right.
     """
-    low, high = reach
     field, is_descending = (by[0].field, by[0].is_descending) if by else (None, False)
-    if low is None or high is None or low >= high or (field and field.value in ("text", "boolean")):
-        return None
-    count = counted(index, query)
-    width = WINDOW_TIMES * (limit + 1) * (high - low) / max(1, count)
+    start: float | None = None
+    room = limit + 1
+    if after is not None and by and (len(by) > 1 or after.values[0] is None):
+        query = values.every([query, following(index, by, after=after)])
+    elif after is not None:  # a range that begins with the page's last value is read in a third of the time
+        start = after.values[0] if by else after.row + 1  # type: ignore[assignment]  # a number
+        room += TIES_MAX if by else 0
+    width = WINDOW_TIMES * room * (high - low) / max(1, count)
     for _ in range(WINDOW_TRIES_MAX):
         edge = high - width if is_descending else low + width
         if not low < edge < high:
             break
-        within = values.every([query, values.from_on(index.schema, field, edge, up=is_descending)])
-        _, hits = _sorted(index, within, by, limit=limit, is_counted=False)
+        ends = (edge, start) if is_descending else (start, edge)
+        within = values.every([query, values.about(index.schema, field, *ends)])
+        _, hits = _sorted(index, within, by, most=room, is_counted=False)
+        if start is not None and by and after is not None:
+            hits = _behind(index, hits, after) if len(hits) < room or hits[-1][0] != start else []
         if len(hits) > limit:
-            return count, hits
+            return hits[: limit + 1]
         width *= WINDOW_WIDER
-    return count, _sorted(index, query, by, limit=limit, is_counted=False)[1]
+    return []
+
+
+def _behind(index: tantivy.Index, hits: Sequence[_Placed], after: After) -> list[_Placed]:
+    """Those of the hits that come after one, of which all have its value or one behind it."""
+    tied = [hit for hit in hits if hit[0] == after.values[0]]
+    rows = index.searcher().fast_field_values(ROW, [place for _, place in tied])
+    kept = [hit for hit, row in zip(tied, rows, strict=True) if int(row or 0) > after.row]
+    return [*kept, *hits[len(tied) :]]
 
 
 def counted(index: tantivy.Index, query: tantivy.Query) -> int:
@@ -200,11 +244,11 @@ def values_of(
     return ids, columns
 
 
-def following(index: tantivy.Index, by: Sequence[By], *, after: Sequence[Value | None], row: int) -> tantivy.Query:
-    """Rows that come after the one with these values and this id."""
+def following(index: tantivy.Index, by: Sequence[By], *, after: After) -> tantivy.Query:
+    """Rows that come after the last one of a page."""
     parts = []
     alike: list[tantivy.Query] = []
-    for one, value in zip(by, after, strict=True):
+    for one, value in zip(by, after.values, strict=True):
         if value is not None:
             beyond = values.below if one.is_descending else values.above
             absent = values.without(values.present(index.schema, one.field))
@@ -212,7 +256,7 @@ def following(index: tantivy.Index, by: Sequence[By], *, after: Sequence[Value |
                 values.every([*alike, values.any_of([beyond(index, one.field, value, is_included=False), absent])])
             )
         alike.append(values.same(index.schema, one.field, value))
-    parts.append(values.every([*alike, values.rows(index.schema, row + 1, None)]))
+    parts.append(values.every([*alike, values.rows(index.schema, after.row + 1, None)]))
     return values.filtering(values.any_of(parts))
 
 

@@ -20,10 +20,10 @@ from pumphouse.indexes.fields import ROW, STORED
 from pumphouse.indexes.lookup import Lookup, Where, lookup
 from pumphouse.indexes.manifest import Manifest
 from pumphouse.indexes.ordering import (
+    After,
     By,
     first_by_columns,
     first_by_score,
-    following,
     in_order,
     order_of,
     values_of,
@@ -339,14 +339,11 @@ class _Chosen:
 
     hits: list[tuple[float | None, int]]
     count: int
-    """How many there are from this page on."""
+    """How many there are in all, of a first page."""
+    is_more: bool
     after: tuple[Value | None, ...] = ()
     """The values of the last one by which hits are sorted."""
     is_scored: bool = False
-
-    @property
-    def is_more(self) -> bool:
-        return self.count > len(self.hits)
 
     def next(self, page: pages.Page | None, snapshot: int) -> pages.Page:
         """The page after this one."""
@@ -367,7 +364,7 @@ def _best(opened: View, asked: Lookup, *, page: pages.Page | None, limit: int) -
         before = tantivy.Query.term_set_query(opened.index.schema, ROW, pages.seen_ids(page))
         query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, before)])
     best, count = first_by_score(opened.index, query, limit=limit)
-    return _Chosen(hits=[*best], count=count, is_scored=True)
+    return _Chosen(hits=[*best], count=count, is_more=count > len(best), is_scored=True)
 
 
 def _sorted(opened: View, asked: Lookup, by: Sequence[By], *, page: pages.Page | None, limit: int) -> _Chosen:
@@ -377,14 +374,16 @@ def _sorted(opened: View, asked: Lookup, by: Sequence[By], *, page: pages.Page |
     reach = opened.manifest.newest.reach(column)
     if column is not None:
         reach = narrower(reach, asked.estimate.reach.get(column, (None, None)))
+    after, most = None, asked.estimate.most
     if page is not None:
-        query = values.every([query, following(index, by, after=page.after, row=page.row)])
+        after, most = After(values=page.after, row=page.row), min(most, page.total)
         reach = narrower(reach, _from(page, by))
-    first = first_by_columns(index, query, by, limit=limit, most=asked.estimate.most, reach=reach)
+    first = first_by_columns(index, query, by, limit=limit, after=after, most=most, reach=reach)
     ids, columns = values_of(index, first.places, by)
     chosen = in_order([(row, known) for row, *known in zip(ids, *columns, strict=True)], by)
-    after = tuple(column[chosen[-1]] for column in columns) if chosen else ()
-    return _Chosen(hits=[(None, ids[number]) for number in chosen], count=first.count, after=after)
+    last = tuple(column[chosen[-1]] for column in columns) if chosen else ()
+    hits: list[tuple[float | None, int]] = [(None, ids[number]) for number in chosen]
+    return _Chosen(hits=hits, count=first.count, is_more=first.is_more, after=last)
 
 
 def _from(page: pages.Page, by: Sequence[By]) -> Reach:

@@ -218,14 +218,14 @@ def rows(schema: tantivy.Schema, first: int | None, last: int | None) -> tantivy
     return filtering(tantivy.Query.range_query(schema, ROW, tantivy.FieldType.Unsigned, first, last))
 
 
-def from_on(schema: tantivy.Schema, field: Field | None, number: float, *, up: bool) -> tantivy.Query:
-    """Rows whose number, or id where there is no field, is at least about this one, or at most."""
-    low, high = _LIMITS.get(field.value or "", (-_FLOAT_MAX, _FLOAT_MAX)) if field else _LIMITS["unsigned"]
-    bound = max(low, min(high, number))
-    if field is None or field.value != "float":
-        bound = math.floor(bound) if up else math.ceil(bound)
-    ends = (bound, None) if up else (None, bound)
-    return rows(schema, *ends) if field is None else _numbers(schema, field, *ends)
+def about(schema: tantivy.Schema, field: Field | None, low: float | None, high: float | None) -> tantivy.Query:
+    """Rows whose number, or id where there is no field, is between these, or the whole numbers around them."""
+    if field is not None and field.value == "float":
+        return _numbers(schema, field, low, high)
+    least, most = _LIMITS[(field and field.value) or "unsigned"]
+    first = None if low is None else max(least, min(most, math.floor(low)))
+    last = None if high is None else max(least, min(most, math.ceil(high)))
+    return rows(schema, first, last) if field is None else _numbers(schema, field, first, last)
 
 
 def several(value: object) -> list[object]:
