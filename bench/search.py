@@ -50,7 +50,7 @@ from pumphouse.indexes.estimates import narrower
 from pumphouse.indexes.facets import facets
 from pumphouse.indexes.lookup import lookup
 from pumphouse.indexes.manifest import current, folder_of
-from pumphouse.indexes.ordering import counted, first_by_columns, order_of
+from pumphouse.indexes.ordering import count_of, first_by_columns, order_of
 from pumphouse.indexes.searching import search
 from pumphouse.indexes.standing import harm, left
 from pumphouse.indexes.views import View, view
@@ -383,7 +383,7 @@ def scans(desk: Desk) -> None:
     }
     for text, condition in halves.items():
         inside = Costs([partial(ask, opened, "range", text)] * 3)
-        rows = counted(opened.index, lookup(text, index=opened.index, manifest=opened.manifest, where={}).query)
+        rows = count_of(opened.index, lookup(text, index=opened.index, manifest=opened.manifest, where={}).query)
         given = f"FROM lake.main.tickets WHERE {condition}"
 
         def scan(given: str = given) -> None:

@@ -13,7 +13,7 @@ from pumphouse.indexes.manifest import State
 from pumphouse.indexes.ordering import (
     WINDOWED_ROWS_MIN,
     After,
-    counted,
+    count_of,
     first_by_columns,
     in_order,
     order_of,
@@ -41,7 +41,7 @@ class Tickets:
         by = order_of(order, self.opened.manifest) or ()
         known = reach or self.state.reach(by[0].field.column if by else None)
         found = first_by_columns(self.opened.index, asked.query, by, limit=10, most=most, reach=known)
-        assert found.count == counted(self.opened.index, asked.query)
+        assert found.count == count_of(self.opened.index, asked.query)
         assert found.is_more == (found.count > 10)
         return found.count, [(place.segment_ord, place.doc) for place in found.places]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pumphouse.errors import LakeError, UnknownName, did_you_mean
 from pumphouse.indexes import values
 from pumphouse.indexes.fields import Field
-from pumphouse.indexes.ordering import counted
+from pumphouse.indexes.ordering import count_of
 
 if TYPE_CHECKING:
     import tantivy
@@ -71,7 +71,7 @@ def _facet(asked: str, *, index: tantivy.Index, manifest: Manifest, query: tanti
             mend='Days and moments are counted by day, month or year: "opened_at by month".',
         )
     searcher = index.searcher()
-    there = counted(index, values.every([query, values.present(index.schema, field)]))
+    there = count_of(index, values.every([query, values.present(index.schema, field)]))
     if is_temporal:
         chosen, counts = _calendar(searcher, query, field, by)  # type: ignore[arg-type]  # one of them
     else:

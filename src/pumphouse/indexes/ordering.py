@@ -111,7 +111,7 @@ def first_by_columns(
     low, high = reach
     is_text = bool(by) and by[0].field.value in ("text", "boolean")
     if most >= WINDOWED_ROWS_MIN and low is not None and high is not None and not is_text:
-        count = counted(index, query) if after is None else most
+        count = count_of(index, query) if after is None else most
         hits = _in_windows(index, query, by, limit=limit, after=after, count=count, low=low, high=high)
         found = count, hits or _sorted(index, rest, by, most=limit + 1, is_counted=False)[1]
     count, hits = found or _sorted(index, rest, by, most=limit + 1)
@@ -184,7 +184,7 @@ def _behind(index: tantivy.Index, hits: Sequence[_Placed], after: After) -> list
     return [*kept, *hits[len(tied) :]]
 
 
-def counted(index: tantivy.Index, query: tantivy.Query) -> int:
+def count_of(index: tantivy.Index, query: tantivy.Query) -> int:
     """How many rows match. Measured, of 2.8M: 10 ms; 28 where a search counts them."""
     found = index.searcher().aggregate(query, {"rows": {"filter": "*"}})
     count: int = found["rows"]["doc_count"]

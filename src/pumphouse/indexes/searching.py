@@ -22,6 +22,7 @@ from pumphouse.indexes.manifest import Manifest
 from pumphouse.indexes.ordering import (
     After,
     By,
+    count_of,
     first_by_columns,
     first_by_score,
     in_order,
@@ -223,9 +224,7 @@ def matching(
         columns = pa.array([row for _, row in best], pa.int64()), pa.array([score for score, _ in best], pa.float32())
         batches = [pa.RecordBatch.from_arrays(list(columns), ["_rowid", "score"])]
     else:
-        first, last = bounds(opened.index)
-        searcher = opened.index.searcher()
-        batches = list(_all_scored(opened.index.schema, searcher, asked.query, first=first, last=last))
+        batches = list(_all_scored(opened.index, asked.query))
     table = pa.Table.from_batches(batches, pa.schema([("_rowid", pa.int64()), ("score", pa.float32())]))
     if limit is not None:
         table = table.sort_by([("score", "descending"), ("_rowid", "ascending")]).slice(0, limit)
@@ -259,18 +258,24 @@ def _declared(asset: Asset, opened: View) -> tuple[str, ...]:
     return tuple(one for one in asset.spec.facet if one.partition(" by ")[0] in there)
 
 
-def _all_scored(
-    schema: tantivy.Schema, searcher: tantivy.Searcher, query: tantivy.Query, *, first: int, last: int
-) -> Iterator[pa.RecordBatch]:
-    """All that match, in spans of row ids, each few enough to be Python objects."""
-    within = values.every([query, values.rows(schema, first, last)])
-    count: int = searcher.search(within, 1).count  # type: ignore[attr-defined]  # the library's stub does not know it
+def _all_scored(index: tantivy.Index, query: tantivy.Query) -> Iterator[pa.RecordBatch]:
+    """All that match, in spans of row ids where they are more than may be Python objects."""
+    count = count_of(index, query)
+    if count > MATCHES_AT_ONCE:
+        yield from _in_spans(index, query, *bounds(index))
+    elif count:
+        yield _scored(index.searcher(), query, limit=count)
+
+
+def _in_spans(index: tantivy.Index, query: tantivy.Query, first: int, last: int) -> Iterator[pa.RecordBatch]:
+    within = values.every([query, values.rows(index.schema, first, last)])
+    count = count_of(index, within)
     if count > MATCHES_AT_ONCE:
         middle = (first + last) // 2
-        yield from _all_scored(schema, searcher, query, first=first, last=middle)
-        yield from _all_scored(schema, searcher, query, first=middle + 1, last=last)
+        yield from _in_spans(index, query, first, middle)
+        yield from _in_spans(index, query, middle + 1, last)
     elif count:
-        yield _scored(searcher, within, limit=count)
+        yield _scored(index.searcher(), within, limit=count)
 
 
 def _scored(searcher: tantivy.Searcher, query: tantivy.Query, *, limit: int) -> pa.RecordBatch:
