@@ -4,11 +4,13 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pumphouse.errors import BuildError, LakeError
@@ -16,6 +18,7 @@ from pumphouse.indexes import words
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import STATES_MAX, current, home
 from pumphouse.indexes.searching import search
+from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 
 
@@ -170,3 +173,17 @@ def test_a_run_that_died_after_the_swap_is_recorded_without_building_again(desk:
     assert built.snapshot is not None
     assert built.counts.rows_out == 4
     assert folders(desk) == before
+
+
+def test_a_table_that_is_searched_lies_in_files_of_which_a_few_rows_can_be_read(desk: Any, tickets: pa.Table) -> None:
+    desk.table(tickets, "raw")
+    context = desk.context()
+    context = replace(context, assets={**context.assets, "tickets_search": desk.index()})
+    written = context.engine.write(context.query("FROM raw", "raw"), folder=desk.lake.staging(), stem="made")
+    commit = context.begin(context.assets["tickets"])
+    commit.replace("tickets", written)
+    commit.publish(Counts())
+    [file] = desk.engine.execute("SELECT data_file FROM ducklake_list_files('lake', 'tickets')")[0]
+    assert pq.read_metadata(file).row_group(0).column(0).has_offset_index
+    build(desk.index(), desk.context())
+    assert search(desk.lake, desk.index(), "refund").total == 2

@@ -9,9 +9,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pumphouse.declare.layouts import layout_of
+from pumphouse.declare.layouts import TableLayout, layout_of
 from pumphouse.engines import parquet
 from pumphouse.errors import ConfigError
+from pumphouse.lake.arranging import arranged
 
 from .conftest import Desk
 
@@ -37,6 +38,21 @@ def test_rows_are_sorted_by_partition_and_then_by_columns(desk: Desk) -> None:
     assert sorted(row["number"] for row in rows) == list(range(5000))
     assert desk.rows("SELECT count(*), sum(number) FROM t", "t") == [(5000, 4999 * 2500)]
     assert not list(desk.lake.staging().iterdir())
+
+
+def test_files_whose_pages_are_known_are_made_where_that_is_all_that_is_asked(desk: Desk) -> None:
+    def has_pages(file: Path) -> bool:
+        return bool(pq.read_metadata(file).row_group(0).column(0).has_offset_index)
+
+    written = desk.written(ROWS)
+    assert not has_pages(written.files[0])
+    known = arranged(desk.lake, "t", written, TableLayout())
+    assert has_pages(known.files[0])
+    assert not written.files[0].exists()
+    assert pq.read_table(known.files[0]).num_rows == 5000
+    assert arranged(desk.lake, "t", known, TableLayout()) == known
+    odd = desk.written("SELECT uuid() AS id")
+    assert arranged(desk.lake, "t", odd, TableLayout()) == odd
 
 
 def test_a_range_of_the_sorted_column_is_in_few_row_groups(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pumphouse.declare.layouts import Partition, TableLayout
 from pumphouse.engines.engine import Query, Written
@@ -29,8 +30,11 @@ ORDER = "pumphouse.order"
 def arranged(lake: Lake, table: str, written: Written, layout: TableLayout) -> Written:
     """The same rows in files of the layout's order; the files that were handed over are removed.
 
-    Raises ConfigError where the rows lack a column of it.
+    A layout that says nothing is that of files whose pages are known (decision 39): they stay where they have them, or
+    can't. Raises ConfigError where the rows lack a column of it.
     """
+    if layout == TableLayout() and (_have_pages(written) or not survives(lake, written.files[0], written.schema)):
+        return written
     files = ", ".join(literal(str(file)) for file in written.files)
     text = f"SELECT * FROM read_parquet([{files}])"
     engine, stem = lake.engine.fork(), f"{table}_{uuid.uuid4().hex}"
@@ -110,6 +114,15 @@ def survives(lake: Lake, file: Path, schema: pa.Schema) -> bool:
         return _types(lake, file, schema.names) == _types(lake, empty.files[0], schema.names)
     finally:
         empty.files[0].unlink()
+
+
+def _have_pages(written: Written) -> bool:
+    for file in written.files:
+        metadata = pq.read_metadata(file)
+        groups = map(metadata.row_group, range(metadata.num_row_groups))
+        if not all(group.column(number).has_offset_index for group in groups for number in range(group.num_columns)):
+            return False
+    return True
 
 
 def _types(lake: Lake, file: Path, columns: Sequence[str]) -> list[str]:

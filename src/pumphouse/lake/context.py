@@ -10,6 +10,8 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pumphouse.declare.asset import Asset, Declaration
+from pumphouse.declare.facts import Search
+from pumphouse.declare.layouts import TableLayout
 from pumphouse.declare.tables import Check
 from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
 from pumphouse.errors import UnknownName, did_you_mean
@@ -134,13 +136,20 @@ class Context:
             fingerprint=self.fingerprint,
             inputs=self.inputs,
             accept_schema=self.accept_schema,
-            layout=asset.layout if asset.common.layout else None,
+            layout=self._layout(asset),
             view=View(now=self.now, snapshot=self.snapshot, functions=self.functions),
         )
         settings = {**self.settings, "today": self.today}
         about = (one for one in self.assets.values() if isinstance(one.spec, Check) and one.spec.asset == asset.name)
         commit.check(*(check_of(one, settings) for one in about))
         return commit
+
+    def _layout(self, asset: Asset) -> TableLayout | None:
+        """How rows of its table are written: of one that is searched, so that a few of them can be read alone."""
+        if asset.common.layout:
+            return asset.layout
+        is_searched = any(isinstance(one.spec, Search) and one.spec.table == asset.name for one in self.assets.values())
+        return TableLayout() if is_searched else None
 
     def connection(self, name: str) -> Connection:
         """A connection of pumphouse.toml with its secrets. Raises UnknownName, with the nearest name."""

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import duckdb
+import pyarrow as pa
 
 from pumphouse.engines.parameters import literal
+from pumphouse.lake.file_ids import places_in
 from pumphouse.lake.layouts import ROW_ID, VERSION, File
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from pumphouse.lake.lake import Lake
 
 
@@ -43,18 +42,18 @@ def places_of(lake: Lake, table: str, ids: Collection[int], *, at: int) -> dict[
         if not is_known and files is not None:
             lake.layouts.files.put((table, at), files)
         found = None
-        with suppress(duckdb.IOException):  # a file has just been merged, and removed
-            found = _found(lake, files, ids, at=at) if files is not None else None
+        with suppress(OSError, pa.ArrowException):  # a file has just been merged, and removed
+            found = _found(files, ids, at=at) if files is not None else None
         if found is not None and all(file.path.exists() for file in {place.file for place in found.values()}):
             return found
     return None
 
 
-def _found(lake: Lake, files: Sequence[File], ids: Collection[int], *, at: int) -> dict[int, Place] | None:
+def _found(files: Sequence[File], ids: Collection[int], *, at: int) -> dict[int, Place] | None:
     """The newest place of each row; None where one is nowhere, or has two."""
     found: dict[int, Place] = {}
     clear = True
-    for row_id, place in _candidates(lake, files, sorted(ids)):
+    for row_id, place in _candidates(files, sorted(ids)):
         other = found.get(row_id)
         if place.version > at:  # of a file that was merged later
             continue
@@ -65,25 +64,19 @@ def _found(lake: Lake, files: Sequence[File], ids: Collection[int], *, at: int) 
     return found if clear and found.keys() == set(ids) else None
 
 
-def _candidates(lake: Lake, files: Sequence[File], ids: Sequence[int]) -> Iterator[tuple[int, Place]]:
+def _candidates(files: Sequence[File], ids: Sequence[int]) -> Iterator[tuple[int, Place]]:
     for file in files:
         if file.spans is None:
             assert file.first is not None
             within = [one for one in ids if file.first <= one < file.first + file.rows]
-            places = [(one, one - file.first) for one in within]
             if not file.has_versions:
-                yield from ((one, Place(file=file, row=row, version=file.since)) for one, row in places)
+                yield from ((one, Place(file=file, row=one - file.first, version=file.since)) for one in within)
                 continue
-            condition = f"file_row_number IN ({', '.join(str(row) for _, row in places)})"
         else:
             within = [one for one in ids if any(low <= one <= high for low, high in file.spans)]
-            condition = f"{ROW_ID} IN ({', '.join(map(str, within))})"
         if within:
-            rows = lake.engine.fork().execute(
-                f"SELECT {id_of(file)}, file_row_number, {version_of(file)}"
-                f" FROM read_parquet({literal(str(file.path))}, file_row_number = true) WHERE {condition}"
-            )
-            yield from ((one, Place(file=file, row=row, version=version)) for one, row, version in rows)
+            found = places_in(file, within)
+            yield from ((one, Place(file=file, row=row, version=version)) for one, row, version in found)
 
 
 def _files(lake: Lake, table: str, stored: pa.Schema, *, at: int) -> tuple[File, ...] | None:
