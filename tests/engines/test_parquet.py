@@ -152,3 +152,26 @@ def test_a_bloom_filter_is_as_large_as_the_rows_need(tmp_path: Path) -> None:
     assert sizes[0] < 100 < sizes[1] < 2_100 < sizes[2] < 66_000
     empty = write_batches([], schema, folder=tmp_path, stem="none", key=("id",)).files[0]
     assert pq.ParquetFile(empty).metadata.num_rows == 0
+
+
+def test_texts_are_packed_tightly_and_numbers_so_that_they_are_read_fast(tmp_path: Path) -> None:
+    rows = pa.table(
+        {
+            "text": ["a"],
+            "number": [1.5],
+            "price": pa.array([Decimal("1.50")], pa.decimal128(9, 2)),
+            "tags": [["a"]],
+            "who": [{"name": "b", "age": 3}],
+            "named": pa.array([[("k", 2.5)]], pa.map_(pa.string(), pa.float64())),
+        }
+    )
+    file = write_batches(rows.to_batches(), rows.schema, folder=tmp_path, stem="t").files[0]
+    codecs = duckdb.connect().execute("SELECT path_in_schema, compression FROM parquet_metadata(?)", [str(file)])
+    assert dict(codecs.fetchall()) == {
+        "text": "ZSTD", "number": "LZ4_RAW", "price": "LZ4_RAW", "tags, list, element": "ZSTD",
+        "who, name": "ZSTD", "who, age": "LZ4_RAW",
+        "named, key_value, key": "ZSTD", "named, key_value, value": "LZ4_RAW",
+    }  # fmt: skip
+    assert duckdb.connect().execute("FROM read_parquet(?)", [str(file)]).fetchall() == [
+        ("a", 1.5, Decimal("1.50"), ["a"], {"name": "b", "age": 3}, {"k": 2.5})
+    ]

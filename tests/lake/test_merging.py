@@ -16,8 +16,9 @@ from pumphouse.engines import parquet
 from pumphouse.lake import merging, upkeep
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.merging import merges, write
-from pumphouse.lake.places import scan_of
+from pumphouse.lake.places import places_of
 from pumphouse.lake.rowids import differing
+from pumphouse.lake.rows import rows_of
 from pumphouse.lake.upkeep import merge_files, no_commit, rewrite_deletes
 
 from .conftest import Desk
@@ -58,7 +59,7 @@ def test_every_snapshot_is_the_same_after_merges_in_order(desk: Desk, seed: int,
     for at, ids in story.ids.items():
         found = differing(desk.lake, "t", one=at, other=newest)
         if found is not None:
-            assert set(ids.values()) ^ set(story.ids[newest].values()) <= set(found.to_pylist())
+            assert set(ids.values()) ^ set(story.ids[newest].values()) <= set(found.ids.to_pylist())
 
 
 def test_either_catalogue_takes_files_of_ours(either: Desk) -> None:  # noqa: F811
@@ -102,7 +103,7 @@ def files(desk: Desk) -> list[Path]:
     ]
 
 
-def rows_of(desk: Desk, snapshot: int | None = None) -> list[tuple[Any, ...]]:
+def all_rows(desk: Desk, snapshot: int | None = None) -> list[tuple[Any, ...]]:
     at = desk.lake.snapshot() if snapshot is None else snapshot
     return desk.lake.engine.fork().execute(
         f"SELECT rowid, snapshot_id, * FROM lake.main.t AT (VERSION => {at}) ORDER BY rowid"
@@ -111,9 +112,9 @@ def rows_of(desk: Desk, snapshot: int | None = None) -> list[tuple[Any, ...]]:
 
 def test_merged_files_are_in_order_and_have_what_ducklake_knows_of_files(desk: Desk, tmp_path: Path) -> None:
     filled(desk)
-    before = {at: rows_of(desk, at) for at in range(1, desk.lake.snapshot() + 1)}
+    before = {at: all_rows(desk, at) for at in range(1, desk.lake.snapshot() + 1)}
     merge_files(desk.lake, layouts=laid({"sort_by": "n", "bloom_filters": "id"}))
-    assert {at: rows_of(desk, at) for at in before} == before
+    assert {at: all_rows(desk, at) for at in before} == before
     (file,) = files(desk)
     table = pq.read_table(file)
     assert table["n"].to_pylist() == sorted(table["n"].to_pylist())
@@ -171,10 +172,10 @@ def years(file: Path) -> list[int]:
 def test_more_partitions_than_there_may_be_stay_together(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merging, "PARTITIONS_MAX", 2)
     filled(desk, commits=2)
-    before = rows_of(desk)
+    before = all_rows(desk)
     merge_files(desk.lake, layouts=laid({"partition_by": "month(day)"}))
     assert len(files(desk)) == 3
-    assert rows_of(desk) == before
+    assert all_rows(desk) == before
 
 
 def test_a_large_file_is_not_written_anew_for_a_few_rows(desk: Desk) -> None:
@@ -193,7 +194,7 @@ def test_a_large_file_is_not_written_anew_for_a_few_rows(desk: Desk) -> None:
 
 def test_a_changed_layout_brings_files_into_the_new_order(desk: Desk) -> None:
     filled(desk)
-    before = rows_of(desk)
+    before = all_rows(desk)
     for column in ("n", "day"):
         merge_files(desk.lake, layouts=laid({"sort_by": column}))
         (file,) = files(desk)
@@ -202,7 +203,7 @@ def test_a_changed_layout_brings_files_into_the_new_order(desk: Desk) -> None:
         snapshot = desk.lake.snapshot()
         merge_files(desk.lake, layouts=laid({"sort_by": column}))
         assert desk.lake.snapshot() == snapshot
-    assert rows_of(desk) == before
+    assert all_rows(desk) == before
 
 
 def test_rows_that_are_deleted_while_files_are_written_stay_deleted(desk: Desk) -> None:
@@ -214,12 +215,12 @@ def test_rows_that_are_deleted_while_files_are_written_stay_deleted(desk: Desk) 
     commit = desk.commit("t")
     commit.delete_keys("t", staged(desk.lake, pa.table({"id": [gone]})), key=("id",))
     commit.publish()
-    before = rows_of(desk)
+    before = all_rows(desk)
     with no_commit(desk.lake, "merging"):
         assert upkeep.swap(desk.lake, merge.table_id, [([file.id for file in merge.files], new)]) == [False]
-    assert rows_of(desk) == before
+    assert all_rows(desk) == before
     merge_files(desk.lake, layouts={"t": layout})
-    assert rows_of(desk) == before
+    assert all_rows(desk) == before
 
 
 def test_tables_that_arrow_can_not_keep_are_merged_by_ducklake(desk: Desk) -> None:
@@ -228,11 +229,11 @@ def test_tables_that_arrow_can_not_keep_are_merged_by_ducklake(desk: Desk) -> No
         commit = desk.commit("t")
         commit.append("t", desk.written("SELECT gen_random_uuid() AS id FROM range(5)"))
         commit.publish()
-    before = rows_of(desk)
+    before = all_rows(desk)
     assert merges(desk.lake, "t", laid({"sort_by": "id"})["t"]) is None
     merge_files(desk.lake, layouts=laid({"sort_by": "id"}))
     assert len(files(desk)) == 1
-    assert rows_of(desk) == before
+    assert all_rows(desk) == before
 
 
 def test_rows_are_found_by_their_ids_in_merged_files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,8 +241,7 @@ def test_rows_are_found_by_their_ids_in_merged_files(desk: Desk, monkeypatch: py
     filled(desk)
     merge_files(desk.lake, layouts=laid({"sort_by": "n"}))
     at = desk.lake.snapshot()
-    ids = [row[0] for row in rows_of(desk)][::37]
-    scan = scan_of(desk.lake, "t", ids, snapshot=at)
-    assert "read_parquet" in scan.relation
-    found = desk.lake.engine.fork().execute(f"SELECT _rowid, id FROM ({scan.relation}) ORDER BY 1")
-    assert found == [(row[0], row[2]) for row in rows_of(desk) if row[0] in ids]
+    ids = [row[0] for row in all_rows(desk)][::37]
+    assert places_of(desk.lake, "t", ids, at=at) is not None
+    found = rows_of(desk.lake, "t", ids, snapshot=at)
+    assert {one: row["id"] for one, row in found.items()} == {row[0]: row[2] for row in all_rows(desk) if row[0] in ids}

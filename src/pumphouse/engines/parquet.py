@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -80,11 +80,12 @@ class ParquetFiles:
             if self._writer is None:
                 path = self.folder / f"{self.stem}_{len(self._files)}.parquet"
                 self._files.append(path)
+                codecs = _codecs(self.schema)
                 self._writer = pq.ParquetWriter(
                     path,
                     self.schema,
-                    compression="zstd",
-                    compression_level=1,
+                    compression=codecs,
+                    compression_level={column: 1 for column, codec in codecs.items() if codec == "zstd"},
                     # Of numbers and times a dictionary makes the file larger, and half as slow again to write.
                     use_dictionary=[field.name for field in self.schema if self._repeats(field)],
                     dictionary_pagesize_limit=DICTIONARY_BYTES_MAX,
@@ -162,6 +163,34 @@ def write_batches(
 def storable(schema: pa.Schema) -> pa.Schema:
     """The schema as the lake keeps it: dictionaries as their values, nanoseconds as microseconds, text as `string`."""
     return pa.schema([pa.field(field.name, _storable(field.type)) for field in schema])
+
+
+def _codecs(schema: pa.Schema) -> dict[str, str]:
+    """The compression of each column, and of each part of a nested one, by its path in the file.
+
+    Numbers hardly become smaller by zstd, and are read twice as fast by lz4 (decision 37).
+    """
+    return {
+        path: "lz4" if _is_number(kind) else "zstd" for field in schema for path, kind in _parts(field.name, field.type)
+    }
+
+
+def _parts(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """Those of a column that Parquet keeps each by itself."""
+    if pa.types.is_map(kind):
+        yield from _parts(f"{path}.key_value.key", kind.key_type)
+        yield from _parts(f"{path}.key_value.value", kind.item_type)
+    elif pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        yield from _parts(f"{path}.list.element", kind.value_type)
+    elif pa.types.is_struct(kind):
+        for field in kind:
+            yield from _parts(f"{path}.{field.name}", field.type)
+    else:
+        yield path, kind
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(_is_whole(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
 
 
 def _numbered(schema: pa.Schema, ids: Mapping[tuple[str, ...], int]) -> pa.Schema:
