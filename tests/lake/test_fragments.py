@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow.parquet as pq
+
 from pumphouse.lake.fragments import CROWD, TIERS, Fragments, fragments, fragments_of
 from pumphouse.lake.upkeep import merge_files, rewrite_deletes
 
@@ -13,7 +15,7 @@ def upkept(desk: Desk, table: str = "t") -> Fragments:
     """What was foreseen, once it has come true."""
     foreseen = fragments(desk.lake).get(table, Fragments())
     assert fragments_of(desk.lake, table) == foreseen
-    merge_files(desk.lake)
+    merge_files(desk.lake, at_once=1)
     rewrite_deletes(desk.lake)
     now = fragments(desk.lake).get(table, Fragments())
     assert now.files == foreseen.files_after
@@ -82,3 +84,15 @@ def test_a_larger_file_is_merged_once_others_are_as_much(desk: Desk) -> None:
     foreseen = upkept(desk)
     assert foreseen.merged_below == TIERS[1]
     assert (foreseen.files, foreseen.merged, foreseen.files_after) == (9, 9, 1)
+
+
+def test_merged_files_are_written_like_those_of_builds(desk: Desk) -> None:
+    for number in range(3):
+        commit = desk.commit("t")
+        commit.append("t", desk.written(f"SELECT range % 7 AS x, 'some text' AS y FROM range({50_000 + number})"))
+        commit.publish()
+    upkept(desk)
+    ((path,),) = desk.lake.engine.fork().execute("SELECT data_file FROM ducklake_list_files('lake', 't')")
+    written = pq.read_metadata(path)
+    assert written.num_row_groups == 3
+    assert written.row_group(0).column(0).compression == "ZSTD"

@@ -85,13 +85,14 @@ def _watched() -> Iterator[Watch]:
         TextColumn("{task.fields[now]}", markup=False), TimeElapsedColumn(),
     )  # fmt: skip
     with Progress(*shown, console=console, transient=True) as bars:
-        task = bars.add_task("", total=None, now="")
+        task = bars.add_task("looking at the lake", total=None, now="")
 
         def step(what: str, tables: int) -> None:
             bars.reset(task, total=tables or None, description=what, now="")
 
         def table(name: str) -> None:
-            bars.update(task, advance=1, now=visible(name))
+            before = bars.tasks[0].fields["now"]
+            bars.update(task, advance=1 if before else 0, now=visible(name))
 
         yield Watch(step=step, table=table)
 

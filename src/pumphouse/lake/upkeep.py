@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pumphouse.declare.layouts import TableLayout
 from pumphouse.engines.parameters import literal
+from pumphouse.engines.parquet import ROW_GROUP_ROWS
 from pumphouse.lake.fragments import fragments, fragments_of
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.locks import held
@@ -23,34 +24,52 @@ from pumphouse.lake.swapping import NewFile, swap
 
 WAIT_S = 600.0
 """How long a step waits for a build that commits."""
+AT_ONCE = 2
+"""Files of up to 500 MB each that DuckLake makes of others while no build commits, for some seconds."""
 ROUND_BYTES = 4_000_000_000
 """Of files that are put in the place of others at once, in one snapshot."""
+_OPTIONS = {
+    "parquet_row_group_size": str(ROW_GROUP_ROWS),
+    "parquet_compression": "zstd",
+    "parquet_compression_level": "1",
+}
+"""Of how DuckLake writes; it keeps them in its catalogue."""
 _ROW_ID = "_ducklake_internal_row_id"
 """The column of a data file that holds the ids of rows which were elsewhere before."""
 
 
 def merge_files(
-    lake: Lake, tables: Iterable[str] | None = None, *, layouts: Mapping[str, TableLayout] | None = None
+    lake: Lake,
+    tables: Iterable[str] | None = None,
+    *,
+    layouts: Mapping[str, TableLayout] | None = None,
+    at_once: int = AT_ONCE,
 ) -> None:
     """Have neighbouring small files written as one; snapshots, rows and ids stay.
 
     Of all tables, or of some, as `fragments` calls them, which also says how small they are. Those that have a layout
-    are brought into its order.
+    are brought into its order. Builds can commit after every `at_once` files that were made.
     """
     for table in fragments(lake) if tables is None else tables:
         ours = merges(lake, table, layouts[table]) if layouts and table in layouts else None
         if ours is not None:
             _merge_in_order(lake, table, ours)
             continue
-        schema, name = _parts(table)
-        with no_commit(lake, f"merging files of {table}"):
-            found = fragments_of(lake, table)
-            if found.merged:
-                keep_row_ids(lake, name, schema=schema)
-                lake.engine.fork().execute(
-                    "CALL ducklake_merge_adjacent_files(?, ?, schema => ?, max_file_size => ?)",
-                    [lake.alias, name, schema, found.merged_below],
-                )
+        while _merge_some(lake, table, at_once):
+            pass
+
+
+def _merge_some(lake: Lake, table: str, at_once: int) -> bool:
+    """Whether some files were merged, and there may be more of them."""
+    schema, name = _parts(table)
+    with no_commit(lake, f"merging files of {table}"):
+        found = fragments_of(lake, table)
+        if not found.merged:
+            return False
+        keep_row_ids(lake, name, schema=schema)
+        _write_as_builds_do(lake)
+        merge = "CALL ducklake_merge_adjacent_files(?, ?, schema => ?, max_file_size => ?, max_compacted_files => ?)"
+        return bool(lake.engine.fork().execute(merge, [lake.alias, name, schema, found.merged_below, at_once]))
 
 
 def _merge_in_order(lake: Lake, table: str, found: Sequence[Merge]) -> None:
@@ -79,6 +98,7 @@ def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_
             found = fragments_of(lake, table)
             if found.rewritten or (deleted_share is not None and found.rows_deleted):
                 forget(lake, table)
+                _write_as_builds_do(lake)
                 lake.engine.fork().execute(
                     "CALL ducklake_rewrite_data_files(?, ?, schema => 'main', delete_threshold => ?)",
                     [lake.alias, table, found.rewritten_share if deleted_share is None else deleted_share],
@@ -164,6 +184,14 @@ def keep_row_ids(lake: Lake, table: str, *, schema: str = "main") -> None:
             "UPDATE {meta}.ducklake_data_file SET row_id_start = NULL"
             f" WHERE row_id_start IS NOT NULL AND parse_filename(path) IN ({names})"
         )
+
+
+def _write_as_builds_do(lake: Lake) -> None:
+    """Have DuckLake write as we write batches: in row groups of our size, and compressed, so that no table grows."""
+    known = dict(lake.catalogue("SELECT key, value FROM {meta}.ducklake_metadata"))
+    for name, value in _OPTIONS.items():
+        if known.get(name) != value:
+            lake.engine.fork().execute("CALL ducklake_set_option(?, ?, ?)", [lake.alias, name, value])
 
 
 def _waiting(lake: Lake) -> list[Path]:
