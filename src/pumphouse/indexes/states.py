@@ -76,16 +76,14 @@ class Rows:
         self, *, only: pa.Array | None = None, since: int = 0, partition: str | None = None
     ) -> Iterator[pa.Array]:
         """Documents as JSON: of these ids, of versions after a snapshot, of a partition."""
-        conditions = ["true"]
-        if only is not None:
-            conditions.append("_rowid IN (SELECT id FROM _only)")
-        if since:
-            conditions.append(f"_row_since > {since}")
-        if partition is not None:
-            conditions.append(f"{self.partition} = {literal(partition)}")
         made = document(self.fields, stored=self.stored)
-        text = f"SELECT {made} AS document FROM {quoted(self.table)}"
-        for batch in self._read(f"{text} WHERE {' AND '.join(conditions)}", only):
+        if only is not None and len(only) <= ONE_READ_ROWS_MAX:
+            text = f"{self._chosen(since)} SELECT {made} AS document FROM chosen WHERE true"
+        else:
+            text = f"SELECT {made} AS document FROM {quoted(self.table)} WHERE _row_since > {since}"
+            text += " AND _rowid IN (SELECT id FROM _only)" if only is not None else ""
+        text += f" AND {self.partition} = {literal(partition)}" if partition is not None else ""
+        for batch in self._read(text, only):
             yield from _sliced(batch.column(0))
 
     def few(self, *, only: pa.Array, since: int = 0) -> dict[str, pa.Array]:
@@ -94,8 +92,7 @@ class Rows:
         import pyarrow.compute as pc
 
         made = document(self.fields, stored=self.stored)
-        text = f"SELECT {self.partition} AS name, {made} AS document FROM {quoted(self.table)}"
-        text += f" WHERE _rowid IN (SELECT id FROM _only) AND _row_since > {since}"
+        text = f"{self._chosen(since)} SELECT {self.partition} AS name, {made} AS document FROM chosen"
         batches = list(self._read(text, only))
         names, documents = (
             pa.concat_arrays([one.column(at) for one in batches]) if batches else pa.array([], pa.string())
@@ -115,6 +112,16 @@ class Rows:
         """SQL of the partition of a row: the year, where the index is sorted by a time."""
         by_time = any(field.column == self.sort and field.unit in ("day", "moment") for field in self.fields)
         return f"coalesce(CAST(year({quoted(self.sort or '')}) AS VARCHAR), '')" if by_time else "''"
+
+    def _chosen(self, since: int) -> str:
+        """SQL that has the few rows of `_only` together before anything is made of them.
+
+        They may come from many small files; measured with 100 rows of each of 40, that is twice as quick.
+        """
+        return (
+            f"WITH chosen AS MATERIALIZED (SELECT * FROM {quoted(self.table)}"
+            f" WHERE _rowid IN (SELECT id FROM _only) AND _row_since > {since})"
+        )
 
     def _read(self, text: str, only: pa.Array | None) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
