@@ -5,10 +5,12 @@ A longer story: STORY_SEED=7 STORY_STEPS=200 pytest tests/indexes/test_snapshots
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import random
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -81,11 +83,23 @@ class Story:
     def staged(self, rows: pa.Table) -> Any:
         return self.lake.stage(rows.to_batches(), rows.schema, stem=f"tickets_{self.lake.snapshot()}_{self.next}")
 
-    def goes_on(self) -> None:
+    def goes_on(self, kind: str | None = None) -> None:
         """One thing that may happen."""
         kinds = ["append", "append", "twice", "upsert", "upsert", "delete", "replace", "empty"]
-        kinds += ["restore", "hide", "merge", "others", "column", "expire", "harm", "full", *(["run"] * 6)]
-        kind = self.random.choice(kinds)
+        kinds += [
+            "restore",
+            "hide",
+            "merge",
+            "rewrite",
+            "rewrite",
+            "others",
+            "column",
+            "expire",
+            "harm",
+            "full",
+            *(["run"] * 6),
+        ]
+        kind = kind or self.random.choice(kinds)
         self.told.append(kind)
         match kind:
             case "run" | "full":
@@ -222,12 +236,41 @@ class Story:
             ids = sorted(searcher.fast_field_values(ROW, [place for _, place in found.hits]))
             expected = sorted(row["_rowid"] for row in rows if matches(row))
             assert (at, text, ids) == (at, text, expected), self.told
-        newest = search(self.lake, self.asset, "*", limit=1000, order="newest", snapshot=at)
-        assert (newest.total, newest.snapshot) == (len(rows), at)
-        moments = [hit.row["opened_at"] for hit in newest.hits]
-        there = [one for one in moments if one is not None]
-        assert there == sorted(there, reverse=True)
-        assert moments[len(there) :] == [None] * (len(rows) - len(there)), self.told
+        order = self.random.choice(ORDERS)
+        for text, matches in (asked[0], ("*", lambda row: True)):
+            answer = search(self.lake, self.asset, text, limit=1000, order=order, facets=FACETS, snapshot=at)
+            there = ordered([row for row in rows if matches(row)], order)
+            assert (answer.total, answer.snapshot) == (len(there), at)
+            assert [shown(hit.row) for hit in answer.hits] == [shown(row) for row in there], (text, order, self.told)
+            for name, facet in answer.facets.items():
+                values = [one for row in there if (one := faceted(row, facet.column)) is not None]
+                counted = sorted(Counter(values).items(), key=lambda one: one if facet.by else (-one[1], one[0]))
+                assert (text, name, list(facet.counts)) == (text, name, counted), self.told
+                assert (facet.missing, facet.others) == (len(there) - len(values), 0), self.told
+
+
+ORDERS = ("newest", "account, opened_at desc", "opened_at", "account desc")
+FACETS = ("account", "opened_at by month")
+
+
+def ordered(rows: list[Row], order: str) -> list[Row]:
+    """Rows as SQL's ORDER BY has them, nulls last, and by their ids where they are alike."""
+    rows = sorted(rows, key=lambda row: row["_rowid"])
+    for part in reversed(order.replace("newest", "opened_at desc").split(", ")):
+        column, _, way = part.partition(" ")
+        present = [row for row in rows if row.get(column) is not None]
+        present.sort(key=lambda row: row[column], reverse=way == "desc")
+        rows = present + [row for row in rows if row.get(column) is None]
+    return rows
+
+
+def shown(row: Row) -> tuple[Any, ...]:
+    return row["ticket_id"], row["body"], row.get("account"), row["opened_at"]
+
+
+def faceted(row: Row, column: str) -> str | None:
+    value = row.get(column)
+    return value if value is None or column == "account" else f"{value.astimezone(dt.UTC):%Y-%m}"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -241,6 +284,9 @@ def test_every_snapshot_is_answered_as_a_scan_would(desk: Any, seed: int) -> Non
         story.agrees(story.snapshots[-1])
         if story.random.random() < 0.5:
             story.agrees(story.random.choice(story.snapshots))
+    for kind in ("upsert", "delete", "rewrite"):
+        story.goes_on(kind)
+    story.agrees(story.snapshots[-1])
     story.run()
     for at in story.random.sample(story.snapshots, min(6 + STEPS // 8, len(story.snapshots))):
         story.agrees(at)
