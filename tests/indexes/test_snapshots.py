@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 from pumphouse.declare.layouts import Partition, TableLayout
+from pumphouse.indexes import steps
 from pumphouse.indexes.build import build
 from pumphouse.indexes.fields import ROW
 from pumphouse.indexes.lookup import lookup
@@ -274,7 +275,9 @@ def faceted(row: Row, column: str) -> str | None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_every_snapshot_is_answered_as_a_scan_would(desk: Any, seed: int) -> None:
+def test_every_snapshot_is_answered_as_a_scan_would(desk: Any, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if seed % 2:
+        monkeypatch.setattr(steps, "ROWS_MIN", 1)  # views are put right from views
     story = Story(desk, seed)
     desk.table(story.rows([]))
     story.commit("append")

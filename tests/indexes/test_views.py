@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import LakeError, SnapshotExpired, UnknownName
-from pumphouse.indexes import views
+from pumphouse.indexes import steps, views
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import home, needed
 from pumphouse.indexes.searching import search
@@ -152,3 +153,32 @@ def test_a_column_that_was_another_or_none_is_not_guessed(desk: Any, tickets: pa
         search(desk.lake, desk.index(), "refund", snapshot=number)
     with pytest.raises(UnknownName):
         search(desk.lake, desk.index(), "refund", snapshot=0)
+
+
+def test_a_view_is_put_right_from_the_nearest_and_never_from_many_or_a_damaged_one(
+    desk: Any, tickets: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "ROWS_MIN", 1)
+    monkeypatch.setattr(steps, "STEPS_MAX", 2)
+    desk.table(tickets)
+    build(desk.index(), desk.context())
+
+    def made() -> list[int]:
+        """On how many views each view stands."""
+        views = home(desk.lake, "tickets_search") / "views"
+        return sorted(json.loads(one.read_bytes())["steps"] for one in views.glob("*/view.json"))
+
+    found = {}
+    expected = {1: [0], 2: [0, 0], 3: [0, 0, 1], 4: [0, 0, 1, 2], 5: [0, 1, 2, 2]}
+    for number, steps_of_each in expected.items():
+        rows = tickets.slice(0, 3).set_column(0, "ticket_id", [[20 + number, 30 + number, 40 + number]])
+        appended(desk, rows.set_column(1, "subject", [[f"refund {number}"] * 3]))
+        answer = search(desk.lake, desk.index(), "refund", limit=50)
+        assert (answer.total, answer.scanned, made()) == (2 + 3 * number, 3 * number, steps_of_each)
+        found[answer.snapshot] = {hit.key for hit in answer.hits}
+        if number == 1:
+            [view] = (home(desk.lake, "tickets_search") / "views").iterdir()
+            [own] = [one for one in view.glob("*.idx") if one.stat().st_nlink == 1]  # the others are the state's too
+            own.write_bytes(b"")
+    for snapshot, keys in found.items():
+        assert {hit.key for hit in search(desk.lake, desk.index(), "refund", limit=50, snapshot=snapshot).hits} == keys

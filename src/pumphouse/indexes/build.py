@@ -81,7 +81,9 @@ def build(asset: Asset, context: Context) -> Built:
         try:
             with scratch(home(context.lake, asset.name), "work") as work:
                 state = _state(context, manifest, usable, world=world, work=work)
-                states = (*(usable.states if usable else ()), state)
+                # Those with somebody who is hidden since go at once, with the files that only they have.
+                before_it = usable.states if usable else ()
+                states = (*(one for one in before_it if one.world.hidden == world.hidden), state)
                 manifest = msgspec.structs.replace(manifest, states=states[-STATES_MAX:])
                 data = swap(context.lake, manifest, before=digest, arriving=work / _TARGET)
         except (OSError, ValueError) as error:

@@ -128,6 +128,11 @@ def view_of(base: Path, world: World, state: State) -> Path:
     return base / _VIEWS / f"{world.digest}.{state.folder}"
 
 
+def views_of(base: Path, state: State) -> list[Path]:
+    """The views that are kept of those made when a state was the nearest."""
+    return list((base / _VIEWS).glob(f"*.{state.folder}"))
+
+
 def current(lake: Lake, name: str) -> tuple[Manifest | None, str]:
     """The manifest now, and a digest that tells whether it is still the same.
 

@@ -190,8 +190,13 @@ def advance(
     return _by_partition(rows, target, work=work, kept=state.segments, source=source, by=by, progress=progress)
 
 
-def overlaid(rows: Rows, target: Path, *, work: Path, state: State, source: Path, by: Difference) -> None:
-    """Another state for readers, with as little work as can be: bitmaps over the old segments, and one of new rows."""
+def overlaid(
+    rows: Rows, target: Path, *, work: Path, state: State, source: Path, by: Difference
+) -> tuple[Segment, ...]:
+    """Another state for readers, with as little work as can be: bitmaps over the old segments, and one of new rows.
+
+    The folder `target` is not sealed yet.
+    """
     parts: list[tuple[Path, Sequence[Segment]]] = []
     for start in range(0, len(state.segments), MERGED_FROM - 1):  # fewer than are merged
         chunk = state.segments[start : start + MERGED_FROM - 1]
@@ -201,13 +206,20 @@ def overlaid(rows: Rows, target: Path, *, work: Path, state: State, source: Path
             folder = work / f"old-{start}"
             put_together(folder, [(source, chunk)], schema=rows.schema)
             _drain(write(folder, (), without=gone, heap_bytes=HEAP_BYTES_MIN))
-            chunk = tuple(segments(folder))
+            spans = {one.id: one for one in chunk}
+            chunk = tuple(
+                msgspec.structs.replace(spans[one.id], dead=one.dead, stamp=one.stamp) for one in segments(folder)
+            )
         parts.append((folder, chunk))
     new = work / "new"
     put_together(new, (), schema=rows.schema)
     _drain(write(new, rows.documents(only=by.ids, since=by.since), heap_bytes=_heap(len(by.ids))))
-    put_together(target, [*parts, (new, segments(new))], schema=rows.schema)
-    seal(target)
+    ids = by.ids.to_numpy()
+    parts.append(
+        (new, [msgspec.structs.replace(one, first=int(ids.min()), last=int(ids.max())) for one in segments(new)])
+    )
+    put_together(target, parts, schema=rows.schema)
+    return tuple(one for _, chosen in parts for one in chosen)
 
 
 def _by_partition(

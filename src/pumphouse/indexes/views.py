@@ -34,8 +34,9 @@ from pumphouse.indexes.manifest import (
     world,
 )
 from pumphouse.indexes.opened import Opened, opened, still_open
-from pumphouse.indexes.segments import LOCK, check, put_together, remove, seal
-from pumphouse.indexes.states import Difference, Rows, difference, make, overlaid
+from pumphouse.indexes.segments import LOCK, put_together, remove, seal
+from pumphouse.indexes.states import Difference, Rows, difference, make
+from pumphouse.indexes.steps import put_right
 from pumphouse.lake import rowids
 from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
@@ -198,12 +199,13 @@ def _by_links(lake: Lake, manifest: Manifest, rows: Rows, state: State, base: Pa
 def _beside(
     lake: Lake, manifest: Manifest, rows: Rows, state: State, base: Path, by: Difference, covered: World
 ) -> Opened:
-    def put_right(work: Path) -> None:
-        source = folder_of(lake, manifest.name, state)
-        check(source)
-        overlaid(rows, work / "view", work=work, state=state, source=source, by=by)
+    _, read_at = rowids.home(lake, manifest.table, rows.snapshot)
+    source = folder_of(lake, manifest.name, state)
 
-    return _kept(lake, base, manifest, view_of(base, covered, state), put_right, scanned=len(by.ids))
+    def beside(work: Path) -> None:
+        put_right(rows, work, base=base, state=state, source=source, by=by, covered=covered, read_at=read_at)
+
+    return _kept(lake, base, manifest, view_of(base, covered, state), beside, scanned=len(by.ids))
 
 
 def _kept(
