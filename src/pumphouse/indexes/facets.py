@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from pumphouse.errors import LakeError, UnknownName, did_you_mean
+from pumphouse.errors import TooMuch, UnknownName, did_you_mean
 from pumphouse.indexes import values
 from pumphouse.indexes.fields import Field
 from pumphouse.indexes.ordering import count_of
@@ -101,7 +101,7 @@ def _terms(searcher: tantivy.Searcher, query: tantivy.Query, field: Field, **opt
         try:
             found = searcher.aggregate(query, {"values": {"terms": asked}})["values"]
         except ValueError as error:
-            raise LakeError(f"the values of '{field.column}' are too many to count: {error}") from error
+            raise TooMuch(f"the values of '{field.column}' are too many to count: {error}") from error
         if not found.get("doc_count_error_upper_bound"):
             break
     return [(one["key"], int(one["doc_count"])) for one in found["buckets"]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pumphouse.errors import UnknownName, did_you_mean
+from pumphouse.errors import BadRequest, UnknownName, did_you_mean
 from pumphouse.indexes import values
 from pumphouse.indexes.estimates import Reach
 from pumphouse.indexes.fields import ROW, Field
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BY_SCORE = "score"
 NEWEST = "newest"
+COLUMNS_MAX = 8
+"""By how many columns hits may be sorted: each is one more search where the values of those before are alike."""
 TIES_AT_ONCE = 100_000
 """A bound on the hits that are Python objects while ties of scores are put in order."""
 WINDOWED_ROWS_MIN = 100_000
@@ -61,7 +63,10 @@ class After:
 
 
 def order_of(order: str, manifest: Manifest) -> tuple[By, ...] | None:
-    """The columns that an order such as "amount desc, opened_at" names; None for the score. Raises UnknownName."""
+    """The columns that an order such as "amount desc, opened_at" names; None for the score.
+
+    Raises UnknownName and BadRequest.
+    """
     if order == BY_SCORE:
         return None
     if order == NEWEST:
@@ -74,7 +79,10 @@ def order_of(order: str, manifest: Manifest) -> tuple[By, ...] | None:
         return (By(manifest.by_column[manifest.sort], is_descending=True),)
     known = [field.column for field in manifest.fields if field.value is not None]
     found = []
-    for part in order.split(","):
+    parts = order.split(",", COLUMNS_MAX + 1)
+    if len(parts) > COLUMNS_MAX:
+        raise BadRequest(f"hits are sorted by more than {COLUMNS_MAX} columns", asset=manifest.name)
+    for part in parts:
         name, _, direction = part.strip().rpartition(" ")
         if direction.lower() not in ("asc", "desc") or not name:
             name, direction = part.strip(), "asc"

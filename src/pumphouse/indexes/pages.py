@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from pumphouse.errors import RequestError
 from pumphouse.indexes import values
+from pumphouse.indexes.fields import Field
 
 SEEN_MAX = 1_000
 """How many hits are paged in the order of their score: a token names them, since a score changes with its index."""
 TOKEN_CHARACTERS_MAX = 100_000
+ID_MAX = 2**63 - 1
 _DIGEST_BYTES = 8
 
 
@@ -73,17 +76,44 @@ def page_of(token: str, *, asked: bytes) -> Page:
             raise ValueError("of another search")
         inflate = zlib.decompressobj()
         page = msgspec.msgpack.decode(inflate.decompress(data, TOKEN_CHARACTERS_MAX), type=Page)
+        if min(page.snapshot, page.total, page.row, *page.seen) < 0 or page.row + sum(page.seen) > ID_MAX:
+            raise ValueError("of no index")
     except (ValueError, binascii.Error, zlib.error, msgspec.MsgspecError) as error:
-        raise RequestError(
-            "this is no page of this search",
-            mend="Pass 'after' as the page before gave it, with the same query, filters and order; or leave it out.",
-        ) from error
+        raise no_page() from error
     if len(page.seen) >= SEEN_MAX:
         raise RequestError(
             f"hits are paged up to the {SEEN_MAX:,}th in the order of their score",
             mend='Sort by a column, which has no end: order="...".',
         )
     return page
+
+
+def no_page() -> RequestError:
+    """What to say of a token that is none, or one of another search."""
+    return RequestError(
+        "this is no page of this search",
+        mend="Pass 'after' as the page before gave it, with the same query, filters and order; or leave it out.",
+    )
+
+
+def check(page: Page, fields: Sequence[Field]) -> None:
+    """Raise RequestError where a page has not a value of the right kind for each column of an order.
+
+    Nobody signs tokens, so what one says may be anything.
+    """
+    if len(page.after) != len(fields) or not all(map(_fits, fields, page.after)):
+        raise no_page()
+
+
+def _fits(field: Field, value: values.Value | None) -> bool:
+    match value:
+        case None:
+            return True
+        case str() | bool():
+            return field.value == ("text" if isinstance(value, str) else "boolean")
+        case float():
+            return field.value == "float" and math.isfinite(value)
+    return field.value in ("integer", "unsigned") and -ID_MAX - 1 <= value <= 2 * ID_MAX + 1
 
 
 def _digest(data: bytes, asked: bytes) -> bytes:

@@ -381,6 +381,7 @@ def _sorted(opened: View, asked: Lookup, by: Sequence[By], *, page: pages.Page |
         reach = narrower(reach, asked.estimate.reach.get(column, (None, None)))
     after, most = None, asked.estimate.most
     if page is not None:
+        pages.check(page, [one.field for one in by])
         after, most = After(values=page.after, row=page.row), min(most, page.total)
         reach = narrower(reach, _from(page, by))
     first = first_by_columns(index, query, by, limit=limit, after=after, most=most, reach=reach)

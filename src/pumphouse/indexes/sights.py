@@ -145,6 +145,8 @@ def _as_seen(manifest: Manifest, sight: Sight, lake: Lake, at: int) -> Manifest:
         sort=manifest.sort if manifest.sort in valued else None,
         key=manifest.key if sight.plain.issuperset(manifest.key) else (),
         stored=(),
+        # Between which values the rows of the whole lie is not of what is seen.
+        states=tuple(msgspec.structs.replace(one, segments=()) for one in manifest.states),
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from pumphouse.errors import LakeError
+from pumphouse.errors import TooMuch
 from pumphouse.indexes.fields import ABSENT, ROW, Field, value_of
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def _text_above(index: tantivy.Index, field: Field, value: str, *, is_included: 
     if longer:
         alike = index.searcher().terms_with_prefix(field.whole, value[:PREFIX_CHARACTERS_MAX], limit=ALIKE_MAX + 1)
         if len(alike) > ALIKE_MAX:
-            raise LakeError(f"more than {ALIKE_MAX:,} values of '{field.column}' begin with the same characters")
+            raise TooMuch(f"more than {ALIKE_MAX:,} values of '{field.column}' begin with the same characters")
         later = [text for text, _ in alike if text > value]
         if later:
             found.append(tantivy.Query.term_set_query(index.schema, field.whole, later))

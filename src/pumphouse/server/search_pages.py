@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
+import anyio.to_thread
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
@@ -79,8 +80,12 @@ class ShownFacet:
     missing: int
 
 
-def page(request: Request) -> Response:
+async def page(request: Request) -> Response:
     """`/search/NAME?q=`: what an index finds. Without words it is all rows."""
+    return await anyio.to_thread.run_sync(_page, request, limiter=shared(request).searching)
+
+
+def _page(request: Request) -> Response:
     here, visitor = shared(request), reads(request)
     indexes = here.desk.policies.indexes(visitor, snapshot=here.desk.at(None))
     name = index_of(request.path_params["name"], indexes)

@@ -116,7 +116,7 @@ async def search(request: Request) -> Any:  # an ASGI application
     reads(request)
     name, form = ending_of(request.path_params["name"])
     if form is None:
-        return await anyio.to_thread.run_sync(partial(_hits, request, name))
+        return await anyio.to_thread.run_sync(partial(_hits, request, name), limiter=shared(request).searching)
     parameters, here, visitor = request.query_params, shared(request), reads(request)
     _only(parameters, (*OF_A_FILE, *OF_A_FORMAT))
     query, limit = _words(parameters, name), number_of(parameters, "limit", most=NUMBER_MAX)

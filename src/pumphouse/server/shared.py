@@ -25,6 +25,7 @@ from pumphouse.server.sheets import Sheets
 
 COUNTS_KEPT_MAX = 10_000
 READING_MAX = 24
+SEARCHING_MAX = 6
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +47,8 @@ class Shared:
     """Answers are checked a few at a time; those that wait hold no thread that a page could use."""
     reading: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READING_MAX))
     """Answers with rows that a thread works for right now: slow statements take none that a page could use."""
+    searching: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(SEARCHING_MAX))
+    """Searches that run right now: those that wait, and those that are slow, take no thread that a page could use."""
     withdrawing: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(1))
     _counts: dict[tuple[str, int, bool], int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
