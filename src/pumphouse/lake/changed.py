@@ -31,6 +31,12 @@ class Changed:
         place = bisect_right(snapshots, at)
         return snapshots[place - 1] if place else 0
 
+    def span(self, table: str, *, at: int) -> tuple[int, int | None]:
+        """The snapshots, from the first up to without the second, in which a table has the rows that it has at one."""
+        snapshots = self.snapshots(table)
+        place = bisect_right(snapshots, at)
+        return self.last(table, at=at), snapshots[place] if place < len(snapshots) else None
+
     def rows(self, table: str, *, after: int) -> int | None:
         """How many rows came or went after a snapshot, at most; None where a build did not count them."""
         counted = self._rows.get(table, ())[bisect_right(self.snapshots(table), after) :]

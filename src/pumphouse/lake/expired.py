@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,10 +25,19 @@ def with_expired(rows: list[_Row], *, after: int, catalogue: Callable[[str], lis
     return sorted({row[0]: row for row in [*gone, *rows]}.values(), key=lambda row: row[0])
 
 
-def kept(snapshots: Iterable[int], *, catalogue: Callable[[str], list[Any]]) -> tuple[int, ...]:
-    """Those of these snapshots that are in the lake still."""
-    there = {number for (number,) in catalogue("SELECT snapshot_id FROM {meta}.ducklake_snapshot")}
-    return tuple(number for number in snapshots if number in there)
+def kept(*, catalogue: Callable[[str], list[Any]]) -> list[int]:
+    """The snapshots that are in the lake, oldest first."""
+    return [number for (number,) in catalogue("SELECT snapshot_id FROM {meta}.ducklake_snapshot ORDER BY 1")]
+
+
+def readable(changes: Sequence[int], *, there: Sequence[int]) -> tuple[int, ...]:
+    """The first snapshot with what each change made, of those that are there; none where all with it left."""
+    ends = [*changes[1:], None][: len(changes)]
+    return tuple(
+        there[place]
+        for first, end in zip(changes, ends, strict=True)
+        if (place := bisect_left(there, first)) < len(there) and (end is None or there[place] < end)
+    )
 
 
 def refuse_missing(snapshot: int, *, catalogue: Callable[[str], list[Any]]) -> None:

@@ -1,22 +1,19 @@
 """Old snapshots leave the lake, by the retention that a project declares; what builds said in them stays.
 
-What is read of an earlier snapshot later pins it: the newest build of each asset with what it was made from, and
-whatever a result that is kept was made from. Nothing that is pinned is expired. Whoever began to read a snapshot or a
-file within RETENTION_MIN reads on: no younger snapshot is expired.
+Nothing that is pinned (`pinning.py`) is expired. Whoever began to read a snapshot or a file within RETENTION_MIN reads
+on: no younger snapshot is expired.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pumphouse.engines.parameters import literal
 from pumphouse.errors import LakeError
-from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.expired import TABLE
-from pumphouse.lake.forgotten import readings
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.upkeep import no_commit
 
@@ -50,24 +47,6 @@ class Expiry:
     files: int
     bytes: int
     kept: tuple[Kept, ...]
-
-
-def pins(lake: Lake, *, replaced: Collection[str] = ()) -> list[Pin]:
-    """What pins snapshots of this lake by itself. Of the assets in `replaced`, only the newest result is one."""
-    found = [
-        Pin(snapshot=place_of(version)[1], why=f"{table} as it is")
-        for table, version in lake.versions().items()
-        if place_of(version)[0] == 0
-    ]
-    for name, build in lake.builds().items():
-        found += _made_by(lake, build, f"the newest build of {name}")
-        artefacts = lake.artefacts(name)
-        for one in artefacts[-1:] if name in replaced else artefacts:
-            found.append(Pin(snapshot=one.snapshot, why=f"{one.name} of {name}"))
-        if artefacts and name not in replaced:
-            for earlier in lake.history(name):
-                found += _made_by(lake, earlier, f"a version of {name}")
-    return list(dict.fromkeys(found))
 
 
 def pinned_by_changes(lake: Lake, table: str, *, keep: timedelta, now: datetime) -> list[Pin]:
@@ -135,13 +114,6 @@ def _times(lake: Lake) -> dict[int, datetime]:
     """When each snapshot was made, in their order."""
     rows = lake.catalogue("SELECT snapshot_id, CAST(snapshot_time AS VARCHAR) FROM {meta}.ducklake_snapshot ORDER BY 1")
     return {int(number): datetime.fromisoformat(time).astimezone(UTC) for number, time in rows}
-
-
-def _made_by(lake: Lake, build: Build, why: str) -> list[Pin]:
-    made = [Pin(snapshot=build.snapshot, why=why)]
-    return made + [
-        Pin(snapshot=one.snapshot, why=f"{why}, from {one.table}") for one in readings(lake, build) if one.lake is lake
-    ]
 
 
 def _held_by(lake: Lake, stay: list[int]) -> tuple[int, int, dict[int, int]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from pumphouse.engines.parameters import quoted
 from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import SCHEMA, Lake
+from pumphouse.lake.pinning import newest_with
 from pumphouse.lake.tombstones import columns_of, values
 
 
@@ -46,26 +49,41 @@ def hidden_since(lake: Lake, build: Build) -> str | None:
     return next((one.table for one in readings(lake, build) if one.lake.hidden_at(one.table) > one.snapshot), None)
 
 
-def people_hidden_since(lake: Lake, build: Build) -> int:
-    """How many people were in the tables that a build was made from, and were hidden after it was made."""
+def people_hidden_since(lake: Lake, build: Build, *, kept: Callable[[], pa.Table]) -> int:
+    """How many people were in the tables that a build was made from, and were hidden after it was made.
+
+    Where a table as it was then left the lake, whoever is in the rows that the build kept of it, `kept`, counts; and
+    whoever was hidden by a column that these have not, since they may have been there.
+    """
     people: set[tuple[str, str]] = set()
     for one in readings(lake, build):
         if one.lake.hidden_at(one.table) <= one.snapshot:
             continue
-        schema = one.lake.stored_schema(one.table, snapshot=one.snapshot)
+        at = newest_with(one.lake, one.table, at=one.snapshot)
+        schema = one.lake.stored_schema(one.table, snapshot=at)
         entities = [
             told["tombstone"] for told in (each.detail for each in one.lake.builds().values()) if "tombstone" in told
         ]
         later = f"(SELECT * FROM {one.lake.alias}.{SCHEMA}.tombstones WHERE hidden_at > ?)"
         for column, entity in columns_of(schema, entities).items():
+            hidden = values(entity, schema.field(column).type, tombstones=later)
+            if at is None:
+                people |= {(entity.lower(), value) for value in _among(one.lake, hidden, build, column, kept())}
+                continue
             text = f"CAST({quoted(column)} AS VARCHAR)"
             found = one.lake.engine.fork().execute(
-                f"SELECT DISTINCT {text} FROM {one.lake.name_of(one.table)} AT (VERSION => {one.snapshot})"
-                f" WHERE {text} IN ({values(entity, schema.field(column).type, tombstones=later)})",
+                f"SELECT DISTINCT {text} FROM {one.lake.name_of(one.table)} AT (VERSION => {at})"
+                f" WHERE {text} IN ({hidden})",
                 [build.at],
             )
             people |= {(entity.lower(), value) for (value,) in found}
     return len(people)
+
+
+def _among(lake: Lake, hidden: str, build: Build, column: str, kept: pa.Table) -> set[str]:
+    found = {value for (value,) in lake.engine.fork().execute(hidden, [build.at])}
+    same = next((name for name in kept.column_names if name.lower() == column.lower()), None)
+    return found if same is None else found & set(kept[same].cast("string").to_pylist())
 
 
 def _maker(reading: Reading) -> Build | None:

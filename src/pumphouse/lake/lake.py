@@ -40,7 +40,7 @@ from pumphouse.lake.builds import (
 )
 from pumphouse.lake.changed import Changed
 from pumphouse.lake.databases import Postgres, Sqlite
-from pumphouse.lake.expired import kept, refuse_missing, with_expired
+from pumphouse.lake.expired import kept, readable, refuse_missing, with_expired
 from pumphouse.lake.kept import Kept
 from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
@@ -294,9 +294,14 @@ class Lake:
         )
 
     def changes(self, table: str) -> tuple[int, ...]:
-        """The snapshots in which builds of this lake changed a table, oldest first, of those that are kept."""
+        """For each version of a table, oldest first, the first snapshot that has it, of those that are kept."""
         self._catch_up()
-        return kept(self._changes.snapshots(table), catalogue=self.catalogue)
+        return readable(self._changes.snapshots(table), there=kept(catalogue=self.catalogue))
+
+    def span(self, table: str, *, at: int) -> tuple[int, int | None]:
+        """The snapshots, from the first up to without the second, in which a table has the rows that it has at one."""
+        self._catch_up()
+        return self._changes.span(table, at=at)
 
     def rows_changed(self, table: str, *, after: int, until: int) -> int | None:
         """How many rows of a table came or went after a snapshot up to its version `until`, at most.

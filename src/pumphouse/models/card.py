@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pumphouse.declare.asset import Asset
-from pumphouse.lake.forgotten import people_hidden_since
 from pumphouse.lake.lake import Lake
 from pumphouse.models.decisions import decisions_text
 from pumphouse.models.judgement import Judgement, judge
+from pumphouse.models.learned_from import people_hidden_since_training
 from pumphouse.models.quality import Quality
 from pumphouse.models.registry import Version, live, versions
 
@@ -31,7 +31,7 @@ def about(lake: Lake, assets: Mapping[str, Asset], model: Asset) -> str:
         return f"{model.name}: no version yet. Train it: pumphouse run {model.name}"
     current = live(lake, model.name)
     parts = [f"{model.name}: {model.common.doc}" if model.common.doc else model.name, version_text(current)]
-    if hidden := _hidden_since(lake, current):
+    if hidden := people_hidden_since_training(lake, current):
         were = "1 person was" if hidden == 1 else f"{hidden:,} people were"
         parts.append(
             f"{were} hidden since {current.name} was trained on them. Train it anew: pumphouse run {model.name}"
@@ -47,11 +47,6 @@ def _asked(rollout: Asset) -> tuple[str | None, ...]:
     """The models whose versions a rollout asks."""
     spec = rollout.spec
     return (spec.model, spec.shadow, spec.challenger.model if spec.challenger else None)
-
-
-def _hidden_since(lake: Lake, version: Version) -> int:
-    trained = (build for build in lake.history(version.model) if build.detail.get("version") == version.number)
-    return sum(people_hidden_since(lake, build) for build in trained)
 
 
 def version_text(version: Version) -> str:

@@ -18,7 +18,8 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import Lake
 from pumphouse.models import mlflow_loader
 from pumphouse.models.estimators import BLOCK_ROWS, load, predictions
-from pumphouse.models.onnx import Exported, training_rows, unlike
+from pumphouse.models.learned_from import training_rows
+from pumphouse.models.onnx import Exported, unlike
 from pumphouse.models.registry import Version
 from pumphouse.models.versions import Fitted, store
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from pumphouse.features.frames import frame
 from pumphouse.lake.lake import Lake
 from pumphouse.models.estimators import load, predictions
 from pumphouse.models.formats.format import Task
+from pumphouse.models.learned_from import training_rows
 from pumphouse.models.registry import Version
 
 if TYPE_CHECKING:
@@ -64,13 +64,6 @@ def export_onnx(lake: Lake, version: Version, folder: Path) -> Exported:
             return Exported(path=str(path), rows=len(expected), note=note)
         worst = worst or _worst(version, rows, expected, found, bits)
     raise _impossible(version, worst or "; ".join(reasons))
-
-
-def training_rows(lake: Lake, version: Version) -> pa.Table:
-    """The rows that a version learned from, as they were stored."""
-    import pyarrow.parquet as pq
-
-    return pq.read_table(io.BytesIO(lake.blobs.get(version.training_set)))
 
 
 def unlike(version: Version, rows: pa.Table, expected: NDArray[np.float64], found: NDArray[np.float64]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,6 +14,7 @@ from pumphouse.errors import PumphouseError
 from pumphouse.features.moments import AS_OF
 from pumphouse.features.values import FeatureQuery, World, feature_query, feature_values
 from pumphouse.lake.lake import Lake
+from pumphouse.models.learned_from import training_rows
 from pumphouse.models.predictions import predictions_of
 from pumphouse.models.registry import Version, parse_version, version
 
@@ -63,9 +63,7 @@ class Seen:
     @cached_property
     def training(self) -> pa.Table:
         """The training set of the version."""
-        import pyarrow.parquet as pq
-
-        return pq.read_table(io.BytesIO(self.lake.blobs.get(self.version.training_set)))
+        return training_rows(self.lake, self.version)
 
     @cached_property
     def query(self) -> FeatureQuery:

@@ -8,18 +8,15 @@ from datetime import UTC, datetime
 
 from pumphouse.declare.layouts import TableLayout
 from pumphouse.errors import ConfigError, did_you_mean
-from pumphouse.indexes.manifest import needed
-from pumphouse.lake.expiry import Expiry, Pin, expire, pinned_by_changes, pins, to_expire
+from pumphouse.lake.expiry import Expiry, expire, pinned_by_changes, to_expire
 from pumphouse.lake.fragments import Fragments, fragments
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.merging import files_after, merges
 from pumphouse.lake.strays import Strays, strays
 from pumphouse.lake.upkeep import Removable, merge_files, removable, remove_files, rewrite_deletes
+from pumphouse.project.pinned import pinned
 from pumphouse.project.project import Project
 from pumphouse.project.retention import retention_of
-
-_REPLACED = ("report", "deliver", "search", "online", "scores")
-"""Kinds of which the newest result is the one that counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,14 +183,11 @@ def _decision(project: Project, said: str | None, now: datetime) -> Callable[[],
                 f"[upkeep] longer names '{table}', and there is no such table",
                 mend=did_you_mean(table, known) or "Take it out of pumphouse.toml.",
             )
-    replaced = [name for name, asset in project.graph.assets.items() if asset.kind in _REPLACED]
 
     def decide() -> Expiry:
-        pinned = pins(lake, replaced=replaced)
-        for index, snapshots in needed(lake).items():
-            pinned += [Pin(snapshot=one, why=f"the index {index}") for one in snapshots]
+        found = pinned(lake, project.graph.assets)
         for table, keep in longer.items():
-            pinned += pinned_by_changes(lake, table, keep=keep, now=now)
-        return to_expire(lake, retention=retention, now=now, pinned=pinned)
+            found += pinned_by_changes(lake, table, keep=keep, now=now)
+        return to_expire(lake, retention=retention, now=now, pinned=found)
 
     return decide

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from pumphouse.declare.asset import Asset
 from pumphouse.features.point_in_time import feature_shape
-from pumphouse.lake.forgotten import people_hidden_since
 from pumphouse.lake.lake import Lake
+from pumphouse.models.learned_from import people_hidden_since_training
 from pumphouse.models.pins import pins_among
 from pumphouse.models.quality import Quality
 from pumphouse.models.registry import Version, version, versions
@@ -94,7 +94,7 @@ def model_page(lake: Lake, assets: Mapping[str, Asset], model: str) -> ModelPage
         older=len(known) - len(newest),
         features=_features(shown, assets),
         zero=_place(0.0, least, most),
-        hidden=_hidden_since(lake, shown),
+        hidden=people_hidden_since_training(lake, shown),
     )
 
 
@@ -105,7 +105,7 @@ def training_rows(request: Request) -> Response:
     number = request.path_params["number"]
     here.require(way.visitor, name, kind="model", called="model")
     made = version(here.project.lake, name, number)
-    if _hidden_since(here.project.lake, made):
+    if people_hidden_since_training(here.project.lake, made):
         raise Gone(
             f"somebody among the rows that {made.name} learned from was hidden since",
             asset=name,
@@ -130,11 +130,6 @@ def _features(shown: Version, assets: Mapping[str, Asset]) -> list[FeatureLine]:
         for feature in shown.features
         for column in feature_shape(feature).values
     ]
-
-
-def _hidden_since(lake: Lake, made: Version) -> int:
-    trained = (build for build in lake.history(made.model) if build.detail.get("version") == made.number)
-    return sum(people_hidden_since(lake, build) for build in trained)
 
 
 def _interval(quality: Quality, least: float, most: float) -> Interval:

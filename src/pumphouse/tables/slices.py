@@ -15,6 +15,7 @@ from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
 from pumphouse.graph.aggregates import aggregates_in
 from pumphouse.lake.context import Context
+from pumphouse.lake.pinning import newest_with
 from pumphouse.tables import windows
 
 SLICES_MAX = 1000
@@ -137,13 +138,15 @@ def changed_slices(context: Context, source: Sliced, slice: Slice, *, since: int
         return None  # the table goes back to what an earlier snapshot gives
     if context.lake.hidden_at(source.input, snapshot=context.snapshot) > since:
         return None  # a person was hidden: that changes what is read, and no row
+    # Its snapshot may have left; the table is the same in others until it changes.
+    start = (newest_with(context.lake, source.input, at=since) or since) + 1
     engine = context.lake.engine.fork()
     starts = f"date_trunc('{slice.unit}', {quoted(source.column)})"
     try:
         rows = engine.execute(
             f"SELECT DISTINCT {starts} AS s FROM ducklake_table_changes('{context.lake.alias}', 'main', ?, ?, ?)"
             f" ORDER BY s LIMIT {SLICES_MAX + 1}",
-            [source.input, since + 1, context.snapshot],
+            [source.input, start, context.snapshot],
         )
     except Exception as error:  # duckdb.Error: the table was made anew in between, so no row can be compared
         if type(error).__module__.startswith(("duckdb", "_duckdb")):

@@ -1,0 +1,55 @@
+"""What a project's declarations read of earlier snapshots, and so pins them. What is not declared any more pins none.
+
+A result that has to outlive its snapshots keeps its own inputs, and pins none either: a model its training set, a
+verdict its samples, a report its page and rows, a prediction its feature values (decision 38).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pumphouse.declare.asset import Asset
+from pumphouse.declare.checks import RowCount, Steady
+from pumphouse.declare.tables import Check
+from pumphouse.indexes.manifest import needed
+from pumphouse.lake.expiry import Pin
+from pumphouse.lake.forgotten import readings
+from pumphouse.lake.lake import Lake
+from pumphouse.lake.pinning import Need, pins
+
+_KEEPS_INPUTS = ("scores",)
+"""Kinds of tables whose rows have what they were made from with them."""
+
+
+def pinned(lake: Lake, assets: Mapping[str, Asset]) -> list[Pin]:
+    """The snapshots that have to stay, each with why; some more than once."""
+    found = pins(lake, [*_of_tables(lake, assets), *_of_checks(lake, assets)])
+    for index, snapshots in needed(lake).items():
+        if index in assets:
+            found += [Pin(snapshot=one, why=f"where the index {index} goes on") for one in snapshots]
+    return found
+
+
+def _of_tables(lake: Lake, assets: Mapping[str, Asset]) -> Iterator[Need]:
+    """What each table as it stands was made from, directly and through others."""
+    for name, build in lake.builds().items():
+        if name in assets and assets[name].makes_table and assets[name].kind not in _KEEPS_INPUTS:
+            for one in readings(lake, build):
+                if one.lake is lake:
+                    yield Need(table=one.table, snapshot=one.snapshot, why=f"{one.table} that {name} was made from")
+
+
+def _of_checks(lake: Lake, assets: Mapping[str, Asset]) -> Iterator[Need]:
+    """The earlier versions that checks compare a table with."""
+    for name, asset in assets.items():
+        if not isinstance(asset.spec, Check):
+            continue
+        match asset.spec.condition:
+            case RowCount(within=within, builds=builds) if within is not None:
+                back = builds
+            case Steady(builds=builds):
+                back = builds
+            case _:
+                continue
+        for snapshot in lake.changes(asset.spec.asset)[-back:]:
+            yield Need(table=asset.spec.asset, snapshot=snapshot, why=f"{asset.spec.asset} that {name} compares with")
