@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.project.conftest import Folder, failure
+from tests.project.conftest import Folder
 
+from pumphouse.errors import SnapshotExpired
 from pumphouse.experiments.statistics import welch
 from pumphouse.features.frames import frame
 from pumphouse.lake.expired import kept
@@ -48,8 +49,12 @@ FILES = {
     def returns(train: ph.TrainingSet):
         return LogisticRegression().fit(train.X, train.y)
     """,
-    "orders.sql": '/* pumphouse\nkey = ["customer_id", "at"] */\nSELECT customer_id, at, cents, \'cd for \' || cents AS what FROM bought',
-    "by_customer.sql": "SELECT customer_id, sum(cents)::BIGINT AS cents FROM orders GROUP BY customer_id",
+    "orders.sql": """
+    /* pumphouse
+    key = ["customer_id", "at"] */
+    SELECT customer_id, at, cents, 'cd for ' || cents AS what FROM bought
+    """,
+    "by_customer.sql": "SELECT customer_id, count(*) AS n FROM orders GROUP BY 1",
     "spend.sql": """
     /* pumphouse
     kind = "feature"
@@ -69,8 +74,8 @@ FILES = {
     GROUP BY ALL
     """,
     "reports/weekly.md": """
-    # Weekly
-
+    <!-- pumphouse
+    title = "Weekly" -->
     ```sql total
     SELECT sum(cents)::BIGINT AS cents, count(*) AS orders FROM orders
     ```
@@ -97,6 +102,8 @@ class Told:
     verdict: Any = None
     traces: dict[str, Any] = field(default_factory=dict)
     card: str = ""
+    rows_before: int = 0
+    """Of orders, in the version before the newest."""
     first: int = 0
     """The snapshot at which the first version was trained."""
     serving: Serving | None = None
@@ -116,7 +123,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         project = folder.open()
         if not months:
             project.expose_all("badge", ((customer, datetime(2024, 1, 1, tzinfo=UTC)) for customer in range(1, 401)))
-        report = project.run(refetch=True, now=FIRST + months * timedelta(days=30))
+        targets = ["weekly", "by_customer"] if months else []
+        report = project.run(*targets, refetch=True, now=FIRST + months * timedelta(days=30))
         assert report.ok, [(one.asset, str(one.error)) for one in report.failed]
         if not months:
             answer = project.predict("returns_live", {"customer_id": 7})
@@ -127,6 +135,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         f"SELECT min_by(prediction_id, as_of) FROM ({scan.relation}) WHERE customer_id = 8"
     )[0]
     before.traces = {id: project.trace(id) for id in (answer.id, scored)}
+    before.rows_before = project.lake.count("orders", snapshot=project.lake.changes("orders")[-2])
     before.card = about(project.lake, project.graph.assets, project.graph.assets["returns"])
     before.first = version(project.lake, "returns", 1).snapshot
     done = keep_up(project, retention="1 day", now=LATER)
@@ -140,9 +149,12 @@ def test_only_what_is_compared_later_is_pinned_and_the_rest_left(told: Told) -> 
     lake = told.project.lake
     pins = pinned(lake, told.project.graph.assets)
     newest = lake.snapshot()
-    assert {pin.why for pin in pins if pin.snapshot != newest} == {"orders that as_usual compares with"}
+    assert {pin.why for pin in pins} == {"orders that as_usual compares with", "where the index orders_search goes on"}
+    assert pinned(lake, {}) == []  # what is not declared any more
     assert set(kept(catalogue=lake.catalogue)) == {pin.snapshot for pin in pins} | {newest}
-    assert len(lake.changes("orders")) == 2  # those that the check looks at, the newest among them
+    (compared,) = {pin.snapshot for pin in pins if "as_usual" in pin.why}
+    assert lake.changes("orders")[-2] == compared
+    assert lake.count("orders", snapshot=compared) == told.rows_before
 
 
 def test_every_report_that_was_kept_opens_as_it_was_made(told: Told) -> None:
@@ -189,9 +201,8 @@ def test_predictions_are_traced_with_their_values(told: Told) -> None:
 
 def test_a_run_at_a_snapshot_that_left_says_so(told: Told) -> None:
     for name in ("weekly", "returns", "badge"):
-        report = told.project.run(name, only=True, snapshot=told.first)
-        assert f"snapshot {told.first} of" in failure(report, name)
-        assert "is not kept any more" in failure(report, name)
+        with pytest.raises(SnapshotExpired, match=f"snapshot {told.first} of .* is not kept any more"):
+            told.project.run(name, only=True, snapshot=told.first)
 
 
 def test_the_server_opens_it_all(told: Told) -> None:
@@ -203,12 +214,13 @@ def test_the_server_opens_it_all(told: Told) -> None:
     assert is_ready.wait(20)
     auth = {"Authorization": f"Bearer {ready[0].token}", "Accept": "text/html"}
     scored = [id for id, one in told.traces.items() if one.prediction.entity["customer_id"] == 8]
-    with httpx.Client(base_url=ready[0].url, headers=auth, timeout=20) as client:
-        for name in ("weekly", "returns", "badge", "orders", "orders_search", "returns_live", "returns_scores"):
-            assert client.get(f"/assets/{name}").status_code == 200
-        trace = client.get(f"/trace/{scored[0]}")
-        assert (trace.status_code, "is not kept any more" in trace.text) == (200, True)
-        assert "Its features are those that were stored with it." in trace.text
-        assert client.get(f"/api/tables/orders/rows?snapshot={told.first}").status_code == 410
-    ready[0].stop()
-    thread.join(20)
+    try:
+        with httpx.Client(base_url=ready[0].url, headers=auth, timeout=20) as client:
+            for name in ("weekly", "returns", "badge", "orders", "orders_search", "returns_live", "returns_scores"):
+                assert client.get(f"/assets/{name}").status_code == 200
+            trace = client.get(f"/trace/{scored[0]}")
+            assert (trace.status_code, "is not kept any more" in trace.text) == (200, True)
+            assert "Its features are those that were stored with it." in trace.text
+    finally:
+        ready[0].stop()
+        thread.join(20)

@@ -234,6 +234,7 @@ class Lake:
         with self._lock:
             found = self._schemas.get((table, version))
             if found is None:
+                refuse_missing(at, catalogue=self.catalogue)
                 select = f"SELECT * FROM {self.name_of(table)} AT (VERSION => {at}) LIMIT 0"
                 cursor = self.engine.connection.cursor()
                 found = storable(cursor.execute(select).to_arrow_table().schema)

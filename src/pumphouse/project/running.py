@@ -21,6 +21,7 @@ from pumphouse.graph.plan import NOT_BUILT, Plan, PlannedBuild, effective, only_
 from pumphouse.indexes.standing import left
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built
+from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.state import Access, BuildRecord
@@ -157,8 +158,11 @@ def run(
     """Build what is planned and log what came of it; `code` is the text of the graph's modules, as `Job.code`.
 
     The plan is made once the lake's run lock is held, so that it sees what the run before left. Raises LakeBusy where
-    another run holds the lake for longer than `options.wait_s`; a failed build raises nothing: it is in the report.
+    another run holds the lake for longer than `options.wait_s`, UnknownName for a snapshot that is not there; a failed
+    build raises nothing: it is in the report.
     """
+    if options.snapshot is not None:
+        refuse_missing(options.snapshot, catalogue=lake.catalogue)
     began = time.monotonic()
     identity = run_id(now)
     purpose = f"run {identity}"
