@@ -1,15 +1,15 @@
-"""What builds said in snapshots that left the lake: who built what from what, and who is hidden."""
+"""What builds said in snapshots that left the lake, and what is said of a snapshot or a table that is not there."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
 
-from pumphouse.errors import LakeError, SnapshotExpired, UnknownName
+from pumphouse.errors import LakeError, SnapshotExpired, UnknownName, did_you_mean
 
 TABLE = "pumphouse_expired"
 """In the catalogue, beside DuckLake's own tables."""
@@ -64,6 +64,16 @@ def refuse_missing(snapshot: int, *, catalogue: Callable[[str], list[Any]]) -> N
         mend=f"The nearest that is kept is {nearest}."
         if before is None
         else f"The nearest that are kept are {nearest}.",
+    )
+
+
+def no_table(table: str, *, snapshot: int | None, known: Iterable[str]) -> UnknownName:
+    """What to say of a table that is not there, at a snapshot or at all."""
+    when = f" at snapshot {snapshot}" if snapshot is not None else ""
+    return UnknownName(
+        f"the lake has no table '{table}'{when}",
+        asset=table,
+        mend=did_you_mean(table, known) or f"Build it: pumphouse run {table}",
     )
 
 

@@ -25,7 +25,7 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import DataFile, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
-from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName, did_you_mean
+from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import (
     LAKE_ABOVE,
@@ -40,7 +40,7 @@ from pumphouse.lake.builds import (
 )
 from pumphouse.lake.changed import Changed
 from pumphouse.lake.databases import Postgres, Sqlite
-from pumphouse.lake.expired import kept, readable, refuse_missing, with_expired
+from pumphouse.lake.expired import kept, no_table, readable, refuse_missing, with_expired
 from pumphouse.lake.kept import Kept
 from pumphouse.lake.layouts import Layouts
 from pumphouse.lake.locks import held_in_postgres
@@ -422,13 +422,7 @@ class Lake:
         return self.upstream.owner(table, self.upstream.pinned) if self.upstream is not None else None
 
     def _unknown(self, table: str, snapshot: int | None) -> UnknownName:
-        known = self.tables(snapshot=snapshot)
-        when = f" at snapshot {snapshot}" if snapshot is not None else ""
-        return UnknownName(
-            f"the lake has no table '{table}'{when}",
-            asset=table,
-            mend=did_you_mean(table, known) or f"Build it: pumphouse run {table}",
-        )
+        return no_table(table, snapshot=snapshot, known=self.tables(snapshot=snapshot))
 
     def _catch_up(self) -> None:
         """Learn of the builds that were committed since the last time."""
