@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -108,3 +110,33 @@ def test_files_that_were_merged_and_removed_are_looked_for_anew(table: Table) ->
     table.engine.execute("CALL ducklake_cleanup_old_files('lake', cleanup_all => true)")
     assert table.some_rows([0, 2], snapshot) == {row: expected[row] for row in (0, 2)}
     assert table.is_by_place([0, 2], snapshot)
+
+
+def test_values_are_those_of_a_scan_whatever_their_types_and_the_zone(tmp_path: Path) -> None:
+    lake = Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1, zone="Europe/Berlin"))
+    moment = dt.datetime(2026, 3, 29, 0, 59, 59, 123456, tzinfo=dt.UTC)
+    rows = pa.table(
+        {
+            "n": pa.array([1, 2, None], pa.int64()),
+            "moment": pa.array([moment, None, moment.replace(hour=1, year=1900)], pa.timestamp("us", tz="UTC")),
+            "local": pa.array([moment.replace(tzinfo=None), None, None], pa.timestamp("us")),
+            "day": pa.array([moment.date(), None, None], pa.date32()),
+            "money": pa.array([Decimal("1.50"), None, Decimal("-3")], pa.decimal128(9, 2)),
+            "raw": pa.array([b"\0", b"", None], pa.binary()),
+            "times": pa.array([[moment], [], None], pa.list_(pa.timestamp("us", tz="UTC"))),
+            "pair": pa.array(
+                [{"a": 1, "b": moment}, None, None], pa.struct([("a", pa.int64()), ("b", pa.timestamp("us"))])
+            ),
+        }
+    )
+    for columns in (rows.column_names, rows.column_names[:6]):  # some are read from pages alone, some are not
+        commit = Commit(lake, "notes", run="load", actor="tester", accept_schema=True)
+        some = rows.select(columns)
+        commit.replace("notes", lake.stage(some.to_batches(), some.schema, stem=f"notes_{len(columns)}"))
+        commit.publish(Counts())
+        scan = lake.scan("notes", snapshot=lake.newest(), row_ids=True)
+        expected = lake.engine.connection.execute(f"SELECT * EXCLUDE (_row_since) FROM ({scan.relation})")
+        there = {row.pop("_rowid"): row for row in expected.to_arrow_table().to_pylist()}
+        found = rows_of(lake, "notes", [0, 1, 2], snapshot=lake.snapshot())
+        assert repr(dict(sorted(found.items()))) == repr(dict(sorted(there.items())))
+    lake.close()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pumphouse.engines import storage
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Query
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 ROWS_MAX = 1_000
 """Of more rows than this all are read: they are in most parts of the files anyway."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ByFile = Mapping[File, Sequence[tuple[int, Place]]]
 Rows = dict[int, dict[str, Any]]
 """Rows by their ids, with the columns that `*` selects."""
@@ -77,8 +80,8 @@ def _by_pages(lake: Lake, stored: pa.Schema, file: File, within: Sequence[tuple[
         return None
     if [column.type for column in rows.schema] != [column.type for column in shown]:
         return None
-    zoned = pa.schema([(column.name, _zoned(column.type, lake.engine.zone)) for column in shown])
-    return {row_id: row for (row_id, _), row in zip(within, rows.cast(zoned).to_pylist(), strict=True)}
+    values = [_python(column, lake.engine.zone) for column in rows.columns]
+    return {row_id: dict(zip(names, cells, strict=True)) for (row_id, _), *cells in zip(within, *values, strict=True)}
 
 
 def _has_moments(kind: pa.DataType) -> bool:
@@ -89,10 +92,16 @@ def _has_moments(kind: pa.DataType) -> bool:
     return any(pa.types.is_timestamp(part) or _has_moments(part) for part in parts)
 
 
-def _zoned(kind: pa.DataType, zone: str) -> pa.DataType:
+def _python(column: pa.ChunkedArray, zone: str) -> list[Any]:
+    """Values as Python has them; of moments Arrow makes the same, and imports pandas for it: half a second."""
     import pyarrow as pa
 
-    return pa.timestamp(kind.unit, tz=zone) if pa.types.is_timestamp(kind) and kind.tz else kind
+    if not (pa.types.is_timestamp(column.type) and column.type.tz):
+        values: list[Any] = column.to_pylist()
+        return values
+    there = ZoneInfo(zone)
+    moments = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64()).to_pylist()
+    return [None if one is None else (_EPOCH + timedelta(microseconds=one)).astimezone(there) for one in moments]
 
 
 def _by_file(places: Mapping[int, Place]) -> dict[File, list[tuple[int, Place]]]:

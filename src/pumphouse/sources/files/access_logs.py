@@ -68,10 +68,10 @@ TYPES = {
 }
 NONE_IS_ZERO = frozenset(("bytes",))
 END = r"\s*$"
-_NONE = pa.array(["-", ""])
+_NONE = ("-", "")
 _APACHE = re.compile(r"%(?:[<>]|!?\d{3}(?:,\d{3})*)?(?:\{([^}]*)\})?(\^?[a-zA-Z]{1,2}|%)")
 _NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-_MONTHS = pa.array("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())
+_MONTHS = tuple("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())  # no array yet: Arrow would import pandas
 
 
 QUOTED = r'[^"\\]*(?:\\.[^"\\]*)*'
@@ -217,7 +217,7 @@ def _columns(cells: pa.StructArray, names: tuple[str, ...]) -> tuple[dict[str, p
             fits = pc.and_(fits, pc.is_valid(made[name]))
             continue
         none = "0" if name in NONE_IS_ZERO else None
-        texts = pc.if_else(pc.is_in(texts, _NONE), pa.scalar(none, pa.string()), texts)
+        texts = pc.if_else(pc.is_in(texts, pa.array(_NONE)), pa.scalar(none, pa.string()), texts)
         kind = TYPES.get(name, pa.string())
         if kind == pa.int64():
             texts = pc.replace_substring_regex(texts, r"^0+(\d)", r"\1")
@@ -232,7 +232,7 @@ def _moments(texts: pa.Array) -> pa.Array:
         texts, r"^(?P<day>..)/(?P<month>...)/(?P<year>....):(?P<time>.{8}) (?P<sign>.)(?P<h>..)(?P<m>..)$"
     )
     part = {name: pc.struct_field(cut, name) for name in ("day", "month", "year", "time", "sign", "h", "m")}
-    month = pc.utf8_lpad(pc.cast(pc.add(pc.index_in(part["month"], _MONTHS), 1), pa.string()), 2, padding="0")
+    month = pc.utf8_lpad(pc.cast(pc.add(pc.index_in(part["month"], pa.array(_MONTHS)), 1), pa.string()), 2, padding="0")
     written = pc.binary_join_element_wise(
         pc.binary_join_element_wise(part["year"], month, part["day"], "-"), part["time"], " "
     )
