@@ -105,6 +105,15 @@ def test_declared_facets_come_with_an_answer_and_others_when_asked(desk: Any) ->
         search(desk.lake, index(desk), "refund", facets=["amount by month"])
 
 
+def test_of_values_that_are_as_frequent_the_lowest_are_listed_however_many_there_are(desk: Any) -> None:
+    accounts = [f"account {number * 7 % 90:02}" for number in range(90)] + ["account 88", "account 89"]
+    desk.table(rows(0, 92).set_column(2, "account", pa.array(accounts)))
+    build(index(desk), desk.context())
+    facet = search(desk.lake, index(desk), "order", facets=["account"]).facets["account"]
+    expected = [("account 88", 2), ("account 89", 2), *((f"account {number:02}", 1) for number in range(8))]
+    assert (list(facet.counts), facet.others, facet.missing) == (expected, 80, 0)
+
+
 def test_nothing_found_is_in_any_order(desk: Any) -> None:
     desk.table(rows(0, 4))
     build(index(desk), desk.context())

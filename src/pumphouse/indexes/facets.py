@@ -25,6 +25,8 @@ VALUES_MAX = 10
 DAYS_MAX = 400
 MONTHS_MAX = 240
 """How many months one answer lists; rows of a longer time are counted by year."""
+_ASKED = 5 * VALUES_MAX
+"""So many are asked for, that those which are as frequent as the last one listed are mostly among them."""
 _SOON = 65_000
 """So many different values of each segment are counted at first, and all of them where there are more."""
 _ALL = 50_000_000
@@ -82,15 +84,11 @@ def _facet(asked: str, *, index: tantivy.Index, manifest: Manifest, query: tanti
 
 def _most(searcher: tantivy.Searcher, query: tantivy.Query, field: Field) -> list[tuple[Any, int]]:
     """The most frequent values; of those that are as frequent the lowest."""
-    found = _terms(searcher, query, field, size=VALUES_MAX + 1)
-    if len(found) > VALUES_MAX:
-        edge = found[VALUES_MAX - 1][1]
-        if found[VALUES_MAX][1] == edge:
-            # Others are as frequent as the last one: those that are at least so, by their values.
-            tied = _terms(
-                searcher, query, field, size=2 * VALUES_MAX, order={"_key": "asc"}, min_doc_count=max(1, edge)
-            )
-            found = [one for one in found if one[1] > edge] + [one for one in tied if one[1] == edge]
+    found = _terms(searcher, query, field, size=_ASKED)
+    if len(found) == _ASKED and found[-1][1] == (edge := found[VALUES_MAX - 1][1]):
+        # Others may be as frequent as the last one: those that are at least so, by their values.
+        tied = _terms(searcher, query, field, size=2 * VALUES_MAX, order={"_key": "asc"}, min_doc_count=max(1, edge))
+        found = [one for one in found if one[1] > edge] + [one for one in tied if one[1] == edge]
     found.sort(key=lambda one: (-one[1], one[0]))
     return [(_shown(field, value), count) for value, count in found[:VALUES_MAX]]
 
