@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pumphouse.lake.commit import Commit
+from pumphouse.lake.locks import held
 from pumphouse.project.project import open_project
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "upkeep.md"
@@ -50,6 +51,13 @@ def test_a_dry_run_says_what_merging_would_do_and_upkeep_does_that(pumphouse: An
     assert "12 files of " in done.out.splitlines()[-1]
     assert "go within a day" in done.out.splitlines()[-1]
     assert "12 files of 1 table became 1" in pumphouse("log", "--limit", "1", cwd=shop).out
+
+
+def test_while_another_upkeep_is_under_way_it_waits_as_long_as_it_is_told(pumphouse: Any, shop: Path) -> None:
+    with held(shop / "lake" / "upkeep.lock", purpose="upkeep 7", wait_s=0):
+        done = pumphouse("upkeep", "--wait", "0.1", cwd=shop)
+    assert done.code == 4
+    assert "has to wait: upkeep 7 by " in done.err
 
 
 def test_a_dry_run_tells_of_stored_bytes_that_nothing_names(pumphouse: Any, shop: Path) -> None:

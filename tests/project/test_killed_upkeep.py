@@ -62,7 +62,12 @@ def shop(folder: Folder) -> Folder:
     return folder
 
 
-def test_killed_in_the_middle_of_any_step_the_lake_is_whole_and_the_next_upkeep_goes_on(shop: Folder) -> None:
+@pytest.mark.parametrize("is_laid_out", [False, True])
+def test_killed_in_the_middle_of_any_step_the_lake_is_whole_and_the_next_upkeep_goes_on(
+    shop: Folder, is_laid_out: bool
+) -> None:
+    if is_laid_out:
+        shop.write({"t.sql": '/* pumphouse\nlayout = { sort_by = "b" } */\nSELECT 1 AS id, 2 AS a, 3 AS b'})
     lake = shop.open().lake
     story, chance = Story(Desk(lake), 11), random.Random(11)
     story.commit("append")

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -28,13 +30,19 @@ REASONS = 3
 
 
 def upkeep(
-    *, dry_run: bool = False, due: bool = False, retention: str | None = None, json: bool = False, call: Call
+    *,
+    dry_run: bool = False,
+    due: bool = False,
+    retention: str | None = None,
+    wait: Annotated[float, Parameter(metavar="SECONDS")] = 0.0,
+    json: bool = False,
+    call: Call,
 ) -> None:
     """Merge small files, write those with deleted rows again, and remove what nothing needs.
 
     Snapshots older than the retention leave the lake, but for the newest and for those that something pins: the newest
     build of each asset, a model, a verdict. Without a retention, none does. Files that are in no snapshot go a day
-    later, so that who reads them reads on.
+    later, so that who reads them reads on. Ends with 4 where another upkeep is under way.
 
     For example:
 
@@ -46,6 +54,7 @@ def upkeep(
         dry_run: Only say what would be freed, and which old snapshots are pinned by what.
         due: Only if it is due by `every` in `[upkeep]`, as the clock of `pumphouse serve` has it: a line for cron.
         retention: How long snapshots are kept, at least "1 day"; without it, `retention` in `[upkeep]`.
+        wait: How long to wait for another upkeep.
         json: Print it as JSON.
     """
     if due and (dry_run or retention is not None):
@@ -58,9 +67,9 @@ def upkeep(
         else:
             with _watched() as watch:
                 done = (
-                    run_upkeep_due(project, watch=watch)
+                    run_upkeep_due(project, watch=watch, wait_s=wait)
                     if due
-                    else run_upkeep(project, retention=retention, watch=watch)
+                    else run_upkeep(project, retention=retention, watch=watch, wait_s=wait)
                 )
         scheduled = _scheduled(project)
     if json:

@@ -37,27 +37,39 @@ def why_due(project: Project, *, now: datetime) -> str | None:
     return ripe({NAME: due}, project.lake, now=now).get(NAME)
 
 
-def run_upkeep_due(project: Project, *, now: datetime | None = None, watch: Watch | None = None) -> Upkeep | None:
-    """Upkeep if it is due by its schedule, else None. Raises LakeBusy where another is under way."""
+def run_upkeep_due(
+    project: Project, *, now: datetime | None = None, watch: Watch | None = None, wait_s: float = 0.0
+) -> Upkeep | None:
+    """Upkeep if it is due by its schedule, else None. Raises LakeBusy where another goes on longer than `wait_s`."""
     moment = now or datetime.now(UTC)
-    return _run(project, retention=None, due=True, now=moment, watch=watch) if why_due(project, now=moment) else None
+    if why_due(project, now=moment) is None:
+        return None
+    return _run(project, retention=None, due=True, now=moment, watch=watch, wait_s=wait_s)
 
 
 def run_upkeep(
-    project: Project, *, retention: str | None = None, now: datetime | None = None, watch: Watch | None = None
+    project: Project,
+    *,
+    retention: str | None = None,
+    now: datetime | None = None,
+    watch: Watch | None = None,
+    wait_s: float = 0.0,
 ) -> Upkeep:
-    """Upkeep now, whatever its schedule; that counts from here. Raises LakeBusy where another is under way."""
-    done = _run(project, retention=retention, due=False, now=now or datetime.now(UTC), watch=watch)
+    """Upkeep now, whatever its schedule; that counts from here. Raises LakeBusy as `run_upkeep_due` does."""
+    moment = now or datetime.now(UTC)
+    done = _run(project, retention=retention, due=False, now=moment, watch=watch, wait_s=wait_s)
     assert done is not None
     return done
 
 
-def _run(project: Project, *, retention: str | None, due: bool, now: datetime, watch: Watch | None) -> Upkeep | None:
+def _run(
+    project: Project, *, retention: str | None, due: bool, now: datetime, watch: Watch | None, wait_s: float
+) -> Upkeep | None:
     lake, watch, began, identity = project.lake, watch or Watch(), time.monotonic(), run_id(now)
     purpose = f"upkeep {identity}"
     with (
-        held(lake.folder / "upkeep.lock", purpose=purpose, wait_s=0.0),
-        lake.taking_turns("upkeep", purpose=purpose, wait_s=0.0),
+        held(lake.folder / "upkeep.lock", purpose=purpose, wait_s=wait_s),
+        lake.taking_turns("upkeep", purpose=purpose, wait_s=wait_s),
     ):
         if due and not why_due(project, now=now):  # another server's clock was quicker
             return None
