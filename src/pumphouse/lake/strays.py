@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
+from pumphouse.lake.expired import with_expired
+from pumphouse.lake.lake import LEFT_BEHIND_S, SCHEMA, Lake
 from pumphouse.lake.packs import ENDING
 
 _SHA = re.compile(rb"[0-9a-f]{64}")
@@ -58,11 +59,14 @@ def _files(lake: Lake) -> Iterator[Path]:
 
 def _said(lake: Lake) -> Iterator[str]:
     """What builds said, also in snapshots that left, and what is known of the files that they made."""
-    for asset in lake.builds():
-        for build in lake.history(asset):
-            yield f"{build.raw} {build.detail} {build.cursor}"
-        for one in lake.artefacts(asset):
-            yield f"{one.sha} {one.detail}"
+    rows = lake.catalogue(
+        "SELECT snapshot_id, NULL, commit_extra_info FROM {meta}.ducklake_snapshot_changes ORDER BY 1"
+    )
+    yield from (text for _, _, text in with_expired(rows, after=-1, catalogue=lake.catalogue) if text)
+    tables = lake.catalogue("SELECT table_name FROM {meta}.ducklake_table WHERE end_snapshot IS NULL")
+    if ("artefacts",) in tables:
+        made = lake.engine.fork().execute(f"SELECT sha, detail FROM {lake.alias}.{SCHEMA}.artefacts")
+        yield from (f"{sha} {detail}" for sha, detail in made)
 
 
 def _listed(path: Path) -> bytes:
