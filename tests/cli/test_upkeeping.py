@@ -101,3 +101,33 @@ def test_the_examples_of_the_guide_run(pumphouse: Any, shop: Path) -> None:
             done = pumphouse(*shlex.split(command)[1:], cwd=shop)
             assert done.code == 0, done.err
             assert "0 snapshots" in done.out or "Not due" in done.out
+
+
+def test_what_pins_old_snapshots_is_listed_and_lets_go_when_it_is_not_declared_any_more(
+    pumphouse: Any, shop: Path
+) -> None:
+    (shop / "usual.py").write_text(
+        "import pumphouse as ph\nfrom pumphouse.checks import steady\n\n"
+        'as_usual = ph.check("orders", steady("order_id", builds=2), severity="warn")\n'
+    )
+    (shop / "orders.sql").write_text((shop / "orders.sql").read_text() + "WHERE order_id > 1\n")
+    with open_project(shop) as project:
+        assert project.run().ok
+        made = "strftime(CAST(snapshot_time AS TIMESTAMPTZ) - INTERVAL 101 DAY, '%Y-%m-%d %H:%M:%S+00')"
+        project.lake.catalogue(f"UPDATE {{meta}}.ducklake_snapshot SET snapshot_time = {made}")
+        (project.lake.folder / "indexes" / "old_search").mkdir(parents=True)
+        (project.lake.folder / "indexes" / "old_search" / "words").write_bytes(b"words")
+    listed = pumphouse("upkeep", "--retention", "30 days", "--dry-run", cwd=shop).out
+    assert "Pinned: 1 older snapshot, with " in listed
+    (line,) = [line.split() for line in listed.splitlines() if line.endswith("orders that as_usual compares with")]
+    assert (line[0], line[2]) == ("3", "100")  # the last one with the orders of before
+    assert "The index old_search is not declared any more, and pins nothing. Its 5 bytes go when" in listed
+    (shop / "usual.py").unlink()
+    told = pumphouse("upkeep", "--retention", "30 days", "--json", cwd=shop).json["expiry"]
+    assert (told["kept"], told["kept_bytes"]) == ([], 0)
+    assert 3 in told["snapshots"]
+    for command in (("query", "FROM orders", "--snapshot", "3"), ("restore", "orders", "--to", "3")):
+        asked = pumphouse(*command, cwd=shop)
+        assert asked.code == 2
+        assert "error: snapshot 3 of " in asked.err
+        assert "is not kept any more: it left the lake by the declared retention" in asked.err

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import BuildError
+from pumphouse.lake.expiry import expire, to_expire
 from pumphouse.lake.lake import Lake, Location
 
 from .conftest import Bench
@@ -139,6 +140,18 @@ def test_only_changed_slices_are_written(bench: Bench) -> None:
     bench.put("raw", "SELECT 1000::BIGINT AS id, DATE '2024-01-05' AS day, 7 AS v", how="append")
     built = bench.sql("daily", DAILY, "raw", slice="day by day")
     assert built.counts.rows_out == 1
+    assert (dt.date(2024, 1, 5), 2, 8) in [(day, n, int(total)) for day, n, total in bench.rows("daily")]
+
+
+def test_only_changed_slices_are_written_though_the_snapshots_before_left(bench: Bench) -> None:
+    bench.put("raw", "SELECT range AS id, DATE '2024-01-01' + range::INTEGER AS day, 1 AS v FROM range(100)")
+    bench.sql("daily", DAILY, "raw", slice="day by day")
+    for number in range(3):
+        bench.put("other", f"SELECT {number} AS id")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=40)
+    expire(bench.lake, lambda: to_expire(bench.lake, retention=dt.timedelta(days=30), now=later, pinned=[]))
+    bench.put("raw", "SELECT 1000::BIGINT AS id, DATE '2024-01-05' AS day, 7 AS v", how="append")
+    assert bench.sql("daily", DAILY, "raw", slice="day by day").counts.rows_out == 1
     assert (dt.date(2024, 1, 5), 2, 8) in [(day, n, int(total)) for day, n, total in bench.rows("daily")]
 
 

@@ -17,7 +17,7 @@ from pumphouse.cli.call import Call
 from pumphouse.cli.opening import open_project
 from pumphouse.cli.output import in_columns, print_json, print_text, visible
 from pumphouse.errors import ConfigError
-from pumphouse.lake.expiry import Kept
+from pumphouse.lake.expiry import Expiry
 from pumphouse.project.project import Project
 from pumphouse.project.upkeep import TableUpkeep, Upkeep, Watch, foreseen
 from pumphouse.project.upkeep_runs import counted, next_upkeep, run_upkeep, run_upkeep_due
@@ -138,19 +138,34 @@ def _print(done: Upkeep, *, dry_run: bool) -> None:
             " are named by nothing in this lake, as what a killed run was answered. They stay: so does all raw input."
         )
     if done.expiry is not None and done.expiry.kept:
-        for line in _kept(done.expiry.kept):
+        for line in _kept(done.expiry, now=datetime.now(UTC)):
             print_text(line)
+    for index, size in done.undeclared.items():
+        print_text(
+            f"The index {index} is not declared any more, and pins nothing. Its {size:,} bytes go when you delete"
+            f" indexes/{index} in the lake's folder."
+        )
 
 
-def _kept(kept: Sequence[Kept]) -> list[str]:
+def _kept(expiry: Expiry, *, now: datetime) -> list[str]:
     """Lines of old snapshots that are pinned, those for which most bytes are kept first."""
+    kept = expiry.kept
     most = sorted(kept, key=lambda one: (-one.bytes, one.snapshot))[:LINES]
-    rows = [["snapshot", "made", "bytes", "by"]]
+    rows = [["snapshot", "made", "days ago", "bytes", "for"]]
     for one in most:
-        rows.append([str(one.snapshot), f"{one.at:%Y-%m-%d %H:%M}", f"{one.bytes:,}", "; ".join(one.why[:REASONS])])
+        rows.append(
+            [
+                str(one.snapshot),
+                f"{one.at:%Y-%m-%d}",
+                f"{(now - one.at).days:,}",
+                f"{one.bytes:,}",
+                "; ".join(one.why[:REASONS]),
+            ]
+        )
         if len(one.why) > REASONS:
             rows[-1][-1] += f"; and {len(one.why) - REASONS:,} more"
-    lines = ["Older than the retention, and pinned, with the bytes of files that are kept for each alone:"]
+    older = counted(len(kept), "older snapshot")
+    lines = [f"Pinned: {older}, with {expiry.kept_bytes:,} bytes that would go without. Alone:"]
     lines += in_columns(rows)
     if len(kept) > len(most):
         rest = sum(one.bytes for one in kept) - sum(one.bytes for one in most)

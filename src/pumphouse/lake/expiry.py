@@ -47,6 +47,8 @@ class Expiry:
     files: int
     bytes: int
     kept: tuple[Kept, ...]
+    kept_bytes: int = 0
+    """Of files that would leave too, were none of those pinned."""
 
 
 def pinned_by_changes(lake: Lake, table: str, *, keep: timedelta, now: datetime) -> list[Pin]:
@@ -83,7 +85,9 @@ def to_expire(lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterab
         for number in old
         if number in reasons
     )
-    return Expiry(snapshots=gone, files=files, bytes=size, kept=kept)
+    unpinned = {*times} - {*old}
+    without = _held_by(lake, sorted(unpinned))[1] if kept else size
+    return Expiry(snapshots=gone, files=files, bytes=size, kept=kept, kept_bytes=without - size)
 
 
 def expire(lake: Lake, decide: Callable[[], Expiry]) -> Expiry:

@@ -35,10 +35,11 @@ class Span:
 
 def pins(lake: Lake, needs: Iterable[Need]) -> list[Pin]:
     """The fewest snapshots that have all of these versions, each once for each reason."""
-    spans = [(lake.span(need.table, at=need.snapshot), need.why) for need in needs]
-    return fewest(
-        (Span(first=first, until=until, why=why) for (first, until), why in spans), there=kept(catalogue=lake.catalogue)
-    )
+    asked = dict.fromkeys(needs)
+    spans = {place: lake.span(place[0], at=place[1]) for place in {(need.table, need.snapshot) for need in asked}}
+    found = [(*spans[need.table, need.snapshot], need.why) for need in asked]
+    there = kept(catalogue=lake.catalogue)
+    return fewest((Span(first=first, until=until, why=why) for first, until, why in found), there=there)
 
 
 def fewest(spans: Iterable[Span], *, there: Sequence[int]) -> list[Pin]:

@@ -30,6 +30,13 @@ def pinned(lake: Lake, assets: Mapping[str, Asset]) -> list[Pin]:
     return found
 
 
+def undeclared_indexes(lake: Lake, assets: Mapping[str, Asset]) -> dict[str, int]:
+    """The bytes in the folders of indexes that are not declared any more."""
+    folder = lake.folder / "indexes"
+    left = [one for one in folder.iterdir() if one.is_dir() and one.name not in assets] if folder.is_dir() else []
+    return {one.name: sum(file.stat().st_size for file in one.rglob("*") if file.is_file()) for one in sorted(left)}
+
+
 def _of_tables(lake: Lake, assets: Mapping[str, Asset]) -> Iterator[Need]:
     """What each table as it stands was made from, directly and through others."""
     for name, build in lake.builds().items():

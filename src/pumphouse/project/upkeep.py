@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pumphouse.declare.layouts import TableLayout
@@ -14,7 +14,7 @@ from pumphouse.lake.lake import Lake
 from pumphouse.lake.merging import files_after, merges
 from pumphouse.lake.strays import Strays, strays
 from pumphouse.lake.upkeep import Removable, merge_files, removable, remove_files, rewrite_deletes
-from pumphouse.project.pinned import pinned
+from pumphouse.project.pinned import pinned, undeclared_indexes
 from pumphouse.project.project import Project
 from pumphouse.project.retention import retention_of
 
@@ -54,6 +54,8 @@ class Upkeep:
     later_bytes: int
     stored: Strays | None = None
     """Raw input and files that builds made, none of which goes; None where it was not only foreseen."""
+    undeclared: Mapping[str, int] = field(default_factory=dict)
+    """Indexes that are not declared any more, with the bytes in their folders; none where it was not only foreseen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,8 @@ def foreseen(project: Project, *, retention: str | None = None, now: datetime | 
         if one.bytes_to_write
     )  # fmt: skip
     foreseen = _upkeep(tables, decide() if decide else None, removable(project.lake, now=now))
-    return replace(foreseen, stored=strays(project.lake, now=now))
+    left = undeclared_indexes(project.lake, project.graph.assets)
+    return replace(foreseen, stored=strays(project.lake, now=now), undeclared=left)
 
 
 def keep_up(
