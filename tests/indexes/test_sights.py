@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.indexes.conftest import Desk
+from tests.indexes.test_views import read_only
 
 from pumphouse.declare.facts import search as declare
 from pumphouse.engines.engine import Scan
@@ -21,6 +23,8 @@ from pumphouse.indexes.manifest import home
 from pumphouse.indexes.searching import Found, matching, search
 from pumphouse.indexes.semantic import search_by_meaning
 from pumphouse.indexes.sights import Sight
+from pumphouse.lake.changes import hide
+from pumphouse.lake.lake import Lake, Location
 from pumphouse.lake.locks import held
 
 ACME = "account = 'acme'"
@@ -177,6 +181,35 @@ def test_by_meaning_a_part_is_compared_as_if_there_were_no_more(desk: Any, apart
     assert [scanned for _, scanned in found[:2]] == [3, 0]
     with pytest.raises(BadRequest, match="its vectors are of body too"):
         search_by_meaning(desk.lake, index, "money", embed=embed, sight=lambda at: sight("true", masked="body"))
+
+
+def test_a_hidden_person_leaves_what_somebody_sees_at_once(desk: Any, tickets: pa.Table) -> None:
+    desk.table(tickets)
+    index = desk.index()
+    build(index, desk.context())
+    find: Callable[[], Found] = lambda: search(desk.lake, index, "broken", sight=lambda at: sight(ACME))  # noqa: E731
+    before = desk.lake.snapshot()
+    assert {hit.key for hit in find().hits} == {(1,), (3,)}
+    hide(desk.lake, entity="ticket_id", value="3", why="asked", run="hide", actor="tester")
+    assert {hit.key for hit in find().hits} == {(1,)}
+    old = search(desk.lake, index, "broken", snapshot=before, sight=lambda at: sight(ACME))
+    assert {hit.key for hit in old.hits} == {(1,)}
+
+
+def test_an_environment_shows_a_part_of_the_lake_above(
+    desk: Any, tickets: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    pinned = desk.table(tickets)
+    build(desk.index(), desk.context())
+    desk.table(tickets.slice(0, 1))
+    above = read_only(desk, pinned, "above")
+    (tmp_path / "dev").mkdir()
+    dev = Lake(Location(folder=tmp_path / "dev"), engine=above.engine, upstream=above)
+    found = search(dev, desk.index(), "broken", sight=lambda at: sight(ACME))
+    assert ({hit.key for hit in found.hits}, found.snapshot) == ({(1,), (3,)}, dev.snapshot())
+    assert len(matching(dev, desk.index(), "broken", sight=lambda at: sight(ACME)).table) == 2
+    dev.close()
 
 
 def embed(texts: list[str]) -> list[list[float]]:

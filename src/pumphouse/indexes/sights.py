@@ -207,7 +207,7 @@ def _numbered(rows: Rows, sight: Sight, ids: np.ndarray[Any, Any]) -> Rows:
             datasets=(*own.datasets, (called, numbers)),
         )
 
-    return replace(rows, shown=shown)
+    return replace(rows, shown=shown, sort=None)  # in one partition, since nothing will be merged with it
 
 
 def _ids(folder: Path) -> np.ndarray[Any, Any]:

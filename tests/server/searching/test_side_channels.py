@@ -55,6 +55,27 @@ ASKED = (
     "/search/{0}?q={1}",
     "/search/{0}?q={1}&sort=newest&where=day=2026-02",
 )
+ATTACKS = (
+    "SELECT _rowid FROM search('{0}', '{1}')",
+    "SELECT rowid, _row_since FROM search('{0}', '{1}')",
+    "SELECT * FROM search('{0}', '{1}') WHERE team = 'b' OR told IS NOT NULL OR code > ''",
+    "SELECT count(*) FROM search('{0}', '{1}') RIGHT JOIN notes USING (id)",
+    "SELECT score, count(*) FROM search('{0}', '{1}') GROUP BY ALL ORDER BY ALL",
+    "SELECT * FROM (SELECT 1 / (score - score) AS x, id FROM search('{0}', '{1}')) WHERE id = 9999",
+    "SELECT error(words) FROM search('{0}', '{1}') WHERE account = 'globex'",
+    'FROM "search {0} {1}"',
+    'FROM "matches of search {0} {1}"',
+    'FROM "numbers of notes"',
+    "FROM notes WHERE id IN (SELECT id FROM search('{0}', '{1}')) ORDER BY id",
+    "EXPLAIN FROM search('{0}', '{1}')",
+    "SUMMARIZE FROM search('{0}', '{1}')",
+    "DESCRIBE FROM search('{0}', '{1}')",
+    "FROM search('told_search', '{1}')",
+    "FROM search('{0}', (SELECT words FROM notes LIMIT 1))",
+    "FROM search('{0}', 'told:{1}')",
+    "FROM search('{0}', '{1}') USING SAMPLE 3 ROWS (reservoir, 1)",
+)
+"""What asks a search in SQL for more than it shows."""
 SQL = (
     "FROM search('{0}', '{1}')",
     "SELECT count(*), max(score), min(score) FROM search('{0}', '{1}')",
@@ -198,6 +219,20 @@ def test_hidden_rows_words_and_changes_change_no_answer(who: str, worlds: dict[s
     assert any('"after":"' in text for _, _, text in one)
     one_wire, two_wire = (over_wires(world, who, "notes_search") for world in worlds.values())
     assert one_wire == two_wire
+
+
+@pytest.mark.parametrize("who", ["bob", "cid"])
+def test_attacks_in_sql_tell_nothing_that_is_hidden(who: str, worlds: dict[str, tuple[Project, Serving]]) -> None:
+    answers = []
+    for project, serving in worlds.values():
+        token = project.lake.state.make_token(who, scope="read")
+        with httpx.Client(base_url=serving.url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+            texts = [text.format("notes_search", word) for text in ATTACKS for word in ("o*", "secret")]
+            replies = [client.post("/api/sql", json={"sql": text}) for text in texts]
+            answers.append([(reply.status_code, reply.text) for reply in replies])
+    assert answers[0] == answers[1]
+    assert {status for status, _ in answers[0]} >= {200, 400, 404}
+    assert "globex" not in "".join(text for _, text in answers[0])
 
 
 @pytest.mark.parametrize(("who", "index"), [("dan", "notes_search"), ("eve", "told_search"), ("cid", "told_search")])
