@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,18 @@ def test_rows_are_found_by_their_ids_in_merged_files(desk: Desk, monkeypatch: py
     assert places_of(desk.lake, "t", ids, at=at) is not None
     found = rows_of(desk.lake, "t", ids, snapshot=at)
     assert {one: row["id"] for one, row in found.items()} == {row[0]: row[2] for row in all_rows(desk) if row[0] in ids}
+
+
+def test_killed_after_files_are_written_the_lake_is_as_it_was_and_they_are_removed_a_day_later(desk: Desk) -> None:
+    filled(desk)
+    before = all_rows(desk)
+    layout = laid({"sort_by": "n"})
+    (merge,) = merges(desk.lake, "t", layout["t"]) or []
+    (new,) = write(desk.lake, merge)
+    assert all_rows(desk) == before
+    merge_files(desk.lake, layouts=layout)
+    assert all_rows(desk) == before
+    late = datetime.now(UTC) + timedelta(days=2)
+    assert new.path in upkeep.remove_files(desk.lake, now=late).orphans
+    assert all_rows(desk) == before
+    assert sorted(new.path.parent.glob("*.parquet")) == files(desk)

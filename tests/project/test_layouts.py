@@ -1,0 +1,63 @@
+"""Upkeep brings the files of a project's tables into the order that they declare, and its dry run says so before."""
+
+from __future__ import annotations
+
+import pyarrow.parquet as pq
+from tests.project.conftest import CONFIG, Folder
+
+from pumphouse.project.project import Project
+from pumphouse.project.upkeep import foreseen, keep_up
+
+GATHER = """
+import pumphouse as ph
+
+visits = ph.files("visits/*.csv", key="visit_id", cursor="seq", layout={layout})
+plain = ph.files("visits/*.csv", cursor="seq")
+"""
+
+
+def test_upkeep_does_what_its_dry_run_says_and_sorts_what_lost_its_deleted_rows(folder: Folder) -> None:
+    layout = '{"sort_by": "began_at", "partition_by": "month(began_at)"}'
+    folder.write({"pumphouse.toml": CONFIG, "gather.py": GATHER.format(layout=layout)})
+    for number in range(3):
+        rows = [f"v{number * 100 + one},2026-0{1 + one % 2}-{1 + one * 7 % 28:02d},{number}" for one in range(60)]
+        if number == 2:
+            rows += [f"v{one},2026-01-0{1 + one % 9},2" for one in range(20)]
+        folder.write({f"visits/{number}.csv": "\n".join(["visit_id,began_at,seq", *rows])})
+        assert folder.run().ok
+    project = folder.open()
+    before = project.lake.engine.fork().execute("SELECT * FROM lake.main.visits ORDER BY ALL")
+    said = {one.table: (one.files, one.files_after) for one in foreseen(project).tables if one.table == "visits"}
+    done = {one.table: (one.files, one.files_after) for one in keep_up(project).tables if one.table == "visits"}
+    assert said.keys() == done.keys() == {"visits"}
+    assert said["visits"][0] == done["visits"][0] == 4
+    assert [days for days in ordered(project) if days != sorted(days)] == []
+    keep_up(project)
+    assert {day[5:7] for days in ordered(project) for day in days} == {"01", "02"}
+    assert all(len({day[5:7] for day in days}) == 1 for days in ordered(project))
+    assert project.lake.engine.fork().execute("SELECT * FROM lake.main.visits ORDER BY ALL") == before
+    assert [one.table for one in foreseen(project).tables if one.table == "visits"] == []
+
+
+def test_a_layout_that_is_declared_later_is_of_the_next_upkeep(folder: Folder) -> None:
+    query = "SELECT range AS n, hash(range) % 100 AS h FROM range(500)"
+    folder.write({"pumphouse.toml": CONFIG, "t.sql": query})
+    assert folder.run().ok
+    assert foreseen(folder.open()).tables == ()
+    folder.write({"t.sql": f'/* pumphouse\nlayout = {{ sort_by = "h" }}\n*/ {query}'})
+    project = folder.open()
+    assert [(one.table, one.files, one.files_after) for one in foreseen(project).tables] == [("t", 1, 1)]
+    keep_up(project)
+    assert foreseen(project).tables == ()
+    (file,) = files(project, "t")
+    values = pq.read_table(file)["h"].to_pylist()
+    assert values == sorted(values)
+
+
+def ordered(project: Project) -> list[list[str]]:
+    return [[str(day) for day in pq.read_table(file)["began_at"].to_pylist()] for file in files(project, "visits")]
+
+
+def files(project: Project, table: str) -> list[str]:
+    listed = project.lake.engine.execute("SELECT data_file FROM ducklake_list_files('lake', ?)", [table])
+    return [file for (file,) in listed]
