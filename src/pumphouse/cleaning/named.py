@@ -118,6 +118,7 @@ def maker_of(name: str) -> Callable[..., Step]:
     return STEPS[name]
 
 
+@cache
 def class_of(name: str) -> type[Step]:
     """The class of the step of that name, which says what it gives. Raises UnknownName as `maker_of` does."""
     made: type[Step] = get_type_hints(maker_of(name))["return"]
