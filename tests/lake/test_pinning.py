@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pumphouse.errors import LakeError
+from pumphouse.lake.changes import hide, restore
 from pumphouse.lake.expired import readable
 from pumphouse.lake.expiry import expire, to_expire
 from pumphouse.lake.pinning import Need, Span, fewest, newest_with, pins
@@ -63,6 +66,24 @@ def test_a_version_stays_readable_though_its_own_snapshot_leaves(desk: Desk) -> 
     assert [desk.rows("FROM orders", "orders", snapshot=at) for at in desk.lake.changes("orders")] == [[(1,)], [(2,)]]
     assert newest_with(desk.lake, "orders", at=first) == between
     assert newest_with(desk.lake, "orders", at=second) == desk.lake.snapshot()
+    assert restore(desk.lake, "orders", to=first, run="r", actor="me").detail == {"restored": first}
+    assert desk.rows("FROM orders", "orders") == [(1,)]
     expire(desk.lake, lambda: to_expire(desk.lake, retention=timedelta(days=30), now=later, pinned=[]))
     assert newest_with(desk.lake, "orders", at=first) is None
     assert pins(desk.lake, needs) == []
+
+
+def test_a_restore_does_not_bring_back_who_was_hidden_after_the_snapshot_that_left(desk: Desk) -> None:
+    desk.replaced("SELECT unnest([7, 8]) AS customer_id", table="people")
+    commit = desk.commit("total", inputs={"people": desk.lake.version("people")})
+    commit.replace("total", desk.written("SELECT 2 AS people"))
+    asked = commit.publish()
+    assert asked is not None
+    hide(desk.lake, entity="customer_id", value=7, why="asked", run="r", actor="me")
+    desk.replaced("SELECT 1 AS people", table="total")
+    later = datetime.now(UTC) + timedelta(days=40)
+    pinned = pins(desk.lake, [Need(table="total", snapshot=asked.snapshot, why="somebody")])
+    expire(desk.lake, lambda: to_expire(desk.lake, retention=timedelta(days=30), now=later, pinned=pinned))
+    assert pinned[0].snapshot > asked.snapshot
+    with pytest.raises(LakeError, match="whose person was hidden since"):
+        restore(desk.lake, "total", to=asked.snapshot, run="r", actor="me")

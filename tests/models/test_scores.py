@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -163,6 +164,15 @@ def test_a_canary_and_a_challenger_score_the_entities_that_they_answer_for(serve
     assert [(customer, version, chance) for customer, _, version, _, _, chance in said] == served.rows(
         "returns_scores", "customer_id, version, prediction"
     )
+    with_what = {
+        version: set(json.loads(text))
+        for version, text in served.rows("returns_live__predictions", "version, features")
+    }
+    assert with_what == {
+        "returns@1": {"days_since"},
+        "returns@2": {"days_since"},
+        "returns_gbm@1": {"spend_cents", "purchases", "channel"},
+    }
     alone = {}
     for name in ("returns", "returns_gbm"):
         served.declare("returns_live", rollout(name))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pumphouse.errors import LakeError, UnknownName
+from pumphouse.errors import LakeError, SnapshotExpired, UnknownName
 from pumphouse.lake.builds import Build, Counts
 from pumphouse.lake.commit import Commit
+from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.pinning import newest_with
 
 
 def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
@@ -13,10 +15,12 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
 
     It takes the fingerprint and input versions of the newest build, so the table counts as fresh until its code or an
     input changes again; a source takes the cursor of then, so what came later is fetched again when it is next due.
-    Raises UnknownName where the table was not there at that snapshot, LakeError where it then held somebody who is
-    hidden since and no column of the table says whose rows they are.
+    A snapshot that left will do while another one is kept in which the table is the same. Raises UnknownName where the
+    table was not there at that snapshot, LakeError where it then held somebody who is hidden since and no column of the
+    table says whose rows they are.
     """
-    if not lake.has(table, snapshot=to):
+    there = _readable(lake, table, to)
+    if not lake.has(table, snapshot=there):
         versions = [build.snapshot for build in lake.history(table)]
         raise UnknownName(
             f"'{table}' did not exist at snapshot {to}",
@@ -24,7 +28,7 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
             mend=f"It was built at {', '.join(map(str, versions[-8:]))}." if versions else None,
         )
     newest = lake.builds().get(table)
-    if newest is not None and lake.version(table, snapshot=to) == lake.version(table):
+    if newest is not None and lake.version(table, snapshot=there) == lake.version(table):
         return newest
     then = [build for build in lake.history(table) if build.snapshot <= to]
     if (source := _hidden_since(lake, table, to, seen=set())) is not None:
@@ -42,16 +46,28 @@ def restore(lake: Lake, table: str, *, to: int, run: str, actor: str) -> Build:
         inputs=newest.inputs if newest else {},
         accept_schema=True,
     )
-    commit.restore(table, to=to)
+    commit.restore(table, to=there)
     commit.detail(restored=to)
     if then:
         commit.cursor(then[-1].cursor)
         if then[-1].raw:
             commit.raw(then[-1].raw)
-    rows = lake.count(table, snapshot=to)
+    rows = lake.count(table, snapshot=there)
     build = commit.publish(Counts(rows_in=rows, rows_out=rows))
     assert build is not None  # a restore always makes a snapshot
     return build
+
+
+def _readable(lake: Lake, table: str, snapshot: int) -> int:
+    """The snapshot, or where it left another one in which the table is the same."""
+    try:
+        refuse_missing(snapshot, catalogue=lake.catalogue)
+    except SnapshotExpired:
+        same = newest_with(lake, table, at=snapshot)
+        if same is None:
+            raise
+        return same
+    return snapshot
 
 
 def _hidden_since(lake: Lake, table: str, snapshot: int, *, seen: set[str]) -> str | None:
