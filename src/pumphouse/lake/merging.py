@@ -92,7 +92,7 @@ def merges(lake: Lake, table: str, layout: TableLayout) -> list[Merge] | None:
     None where its rows can't be kept exactly in files that Arrow writes: those DuckLake merges.
     """
     alike: dict[tuple[Any, ...], list[File]] = defaultdict(list)
-    table_id, files = _files(lake, table)
+    table_id, files = _files(lake, table, below_bytes=None if layout.is_in_order else FILE_BYTES)
     for file in files:
         fitted = _fitted(layout, file.schema, table)
         part = file.said.get(PARTITION.encode()) if _is_in_order(file, fitted) else None
@@ -209,8 +209,11 @@ def _worth(run: Sequence[File], layout: TableLayout) -> Iterator[Sequence[File]]
         yield run
 
 
-def _files(lake: Lake, table: str) -> tuple[int, list[File]]:
-    """The table's id, and its files that nothing was deleted from, as far as they have the columns of their time."""
+def _files(lake: Lake, table: str, *, below_bytes: int | None) -> tuple[int, list[File]]:
+    """The table's id, and its files that nothing was deleted from, as far as they have the columns of their time.
+
+    `below_bytes` leaves out larger ones, and one that is alone.
+    """
     changes = "SELECT {0} AS moment FROM {{meta}}.ducklake_column WHERE table_id = (SELECT table_id FROM own)"
     rows = lake.catalogue(
         "WITH own AS (SELECT t.table_id FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
@@ -226,6 +229,9 @@ def _files(lake: Lake, table: str) -> tuple[int, list[File]]:
         " WHERE NOT EXISTS (SELECT 1 FROM changes l WHERE l.moment > f.begin_snapshot AND l.moment <= f.partial_max)"
         " GROUP BY ALL"
     )
+    if below_bytes is not None:
+        rows = [row for row in rows if row[5] < below_bytes]
+        rows = rows if len(rows) > 1 else []
     folder = folder_of(lake, table) if rows else Path()
     columns: dict[int, set[str]] = {}
     files = []
