@@ -107,6 +107,11 @@ def test_an_index_follows_many_rows_a_day_another_code_and_full(built: Folder, m
     assert statuses(built.run()) == {"tickets": "built", INDEX: "built"}
     built.write(tickets("Refund", "Late", "Refund now", "Broken", "Order", "Plate"))
     assert statuses(built.run()) == {"tickets": "built", INDEX: "unchanged"}
+    monkeypatch.setattr(standing, "LEFT_BYTES_MAX", 10)  # a row of this index is larger
+    assert statuses(built.run()) == {INDEX: "built"}
+    monkeypatch.undo()
+    built.write(tickets("Refund", "Late", "Refund now", "Broken", "Order", "Latte please"))
+    assert statuses(built.run()) == {"tickets": "built", INDEX: "unchanged"}
     assert statuses(built.run(full=True))[INDEX] == "built"
     built.write(tickets("Refund", "Late", "Refund now", "Broken", "Order", "Latte"))
     built.write({"facts.py": PROJECT["facts.py"].replace('"subject"]', '"subject"], sort="ticket_id"')})

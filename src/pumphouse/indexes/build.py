@@ -204,6 +204,7 @@ def _state(context: Context, manifest: Manifest, before: Manifest | None, *, wor
         world=world,
         folder=f"{context.snapshot}-{uuid4().hex[:12]}",
         segments=chosen,
+        bytes=sum(one.stat().st_size for one in (work / _TARGET).iterdir()),
     )
 
 

@@ -53,6 +53,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     folder: str
     segments: tuple[Segment, ...]
+    bytes: int = 0
+    """Of its files; 0 where nobody counted."""
 
     @property
     def rows(self) -> int:

@@ -18,6 +18,8 @@ from pumphouse.lake.lake import Lake
 
 LEFT_ROWS_MAX = 10_000
 """How many rows are left to searches."""
+LEFT_BYTES_MAX = 1_000_000
+"""How large these rows may be in the index, by the size of those that it has."""
 LEFT_FOR_MAX = timedelta(days=1)
 """How long: no snapshot leaves a lake earlier, and across those that left rows are not told, but compared."""
 
@@ -50,7 +52,9 @@ def left(lake: Lake, asset: Asset, last: Build, *, version: int, now: datetime) 
     if newest is None or newest.folder != last.detail.get("folder"):  # a run died before it was recorded
         return None
     rows = lake.rows_changed(table, after=newest.read_at, until=version)
-    if rows is None or rows > LEFT_ROWS_MAX or last.at is None or now - last.at > LEFT_FOR_MAX:
+    if rows is None or last.at is None or now - last.at > LEFT_FOR_MAX:
+        return None
+    if rows > LEFT_ROWS_MAX or rows * newest.bytes > LEFT_BYTES_MAX * max(1, newest.rows):
         return None
     return Left(covers=newest.snapshot, rows=rows)
 

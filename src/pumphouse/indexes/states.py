@@ -32,7 +32,7 @@ HEAP_BYTES = 256 * 1024 * 1024
 HEAP_BYTES_MIN = 15 * 1024 * 1024
 """As little as the library takes, for a few rows."""
 FEW_ROWS = 50_000
-ONE_READ_ROWS_MAX = 20_000
+ONE_READ_ROWS_MAX = 25_000
 """So many rows are read at once, and then told apart by their partitions."""
 ROWS_AT_ONCE = 8_192
 """A bound on what is Python objects at a time."""
@@ -144,6 +144,8 @@ class Difference:
     ids: pa.Array
     since: int
     """Rows that come back have a version after this snapshot; 0 where that is not known."""
+    brings: bool
+    """Whether any may come back."""
 
 
 def difference(rows: Rows, state: State, *, world: World) -> Difference | None:
@@ -165,7 +167,7 @@ def difference(rows: Rows, state: State, *, world: World) -> Difference | None:
     if world.hidden != state.world.hidden:
         hidden = rowids.hidden(lake, rows.table, snapshot=at)
         ids = pa.array(np.union1d(ids.to_numpy(), hidden.to_numpy()))
-    return Difference(ids=ids, since=since)
+    return Difference(ids=ids, since=since, brings=known.has_come or at < state.read_at)
 
 
 def make(rows: Rows, target: Path, *, work: Path, progress: Callable[[int], None]) -> tuple[Segment, ...]:
@@ -213,7 +215,8 @@ def overlaid(
         parts.append((folder, chunk))
     new = work / "new"
     put_together(new, (), schema=rows.schema)
-    _drain(write(new, rows.documents(only=by.ids, since=by.since), heap_bytes=_heap(len(by.ids))))
+    documents = rows.documents(only=by.ids, since=by.since) if by.brings else ()
+    _drain(write(new, documents, heap_bytes=_heap(len(by.ids))))
     ids = by.ids.to_numpy()
     parts.append(
         (new, [msgspec.structs.replace(one, first=int(ids.min()), last=int(ids.max())) for one in segments(new)])
@@ -234,7 +237,9 @@ def _by_partition(
 ) -> tuple[Segment, ...]:
     ids, since = (by.ids, by.since) if by else (None, 0)
     few: dict[str, pa.Array] | None = None
-    if ids is not None and len(ids) <= ONE_READ_ROWS_MAX:
+    if by is not None and not by.brings:
+        coming = {}
+    elif ids is not None and len(ids) <= ONE_READ_ROWS_MAX:
         few = rows.few(only=ids, since=since)
         coming = {name: len(documents) for name, documents in few.items()}
     else:

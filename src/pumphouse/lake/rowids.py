@@ -83,6 +83,8 @@ class Differing:
     """Which rows of a table differ between two snapshots."""
 
     ids: pa.Array
+    has_come: bool
+    """Whether a row came, or changed, from the earlier snapshot to the later; else all of them went."""
     is_rewritten: bool
     """Whether files were rewritten between them, so that a row's version says nothing of when it came."""
 
@@ -96,20 +98,25 @@ def differing(lake: Lake, table: str, *, one: int, other: int) -> Differing | No
     import pyarrow as pa
 
     if one == other:
-        return Differing(ids=pa.array([], pa.int64()), is_rewritten=False)
+        return Differing(ids=pa.array([], pa.int64()), has_come=False, is_rewritten=False)
     low, high = sorted((one, other))
     told = _told(lake, table, low, high)
     if told is None:
         return None
     if told.is_expired:  # what came and went is not told across snapshots that are expired
-        return Differing(ids=_compared(lake, table, low, high), is_rewritten=bool(told.rewrites))
-    changes = [
-        f"SELECT rowid FROM ducklake_table_{kind}({literal(lake.alias)}, 'main', {literal(table)}, {first}, {last})"
-        for first, last in _unrewritten(told.rewrites, low, high)
-        for kind in ("deletions", "insertions")
-    ]
-    ids = _ids(lake, " UNION ".join(changes)) if changes else pa.array([], pa.int64())
-    return Differing(ids=ids, is_rewritten=bool(told.rewrites))
+        return Differing(ids=_compared(lake, table, low, high), has_come=True, is_rewritten=bool(told.rewrites))
+    came, went = (
+        [
+            f"SELECT rowid FROM ducklake_table_{kind}({literal(lake.alias)}, 'main', {literal(table)}, {first}, {last})"
+            for first, last in _unrewritten(told.rewrites, low, high)
+        ]
+        for kind in ("insertions", "deletions")
+    )
+    if not came:
+        return Differing(ids=pa.array([], pa.int64()), has_come=False, is_rewritten=True)
+    ids = _ids(lake, " UNION ALL ".join(came))
+    both = pa.chunked_array([ids, _ids(lake, " UNION ALL ".join(went))]).unique()
+    return Differing(ids=both, has_come=len(ids) > 0, is_rewritten=bool(told.rewrites))
 
 
 def hidden(lake: Lake, table: str, *, snapshot: int) -> pa.Array:
