@@ -503,6 +503,7 @@ def commits(folder: Path, count: int, *, rows: int = 100) -> None:
         desk.lake.close()
     shutil.rmtree(folder)
     one, many = costs["one"], costs["many"]
+    print(f"a look at the files of the index before each run of {count:,}: {costs['looks']:.2f} s CPU")
     print(
         f"{count:,} commits of {rows} rows, a run after each: {many:.2f} s CPU for the index in {runs} builds, ", end=""
     )

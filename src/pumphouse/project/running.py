@@ -80,16 +80,16 @@ class Report:
 
     def __str__(self) -> str:
         done = sum(result.status == "built" for result in self.results)
+        said = [f"{name} {words}." for name, words in self.left.items()]
         if not self.results:
             everything = "everything else" if self.left else "everything"
-            said = [f"{name} {words}." for name, words in self.left.items()]
             return "\n".join([f"Nothing to do: {everything} is as of snapshot {self.snapshot}.", *said])
         statuses = [result.status for result in self.results]
         counted = [
             f"{statuses.count(status)} {status}" for status in ("unchanged", "failed", "skipped") if status in statuses
         ]
         parts = [f"{done} built", *counted]
-        return f"{', '.join(parts)} in {self.seconds:.1f} s; snapshot {self.snapshot}."
+        return "\n".join([f"{', '.join(parts)} in {self.seconds:.1f} s; snapshot {self.snapshot}.", *said])
 
 
 class Watcher(Protocol):
