@@ -84,3 +84,14 @@ def test_the_read_is_logged_of_index_and_table(pumphouse: Any, shop: Path) -> No
     with ph.open(str(shop)) as project:
         reads = [(one.asset, one.door, one.rows) for one in project.lake.state.accesses() if one.who == "zoe"]
     assert sorted(reads) == [("tickets", "cli", 1), ("tickets_search", "cli", 1)]
+
+
+def test_an_index_without_vectors_says_that_it_has_none(pumphouse: Any, shop: Path) -> None:
+    done = pumphouse("search", "tickets", "my money back", "--semantic", cwd=shop)
+    assert done.code != 0
+    assert "is searched by words alone" in done.err
+    between = pumphouse(
+        "search", "tickets", "--where", "opened_on>=2026-01-02", "--where", "opened_on<2026-01-05", cwd=shop
+    )
+    assert between.out.splitlines()[-1] == "(1 row; snapshot 2)"
+    assert pumphouse("search", "tickets", "--where", "opened_on", cwd=shop).code != 0

@@ -12,9 +12,11 @@ from typing import Any
 from pumphouse.declare.asset import Asset
 from pumphouse.errors import BadRequest, LakeError
 from pumphouse.indexes import words
+from pumphouse.indexes.excerpts import Excerpt, Marks, excerpt
 from pumphouse.indexes.manifest import current
+from pumphouse.indexes.queries import LENGTH_MAX
 from pumphouse.indexes.searching import LIMIT_MAX, Found, Hit, SightAt, matching
-from pumphouse.indexes.sights import Sight
+from pumphouse.indexes.sights import Sight, seen
 from pumphouse.indexes.vectors import Embed, nearest
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.rows import rows_of
@@ -23,7 +25,9 @@ K = 60
 """By which the first ranks do not count so much more than the next."""
 CANDIDATES_MIN = 100
 """How many rows each of the two rankings has at least."""
+QUESTION_CHARACTERS_MAX = 10_000
 QUESTION_WORDS_MAX = 60
+"""How many of its first words are looked for, as many as one search may name."""
 
 
 def search_by_meaning(
@@ -58,17 +62,22 @@ def search_by_meaning(
             asset=asset.name,
             mend="By words you search what you see of it.",
         )
+    if len(question) > QUESTION_CHARACTERS_MAX:
+        raise BadRequest(f"a question has at most {QUESTION_CHARACTERS_MAX:,} characters", asset=asset.name)
     limit = max(1, min(limit, LIMIT_MAX))
     count = max(limit, CANDIDATES_MIN)
-    among = matching(lake, asset, "*", where=where, snapshot=at, sight=sight).table if where or sees else None
+    among = None
+    if where:
+        among = matching(lake, asset, "*", where=where, snapshot=at, sight=sight).table
+    elif sees is not None:
+        among = seen(lake, asset.name, sees, snapshot=at).all_ids
     near = nearest(
         lake, asset.name, table=asset.spec.table, question=question, embed=embed, code=asset.code, snapshot=at,
         among=among, is_part=sees is not None, count=count,
     )  # fmt: skip
-    asked = words.analyzer().analyze(question)[:QUESTION_WORDS_MAX]
+    any_of = _any_of(words.analyzer().analyze(question))
     by_words: Sequence[int] = ()
-    if asked:
-        any_of = " OR ".join(f'"{word}"' for word in dict.fromkeys(asked))
+    if any_of:
         found = matching(lake, asset, any_of, where=where, snapshot=at, limit=count, sight=sight)
         by_words = found.table["_rowid"].to_pylist()
     scores = fused((near.ids, by_words))
@@ -77,9 +86,38 @@ def search_by_meaning(
     rows, key = _rows(lake, asset, best, snapshot=at, sees=sees), manifest.key if manifest is not None else ()
     key = key if sees is None or sees.plain.issuperset(key) else ()
     hits = tuple(
-        Hit(key=tuple(rows[row][name] for name in key), score=scores[row], row=rows[row], excerpts={}) for row in best
+        Hit(
+            key=tuple(rows[row][name] for name in key),
+            score=scores[row],
+            row=rows[row],
+            excerpts=_excerpts(asset, question, rows[row]),
+        )
+        for row in best
     )
     return Found(hits=hits, total=len(scores), snapshot=at, table=asset.spec.table, scanned=near.without)
+
+
+def _any_of(asked: Sequence[str]) -> str:
+    """A search for any of the first words of a question."""
+    chosen, length = [], 0
+    for word in dict.fromkeys(asked[:QUESTION_WORDS_MAX]):
+        length += len(f'"{word}" OR ')
+        if length > LENGTH_MAX:
+            break
+        chosen.append(f'"{word}"')
+    return " OR ".join(chosen)
+
+
+def _excerpts(asset: Asset, question: str, row: Mapping[str, Any]) -> dict[str, Excerpt]:
+    """Where words of the question stand in a row, if any does."""
+    languages, found = dict(asset.spec.languages), {}
+    for column in asset.spec.text:
+        analyzer = words.analyzer(languages.get(column))
+        marks = Marks(terms=frozenset(analyzer.analyze(question)), starts=frozenset(), like=frozenset())
+        part = excerpt(str(row[column]), marks=marks, analyzer=analyzer) if row.get(column) is not None else None
+        if part:
+            found[column] = part
+    return found
 
 
 def _rows(

@@ -72,6 +72,14 @@ class Seen:
         found = rows_of(lake, table, list(by_id), snapshot=self.view.snapshot, shown=self.sight.shown)
         return {by_id[row_id]: row for row_id, row in found.items()}
 
+    @property
+    def all_ids(self) -> pa.Table:
+        """`_rowid` of all rows that are seen."""
+        import numpy as np
+        import pyarrow as pa
+
+        return pa.table({"_rowid": pa.array(np.asarray(self.ids), pa.int64())})
+
     def with_ids(self, matches: pa.Table) -> pa.Table:
         """Matches with the ids of their rows instead of their numbers."""
         import pyarrow as pa

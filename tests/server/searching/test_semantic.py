@@ -85,6 +85,9 @@ def test_rows_are_found_by_meaning_and_logged(shop: tuple[Project, Serving]) -> 
         assert ann.get("/api/search/tickets", params={**ASKED, "semantic": 0}).json()["total"] == 0
         for wrong in ({"sort": "newest"}, {"facet": "account"}, {"semantic": "yes"}):
             assert ann.get("/api/search/tickets", params={**ASKED, **wrong}).status_code == 400
+        long = " ".join(f"{number:030}" for number in range(300))
+        assert ann.get("/api/search/tickets", params={**ASKED, "q": f"refund {long}"}).json()["total"] == 4
+        assert ann.get("/api/search/tickets", params={**ASKED, "q": "a" * 10_001}).status_code == 400
         assert "by words alone" in ann.get("/api/search/notes", params=ASKED).json()["error"]
     read = shop[0].lake.state.accesses(asset="tickets_search")
     assert {(one.who, one.door, one.detail) for one in read} >= {("ann", "search", ASKED["q"])}
@@ -108,6 +111,8 @@ def test_the_page_and_the_client_have_it(shop: tuple[Project, Serving]) -> None:
         assert "<strong>4</strong> rows compared" in shown
         assert shown.index("Refund") < shown.index("It is slow")
         assert 'name="semantic" value="1"' in shown
+        marked = ann.get("/search/tickets", params={"q": "a refund, please", "semantic": 1}).text
+        assert "<mark>Refund</mark> <mark>please</mark>" in marked
         words = ann.get("/search/tickets", params={"q": "refund"}).text
         assert 'href="/search/tickets_search?q=refund&amp;semantic=1"' in words
         assert "by meaning" not in ann.get("/search/notes", params={"q": "refund"}).text
