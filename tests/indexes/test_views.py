@@ -102,6 +102,20 @@ def test_a_lake_that_is_only_read_gets_its_views_elsewhere(
     lake.close()
 
 
+def test_an_index_goes_on_where_its_snapshot_left_and_another_has_the_same_rows(desk: Any, tickets: pa.Table) -> None:
+    first = desk.table(tickets)
+    build(desk.index(), desk.context())
+    same = desk.lake.snapshot()
+    appended(desk, other(tickets, 9))
+    assert first < same
+    desk.engine.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{first}])")
+    assert needed(desk.lake) == {"tickets_search": (first,)}
+    found = search(desk.lake, desk.index(), "refund")
+    assert found.scanned == 1
+    build(desk.index(), desk.context(run="run-2"))
+    assert search(desk.lake, desk.index(), "refund").scanned == 0
+
+
 def test_a_snapshot_that_is_gone_is_told_and_the_index_needs_one(
     desk: Any, tickets: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +130,7 @@ def test_a_snapshot_that_is_gone_is_told_and_the_index_needs_one(
     assert search(desk.lake, desk.index(), "refund").scanned == 3  # told across the ones that are gone
     with pytest.raises(SnapshotExpired, match=f"snapshot {second} is not kept any more"):
         search(desk.lake, desk.index(), "refund", snapshot=second)
-    desk.engine.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{first}])")
+    desk.engine.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{first}, {second - 1}])")
     found = search(desk.lake, desk.index(), "refund", snapshot=last)
     assert (found.total, found.scanned) == (5, 3)  # by what was put right before, and is open still
     lake = read_only(desk)

@@ -149,7 +149,10 @@ def test_only_what_is_compared_later_is_pinned_and_the_rest_left(told: Told) -> 
     lake = told.project.lake
     pins = pinned(lake, told.project.graph.assets)
     newest = lake.snapshot()
-    assert {pin.why for pin in pins} == {"orders that as_usual compares with", "where the index orders_search goes on"}
+    assert {pin.why for pin in pins} == {
+        "orders that as_usual compares with",
+        "orders where the index orders_search goes on",
+    }
     assert pinned(lake, {}) == []  # what is not declared any more
     assert set(kept(catalogue=lake.catalogue)) == {pin.snapshot for pin in pins} | {newest}
     (compared,) = {pin.snapshot for pin in pins if "as_usual" in pin.why}

@@ -22,6 +22,7 @@ from pumphouse.indexes.manifest import Manifest, State, World
 from pumphouse.indexes.segments import MERGED_FROM, Segment, bounds, ends, put_together, row_ids, seal, segments, write
 from pumphouse.lake import rowids
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.pinning import newest_with
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -160,6 +161,8 @@ def difference(rows: Rows, state: State, *, world: World) -> Difference | None:
         return None  # each row of another column may have another value, of which no row tells
     lake, at = rowids.home(rows.lake, rows.table, rows.snapshot)
     known = rowids.differing(lake, rows.table, one=state.read_at, other=at)
+    if known is None and (same := newest_with(lake, rows.table, at=state.read_at)) is not None:
+        known = rowids.differing(lake, rows.table, one=same, other=at)  # its own snapshot left
     if known is None:
         return None
     ids = known.ids

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from pumphouse.declare.asset import Asset
 from pumphouse.declare.checks import RowCount, Steady
+from pumphouse.declare.facts import Search
 from pumphouse.declare.tables import Check
 from pumphouse.indexes.manifest import needed
 from pumphouse.lake.expiry import Pin
@@ -23,11 +24,7 @@ _KEEPS_INPUTS = ("scores",)
 
 def pinned(lake: Lake, assets: Mapping[str, Asset]) -> list[Pin]:
     """The snapshots that have to stay, each with why; some more than once."""
-    found = pins(lake, [*_of_tables(lake, assets), *_of_checks(lake, assets)])
-    for index, snapshots in needed(lake).items():
-        if index in assets:
-            found += [Pin(snapshot=one, why=f"where the index {index} goes on") for one in snapshots]
-    return found
+    return pins(lake, [*_of_tables(lake, assets), *_of_checks(lake, assets), *_of_indexes(lake, assets)])
 
 
 def undeclared_indexes(lake: Lake, assets: Mapping[str, Asset]) -> dict[str, int]:
@@ -44,6 +41,15 @@ def _of_tables(lake: Lake, assets: Mapping[str, Asset]) -> Iterator[Need]:
             for one in readings(lake, build):
                 if one.lake is lake:
                     yield Need(table=one.table, snapshot=one.snapshot, why=f"{one.table} that {name} was made from")
+
+
+def _of_indexes(lake: Lake, assets: Mapping[str, Asset]) -> Iterator[Need]:
+    """The tables of indexes as they were when the last run read them: the next one goes on from there."""
+    for index, snapshots in needed(lake).items():
+        if index in assets and isinstance(assets[index].spec, Search):
+            table = assets[index].spec.table
+            for one in snapshots:
+                yield Need(table=table, snapshot=one, why=f"{table} where the index {index} goes on")
 
 
 def _of_checks(lake: Lake, assets: Mapping[str, Asset]) -> Iterator[Need]:
