@@ -9,8 +9,10 @@ import pytest
 
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import KeyConflict, LakeBusy, LakeError
+from pumphouse.lake import rowids
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.lake.locks import held_in_postgres
+from pumphouse.lake.upkeep import rewrite_deletes
 
 from .conftest import Desk
 
@@ -37,6 +39,26 @@ def test_builds_keys_history_and_artefacts_are_as_in_a_file(shared: Desk) -> Non
     again = Desk(Lake(shared.lake.location, engine=DuckDB(threads=1)))
     assert again.rows("SELECT count(*) FROM orders", "orders") == [(3,)]
     again.lake.close()
+
+
+def test_what_came_and_went_between_two_snapshots_is_told_as_in_a_file(shared: Desk) -> None:
+    lake, table = shared.lake, "numbers"
+    first = shared.replaced("SELECT range AS id FROM range(100)", table=table)
+    commit = shared.commit(table)
+    commit.delete_keys(table, shared.written("SELECT range AS id FROM range(30)"), key=("id",))
+    commit.publish()
+    second = lake.snapshot()
+    assert lake.rows_changed(table, after=first, until=second) == 30
+    rewrite_deletes(lake, [table], deleted_share=0.01)
+    last = lake.snapshot()
+    for one, other, rows, is_rewritten in (
+        (first, second, 30, False),
+        (second, last, 0, True),
+        (first, last, 30, True),
+    ):
+        found = rowids.differing(lake, table, one=one, other=other)
+        assert found is not None
+        assert (len(found.ids), found.has_come, found.is_rewritten) == (rows, False, is_rewritten)
 
 
 def test_who_has_to_wait_is_told_for_whom(postgres: str) -> None:
