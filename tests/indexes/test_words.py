@@ -87,6 +87,8 @@ def test_words_stand_where_they_are_told_to(text: str, language: str | None) -> 
 
 
 @given(text=anything)
+@example(text="\uff76\u3099\u1161")
+@example(text="A\u0338\u0301\u11a8")
 def test_folded_letters_are_traced_to_where_they_come_from(text: str) -> None:
     made, source = letters.traced(text)
     assert made == letters.folded(text)

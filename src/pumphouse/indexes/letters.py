@@ -75,6 +75,8 @@ _PAIRS = (
 _WIDTHS_BY_CODE = {ord(wide): plain for wide, plain in _WIDTHS.items()}
 _FOLDS_BY_CODE = {ord(accented): plain for accented, plain in _FOLDS.items()}
 _CHANGED = f"\0{_JOINED}{_COMPOSED}{''.join(_WIDTHS)}{''.join(_FOLDS)}" + _ranges("1100-1160 f900-fad9 2f800-2fa1d")
+PIECE_MAX = 20
+"""Of longer ones, which are no words, letters are traced by their number."""
 _PIECE = re.compile(f"(?P<same>[^{_CHANGED}]+)(?![{_JOINED}])|.[{_JOINED}]*", re.DOTALL)
 """Letters that stay as they are, or one that may change with what follows."""
 
@@ -119,9 +121,21 @@ def traced(text: str) -> tuple[str, list[int]]:
     for found in _PIECE.finditer(text):
         start, end = found.span()
         part = found["same"] or folded(found[0])
-        source += range(start, end) if found["same"] else [min(start + place, end - 1) for place in range(len(part))]
+        source += range(start, end) if found["same"] else [start + place for place in _places(found[0], part)]
         made.append(part)
     return "".join(made), [*source, len(text)]
+
+
+def _places(piece: str, part: str) -> list[int]:
+    """Where in a piece each letter of it comes from that is folded: where what is before folds to what is before."""
+    places: list[int] = []
+    for number in range(len(part)):
+        at = min(number, len(piece) - 1)
+        if number > 0 and len(part) < len(piece) <= PIECE_MAX:
+            ends = (place for place in range(number, len(piece)) if folded(piece[:place]) == part[:number])
+            at = max(places[-1], next(ends, at))
+        places.append(at)
+    return places
 
 
 def runs(text: str) -> list[tuple[int, int]]:
