@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 
-from pumphouse.lake.fragments import CROWD, TIERS, Fragments, fragments, fragments_of
+from pumphouse.lake.fragments import CROWD, TIERS, Fragments, fragments, fragments_of, holes
 from pumphouse.lake.upkeep import merge_files, rewrite_deletes
 
 from .conftest import Desk
@@ -56,6 +56,24 @@ def test_many_small_files_with_few_deleted_rows_each_become_one(desk: Desk) -> N
     assert (foreseen.merged, foreseen.rewritten, foreseen.files_after) == (0, CROWD, 1)
     assert desk.rows("SELECT count(*) FROM t", "t") == [(99 * CROWD,)]
     assert desk.rows("SELECT count(*) FROM t", "t", snapshot=CROWD) == [(100 * CROWD,)]
+
+
+def test_files_are_rewritten_in_steps_those_with_most_deleted_rows_first(desk: Desk) -> None:
+    for number in range(4):
+        commit = desk.commit("t")
+        commit.append("t", desk.written(f"SELECT range AS id FROM range({10 * number}, {10 * number + 10})"), key=KEY)
+        commit.publish()
+    commit = desk.commit("t")  # of the four files 3, 5, 5 and 8 rows
+    gone = [0, 1, 2, *range(10, 15), *range(20, 25), *range(30, 38)]
+    commit.delete_keys("t", desk.written(f"SELECT unnest({gone}) AS id"), key=KEY)
+    commit.publish()
+    assert [share for share, _ in holes(desk.lake, "t")] == [0.8, 0.5, 0.5, 0.3]
+    before = desk.lake.snapshot()
+    rewrite_deletes(desk.lake, ["t"], bytes_at_once=1)
+    assert desk.lake.snapshot() == before + 3  # two of them have the same share
+    assert holes(desk.lake, "t") == []
+    assert desk.rows("SELECT count(*) FROM t", "t") == [(40 - len(gone),)]
+    assert desk.rows("SELECT count(*) FROM t", "t", snapshot=before - 1) == [(40,)]
 
 
 def test_the_lakes_own_bookkeeping_is_merged_too(desk: Desk) -> None:

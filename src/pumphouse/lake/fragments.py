@@ -64,13 +64,32 @@ def fragments(lake: Lake) -> dict[str, Fragments]:
 
 def fragments_of(lake: Lake, table: str) -> Fragments:
     """One table, as `fragments` calls it, without looking at the files of others."""
+    number = _number(lake, table)
+    told = {} if number is None else _told(lake, f"AND f.table_id = {number}")
+    return next(iter(told.values()), Fragments())
+
+
+def holes(lake: Lake, table: str) -> list[tuple[float, int]]:
+    """The share of deleted rows of each file that has some, and its bytes; the largest share first."""
+    number = _number(lake, table)
+    if number is None:
+        return []
+    return lake.catalogue(
+        "SELECT d.delete_count / f.record_count AS share, f.file_size_bytes FROM {meta}.ducklake_data_file f"
+        " JOIN {meta}.ducklake_delete_file d USING (data_file_id)"
+        f" WHERE f.table_id = {number} AND f.end_snapshot IS NULL AND d.end_snapshot IS NULL ORDER BY share DESC"
+    )
+
+
+def _number(lake: Lake, table: str) -> int | None:
+    """DuckLake's number of a table."""
     schema, _, name = table.rpartition(".")
     found = lake.catalogue(
         "SELECT table_id FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
         f" WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL AND s.schema_name = {literal(schema or 'main')}"
         f" AND t.table_name = {literal(name)}"
     )
-    return next(iter(_told(lake, f"AND f.table_id = {found[0][0]}").values()), Fragments()) if found else Fragments()
+    return int(found[0][0]) if found else None
 
 
 def _told(lake: Lake, which: str) -> dict[str, Fragments]:

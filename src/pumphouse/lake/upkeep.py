@@ -15,7 +15,7 @@ from pathlib import Path
 from pumphouse.declare.layouts import TableLayout
 from pumphouse.engines.parameters import literal
 from pumphouse.engines.parquet import ROW_GROUP_ROWS
-from pumphouse.lake.fragments import fragments, fragments_of
+from pumphouse.lake.fragments import fragments, fragments_of, holes
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake
 from pumphouse.lake.locks import held
 from pumphouse.lake.merging import Merge, merges, write
@@ -88,21 +88,44 @@ def _merge_in_order(lake: Lake, table: str, found: Sequence[Merge]) -> None:
         written = []
 
 
-def rewrite_deletes(lake: Lake, tables: Iterable[str] | None = None, *, deleted_share: float | None = None) -> None:
-    """Have DuckLake write files again without their deleted rows, in a snapshot of its own; row ids stay.
+def rewrite_deletes(
+    lake: Lake,
+    tables: Iterable[str] | None = None,
+    *,
+    deleted_share: float | None = None,
+    bytes_at_once: int = ROUND_BYTES,
+) -> None:
+    """Have DuckLake write files again without their deleted rows, in snapshots of their own; row ids stay.
 
-    From which share of deleted rows on, `fragments` says, unless it is given.
+    From which share of deleted rows on, `fragments` says, unless it is given. Builds can commit after each
+    `bytes_at_once`; files with most deleted rows come first.
     """
     for table in lake.tables() if tables is None else tables:
-        with no_commit(lake, f"rewriting files of {table}"):
-            found = fragments_of(lake, table)
-            if found.rewritten or (deleted_share is not None and found.rows_deleted):
-                forget(lake, table)
-                _write_as_builds_do(lake)
-                lake.engine.fork().execute(
-                    "CALL ducklake_rewrite_data_files(?, ?, schema => 'main', delete_threshold => ?)",
-                    [lake.alias, table, found.rewritten_share if deleted_share is None else deleted_share],
-                )
+        found = fragments_of(lake, table)
+        if found.rewritten or (deleted_share is not None and found.rows_deleted):
+            least = found.rewritten_share if deleted_share is None else deleted_share
+            for share in _shares(holes(lake, table), least=least, bytes_at_once=bytes_at_once):
+                with no_commit(lake, f"rewriting files of {table}"):
+                    forget(lake, table)
+                    _write_as_builds_do(lake)
+                    lake.engine.fork().execute(
+                        "CALL ducklake_rewrite_data_files(?, ?, schema => 'main', delete_threshold => ?)",
+                        [lake.alias, table, share],
+                    )
+
+
+def _shares(holes: Sequence[tuple[float, int]], *, least: float, bytes_at_once: int) -> list[float]:
+    """Shares of deleted rows, each less than the one before: the files from each on are about so many bytes."""
+    steps: list[float] = []
+    held, last = 0, 1.0
+    for share, size in holes:
+        if share < least:
+            break
+        if held and held + size > bytes_at_once and share < last:
+            steps.append(last)
+            held = 0
+        held, last = held + size, share
+    return [*steps, least]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
