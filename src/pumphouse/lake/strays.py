@@ -1,4 +1,4 @@
-"""Stored bytes that nothing of the lake names: what killed builds left. They are told of, and stay (decision 38)."""
+"""Stored bytes that nothing of the lake names: what killed builds left. They are told of, and stay (decision 40)."""
 
 from __future__ import annotations
 
