@@ -18,6 +18,7 @@ from pumphouse.lake.builds import Counts
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.expired import kept
+from pumphouse.lake.lake import Lake
 from pumphouse.lake.upkeep import merge_files, rewrite_deletes
 
 KEY = ("ticket_id",)
@@ -58,6 +59,28 @@ def test_an_index_stays_open_until_its_folder_goes(desk: Any, tickets: pa.Table)
     assert folder not in list(desk.lake.opened)
     assert all(one.exists() for one in desk.lake.opened)
     assert len(list(desk.lake.opened)) <= lakes.OPENED_MAX
+
+
+def test_the_catalogue_is_asked_once_by_a_search_that_is_warm(
+    desk: Any, tickets: pa.Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.table(tickets)
+    build(desk.index(), desk.context())
+    commit = Commit(desk.lake, "tickets", run="load", actor="tester")
+    rows = numbered(tickets, 9)
+    commit.append("tickets", desk.lake.stage(rows.to_batches(), rows.schema, stem="more"), key=KEY)
+    commit.publish(Counts())
+    asked, catalogue = [], Lake.catalogue
+    monkeypatch.setattr(Lake, "catalogue", lambda self, sql: asked.append(sql) or catalogue(self, sql))
+    for _ in range(2):  # of a snapshot that no state covers
+        asked.clear()
+        assert keys(desk, "refund")[1] == [1, 2, 9]
+    assert len(asked) == 1
+    build(desk.index(), desk.context(run="run-2"))
+    for _ in range(2):
+        asked.clear()
+        assert keys(desk, "refund")[1] == [1, 2, 9]
+    assert len(asked) == 1
 
 
 def test_a_file_that_goes_while_its_index_is_open_is_seen(desk: Any, tickets: pa.Table) -> None:

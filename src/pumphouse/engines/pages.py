@@ -36,8 +36,8 @@ from pumphouse.engines.thrift import (
 )
 
 MAGIC = b"PAR1"
-FOOTER_BYTES_MAX = 4 * 1024 * 1024
-"""To read a longer description takes longer than to read rows by other means."""
+FOOTER_BYTES_MAX = 1024 * 1024
+"""A longer description, of some hundred columns, takes longer to read than rows by other means."""
 PAGES_AT_ONCE = 64
 READ_BYTES_MAX = 1024 * 1024 * 1024
 """A page holds one value at least, however long that is."""

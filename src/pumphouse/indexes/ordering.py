@@ -33,6 +33,8 @@ WINDOW_TRIES_MAX = 3
 TIES_MAX = 100
 """So many rows may share a value with the last hit of a page and be looked at again for the next one."""
 WINDOW_WIDER = 16
+WIDER_MAX = 16
+"""How many times as many ids are looked through next, where few of those so far were of rows with the last score."""
 _ALIKE = 1e-6
 """Scores that differ by less are the same: a sum's last digit depends on the order of its parts."""
 
@@ -225,7 +227,9 @@ def first_by_score(index: tantivy.Index, query: tantivy.Query, *, limit: int) ->
             row for score, row in _scored(searcher, there) if not _is_more(score, edge) and not _is_more(edge, score)
         ]
         tied += [(edge, row) for row in sorted(alike)]
-        start, width, seen = start + width, width * 2, seen + so_many
+        missing = limit - len(best) - len(tied)
+        wider = max(2, min(WIDER_MAX, 2 * missing // max(1, len(alike))))  # of those that match few may have this score
+        start, width, seen = start + width, width * wider, seen + so_many
     return [*best, *tied][:limit], count
 
 

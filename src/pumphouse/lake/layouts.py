@@ -17,7 +17,7 @@ FILES_MAX = 20_000
 """How many files are remembered."""
 LISTS_MAX = 16
 """Of how many tables and snapshots it is remembered which files there are."""
-PAGED_MAX, PLACES_MAX = 64, 20_000
+PAGED_MAX, PLACES_MAX = 32, 20_000
 """Of how many files, and of how many columns in their row groups, it is remembered where pages are."""
 
 
