@@ -7,7 +7,9 @@ import pytest
 
 from pumphouse.errors import UnknownName
 from pumphouse.indexes.build import build
+from pumphouse.indexes.manifest import home
 from pumphouse.indexes.searching import search, snippets
+from pumphouse.lake.changes import hide
 
 
 @pytest.fixture
@@ -47,3 +49,14 @@ def test_an_index_without_text_says_so_and_is_made_anew_with_it(desk: Any, ticke
         snippets(desk.lake, desk.index(), "refund")
     build(desk.index(store=True), desk.context(run="run-2"))
     assert snippets(desk.lake, desk.index(store=True), "refund").total == 2
+
+
+def test_a_full_run_leaves_no_file_with_what_was_written_of_a_hidden_person(desk: Any, stored: Any) -> None:
+    folder = home(desk.lake, stored.name)
+    files = {path.name for path in folder.rglob("*.store")}
+    hide(desk.lake, entity="ticket_id", value="1", why="asked", run="hide", actor="tester")
+    search(desk.lake, stored, "refund")  # leaves a view, which links to them as well
+    assert files <= {path.name for path in folder.rglob("*.store")}
+    build(stored, desk.context(run="run-2", mode="full"))
+    left = {path.name for path in folder.rglob("*.store")}
+    assert left and not left & files
