@@ -22,7 +22,7 @@ import pyarrow as pa
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
-from pumphouse.lake.expiry import expire, pins, to_expire
+from pumphouse.lake.expiry import expire, to_expire
 from pumphouse.lake.fragments import fragments
 from pumphouse.lake.lake import LEFT_BEHIND_S, Lake, Location
 from pumphouse.lake.upkeep import merge_files, remove_files, rewrite_deletes
@@ -69,7 +69,7 @@ def small(folder: Path, commits: int) -> None:
         "expiring": lambda: expire(
             lake,
             lambda: to_expire(
-                lake, retention=timedelta(days=30), now=datetime.now(UTC) + timedelta(days=40), pinned=pins(lake)
+                lake, retention=timedelta(days=30), now=datetime.now(UTC) + timedelta(days=40), pinned=[]
             ),
         ),
         "removing": lambda: remove_files(lake, now=datetime.now(UTC) + timedelta(seconds=LEFT_BEHIND_S + 60)),
