@@ -237,6 +237,29 @@ def test_tables_that_arrow_can_not_keep_are_merged_by_ducklake(desk: Desk) -> No
     assert all_rows(desk) == before
 
 
+def test_columns_may_be_called_as_anything_is_that_a_merge_asks_for(desk: Desk) -> None:
+    names = ("path", "First", "since", "known", "filename")
+    for number in range(3):
+        commit = desk.commit("t")
+        columns = ", ".join(f"'{name} {number}' AS {name}" for name in names)
+        commit.append("t", desk.written(f"SELECT {number} AS id, {columns}"), key=("id",))
+        commit.publish()
+    before = all_rows(desk)
+    merge_files(desk.lake, layouts=laid({"bloom_filters": "id"}))
+    assert len(files(desk)) == 1
+    assert all_rows(desk) == before
+
+
+def test_intervals_that_somebody_else_stored_are_merged_by_ducklake(desk: Desk) -> None:
+    engine = desk.lake.engine.fork()
+    engine.execute("CREATE TABLE lake.main.t AS SELECT 0 AS id, INTERVAL 3 MONTH AS every")
+    engine.execute("INSERT INTO lake.main.t VALUES (1, INTERVAL 5 DAY), (2, NULL)")
+    before = all_rows(desk)
+    merge_files(desk.lake, layouts=laid({"sort_by": "id"}))
+    assert len(files(desk)) == 1
+    assert all_rows(desk) == before
+
+
 def test_rows_are_found_by_their_ids_in_merged_files(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 100)
     filled(desk)

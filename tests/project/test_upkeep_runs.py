@@ -52,6 +52,16 @@ def test_it_is_due_by_its_schedule_and_counts_from_the_last_time_whoever_called(
     assert project.lake.state.runs()[0].summary == "1 snapshot expired; 0 files of 0 bytes removed"
 
 
+def test_a_retention_that_somebody_mistyped_is_no_failed_run_that_the_schedule_waits_for(
+    folder: Folder, project: Project
+) -> None:
+    with pytest.raises(ConfigError, match="no retention"):
+        run_upkeep(project, retention="1 hour", now=NOON)
+    assert statuses(project) == []
+    assert not (folder.path / "told").exists()
+    assert why_due(project, now=NOON) == "it never ran"
+
+
 def test_of_several_clocks_one_does_it(folder: Folder, project: Project) -> None:
     others = [folder.open() for _ in range(3)]
 

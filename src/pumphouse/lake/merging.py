@@ -46,6 +46,8 @@ PARTITIONS_MAX = 1_000
 _FIELD_IDS: dict[tuple[str, ...], int] = {(ROW_ID,): 2147483540, (VERSION,): 2147483539}
 """What DuckLake numbers its own columns by."""
 _PART, _FILE, _ROW = "_pumphouse_partition", "_pumphouse_file", "file_row_number"
+_PATH, _FIRST, _SINCE = "_pumphouse_path", "_pumphouse_first", "_pumphouse_since"
+"""What is known of each file, beside the table's own columns, of which any may be called `path` or `first`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +159,14 @@ def files_after(lake: Lake, merge: Merge) -> int:
 
 def _can_be_written(lake: Lake, file: File) -> bool:
     names = {name.lower() for name in file.schema.names}
-    if names & {_ROW, _FILE, _PART}:
+    if names & {_ROW, _FILE, _PART, _PATH, _FIRST, _SINCE}:
         return False
     columns = ", ".join(map(quoted, file.schema.names))
     text = f"SELECT {columns} FROM read_parquet({literal(str(file.path))})"
-    read = storable(lake.engine.fork().schema(Query(text=text)))
-    return bool(read.equals(file.schema)) and survives(lake, file.path, file.schema)
+    read = lake.engine.fork().schema(Query(text=text))
+    if any(pa.types.is_interval(column.type) for column in read):  # no build of ours stores one so
+        return False
+    return bool(storable(read).equals(file.schema)) and survives(lake, file.path, file.schema)
 
 
 def _fitted(layout: TableLayout, schema: pa.Schema, table: str) -> TableLayout:
@@ -311,12 +315,12 @@ def _rows_of(merge: Merge) -> str:
     for (has_ids, has_versions), files in forms.items():
         known = ", ".join(f"({literal(str(file.path))}, {file.first or 0}, {file.since})" for file in files)
         listed = ", ".join(literal(str(file.path)) for file in files)
-        number = quoted(ROW_ID) if has_ids else f"{_ROW} + known.first"
-        version = quoted(VERSION) if has_versions else "known.since"
+        number = quoted(ROW_ID) if has_ids else f"{_ROW} + {_FIRST}"
+        version = quoted(VERSION) if has_versions else _SINCE
         parts.append(
             f"SELECT {columns}, CAST({number} AS BIGINT) AS {ROW_ID}, CAST({version} AS BIGINT) AS {VERSION}"
             f" FROM read_parquet([{listed}], filename = '{_FILE}', file_row_number = true)"
-            f" JOIN (VALUES {known}) known(path, first, since) ON {_FILE} = known.path"
+            f" JOIN (VALUES {known}) known({_PATH}, {_FIRST}, {_SINCE}) ON {_FILE} = {_PATH}"
         )
     own = f", {VERSION}" if _has_several_versions(merge) else ""
     parted = ", ".join(f"CAST({partition_of(one)} AS VARCHAR)" for one in merge.layout.partition_by)

@@ -13,6 +13,7 @@ from pumphouse.lake.locks import held
 from pumphouse.project.due import forget_failed, last_checked, remember_checked, remember_failed, ripe
 from pumphouse.project.explaining import explained
 from pumphouse.project.project import Project
+from pumphouse.project.retention import retention_of
 from pumphouse.project.running import UPKEEP, Report, Result, run_id
 from pumphouse.project.telling import tell_failures
 from pumphouse.project.upkeep import Upkeep, Watch, keep_up
@@ -55,7 +56,12 @@ def run_upkeep(
     watch: Watch | None = None,
     wait_s: float = 0.0,
 ) -> Upkeep:
-    """Upkeep now, whatever its schedule; that counts from here. Raises LakeBusy as `run_upkeep_due` does."""
+    """Upkeep now, whatever its schedule; that counts from here. Raises LakeBusy as `run_upkeep_due` does.
+
+    A retention that is none is told to whoever said it, before anything begins: no run has failed.
+    """
+    if retention is not None:
+        retention_of(retention)
     moment = now or datetime.now(UTC)
     done = _run(project, retention=retention, due=False, now=moment, watch=watch, wait_s=wait_s)
     assert done is not None
