@@ -71,6 +71,18 @@ def test_upsert_replaces_adds_and_counts_what_it_merged(desk: Desk) -> None:
     assert desk.rows("SELECT * FROM orders ORDER BY id", "orders") == [(0, "old"), (1, "new"), (2, "old"), (9, "last")]
 
 
+def test_the_first_upsert_into_a_table_keeps_its_files(desk: Desk) -> None:
+    rows = desk.written("SELECT range AS id, 'new' AS v FROM range(3)")
+    commit = desk.commit()
+    commit.upsert("orders", rows, key=("id",))
+    build = commit.publish()
+    assert build is not None
+    assert [file.path for file in desk.lake.scan("orders", files=True).files or ()] == [str(file) for file in rows.files]
+    empty = desk.commit()
+    empty.upsert("orders", desk.written("SELECT range AS id, 'new' AS v FROM range(0)"), key=("id",))
+    assert empty.publish() is None
+
+
 def test_upsert_of_equal_rows_changes_nothing(desk: Desk) -> None:
     before = desk.replaced("SELECT 1 AS id, NULL::VARCHAR AS v, TIMESTAMPTZ '2024-01-01' AS _loaded_at", key=("id",))
     commit = desk.commit()

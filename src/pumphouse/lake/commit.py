@@ -143,7 +143,10 @@ class Commit:
             self._fit_columns(engine, table, storable(written.schema), outcome)
             arriving, rows = self._last_of_each_key(engine, table, written, key)
             outcome.merged += written.rows - rows
-            if differing := engine.execute(self._merge(engine, table, written, arriving, key))[0][0]:
+            if 0 < rows == written.rows and not self._has_rows(engine, table):
+                self._insert(engine, table, written)
+                outcome.change(table, rows)
+            elif differing := engine.execute(self._merge(engine, table, written, arriving, key))[0][0]:
                 outcome.change(table, int(differing))
 
         self._changes.append(change)
@@ -455,6 +458,9 @@ class Commit:
             self._register(engine, table, written)
         else:
             engine.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {_rows_of(written)}")
+
+    def _has_rows(self, engine: DuckDB, table: str) -> bool:
+        return bool(engine.execute(f"SELECT 1 FROM {self._lake.name_of(table)} LIMIT 1"))
 
     def _register(self, engine: DuckDB, table: str, written: Written) -> None:
         if not written.rows:
