@@ -75,9 +75,9 @@ def test_the_first_upsert_into_a_table_keeps_its_files(desk: Desk) -> None:
     rows = desk.written("SELECT range AS id, 'new' AS v FROM range(3)")
     commit = desk.commit()
     commit.upsert("orders", rows, key=("id",))
-    build = commit.publish()
-    assert build is not None
-    assert [file.path for file in desk.lake.scan("orders", files=True).files or ()] == [str(file) for file in rows.files]
+    assert commit.publish() is not None
+    files = desk.lake.scan("orders", files=True).files or ()
+    assert [file.path for file in files] == [str(file) for file in rows.files]
     empty = desk.commit()
     empty.upsert("orders", desk.written("SELECT range AS id, 'new' AS v FROM range(0)"), key=("id",))
     assert empty.publish() is None
