@@ -161,6 +161,13 @@ def test_a_table_without_a_key_is_refused(desk: Any, tickets: pa.Table) -> None:
         build(desk.index(), desk.context())
 
 
+@pytest.mark.parametrize("name", ["RowID", "snapshot_id"])
+def test_a_column_that_hides_the_ids_of_rows_is_refused(desk: Any, tickets: pa.Table, name: str) -> None:
+    desk.table(tickets.append_column(name, pa.array([7, 7, 8, 8])))
+    with pytest.raises(BuildError, match=f"'tickets' has a column '{name}', which hides the lake's own"):
+        build(desk.index(), desk.context())
+
+
 def test_a_run_that_died_after_the_swap_is_recorded_without_building_again(desk: Any, tickets: pa.Table) -> None:
     desk.table(tickets)
     build(desk.index(), desk.context())

@@ -32,6 +32,7 @@ from pumphouse.indexes.vectors import covers, follow
 from pumphouse.lake import rowids
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
+from pumphouse.lake.lake import ROW_IDS
 
 MANIFEST = "index"
 """The artefact that names the snapshot which the index covers."""
@@ -136,6 +137,14 @@ def fields_of(asset: Asset, context: Context) -> tuple[Field, ...]:
     """How the index has each declared column. Raises BuildError for one that is not there, or can't be searched."""
     spec: Search = asset.spec
     known = context.scan(spec.table).schema
+    taken = [name for name in known.names if name.lower() in ROW_IDS.values()]
+    if taken:
+        raise BuildError(
+            f"'{spec.table}' has a column '{taken[0]}', which hides the lake's own, by which an index goes",
+            asset=asset.name,
+            place=asset.place,
+            mend="Give the column another name.",
+        )
     languages = dict(spec.languages)
     fields = []
     for name in dict.fromkeys([*spec.text, *spec.whole]):
