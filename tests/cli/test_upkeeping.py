@@ -20,7 +20,7 @@ def test_upkeep_says_what_it_would_free_and_frees_it(pumphouse: Any, shop: Path)
     foreseen = pumphouse("upkeep", "--dry-run", cwd=shop)
     assert foreseen.code == 0
     assert foreseen.out == (
-        "The files of no table would be written again.\n"
+        "No table's files would be written again.\n"
         'No snapshot leaves without a retention: [upkeep] retention = "30 days" in pumphouse.toml.\n'
         "0 files of 0 bytes would go now: they are in no snapshot.\n"
     )

@@ -14,8 +14,9 @@ import pytest
 
 from pumphouse.declare.layouts import TableLayout, layout_of
 from pumphouse.engines import parquet
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.lake import merging, upkeep
-from pumphouse.lake.lake import Lake
+from pumphouse.lake.lake import CATALOGUE_FILE, Lake
 from pumphouse.lake.merging import merges, write
 from pumphouse.lake.places import places_of
 from pumphouse.lake.rowids import differing
@@ -96,6 +97,21 @@ def filled(desk: Desk, *, commits: int = 6, rows: int = 300) -> None:
         commit = desk.commit("t")
         commit.upsert("t", staged(desk.lake, table), key=("id",))
         commit.publish()
+
+
+def test_rows_that_another_program_deleted_in_the_catalogue_stay_deleted(desk: Desk) -> None:
+    filled(desk)
+    count = f"SELECT count(*) FROM {desk.lake.name_of('t')}"
+    before = desk.lake.engine.execute(count)[0][0]
+    other = DuckDB(threads=1)
+    other.load("ducklake")
+    other.load("sqlite_scanner")
+    other.execute(f"ATTACH 'ducklake:sqlite:{desk.lake.folder / CATALOGUE_FILE}' AS other (DATA_INLINING_ROW_LIMIT 50)")
+    other.execute("DELETE FROM other.t WHERE id = 'old 290'")
+    other.close()
+    assert merges(desk.lake, "t", laid({"sort_by": "n"})["t"]) is None
+    merge_files(desk.lake, layouts=laid({"sort_by": "n"}))
+    assert desk.lake.engine.execute(count) == [(before - 1,)]
 
 
 def files(desk: Desk) -> list[Path]:

@@ -176,7 +176,7 @@ def _kept(expiry: Expiry, *, now: datetime) -> list[str]:
 def _tables(tables: Sequence[TableUpkeep], *, dry_run: bool) -> list[str]:
     """Lines of those tables whose files change most."""
     if not tables:
-        return [f"The files of no table {'would be' if dry_run else 'were'} written again."]
+        return [f"No table's files {'would be' if dry_run else 'were'} written again."]
     before, after = sum(one.files for one in tables), sum(one.files_after for one in tables)
     written = sum(one.bytes_written for one in tables)
     became = f"would become {after:,}" if dry_run else f"became {after:,}"

@@ -20,6 +20,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -91,10 +92,13 @@ class Merge:
 def merges(lake: Lake, table: str, layout: TableLayout) -> list[Merge] | None:
     """What there is to merge in a table, or to bring into order.
 
-    None where its rows can't be kept exactly in files that Arrow writes: those DuckLake merges.
+    None where its rows can't be kept exactly in files that Arrow writes, or another program has written into the
+    catalogue which rows are deleted: those DuckLake merges.
     """
     alike: dict[tuple[Any, ...], list[File]] = defaultdict(list)
     table_id, files = _files(lake, table, below_bytes=None if layout.is_in_order else FILE_BYTES)
+    if files and _has_inlined_deletes(lake, table_id):
+        return None
     for file in files:
         fitted = _fitted(layout, file.schema, table)
         part = file.said.get(PARTITION.encode()) if _is_in_order(file, fitted) else None
@@ -155,6 +159,16 @@ def files_after(lake: Lake, merge: Merge) -> int:
     parts = ", ".join(map(partition_of, merge.layout.partition_by))
     found = lake.engine.fork().execute(f"SELECT count(*) FROM (SELECT DISTINCT {parts} FROM read_parquet([{files}]))")
     return max(whole, min(int(found[0][0]), PARTITIONS_MAX + 1))
+
+
+def _has_inlined_deletes(lake: Lake, table_id: int) -> bool:
+    """Whether rows are said to be deleted in the catalogue, as DuckLake does by default, rather than in files."""
+    try:
+        return bool(lake.catalogue(f"SELECT 1 FROM {{meta}}.ducklake_inlined_delete_{table_id} LIMIT 1"))
+    except LakeError as error:
+        if isinstance(error.__cause__, duckdb.CatalogException):  # there is no such table
+            return False
+        raise
 
 
 def _can_be_written(lake: Lake, file: File) -> bool:

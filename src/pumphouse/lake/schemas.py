@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from pumphouse.engines.engine import HIDDEN_COLUMNS
 from pumphouse.errors import SchemaChange
 
 _INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
@@ -42,7 +43,8 @@ def refuse_narrowing(table: str, *, old: pa.Schema, new: pa.Schema) -> None:
     for name in gone:
         same_type = [other for other in added if new.field(other).type == old.field(name).type]
         renamed = f" (renamed to '{same_type[0]}'?)" if len(same_type) == 1 else ""
-        changes.append(f"'{name}' would be gone{renamed}")
+        own = " (the lake's own, which the new query does not pass on: select it)" if name in HIDDEN_COLUMNS else ""
+        changes.append(f"'{name}'{own} would be gone{renamed}")
     raise SchemaChange(
         f"the columns of '{table}' would narrow: " + "; ".join(changes),
         asset=table,
