@@ -119,7 +119,7 @@ def test_a_table_and_what_is_made_of_it_stay_at_one_snapshot(served: Served, our
         (lambda c: c.table("orders").select("amuont").rows, ClientError, "amuont"),
         (lambda c: c.sql("SELECT 1; SELECT 2").rows, ClientError, "only one SELECT"),
         (lambda c: c.sql("FROM read_csv('x')").rows, Denied, "read_csv"),
-        (lambda c: c.table("orders").at(10**6).rows, NotFound, "no snapshot 1000000 yet. The newest is"),
+        (lambda c: c.table("orders").at(10**6).rows, NotFound, "no snapshot 1000000. The newest is"),
         (lambda c: c.sql("SELECT $x AS x", x=Decimal(10) ** 40).rows, ClientError, "has 41 digits"),
         (lambda c: c.sql("SELECT $x AS x", x=2**128).rows, ClientError, "a number of 39 digits"),
     ],
