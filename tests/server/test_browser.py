@@ -18,6 +18,11 @@ from pumphouse.sources.surveys.invitations import invite
 
 WAIT_S = 20.0
 DEVTOOLS_READ, DEVTOOLS_WRITE, ASIDE = 3, 4, 200
+NAVIGATED = ("Inspected target navigated or closed", "Execution context was destroyed.")
+
+
+class LeftPage(Exception):
+    """The page that was asked made way for the next one before it answered."""
 
 
 class Browser:
@@ -56,6 +61,8 @@ class Browser:
         while True:
             answer = self._next()
             if answer.get("id") == self._number:
+                if answer.get("error", {}).get("message") in NAVIGATED:
+                    raise LeftPage(method, answer)
                 assert "error" not in answer, (method, answer)
                 result: dict[str, Any] = answer["result"]
                 return result
@@ -110,10 +117,17 @@ class Tab:
         return result["result"].get("value")
 
     def wait(self, condition: str) -> None:
+        """Ask until it holds of a page that is there: one that still comes, or is just left, answers nothing."""
         until = time.monotonic() + WAIT_S
-        while not self.run(f"Boolean({condition})"):
-            assert time.monotonic() < until, (condition, self.run("document.body.innerText"), self.said())
+        while not self._holds(condition):
+            assert time.monotonic() < until, (condition, self.run("document.body?.innerText"), self.said())
             time.sleep(0.02)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.run(f"document.readyState !== 'loading' && Boolean({condition})"))
+        except LeftPage:
+            return False
 
     def click(self, selector: str) -> None:
         self.wait(f"document.querySelector({json.dumps(selector)})")
