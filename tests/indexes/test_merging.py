@@ -8,16 +8,18 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import msgspec
 import pyarrow as pa
+import pytest
 import tantivy
 
-from pumphouse.indexes.build import build
+from pumphouse.indexes.build import build, fields_of
 from pumphouse.indexes.fields import ROW, Field, schema
 from pumphouse.indexes.lookup import lookup
 from pumphouse.indexes.manifest import current, folder_of
 from pumphouse.indexes.segments import open_whole, put_together, row_ids, seal, segments, write
-from pumphouse.indexes.states import HEAP_BYTES_MIN
+from pumphouse.indexes.states import HEAP_BYTES_MIN, Rows
 from pumphouse.indexes.views import view
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
@@ -105,6 +107,35 @@ def test_years_are_kept_apart_and_what_is_mostly_dead_is_written_anew(desk: Any)
         ids = row_ids(open_whole(alone)).to_pylist()
         assert (min(ids), max(ids)) == (one.first, one.last)
         assert {2020 + row % 3 for row in ids} == {int(one.partition)}  # ids are given in the order of the keys
+
+
+@pytest.mark.parametrize("kind", ["DATE", "TIMESTAMPTZ", "TIMESTAMP_NS"])
+def test_each_row_is_in_the_one_year_that_it_is_of(desk: Any, kind: str) -> None:
+    moments = ["1677-12-31 23:59:59", "1678-01-01", "2020-12-31 23:59:59", "2021-01-01", "2021-12-31", "2261-12-31"]
+    if "NS" not in kind:
+        moments += ["0044-03-15 (BC)", "0001-01-01", "9999-12-31 23:59:59", "12026-06-01", "infinity", "-infinity"]
+    listed = ", ".join(f"('{moment}')" for moment in moments)
+    made = f"SELECT row_number() OVER () AS ticket_id, CAST(m AS {kind}) AS opened_at, 'late' AS body"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'Pacific/Kiritimati'")
+        rows = connection.execute(f"{made} FROM (VALUES {listed}, (NULL)) t(m)").to_arrow_table()
+    desk.table(rows)
+    asset, context = desk.index(text=("body",), filter=()), desk.context()
+    fields, snapshot = fields_of(asset, context), context.snapshot
+    table = Rows(
+        lake=desk.lake,
+        engine=context.engine,
+        table="tickets",
+        snapshot=snapshot,
+        fields=fields,
+        sort="opened_at",
+        schema=schema(fields),
+    )
+    known = dict(table.partitions())
+    assert {"", "2020", "2021"} <= known.keys()
+    found = {name: sum(map(len, table.documents(partition=name))) for name in known}
+    assert found == known
+    assert sum(found.values()) == rows.num_rows
 
 
 def test_what_goes_and_comes_again_changes_nothing(desk: Any, tickets: pa.Table) -> None:

@@ -43,6 +43,10 @@ DIFFERING_SHARE_MAX = 0.5
 """Of an index's rows; where more differ, it is quicker to make it anew."""
 
 
+YEARS_BETWEEN_DAYS = range(1678, 2262)
+"""Those whose days, and the ones beside them, every type of a time has: nanoseconds have no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
     """A table at a snapshot as an index reads it."""
@@ -83,7 +87,7 @@ class Rows:
         else:
             text = f"SELECT {made} AS document FROM {quoted(self.table)} WHERE _row_since > {since}"
             text += " AND _rowid IN (SELECT id FROM _only)" if only is not None else ""
-        text += f" AND {self.partition} = {literal(partition)}" if partition is not None else ""
+        text += f" AND {self._within(partition)}" if partition is not None else ""
         for batch in self._read(text, only):
             yield from _sliced(batch.column(0))
 
@@ -113,6 +117,14 @@ class Rows:
         """SQL of the partition of a row: the year, where the index is sorted by a time."""
         by_time = any(field.column == self.sort and field.unit in ("day", "moment") for field in self.fields)
         return f"coalesce(CAST(year({quoted(self.sort or '')}) AS VARCHAR), '')" if by_time else "''"
+
+    def _within(self, partition: str) -> str:
+        """SQL of the rows of a partition: of a year also between days, by which files and row groups are skipped."""
+        is_it = f"{self.partition} = {literal(partition)}"
+        if not partition.isdigit() or int(partition) not in YEARS_BETWEEN_DAYS:
+            return is_it
+        year = int(partition)  # with a day more at both ends, in whichever zone a year begins
+        return f"{quoted(self.sort or '')} BETWEEN '{year - 1}-12-31' AND '{year + 1}-01-02' AND {is_it}"
 
     def _chosen(self, since: int) -> str:
         """SQL that has the few rows of `_only` together before anything is made of them.
