@@ -194,8 +194,9 @@ class Desk:
 
     def at(self, snapshot: int | None) -> int:
         """The newest snapshot, or the one that is given. Raises UnknownName where there is none of that number."""
-        if snapshot is None:
-            return self._sessions.snapshot()
+        newest = self._sessions.snapshot()
+        if snapshot is None or snapshot == newest:  # the newest never leaves, and to ask again is half a small query
+            return newest
         refuse_missing(snapshot, catalogue=self._sessions.lake.catalogue)
         return snapshot
 
