@@ -168,6 +168,16 @@ def test_a_query_that_finds_next_to_nothing_has_a_suggestion_that_finds_more(
         assert search(desk.lake, desk.index(), suggested).total > found.total
 
 
+@pytest.mark.parametrize(("others", "suggested"), [(299, None), (300, "colour late")])
+def test_a_word_that_is_there_is_put_right_by_one_ten_times_as_frequent(
+    desk: Any, others: int, suggested: str | None
+) -> None:
+    texts = ["color wide"] * 30 + ["colour late"] * others
+    desk.table(rows(0, len(texts)).set_column(1, "subject", pa.array(texts)))
+    build(index(desk), desk.context())
+    assert search(desk.lake, index(desk), "color late").suggestion == suggested
+
+
 def test_a_suggestion_is_of_rows_within_the_filters(desk: Any, tickets: pa.Table) -> None:
     desk.table(tickets)
     build(desk.index(), desk.context())

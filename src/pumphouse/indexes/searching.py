@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,8 @@ MATCHES_AT_ONCE = 500_000
 
 SightAt = Callable[[int], Sight | None]
 """What somebody sees of a table at a snapshot; None is all of it."""
+RowsBy = Callable[[Sequence[int], Collection[str] | None], Mapping[int, dict[str, Any]]]
+"""Rows by the ids that an index has: some columns of them, or all."""
 Order = str
 """How hits are sorted: "score", "newest", or columns as SQL's ORDER BY has them: "amount desc, opened_at"."""
 
@@ -187,9 +189,9 @@ def snippets(
         )
     index = opened.index
 
-    def rows(ids: list[int]) -> dict[int, dict[str, Any]]:
+    def rows(ids: Sequence[int], columns: Collection[str] | None) -> dict[int, dict[str, Any]]:
         searcher = index.searcher()
-        these = tantivy.Query.term_set_query(index.schema, ROW, ids)
+        these = tantivy.Query.term_set_query(index.schema, ROW, [*ids])
         places = [place for _, place in searcher.search(these, max(1, len(ids)), count=False).hits]
         found = zip(searcher.fast_field_values(ROW, places), places, strict=True)
         return {int(row or 0): msgspec.json.decode(bytes(searcher.doc(place)[STORED][0])) for row, place in found}
@@ -241,15 +243,14 @@ def _part(lake: Lake, name: str, snapshot: int | None, sight: SightAt | None) ->
     return seen(lake, name, sees, snapshot=at) if sees is not None else None
 
 
-def _opened(
-    lake: Lake, name: str, snapshot: int | None, *, sight: SightAt | None
-) -> tuple[View, Callable[[list[int]], dict[int, dict[str, Any]]]]:
+def _opened(lake: Lake, name: str, snapshot: int | None, *, sight: SightAt | None) -> tuple[View, RowsBy]:
     """The index as somebody sees it, and what gives them rows by the ids that it finds."""
     part = _part(lake, name, snapshot, sight)
     if part is not None:
-        return part.view, lambda ids: part.rows(lake, ids)
+        return part.view, lambda ids, columns: part.rows(lake, ids, columns)
     opened = view(lake, name, snapshot=snapshot)
-    return opened, lambda ids: rows_of(lake, opened.manifest.table, ids, snapshot=opened.snapshot)
+    table, at = opened.manifest.table, opened.snapshot
+    return opened, lambda ids, columns: rows_of(lake, table, ids, snapshot=at, columns=columns)
 
 
 def _declared(asset: Asset, opened: View) -> tuple[str, ...]:
@@ -297,7 +298,7 @@ def _found(
     limit: int,
     page: pages.Page | None,
     known: bytes,
-    rows: Callable[[list[int]], dict[int, dict[str, Any]]],
+    rows: RowsBy,
 ) -> Found:
     """The hits with their rows, which `rows` gives by their ids."""
     index, manifest, most = opened.index, opened.manifest, max(1, min(limit, LIMIT_MAX))
@@ -307,7 +308,7 @@ def _found(
         chosen = _best(opened, asked, page=page, limit=most)
     else:
         chosen = _sorted(opened, asked, by or (), page=page, limit=most)
-    read = rows([row for _, row in chosen.hits])
+    read = rows([row for _, row in chosen.hits], None)
     if len(read) < len(chosen.hits):  # somebody else has merged the lake's files, by which rows may get other ids
         raise LakeError(
             f"index '{manifest.name}' does not fit its table any more",

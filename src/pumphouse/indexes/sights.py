@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,10 +66,13 @@ class Seen:
     sight: Sight
     ids: np.ndarray[Any, Any]
 
-    def rows(self, lake: Lake, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Those of the rows with these numbers that the table has, as they are seen."""
+    def rows(
+        self, lake: Lake, numbers: Sequence[int], columns: Collection[str] | None = None
+    ) -> dict[int, dict[str, Any]]:
+        """Those of the rows with these numbers that the table has, as they are seen: some columns of them, or all."""
         table, by_id = self.view.manifest.table, {int(self.ids[number]): number for number in numbers}
-        found = rows_of(lake, table, list(by_id), snapshot=self.view.snapshot, shown=self.sight.shown)
+        at, shown = self.view.snapshot, self.sight.shown
+        found = rows_of(lake, table, list(by_id), snapshot=at, columns=columns, shown=shown)
         return {by_id[row_id]: row for row_id, row in found.items()}
 
     @property

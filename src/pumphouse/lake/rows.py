@@ -31,43 +31,55 @@ Rows = dict[int, dict[str, Any]]
 
 
 def rows_of(
-    lake: Lake, table: str, ids: Collection[int], *, snapshot: int, shown: Callable[[Scan], Scan] | None = None
+    lake: Lake,
+    table: str,
+    ids: Collection[int],
+    *,
+    snapshot: int,
+    columns: Collection[str] | None = None,
+    shown: Callable[[Scan], Scan] | None = None,
 ) -> Rows:
     """Those of the rows with these ids that a scan of a table has at a snapshot, at which each of them has to be there.
 
     Of hidden people there is none, whom `lake.newest` has to have learned of. `shown` makes of the scan, with row ids,
-    what somebody sees of it.
+    what somebody sees of it. Of `columns` those are read that there are, or all where none are named.
     """
     owner = lake.owner(table, snapshot)
     if owner is not None and owner is not lake and owner.pinned is not None:
-        return rows_of(owner, table, ids, snapshot=owner.pinned, shown=shown)
+        return rows_of(owner, table, ids, snapshot=owner.pinned, columns=columns, shown=shown)
     if not ids:
         return {}
     places = places_of(lake, table, ids, at=snapshot) if len(ids) <= ROWS_MAX else None
     if places is None:
-        return _queried(lake, table, ids, None, snapshot=snapshot, shown=shown)
+        return _queried(lake, table, ids, None, snapshot=snapshot, columns=columns, shown=shown)
     found: Rows = {}
     by_file = _by_file(places)
     stored = lake.stored_schema(table, snapshot=snapshot)
     is_plain = shown is None and lake.shows_all(table, snapshot=snapshot)
     for file in list(by_file) if is_plain else ():
-        rows = _by_pages(lake, stored, file, by_file[file])
+        rows = _by_pages(lake, stored, file, by_file[file], columns)
         if rows is not None:
             found |= rows
             del by_file[file]
     if not by_file:
         return found
     try:
-        return found | _queried(lake, table, ids, by_file, snapshot=snapshot, shown=shown)
+        return found | _queried(lake, table, ids, by_file, snapshot=snapshot, columns=columns, shown=shown)
     except BuildError:  # somebody has just merged these files, and removed them
-        return _queried(lake, table, ids, None, snapshot=snapshot, shown=shown)
+        return _queried(lake, table, ids, None, snapshot=snapshot, columns=columns, shown=shown)
 
 
-def _by_pages(lake: Lake, stored: pa.Schema, file: File, within: Sequence[tuple[int, Place]]) -> Rows | None:
+def _by_pages(
+    lake: Lake,
+    stored: pa.Schema,
+    file: File,
+    within: Sequence[tuple[int, Place]],
+    columns: Collection[str] | None,
+) -> Rows | None:
     """Rows of a file; None where its pages are not known, or its values have to be made others by the engine."""
     import pyarrow as pa
 
-    shown = [column for column in stored if column.name not in HIDDEN_COLUMNS]
+    shown = [one for one in stored if one.name not in HIDDEN_COLUMNS and (columns is None or one.name in columns)]
     if any(storage.is_interval(column.type) or _has_moments(column.type) for column in shown):
         return None
     names = [column.name for column in shown]
@@ -118,6 +130,7 @@ def _queried(
     by_file: _ByFile | None,
     *,
     snapshot: int,
+    columns: Collection[str] | None,
     shown: Callable[[Scan], Scan] | None,
 ) -> Rows:
     """Rows by the engine: from these files, or of the whole table."""
@@ -125,9 +138,9 @@ def _queried(
 
     scan = lake.scan(table, snapshot=snapshot, row_ids=True)
     if by_file is not None:
-        columns = ", ".join(map(quoted, lake.stored_schema(table, snapshot=snapshot).names))
+        stored = ", ".join(map(quoted, lake.stored_schema(table, snapshot=snapshot).names))
         places = " UNION ALL ".join(
-            f"SELECT {columns}, {id_of(file)} AS rowid, {version_of(file)} AS snapshot_id"
+            f"SELECT {stored}, {id_of(file)} AS rowid, {version_of(file)} AS snapshot_id"
             f" FROM read_parquet({literal(str(file.path))}, file_row_number = true)"
             f" WHERE file_row_number IN ({', '.join(str(place.row) for _, place in within)})"
             for file, within in by_file.items()
@@ -135,9 +148,9 @@ def _queried(
         there = f"{lake.name_of(table)} AT (VERSION => {snapshot})"
         scan = replace(scan, relation=scan.relation.replace(there, f"({places})"))
     scan = shown(scan) if shown is not None else scan
+    chosen = [one for one in scan.columns if columns is None or one == "_rowid" or one in columns]
     query = Query(
-        text=f"SELECT {', '.join(map(quoted, scan.columns))} FROM {quoted(table)}"
-        " WHERE _rowid IN (SELECT id FROM _ids)",
+        text=f"SELECT {', '.join(map(quoted, chosen))} FROM {quoted(table)} WHERE _rowid IN (SELECT id FROM _ids)",
         inputs={table: scan},
         tables={"_ids": pa.table({"id": pa.array(ids, pa.int64())})},
     )
