@@ -19,7 +19,7 @@ from pumphouse.indexes.fields import ROW, Field, schema
 from pumphouse.indexes.lookup import lookup
 from pumphouse.indexes.manifest import current, folder_of
 from pumphouse.indexes.segments import open_whole, put_together, row_ids, seal, segments, write
-from pumphouse.indexes.states import HEAP_BYTES_MIN, Rows
+from pumphouse.indexes.states import Rows
 from pumphouse.indexes.views import view
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
@@ -32,7 +32,7 @@ def written(folder: Path, rows: list[tuple[int, str]]) -> Path:
     documents = [msgspec.json.encode({ROW: number, BODY.words: text, "absent": []}).decode() for number, text in rows]
     if not folder.exists():
         put_together(folder, (), schema=SCHEMA)
-    deque(write(folder, [pa.array(documents)], heap_bytes=HEAP_BYTES_MIN), maxlen=0)
+    deque(write(folder, [pa.array(documents)]), maxlen=0)
     return folder
 
 
@@ -68,6 +68,11 @@ def test_small_commits_leave_few_segments(tmp_path: Path) -> None:
     assert most < 20
     seal(folder)
     assert len(row_ids(open_whole(folder))) == 80
+
+
+def test_what_is_written_at_once_is_one_segment(tmp_path: Path) -> None:
+    rows = [(number, " ".join(f"{number}x{other}" for other in range(100))) for number in range(2_000)]
+    assert [one.rows for one in segments(written(tmp_path / "at-once", rows))] == [2_000]
 
 
 def test_years_are_kept_apart_and_what_is_mostly_dead_is_written_anew(desk: Any) -> None:

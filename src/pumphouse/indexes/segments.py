@@ -36,6 +36,8 @@ VERIFIED_BYTES_MAX = 64 * 1024 * 1024
 _FOOTER_MAGIC = 1337
 """The last four bytes of each of the library's files, after a checksum of what is before."""
 _FOOTER_BYTES_MAX = 4096
+HEAP_BYTES = 256 * 1024 * 1024
+"""What the writer holds before it writes a segment. With less, 10,000 rows are two: what is not used costs nothing."""
 LEFT_OUT_AT_ONCE = 100_000
 """How many rows one query names that leave an index."""
 ONE_IN = 20
@@ -161,7 +163,6 @@ def write(
     documents: Iterable[pa.Array],
     *,
     without: pa.Array | None = None,
-    heap_bytes: int,
 ) -> Iterator[int]:
     """Leave rows out of a folder's segments, by their ids, and add documents; the rows so far are given on the way.
 
@@ -169,7 +170,7 @@ def write(
     """
 
     index = words.open_index(folder)
-    writer = index.writer(heap_size=heap_bytes, num_threads=1)
+    writer = index.writer(heap_size=HEAP_BYTES, num_threads=1)
     rows = 0
     if without is not None and len(without):
         for query in _queries(without.to_pylist(), index=index, rows=sum(one.rows for one in segments(folder))):

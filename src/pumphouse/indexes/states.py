@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import tantivy
 
-HEAP_BYTES = 256 * 1024 * 1024
-"""What the writer holds before it writes a segment."""
-HEAP_BYTES_MIN = 15 * 1024 * 1024
-"""As little as the library takes, for a few rows."""
-FEW_ROWS = 50_000
 ONE_READ_ROWS_MAX = 25_000
 """So many rows are read at once, and then told apart by their partitions."""
 ROWS_AT_ONCE = 8_192
@@ -222,7 +217,7 @@ def overlaid(
         if len(gone):
             folder = work / f"old-{start}"
             put_together(folder, [(source, chunk)], schema=rows.schema)
-            _drain(write(folder, (), without=gone, heap_bytes=HEAP_BYTES_MIN))
+            _drain(write(folder, (), without=gone))
             spans = {one.id: one for one in chunk}
             chunk = tuple(
                 msgspec.structs.replace(spans[one.id], dead=one.dead, stamp=one.stamp) for one in segments(folder)
@@ -231,7 +226,7 @@ def overlaid(
     new = work / "new"
     put_together(new, (), schema=rows.schema)
     documents = rows.documents(only=by.ids, since=by.since) if by.brings else ()
-    _drain(write(new, documents, heap_bytes=_heap(len(by.ids))))
+    _drain(write(new, documents))
     ids = by.ids.to_numpy()
     parts.append(
         (new, [msgspec.structs.replace(one, first=int(ids.min()), last=int(ids.max())) for one in segments(new)])
@@ -276,7 +271,7 @@ def _by_partition(
             documents = _sliced(few[partition])
         else:
             documents = rows.documents(only=ids, since=since, partition=partition)
-        for done in write(folder, documents, without=gone, heap_bytes=_heap(new)):
+        for done in write(folder, documents, without=gone):
             progress(before + done)
         before += new
         folder = _without_dead(rows, folder, work=work / f"again-{number}")
@@ -296,7 +291,7 @@ def _without_dead(rows: Rows, folder: Path, *, work: Path) -> Path:
     alive = row_ids(words.open_index(work / "dead"))
     kept = work / "kept"
     put_together(kept, [(folder, [one for one in found if one not in dead])], schema=rows.schema)
-    _drain(write(kept, rows.documents(only=alive), heap_bytes=_heap(len(alive))))
+    _drain(write(kept, rows.documents(only=alive)))
     return kept
 
 
@@ -333,10 +328,6 @@ def _of(chosen: Sequence[Segment], ids: pa.Array) -> pa.Array:
         return ids.slice(0, 0)
     first, last = min(one.first for one in chosen), max(one.last for one in chosen)
     return ids.filter(pc.and_(pc.greater_equal(ids, first), pc.less_equal(ids, last)))
-
-
-def _heap(rows: int) -> int:
-    return HEAP_BYTES_MIN if rows <= FEW_ROWS else HEAP_BYTES
 
 
 def _drain(written: Iterator[int]) -> None:
