@@ -102,6 +102,42 @@ def test_every_kind_of_file_can_be_started_from(tmp_path: Path) -> None:
         assert runs(tmp_path / name, name) == table.to_pylist()
 
 
+@pytest.mark.parametrize(
+    ("name", "site", "stored", "said"),
+    [
+        ("access_log.txt", "", "access_log.log", "ph.access_log()"),
+        ("Access.log.2.GZ", "", "access_log_2.log.gz", "ph.access_log()"),
+        ("access.dat", "example.org:443 ", "access.log", 'ph.access_log("vhost_combined")'),
+    ],
+)
+def test_an_access_log_is_told_by_its_lines(tmp_path: Path, name: str, site: str, stored: str, said: str) -> None:
+    lines = [
+        f'{site}192.0.2.{number} - - [17/May/2015:10:05:0{number} +0000] "GET / HTTP/1.1" 200 5 "-" "curl/8"\n'
+        for number in range(1, 5)
+    ]
+    text = "".join([lines[0], "cut off\n", *lines[1:]]).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("GZ") else text)
+    made = scaffold(tmp_path / "made", start=str(tmp_path / name))
+    assert (made.rows, made.withheld) == (4, 1)
+    assert f'ph.files("data/{stored}", format={said})' in (made.folder / "gather.py").read_text()
+    with open_project(made.folder) as project:
+        assert project.graph.assets[made.table].common.key == ()  # that four addresses differ says nothing
+
+
+def test_an_access_log_at_an_address_is_told_by_its_lines_too(tmp_path: Path, web: str) -> None:
+    line = '192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5\n'
+    (tmp_path / "web" / "log").write_text(line * 2)
+    (tmp_path / "web" / "unknown").write_text("a b c\n")
+    (tmp_path / "web" / "none").touch()
+    made = scaffold(tmp_path / "made", start=f"{web}/log")
+    assert [row["status"] for row in runs(made.folder, made.table)] == [200] * 2
+    with pytest.raises(ConfigError, match=r"ph\.fixed_width"):
+        scaffold(tmp_path / "lost", start=f"{web}/unknown")
+    with pytest.raises(SourceError, match="nothing in it"):
+        scaffold(tmp_path / "lost", start=f"{web}/none")
+    assert not (tmp_path / "lost").exists()
+
+
 def test_an_address_is_downloaded_into_the_project(tmp_path: Path, web: str) -> None:
     (tmp_path / "web" / "My Quakes.csv").write_text("id,size\n1,4.5\n2,5.0\n")
     made = scaffold(tmp_path / "quakes", start=f"{web}/My%20Quakes.csv?day=1")
@@ -129,6 +165,7 @@ def test_a_file_with_a_header_alone_still_makes_a_project(tmp_path: Path) -> Non
         ("cut.json", b'[{"id": 1}, {"id"', "not JSON"),
         ("no.parquet", b"PAR1", "no whole Parquet file"),
         ("what.doc", b"PK", "its ending does not say"),
+        ("half.log.gz", b"\x1f\x8b\x08cut", "of no web server's access log"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_an_error_and_leaves_nothing(

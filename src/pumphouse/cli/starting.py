@@ -22,7 +22,7 @@ def new(
     """Make a project that runs, around a small table or around a file of your own.
 
     It has a source, a table, a check and a report, each a few lines to change. A file (CSV, TSV, JSON, JSON lines,
-    Parquet) is copied into the project and gathered at once.
+    Parquet, Avro, a workbook, a web server's access log) is copied into the project and gathered at once.
 
     For example:
 

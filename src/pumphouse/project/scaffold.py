@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 from sqlglot.dialects.duckdb import DuckDB as Dialect
 
+from pumphouse.declare.formats import AccessLog
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import ConfigError, PumphouseError, SourceError
 from pumphouse.graph.names import RESERVED
@@ -27,11 +28,13 @@ from pumphouse.lake.lake import Lake
 from pumphouse.project import starter
 from pumphouse.project.config import FILE, read_config
 from pumphouse.project.project import Project
+from pumphouse.sources.files import access_logs
 from pumphouse.sources.files.encodings import encoding_of
-from pumphouse.sources.files.packing import unpacked
+from pumphouse.sources.files.packing import start_of, unpacked
+from pumphouse.sources.files.reading import READ
 from pumphouse.sources.files.texts import StoredFile
 
-ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+ENDINGS = tuple(READ)
 ENDING_OF_TYPE = {
     "text/csv": ".csv",
     "text/tab-separated-values": ".tsv",
@@ -39,6 +42,8 @@ ENDING_OF_TYPE = {
     "application/x-ndjson": ".jsonl",
     "application/vnd.apache.parquet": ".parquet",
 }
+START_BYTES = 64 * 1024
+"""Of a file whose ending does not say what is in it, so much is looked at."""
 DOWNLOAD_TIMEOUT_S = 60.0
 DOWNLOAD_BYTES_MAX = 20 * 1024**3
 NAME_LENGTH_MAX = 60
@@ -46,6 +51,7 @@ BARS_MAX = 24
 BY_DAY_DAYS_MAX, BY_WEEK_DAYS_MAX = 45, 730
 """A report counts rows by day where they span so many days, beyond by week, and beyond that by month."""
 
+_FORMATS = "ph.fixed_width(...), ph.xml(...) and ph.access_log(...)"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _CALLED_A_KEY = re.compile(r"(^|[_\W])(id|key|uuid|code|number|no|nr)$|(?-i:[a-z]I[dD])$", re.IGNORECASE)
 
@@ -114,8 +120,8 @@ def _file_for(start: str | None, into: Path) -> Path:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "is not there"
         raise ConfigError(f"{start} {what}", mend="Name a file, or an address that begins with https://.")
-    file = into / _file_name(path.name, said=start)
     try:
+        file = into / _file_name(path.name, path, said=start)
         shutil.copyfile(path, file)
     except OSError as error:
         raise SourceError(f"{start} can't be copied: {error.strerror}", mend="Is it yours to read?") from None
@@ -129,29 +135,45 @@ def _downloaded(address: str, into: Path) -> Path:
                 raise SourceError(f"{address} answered {answer.status_code}", mend="Is the address right?")
             name = unquote(PurePosixPath(urlsplit(address).path).name)
             kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-            file = into / _file_name(name, said=address, otherwise=ENDING_OF_TYPE.get(kind))
-            size_bytes = 0
-            with file.open("wb") as target:
-                for chunk in answer.iter_bytes():
+            coming, file, size_bytes = into / "coming", None, 0
+            with coming.open("wb") as target:
+                for chunk in answer.iter_bytes(START_BYTES):
                     size_bytes += target.write(chunk)
+                    if file is None:
+                        target.flush()
+                        file = into / _file_name(name, coming, said=address, otherwise=ENDING_OF_TYPE.get(kind))
                     if size_bytes > DOWNLOAD_BYTES_MAX:
                         raise SourceError(f"{address} is larger than {DOWNLOAD_BYTES_MAX // 1024**3} GiB")
-            return file
+            if file is None:
+                raise SourceError(f"{address}: nothing in it", mend="Is the address right?")
+            return coming.rename(file)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         why = str(error) or type(error).__name__
         raise SourceError(f"{address} can't be downloaded: {why}", mend="Does this machine reach it?") from None
 
 
-def _file_name(name: str, *, said: str, otherwise: str | None = None) -> str:
-    """A name in words with the ending that says what is in the file, or else `otherwise`. Raises ConfigError."""
+def _file_name(name: str, file: Path, *, said: str, otherwise: str | None = None) -> str:
+    """A name in words with the ending that says what is in the file, or else `otherwise`, or that of a log.
+
+    Raises ConfigError where neither the name nor the file's first lines say what is in it.
+    """
     found = re.fullmatch(rf"(.*?)((?:{'|'.join(map(re.escape, ENDINGS))})(?:\.gz)?)", name, re.IGNORECASE | re.DOTALL)
     stem, ending = (found[1], found[2].lower()) if found else (name, otherwise)
     if ending is None:
-        raise ConfigError(
-            f"{said}: its ending does not say what is in it",
-            mend=f"What can be read ends in {', '.join(ENDINGS)}, also with .gz. Is it one of them? Rename it.",
-        )
+        if _log_format(file) is None:
+            raise ConfigError(
+                f"{said}: its ending does not say what is in it, and its first lines are of no web server's access log",
+                mend=f"What can be begun with ends in {', '.join(ENDINGS)}, also with .gz: if it is one of them, rename"
+                " it. Of another format, make a project without --from, put the file into its data/, and say in"
+                f' gather.py what it is: ph.files("data/...", format=ph.csv(...)); there are {_FORMATS} too.',
+            )
+        stem, packed = re.fullmatch(r"(.*?)(?:\.log|\.txt|\.dat)?(\.gz)?", name, re.IGNORECASE | re.DOTALL).groups("")
+        ending = f".log{packed.lower()}"
     return _in_words(stem, otherwise="rows") + ending
+
+
+def _log_format(file: Path) -> AccessLog | None:
+    return access_logs.format_of(start_of(file, most_bytes=START_BYTES))
 
 
 def _written(folder: Path, file: Path, *, start: str | None) -> Scaffold:
@@ -162,7 +184,10 @@ def _written(folder: Path, file: Path, *, start: str | None) -> Scaffold:
     _write(folder / ".gitignore", starter.IGNORED)
     named = f"data/{file.name}"
     encoding = _encoding(file)
+    log = _log_format(file) if file.name.removesuffix(".gz").endswith(".log") else None
     form = f", format=ph.csv({_csv_options(file, encoding)})" if encoding else ""
+    if log is not None:
+        form = f", format=ph.access_log({_string(log.format) if log.format else ''})"
     _write(folder / "gather.py", starter.GATHER, source=source, file=_string(named), format=form)
     with Project(read_config(folder)) as project:
         (result,) = project.run(source, only=True).results
@@ -171,7 +196,7 @@ def _written(folder: Path, file: Path, *, start: str | None) -> Scaffold:
         reserved = _reserved(project.lake)
         table = f"{stem}_rows" if stem in reserved else stem
         columns = _columns(project.lake, source, reserved=reserved)
-        key = _likely_key(project.lake, source, columns)
+        key = _likely_key(project.lake, source, columns) if log is None else None
         chart = _chart(project.lake, source, columns, table=table)
         rows = project.lake.count(source)
         withheld = project.lake.builds()[source].counts.withheld

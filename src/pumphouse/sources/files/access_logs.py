@@ -68,6 +68,8 @@ TYPES = {
 }
 NONE_IS_ZERO = frozenset(("bytes",))
 END = r"\s*$"
+LINES_LOOKED_AT = 20
+"""From so many it is told whether a file is an access log."""
 _NONE = ("-", "")
 _APACHE = re.compile(r"%(?:[<>]|!?\d{3}(?:,\d{3})*)?(?:\{([^}]*)\})?(\^?[a-zA-Z]{1,2}|%)")
 _NGINX = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -87,9 +89,19 @@ class _Cut:
     said: str
 
 
+def format_of(start: bytes) -> AccessLog | None:
+    """What a file that begins so is read as, where most of its first whole lines are of a usual format; else None."""
+    lines = [line for line in start.decode(errors="replace").split("\n")[:-1] if line.strip()][:LINES_LOOKED_AT]
+    for form in (AccessLog(), AccessLog(format="vhost_combined")):
+        pattern = re.compile(_cut(form).pattern)
+        if sum(pattern.match(line) is not None for line in lines) > len(lines) / 2:
+            return form
+    return None
+
+
 def read(file: StoredFile, form: AccessLog, spool: Spool) -> bool:
     """Read a log into the spool; false where there is no line in it. Raises SourceError where none is of the format."""
-    cut = _cut(file, form)
+    cut = _cut(form, asset=file.asset)
     spool.declare({name: TYPES.get(name, "text") for name in cut.names})
     first, found, matched = 1, 0, 0
     with file.path.open("rb") as stream:
@@ -122,10 +134,10 @@ def read(file: StoredFile, form: AccessLog, spool: Spool) -> bool:
     return found > 0
 
 
-def _cut(file: StoredFile, form: AccessLog) -> _Cut:
+def _cut(form: AccessLog, *, asset: str | None = None) -> _Cut:
     given = form.format
     if given is None:
-        common, combined = _cut(file, AccessLog(format="common")), _cut(file, AccessLog(format="combined"))
+        common, combined = _cut(AccessLog(format="common")), _cut(AccessLog(format="combined"))
         start = common.pattern.removesuffix(END)
         rest = combined.pattern.removeprefix(start).removesuffix(END)
         return _Cut(pattern=f"{start}(?:{rest})?{END}", names=combined.names, said="common or combined")
@@ -144,7 +156,7 @@ def _cut(file: StoredFile, form: AccessLog) -> _Cut:
         if name is None:
             raise ConfigError(
                 f"access_log's format has {mark[0]}, which is not known",
-                asset=file.asset,
+                asset=asset,
                 mend="Write what its text is.",
             )
         if name in names or (name == "request" and {"method", "path", "protocol"} & set(names)):
@@ -154,7 +166,7 @@ def _cut(file: StoredFile, form: AccessLog) -> _Cut:
     if not names:
         raise ConfigError(
             f"access_log's format {given!r} names no column",
-            asset=file.asset,
+            asset=asset,
             mend=f"It is one of {', '.join(FORMATS)}, or as Apache's LogFormat or nginx's log_format.",
         )
     return _Cut(pattern=f"{pattern}{re.escape(text[last:])}{END}", names=tuple(names), said=repr(given))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import zipfile
 import zlib
@@ -57,6 +58,20 @@ def ending(name: str) -> str:
 def is_packed(start: bytes) -> bool:
     """Whether bytes that begin so are packed."""
     return start.startswith((ZIP, EMPTY_ZIP, *_ONE))
+
+
+def start_of(path: Path, *, most_bytes: int) -> bytes:
+    """The first bytes of a file, or of the one that is packed in it; none of a zip, or where it can't be unpacked."""
+    with path.open("rb") as stored:
+        start = stored.read(most_bytes)
+    if not is_packed(start):
+        return start
+    opened = next((one for magic, (_, one) in _ONE.items() if start.startswith(magic)), None)
+    try:
+        with opened(path) if opened else io.BytesIO() as stream:
+            return bytes(stream.read(most_bytes))
+    except _DAMAGED:
+        return b""
 
 
 def unpacked(file: StoredFile, *, folder: Path, choose: Choose, told: list[str]) -> Iterator[StoredFile]:
