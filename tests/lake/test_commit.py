@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from pumphouse.engines.duckdb import DuckDB
@@ -128,6 +130,36 @@ def test_a_slice_is_replaced_and_the_rest_stands(desk: Desk) -> None:
     )
     commit.publish()
     assert desk.rows("SELECT n FROM orders ORDER BY day", "orders") == [(1,), (5,), (1,)]
+
+
+def test_uuids_are_added_to_whatever_way_a_table_is_built(desk: Desk) -> None:
+    text = "SELECT i AS n, gen_random_uuid() AS id, [gen_random_uuid()] AS ids FROM range(3) t(i)"
+    ways = {
+        "append": lambda commit: commit.append("append", desk.written(text)),
+        "upsert": lambda commit: commit.upsert("upsert", desk.written(text), key=("n",)),
+        "slice": lambda commit: commit.replace_where("slice", desk.written(text), where="n < 3", key=("n",)),
+        "replace": lambda commit: commit.replace("replace", desk.written(text)),
+    }
+    for table, change in ways.items():
+        for _ in range(2):
+            commit = desk.commit(table)
+            change(commit)
+            commit.publish()
+        assert desk.rows(f"SELECT DISTINCT typeof(id), typeof(ids) FROM {table}", table) == [("UUID", "UUID[]")]
+        assert desk.rows(f"SELECT count(*) FROM {table}", table) == [(6 if table == "append" else 3,)]
+    later = desk.commit("append")
+    later.append("append", desk.written("SELECT 9 AS n, '' || uuid() AS id, NULL::UUID[] AS ids, uuid() AS u"))
+    later.publish()
+    assert desk.rows("SELECT DISTINCT typeof(id), typeof(u) FROM append", "append") == [("UUID", "UUID")]
+
+
+def test_uuids_that_arrow_hands_over_are_the_same_column_at_the_next_build(desk: Desk) -> None:
+    rows = pa.table({"n": [1, 2], "id": pa.array([uuid.uuid4().bytes, None], pa.uuid())})
+    for number, way in enumerate(("replace", "replace", "append", "append")):
+        commit = desk.commit("t")
+        getattr(commit, way)("t", desk.lake.stage(rows.to_batches(), rows.schema, stem=f"t{number}"))
+        commit.publish()
+    assert desk.rows("SELECT typeof(id), count(DISTINCT id), count(*) FROM t GROUP BY 1", "t") == [("UUID", 1, 6)]
 
 
 def test_a_new_column_is_added_and_a_wider_type_widens(desk: Desk) -> None:

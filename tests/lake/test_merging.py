@@ -15,6 +15,7 @@ import pytest
 from pumphouse.declare.layouts import TableLayout, layout_of
 from pumphouse.engines import parquet
 from pumphouse.engines.duckdb import DuckDB
+from pumphouse.errors import LakeError
 from pumphouse.lake import merging, upkeep
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
 from pumphouse.lake.merging import merges, write
@@ -238,6 +239,17 @@ def test_rows_that_are_deleted_while_files_are_written_stay_deleted(desk: Desk) 
     assert all_rows(desk) == before
     merge_files(desk.lake, layouts={"t": layout})
     assert all_rows(desk) == before
+
+
+def test_a_file_that_is_gone_before_it_stands_for_others_changes_nothing(desk: Desk) -> None:
+    filled(desk)
+    (merge,) = merges(desk.lake, "t", laid({"sort_by": "n"})["t"]) or []
+    new = write(desk.lake, merge)
+    new[0].path.unlink()
+    before, snapshot = all_rows(desk), desk.lake.snapshot()
+    with no_commit(desk.lake, "merging"), pytest.raises(LakeError, match="could not be put in the place of others"):
+        upkeep.swap(desk.lake, merge.table_id, [([file.id for file in merge.files], new)])
+    assert (all_rows(desk), desk.lake.snapshot()) == (before, snapshot)
 
 
 def test_tables_that_arrow_can_not_keep_are_merged_by_ducklake(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow.parquet as pq
-from tests.project.conftest import CONFIG, Folder
+from tests.project.conftest import CONFIG, Folder, failure
 
 from pumphouse.project.project import Project
 from pumphouse.project.upkeep import foreseen, keep_up
@@ -52,6 +52,14 @@ def test_a_layout_that_is_declared_later_is_of_the_next_upkeep(folder: Folder) -
     (file,) = files(project, "t")
     values = pq.read_table(file)["h"].to_pylist()
     assert values == sorted(values)
+
+
+def test_a_layout_by_a_column_that_is_not_there_is_told_where_it_is_declared(folder: Folder) -> None:
+    layout = '{"sort_by": "begun_at"}'
+    folder.write({"pumphouse.toml": CONFIG, "gather.py": GATHER.format(layout=layout)})
+    folder.write({"visits/1.csv": "visit_id,began_at,seq\n1,2026-01-01,1\n"})
+    said = failure(folder.run("visits"), "visits")
+    assert said.startswith("'visits' has no column 'begun_at', by which its layout is declared (gather.py:3). Did you")
 
 
 def ordered(project: Project) -> list[list[str]]:

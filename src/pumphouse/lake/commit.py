@@ -32,7 +32,7 @@ from pumphouse.lake.checking import Judged, judge, log_found
 from pumphouse.lake.checks import CheckOfTable, Found, View
 from pumphouse.lake.lake import SCHEMA, Lake
 from pumphouse.lake.locks import held
-from pumphouse.lake.schemas import refuse_narrowing, widens
+from pumphouse.lake.schemas import as_compared, refuse_narrowing, widens
 from pumphouse.lake.statistics import forget_before_widening
 
 COMMIT_TRIES_MAX = 8
@@ -108,7 +108,7 @@ class Commit:
         def change(engine: DuckDB, outcome: _Outcome) -> None:
             old = self._old_schema(engine, table)
             if old is not None and not self._accept_schema:
-                refuse_narrowing(table, old=old, new=storable(written.schema))
+                refuse_narrowing(table, old=old, new=as_compared(written.schema))
             self._replace_now(engine, outcome, table, written)
             self._guard_key(engine, table, _rows_of(written), () if written.key == key else key)
 
@@ -117,10 +117,10 @@ class Commit:
     def append(self, table: str, written: Written, *, key: tuple[str, ...] = ()) -> None:
         """These rows are added. New columns are added to the table, wider types widen it."""
         written = self._settled(table, written, key)
-        self._arriving.append((table, storable(written.schema)))
+        self._arriving.append((table, as_compared(written.schema)))
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
-            self._fit_columns(engine, table, storable(written.schema), outcome)
+            self._fit_columns(engine, table, written, outcome)
             if not written.rows:
                 return
             self._insert(engine, table, written)
@@ -137,10 +137,10 @@ class Commit:
         """
         self._files += written.files
         self._keyed(table, key)
-        self._arriving.append((table, storable(written.schema)))
+        self._arriving.append((table, as_compared(written.schema)))
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
-            self._fit_columns(engine, table, storable(written.schema), outcome)
+            self._fit_columns(engine, table, written, outcome)
             arriving, rows = self._last_of_each_key(engine, table, written, key)
             outcome.merged += written.rows - rows
             if 0 < rows == written.rows and not self._has_rows(engine, table):
@@ -154,10 +154,10 @@ class Commit:
     def replace_where(self, table: str, written: Written, *, where: str, key: tuple[str, ...] = ()) -> None:
         """Rows that meet the condition are replaced by these: one slice of a table."""
         written = self._settled(table, written, key)
-        self._arriving.append((table, storable(written.schema)))
+        self._arriving.append((table, as_compared(written.schema)))
 
         def change(engine: DuckDB, outcome: _Outcome) -> None:
-            self._fit_columns(engine, table, storable(written.schema), outcome)
+            self._fit_columns(engine, table, written, outcome)
             gone = engine.execute(f"DELETE FROM {self._lake.name_of(table)} WHERE {where}")
             self._insert(engine, table, written)
             self._guard_key(engine, table, self._rows_with_keys_of(table, written, key), key)
@@ -417,15 +417,12 @@ class Commit:
             return None
         return storable(found.to_arrow_table().schema)
 
-    def _fit_columns(self, engine: DuckDB, table: str, new: pa.Schema, outcome: _Outcome) -> None:
+    def _fit_columns(self, engine: DuckDB, table: str, written: Written, outcome: _Outcome) -> None:
         """Make the table if it is not there; add what is new, widen what is wider, refuse what narrows."""
         name = self._lake.name_of(table)
-        old = self._old_schema(engine, table)
+        old, new = self._old_schema(engine, table), as_compared(written.schema)
         if old is None:
-            empty = pa.Table.from_batches([], new)
-            engine.connection.register("arriving_columns", empty)
-            engine.execute(f"CREATE TABLE {name} AS SELECT * FROM arriving_columns")
-            engine.connection.unregister("arriving_columns")
+            engine.execute(f"CREATE TABLE {name} AS SELECT * FROM {_rows_of(written)} LIMIT 0")
             outcome.change(table)
             return
         added = [column for column in new if column.name not in old.names]
@@ -437,9 +434,10 @@ class Commit:
         )
         if not self._accept_schema:
             refuse_narrowing(table, old=old, new=narrower)
+        kinds = _kinds(engine, _rows_of(written)) if added or narrower != old else {}
         for column in narrower:
             if column.name in old.names and column.type != old.field(column.name).type:
-                of, kind = quoted(column.name), _sql_type(engine, column)
+                of, kind = quoted(column.name), kinds[column.name]
                 if widens(old.field(column.name).type, column.type):
                     engine.execute(f"ALTER TABLE {name} ALTER COLUMN {of} SET DATA TYPE {kind}")
                 else:  # somebody accepted it; DuckLake only widens in place
@@ -447,14 +445,13 @@ class Commit:
                     engine.execute(f"CREATE OR REPLACE TABLE {name} AS {cast}")
                 outcome.change(table)
         for column in added:
-            engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_sql_type(engine, column)}")
+            engine.execute(f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {kinds[column.name]}")
             outcome.change(table)
 
     def _insert(self, engine: DuckDB, table: str, written: Written) -> None:
         """Register the files where their columns are the table's; else copy the rows, cast to the table's types."""
         name = self._lake.name_of(table)
-        now = engine.connection.execute(f"SELECT * FROM {name} LIMIT 0").to_arrow_table().schema
-        if storable(now).equals(storable(written.schema)):
+        if [*_kinds(engine, name).items()] == [*_kinds(engine, _rows_of(written)).items()]:
             self._register(engine, table, written)
         else:
             engine.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {_rows_of(written)}")
@@ -591,9 +588,6 @@ def _rows_of(written: Written) -> str:
     return f"read_parquet([{', '.join(literal(str(file)) for file in written.files)}])"
 
 
-def _sql_type(engine: DuckDB, field: pa.Field) -> str:
-    empty = pa.Table.from_batches([], pa.schema([field]))
-    engine.connection.register("one_column", empty)
-    kind = str(engine.connection.execute("DESCRIBE SELECT * FROM one_column").fetchall()[0][1])
-    engine.connection.unregister("one_column")
-    return kind
+def _kinds(engine: DuckDB, rows: str) -> dict[str, str]:
+    """DuckDB's type of each column. Some that differ are one to Arrow: a UUID and the text of it."""
+    return {name: kind for name, kind, *_ in engine.execute(f"DESCRIBE SELECT * FROM {rows}")}

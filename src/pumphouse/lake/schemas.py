@@ -5,10 +5,18 @@ from __future__ import annotations
 import pyarrow as pa
 
 from pumphouse.engines.engine import HIDDEN_COLUMNS
+from pumphouse.engines.parquet import storable
 from pumphouse.errors import SchemaChange
 
 _INTEGERS = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
 _UNSIGNED = [pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()]
+
+
+def as_compared(schema: pa.Schema) -> pa.Schema:
+    """Columns as the lake tells its own: DuckDB says a UUID as text."""
+    return pa.schema(
+        [field.with_type(pa.string()) if isinstance(field.type, pa.UuidType) else field for field in storable(schema)]
+    )
 
 
 def widens(old: pa.DataType, new: pa.DataType) -> bool:

@@ -62,7 +62,7 @@ def swap(lake: Lake, table_id: int, pairs: Sequence[tuple[Sequence[int], Sequenc
             for statement in _statements(engine, meta, table_id, listed, [file for _, new in agreed for file in new]):
                 engine.execute(statement)
         engine.execute("COMMIT")
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError) as error:
         with suppress(duckdb.Error):
             engine.execute("ROLLBACK")
         raise LakeError(f"files could not be put in the place of others: {str(error).splitlines()[0]}") from error

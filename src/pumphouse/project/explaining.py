@@ -8,14 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pumphouse.errors import BuildError, Place, PumphouseError
+from pumphouse.errors import BuildError, ConfigError, Place, PumphouseError
 
 
-def explained(error: BaseException, *, asset: str, folder: Path) -> PumphouseError:
-    """The exception as ours, at the innermost line of the project's own code where it came through there."""
+def explained(error: BaseException, *, asset: str, folder: Path, declared: Place | None = None) -> PumphouseError:
+    """The exception as ours, at the innermost line of the project's own code where it came through there.
+
+    What is wrong with the declaration of an asset is where that is `declared`, unless the error says better.
+    """
     if isinstance(error, PumphouseError):
         if error.asset is None:
             error.asset = asset
+        if isinstance(error, ConfigError) and error.asset == asset and error.place is None:
+            error.place = declared
         return error
     text = str(error).strip().splitlines()
     said = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -309,7 +309,8 @@ class _Running:
         return Result(asset=name, kind=kind, status="unchanged", seconds=0.0, note="what arrived is kept again")
 
     def _failed(self, name: str, error: Exception, began: float) -> Result:
-        ours = explained(error, asset=name, folder=self.config.folder)
+        declared = self.graph.assets[name].place
+        ours = explained(error, asset=name, folder=self.config.folder, declared=declared)
         if not isinstance(error, PumphouseError):
             ours.add_note("".join(traceback.format_exception(error)))
         return Result(
