@@ -167,8 +167,9 @@ def _file_name(name: str, file: Path, *, said: str, otherwise: str | None = None
                 " it. Of another format, make a project without --from, put the file into its data/, and say in"
                 f' gather.py what it is: ph.files("data/...", format=ph.csv(...)); there are {_FORMATS} too.',
             )
-        stem, packed = re.fullmatch(r"(.*?)(?:\.log|\.txt|\.dat)?(\.gz)?", name, re.IGNORECASE | re.DOTALL).groups("")
-        ending = f".log{packed.lower()}"
+        packed = ".gz" if name.lower().endswith(".gz") else ""
+        stem = re.sub(r"\.(log|txt|dat)$", "", name[: len(name) - len(packed)], flags=re.IGNORECASE)
+        ending = f".log{packed}"
     return _in_words(stem, otherwise="rows") + ending
 
 
