@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from pumphouse.indexes import ordering
 from pumphouse.indexes.build import build
 from pumphouse.indexes.estimates import Reach
 from pumphouse.indexes.lookup import lookup
@@ -15,6 +17,7 @@ from pumphouse.indexes.ordering import (
     After,
     count_of,
     first_by_columns,
+    first_by_score,
     in_order,
     order_of,
     values_of,
@@ -122,6 +125,65 @@ def test_what_a_query_may_find_is_known_beforehand(
     index, manifest = tickets.opened.index, tickets.opened.manifest
     known = lookup(query, index=index, manifest=manifest, where={}).estimate
     assert (known.most, known.reach) == (most, reach)
+
+
+@pytest.fixture(scope="module")
+def letters(tickets: Tickets, shared_desk: Any) -> Tickets:
+    """An index of two columns of text, with many rows of the same score."""
+    words = ["refund", "refunds", "refnd", "fund", "order", "orders", "late", "", "refund refund"]
+    ids = range(ROWS)
+    rows = {
+        "ticket_id": ids,
+        "subject": [f"{words[number % 9]} {words[number % 7]}" for number in reversed(ids)],
+        "body": [words[number % 11 % 9] for number in ids],
+        "amount": [number % 10 for number in ids],
+    }
+    shared_desk.table(pa.table(rows), "letters")
+    asset = replace(
+        shared_desk.index(table="letters", languages=(("body", "english"),), filter=("amount",), sort=None),
+        name="letters_search",
+        inputs=("letters",),
+    )
+    known = {"letters": replace(shared_desk.context().assets["tickets"], name="letters")}
+    build(asset, shared_desk.context(assets=known))
+    return Tickets(shared_desk, asset.name)
+
+
+@pytest.mark.parametrize("windowed_from", [1, WINDOWED_ROWS_MIN])
+@pytest.mark.parametrize(
+    ("query", "is_alike"),
+    [
+        ("refund~1", True),
+        ("refund~2", True),
+        ("refumd~2", True),
+        ("rfnd~2", True),
+        ("subject:refund~2 amount:>3", True),
+        ("body:refunds~2 -late", True),
+        ("refu*", True),
+        ("refunds*", True),
+        ("subject:o* amount:[2 TO 8]", True),
+        ("zzzz~2", True),
+        ("refund~1 late", False),
+        ("refund~1 OR ordr~2", False),
+        ("refund~1 orders~1", False),
+        ("* refu*", False),
+    ],
+)
+def test_of_rows_with_the_same_score_the_lowest_ids_are_first(
+    letters: Tickets, monkeypatch: pytest.MonkeyPatch, query: str, is_alike: bool, windowed_from: int
+) -> None:
+    monkeypatch.setattr(ordering, "WINDOWED_ROWS_MIN", windowed_from)
+    index, manifest = letters.opened.index, letters.opened.manifest
+    asked = lookup(query, index=index, manifest=manifest, where={"amount <": 9})
+    assert (asked.alike is not None) == is_alike
+    every, count = first_by_score(index, asked.query, limit=ROWS)
+    assert len(every) == count == count_of(index, asked.query)
+    worth = asked.alike.worth if asked.alike else None
+    for limit in (1, 10, 200):
+        found = first_by_score(index, asked.query, limit=limit, worth=worth, reach=(0, ROWS - 1))
+        assert [row for _, row in found[0]] == [row for _, row in every[:limit]]
+        assert [score for score, _ in found[0]] == pytest.approx([score for score, _ in every[:limit]])
+        assert found[1] == count
 
 
 def test_a_manifest_knows_between_which_numbers_the_rows_of_a_segment_are(tickets: Tickets) -> None:

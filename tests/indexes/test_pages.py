@@ -34,7 +34,7 @@ def keys(found: Found) -> list[int]:
 
 
 @pytest.mark.parametrize("order", ["score", "amount desc", "account, amount"])
-@pytest.mark.parametrize("query", ["refund", "account:*"])
+@pytest.mark.parametrize("query", ["refund", "orde~1", "account:*"])
 def test_pages_stay_true_while_the_table_changes_and_the_index_is_rebuilt(desk: Any, query: str, order: str) -> None:
     desk.table(rows(0, 40))
     build(index(desk), desk.context())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import QueryError, UnknownName, did_you_mean
 from pumphouse.indexes import letters, values, words
+from pumphouse.indexes.alike import Alike
 from pumphouse.indexes.estimates import Estimate, estimate
 from pumphouse.indexes.excerpts import Marks
 from pumphouse.indexes.fields import Field
@@ -52,6 +53,8 @@ class Lookup:
     words: tuple[Words, ...]
     """Those that rows have to have."""
     estimate: Estimate
+    alike: Alike | None
+    """Where one word with a star or a ~ is all that scores rows."""
 
     @property
     def is_scored(self) -> bool:
@@ -65,15 +68,17 @@ def lookup(query: str, *, index: tantivy.Index, manifest: Manifest, where: Where
 
     reading = _Reading(query, index=index, manifest=manifest)
     tree = expanded(parse(query), manifest.synonyms, query=query, columns=reading.text)
-    asked = reading.of(tree)
-    filters = [reading.filter(column, value) for column, value in where.items()] or [tantivy.Query.all_query()]
+    parts = [(node, reading.of(node)) for node in (tree.nodes if isinstance(tree, Both) else (tree,))]
+    filters = [reading.filter(column, value) for column, value in where.items()]
+    asked = [*(query for _, query in parts), *filters]
     return Lookup(
-        query=values.every([asked, *filters]) if where else asked,
-        where=values.filtering(values.every(filters)),
+        query=values.every(asked) if len(asked) > 1 else asked[0],
+        where=values.filtering(values.every(filters or [tantivy.Query.all_query()])),
         marks=reading.marks(),
         analyzers={column: reading.analyzers[manifest.by_column[column].language] for column in reading.text},
         words=tuple(reading.found),
         estimate=estimate(tree, searcher=index.searcher(), manifest=manifest, analyzers=reading.analyzers),
+        alike=reading.alone(parts, filters),
     )
 
 
@@ -94,6 +99,7 @@ class _Reading:
         self.terms: dict[str, set[str]] = {column: set() for column in self.text}
         self.starts: dict[str, set[str]] = {column: set() for column in self.text}
         self.like: dict[str, set[tuple[str, int]]] = {column: set() for column in self.text}
+        self.steps: dict[Words, list[list[tantivy.Query]]] = {}
 
     def marks(self) -> dict[str, Marks]:
         return {
@@ -104,6 +110,26 @@ class _Reading:
             )
             for column in self.text
         }
+
+    def alone(self, parts: Sequence[tuple[Node, tantivy.Query]], filters: Sequence[tantivy.Query]) -> Alike | None:
+        """What scores rows where that is one word with a star or a ~."""
+        scoring = [node for node, _ in parts if not self.is_filter(node)]
+        if len(scoring) != 1 or not isinstance(word := scoring[0], Words):
+            return None
+        steps = self.steps.get(word, [])
+        if len(steps) < (len(self.text) if word.column is None else 1):
+            return None
+        return Alike(steps=steps, rest=[*(query for node, query in parts if node is not word), *filters])
+
+    def is_filter(self, node: Node) -> bool:
+        """Whether it adds nothing to the score of a row."""
+        match node:
+            case Words(column=str(column)):
+                return not self.manifest.by_column[column].is_text
+            case Range() | Present() | Not():
+                return True
+            case _:
+                return False
 
     def of(self, node: Node, *, excluded: bool = False) -> tantivy.Query:
         import tantivy
@@ -241,6 +267,7 @@ class _Reading:
                 self.starts[field.column].add(start)
                 self.terms[field.column].add(term)
             begun = tantivy.Query.fuzzy_term_query(self.schema, field.words, start, distance=0, prefix=True)
+            self.steps.setdefault(node, []).append([begun])
             if term.startswith(start):
                 return begun
             return values.any_of([begun, tantivy.Query.term_query(self.schema, field.words, term)])
@@ -252,6 +279,7 @@ class _Reading:
             tantivy.Query.fuzzy_term_query(self.schema, field.words, term, distance=distance)
             for distance in range(1, node.distance + 1)
         ]
+        self.steps.setdefault(node, []).append(found)
         return values.any_of([*found, tantivy.Query.term_query(self.schema, field.words, term)])
 
     def apart(self, node: Words, field: Field, terms: Sequence[str]) -> tantivy.Query:

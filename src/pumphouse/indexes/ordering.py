@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -201,10 +201,19 @@ def count_of(index: tantivy.Index, query: tantivy.Query) -> int:
     return count
 
 
-def first_by_score(index: tantivy.Index, query: tantivy.Query, *, limit: int) -> tuple[list[tuple[float, int]], int]:
+def first_by_score(
+    index: tantivy.Index,
+    query: tantivy.Query,
+    *,
+    limit: int,
+    worth: Callable[[float], tantivy.Query | None] | None = None,
+    reach: Reach = (None, None),
+) -> tuple[list[tuple[float, int]], int]:
     """The score and the row id of the best hits, in order, and how many there are.
 
-    Of hits that share the last score those with the lowest ids come first, wherever the index has them.
+    Of hits that share the last score those with the lowest ids come first, wherever the index has them. `worth` finds
+    all with a score or a higher one where that is known without scores, as of a fuzzy word, and `reach` is about where
+    row ids lie; either only makes it quicker.
     """
     searcher = index.searcher()
     result = searcher.search(query, min(2 * limit + 50, max(1, searcher.num_docs)))
@@ -214,6 +223,12 @@ def first_by_score(index: tantivy.Index, query: tantivy.Query, *, limit: int) ->
         return sorted(hits, key=_rank)[:limit], count
     edge = hits[limit - 1][0]
     best = sorted((one for one in hits if _is_more(one[0], edge)), key=_rank)
+    others = worth(edge) if worth is not None else None
+    if others is not None:
+        most = count if edge <= 1 else 0  # all that match have the least score
+        found = _lowest(index, others, without=best, limit=limit - len(best), most=most, reach=reach)
+        if len(found) == limit - len(best):
+            return [*best, *((edge, row) for row in found)], count
     tied: list[tuple[float, int]] = []
     start, width, seen = 0, max(1, 4 * limit * searcher.num_docs // count), 0
     while seen < count and len(best) + len(tied) < limit:
@@ -231,6 +246,29 @@ def first_by_score(index: tantivy.Index, query: tantivy.Query, *, limit: int) ->
         wider = max(2, min(WIDER_MAX, 2 * missing // max(1, len(alike))))  # of those that match few may have this score
         start, width, seen = start + width, width * wider, seen + so_many
     return [*best, *tied][:limit], count
+
+
+def _lowest(
+    index: tantivy.Index,
+    query: tantivy.Query,
+    *,
+    without: Sequence[tuple[float, int]],
+    limit: int,
+    most: int,
+    reach: Reach,
+) -> list[int]:
+    """The lowest ids of rows that are not among these hits; `most` is as in `first_by_columns`."""
+    import tantivy
+
+    if without:
+        known = tantivy.Query.term_set_query(index.schema, ROW, [row for _, row in without])
+        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, known)])
+    low, high = reach
+    found: list[_Placed] = []
+    if most >= WINDOWED_ROWS_MIN and low is not None and high is not None:
+        found = _in_windows(index, query, (), limit=limit - 1, after=None, count=most, low=low, high=high)
+    found = found or _sorted(index, query, (), most=limit, is_counted=False)[1]
+    return [int(row or 0) for row, _ in found]
 
 
 def values_of(

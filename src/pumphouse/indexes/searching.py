@@ -365,11 +365,18 @@ def _best(opened: View, asked: Lookup, *, page: pages.Page | None, limit: int) -
     """Hits by their score, without those of the pages before: a score changes with the index, and row ids do not."""
     import tantivy
 
-    query = asked.query
-    if page is not None:
+    def behind(query: tantivy.Query) -> tantivy.Query:
+        if page is None:
+            return query
         before = tantivy.Query.term_set_query(opened.index.schema, ROW, pages.seen_ids(page))
-        query = tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, before)])
-    best, count = first_by_score(opened.index, query, limit=limit)
+        return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, before)])
+
+    def worth(score: float) -> tantivy.Query | None:
+        found = asked.alike.worth(score) if asked.alike is not None else None
+        return None if found is None else behind(found)
+
+    reach = opened.manifest.newest.reach(None)
+    best, count = first_by_score(opened.index, behind(asked.query), limit=limit, worth=worth, reach=reach)
     return _Chosen(hits=[*best], count=count, is_more=count > len(best), is_scored=True)
 
 
