@@ -9,11 +9,13 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
-from sklearn.compose import make_column_transformer
+from scipy.stats import loguniform
+from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import RandomizedSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, normalize
 
@@ -97,6 +99,7 @@ def test_parameters_are_what_json_has(data):
         ("sklearn.utils._testing", "check_output"),  # the one of subprocess
         ("sklearn.datasets._svmlight_format_io", "dump_svmlight_file"),
         ("sklearn.base", "clone"),
+        ("functools", "reduce"),
     ],
 )
 def test_what_a_module_of_scikit_learn_has_imported_is_not_its_own(data, module, function):
@@ -108,6 +111,29 @@ def test_what_a_module_of_scikit_learn_has_imported_is_not_its_own(data, module,
     kept = keep_archive(given, normalize.__module__, module, function)
     with pytest.raises(BuildError, match=f"{module}.{function}"):
         load(kept, format="skops")
+
+
+@pytest.mark.filterwarnings("ignore:For backward compatibility")  # pandas 3 of object, which is what many write
+@pytest.mark.parametrize("texts", [{"dtype_include": object}, {"dtype_exclude": np.number}])
+def test_columns_may_be_selected_by_a_type_of_all_texts_or_numbers(data, texts):
+    by_type = (OneHotEncoder(), make_column_selector(**texts))
+    given = make_pipeline(make_column_transformer(by_type), LogisticRegression()).fit(data.X, data.y)
+    back = load(keep(given, data.X, task="chance").data, format="skops")
+    assert np.array_equal(back.predict_proba(data.X), given.predict_proba(data.X))
+
+
+def test_trees_with_categories_of_their_own_come_back(data):
+    given = HistGradientBoostingClassifier(max_iter=5, categorical_features=["channel"]).fit(data.X, data.y)
+    back = load(keep(given, data.X, task="chance").data, format="skops")
+    assert np.array_equal(back.predict_proba(data.X), given.predict_proba(data.X))
+
+
+def test_a_search_that_holds_what_it_drew_from_is_told_to_give_what_it_found(data):
+    filled = data.numbers.fillna(0)
+    search = RandomizedSearchCV(LogisticRegression(), {"C": loguniform(0.1, 1)}, n_iter=1, cv=2).fit(filled, data.y)
+    with pytest.raises(BuildError, match=r"scipy.*search\.best_estimator_"):
+        keep(search, filled, task="chance")
+    assert keep(search.best_estimator_, filled, task="chance").format == "skops"
 
 
 def test_functions_that_belong_to_an_estimator_come_back(data):

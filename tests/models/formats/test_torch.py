@@ -5,6 +5,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -75,7 +76,8 @@ def test_a_class_of_the_project_is_made_again_with_its_arguments(nets, data):
     assert back.width == 3
     assert next(back.parameters()).dtype == torch.float64
     assert parameters(given, format="torch") == {"width": 3, "weights": 13}
-    assert packages(given, format="torch")["torch"] == torch.__version__
+    found = packages(given, format="torch")
+    assert msgspec.json.decode(msgspec.json.encode(found))["torch"] == torch.__version__
 
 
 def test_a_class_whose_code_changed_is_not_asked(nets, data):

@@ -18,17 +18,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TRUSTED = re.compile(
-    r"sklearn\.[\w.]+|numpy\.dtype|collections\.(OrderedDict|defaultdict)"
+    r"sklearn\.[\w.]+|numpy\.(dtype|number|integer|floating)|builtins\.object|collections\.(OrderedDict|defaultdict)"
+    r"|functools\.partial"
     r"|lightgbm\.(basic\.Booster|sklearn\.LGBM(Classifier|Regressor))"
     r"|xgboost\.(core\.Booster|sklearn\.XGB(Classifier|Regressor))"
 )
-"""Names that skops doesn't know by heart and that may be safe to load: scikit-learn's own, and the boosters'."""
+"""Names that skops doesn't know by heart and that may be safe to load: scikit-learn's own, and the boosters'.
+
+The abstract types are what columns are selected by (`make_column_selector(dtype_include=object)`). Of a partial, the
+function is a name of its own.
+"""
 NO_PART_OF_MODELS = re.compile(r"\.(datasets|externals|tests|conftest|estimator_checks|_testing|_mocking)\.")
 """Modules of scikit-learn that read and write files, or exist to test it."""
 WITH_FUNCTIONS = re.compile(
     r"sklearn\.(cluster|covariance|decomposition|feature_selection|gaussian_process|kernel_approximation|metrics|preprocessing)\."
 )
 """Where functions are that an estimator calls: f_classif, normalize. Elsewhere a function could do anything."""
+CHECKS = ("sklearn.utils.validation.check_array",)
+"""Functions that estimators put into themselves: HistGradientBoosting's categories."""
 LIBRARIES = ("lightgbm", "xgboost")
 
 
@@ -49,10 +56,10 @@ def load(data: bytes) -> Any:
     unknown = sorted(skops_io.get_untrusted_types(data=data))
     strange = [name for name in unknown if not _is_known(name)]
     if strange:
-        raise BuildError(
-            f"the model holds code that is not scikit-learn's: {', '.join(strange)}",
-            mend="Compute it in a feature, or use a step of scikit-learn; loading a model must run no stranger's code.",
-        )
+        mend = "Compute it in a feature, or use a step of scikit-learn; loading a model must run no stranger's code."
+        if all(name.startswith("scipy.stats.") for name in strange):
+            mend = "It is what a search draws from: return what the search found, search.best_estimator_."
+        raise BuildError(f"the model holds code that is not scikit-learn's: {', '.join(strange)}", mend=mend)
     return skops_io.loads(data, trusted=unknown)
 
 
@@ -114,7 +121,7 @@ def _is_known(name: str) -> bool:
     home = f"{getattr(found, '__module__', None)}."
     if not home.startswith("sklearn.") or NO_PART_OF_MODELS.search(home):
         return False
-    return inspect.isclass(found) or (callable(found) and WITH_FUNCTIONS.match(home) is not None)
+    return inspect.isclass(found) or (callable(found) and (name in CHECKS or WITH_FUNCTIONS.match(home) is not None))
 
 
 def _is_step(value: Any) -> bool:

@@ -128,7 +128,7 @@ def described(estimator: Any) -> str:
 
 def packages(estimator: Any) -> dict[str, str]:
     """PyTorch."""
-    return {"torch": _library().__version__}
+    return {"torch": str(_library().__version__)}  # its own class of text, which is no text to JSON
 
 
 def _described(estimator: Any) -> Part:
