@@ -10,12 +10,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from pumphouse.engines.texts import Columns
 from pumphouse.errors import PumphouseError
 from pumphouse.server.access.desk import Result, Statement
 from pumphouse.server.access.gate import Visitor
 
 AHEAD_S = 1.0
 """How long a statement works ahead for a client that does not ask for its rows; later it begins anew."""
+OPENED_S = 0.1
+"""How long its columns are waited for: what opens within that need not be asked for them beside."""
 STOP_S = 5.0
 """How long one that was ended may take to stop."""
 AHEAD_MAX, AHEAD_OF_ONE_MAX = 8, 4
@@ -30,6 +33,9 @@ class Begun:
         self._began_at = time.monotonic()
         self._lock = threading.Lock()
         self._result: Result | None = result
+        self._columns: Columns | None = None
+        self._opened = threading.Event()
+        """It has its columns, or never will."""
         self._thread = threading.Thread(target=self._work, args=(result,), name="flight ahead", daemon=True)
         self._thread.start()
 
@@ -46,6 +52,15 @@ class Begun:
     def is_waiting(self) -> bool:
         """Whether nobody has taken it, nor ended it."""
         return self._result is not None
+
+    def columns(self) -> Columns | None:
+        """Its columns, where they are there within OPENED_S.
+
+        None too where several have one name: whoever asks the engine for them alone is told another for each.
+        """
+        self._opened.wait(OPENED_S)
+        found = self._columns
+        return found if found is not None and len({name.lower() for name in found.names}) == len(found.names) else None
 
     def take(self) -> Result | None:
         """What has begun, for who asks for the rows now; None where it has ended."""
@@ -72,10 +87,12 @@ class Begun:
         """Wait until it works no more: Python ends with an abort where a thread is in DuckDB then."""
         self._thread.join(STOP_S)
 
-    @staticmethod
-    def _work(result: Result) -> None:
-        with suppress(PumphouseError):  # whoever takes it gets it too
-            _ = result.schema
+    def _work(self, result: Result) -> None:
+        try:
+            with suppress(PumphouseError):  # whoever takes it gets it too
+                self._columns = result.columns
+        finally:
+            self._opened.set()
 
 
 @contextmanager

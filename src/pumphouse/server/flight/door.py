@@ -239,7 +239,7 @@ class FlightSql(flight.FlightServerBase):  # type: ignore[misc]
             ahead = self._prepared.get(visitor, command.prepared_statement_handle).begun(statements[0])
         ahead = ahead or self._streams.begin(statements[0])
         with ended_on_failure(ahead):
-            return Asked(schema=described(statements[0]), statements=statements, ahead=ahead)
+            return Asked(schema=described(statements[0], ahead), statements=statements, ahead=ahead)
 
     def _cancelled(self, visitor: Visitor, info: bytes) -> int:
         """What became of the statement of a FlightInfo."""

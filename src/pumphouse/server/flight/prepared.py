@@ -52,7 +52,7 @@ class Prepared:
         checked = desk.ask(visitor, text, door=door)
         self._ahead = None if checked.parameters else begin(checked.bound(()))
         with ended_on_failure(self._ahead):
-            self.schema: pa.Schema = checked.schema if checked.parameters else described(checked)
+            self.schema: pa.Schema = checked.schema if checked.parameters else described(checked, self._ahead)
         """The columns as they are without values."""
         self.parameters = pa.schema([(name, pa.string()) for name in checked.parameters])
         """What it wants values for. Nothing says of which type; text is taken for one of any."""
@@ -99,9 +99,12 @@ class Prepared:
             before.end()
 
 
-def described(statement: Statement) -> pa.Schema:
-    """The columns of a statement that has its values. Raises BadRequest where Arrow can't have every value of one."""
-    columns = statement.columns
+def described(statement: Statement, ahead: Begun | None = None) -> pa.Schema:
+    """The columns of a statement that has its values, and may work `ahead`.
+
+    Raises BadRequest where Arrow can't have every value of one.
+    """
+    columns = (ahead.columns() if ahead is not None else None) or statement.columns
     for one, kind in zip(columns.schema, map(str, columns.kinds), strict=True):
         if LOST.search(kind):
             raise BadRequest(
