@@ -18,8 +18,11 @@ from hypothesis import HealthCheck, settings
 
 from pumphouse.engines.spark import Spark
 
-# A machine that is busy is no fault: no test judges by the clock.
-settings.register_profile("pumphouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A machine that is busy is no fault: no test judges by the clock. In CI examples are the same each time, so that a
+# change is judged by what it changes; whoever works here looks further each time.
+settings.register_profile(
+    "pumphouse", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
 settings.load_profile("pumphouse")
 
 POSTGRES_STARTS_S = 30.0

@@ -21,8 +21,9 @@ def test_bet_on_what_was_never_built_is_too_early(shop: Shop) -> None:
 def test_before_its_day_a_bet_says_when_it_is_looked_at(shop: Shop) -> None:
     bet = shop.bet("weekly_sales", "ann", "bob", "eve")
     built = shop.build_all()
-    due = day(built + 30 * DAY, now=built)
-    verdict = bet_verdict(shop.lake, shop.assets, bet, now=built + timedelta(hours=1))
+    now = built + timedelta(hours=1)
+    due = day(built + 30 * DAY, now=now)
+    verdict = bet_verdict(shop.lake, shop.assets, bet, now=now)
     assert verdict.outcome == "too early"
     assert verdict.text == f"nobody yet; to be looked at on {due}"
     shop.read("weekly_sales", "ann", built + 2 * DAY)

@@ -58,10 +58,10 @@ def serving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Connectio
     thread.start()
     opened: list[Connection] = []
 
-    def serve(*script: Callable[[BaseHTTPRequestHandler], None]) -> Connection:
+    def serve(*script: Callable[[BaseHTTPRequestHandler], None], timeout_s: float = 20.0) -> Connection:
         handler.script[:] = script
         handler.asked.clear()
-        connection = connect(f"http://127.0.0.1:{server.server_port}", token="t", cache=False, timeout_s=0.5)
+        connection = connect(f"http://127.0.0.1:{server.server_port}", token="t", cache=False, timeout_s=timeout_s)
         connection.asked = handler.asked  # type: ignore[attr-defined]
         opened.append(connection)
         return connection
@@ -131,7 +131,7 @@ def test_what_is_cut_off_is_never_taken_for_the_whole(
 
 
 def test_who_says_nothing_is_not_asked_twice(serving: Callable[..., Connection]) -> None:
-    connection = serving(silent)
+    connection = serving(silent, timeout_s=0.5)
     with pytest.raises(Unreachable, match=r"no answer within 0.5 s\. Give more: timeout_s"):
         connection.table("orders").to_arrow()
     assert len(connection.asked) == 1  # type: ignore[attr-defined]

@@ -91,11 +91,20 @@ def test_a_names_python_variable_is_no_table(engine: DuckDB) -> None:
 
 def test_an_interrupt_raises_in_the_thread_that_runs(engine: DuckDB) -> None:
     fork = engine.fork()
-    timer = threading.Timer(0.3, engine.interrupt)
-    timer.start()
-    with pytest.raises(duckdb.InterruptException):
-        fork.execute("SELECT max(xor(hash(a.i), hash(b.i))) FROM range(1000000) a(i), range(1000000) b(i)")
-    timer.join()
+    raised = threading.Event()
+
+    def interrupt() -> None:
+        while not raised.wait(0.1):  # one that comes before the query begins interrupts nothing
+            engine.interrupt()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(duckdb.InterruptException):
+            fork.execute("SELECT max(xor(hash(a.i), hash(b.i))) FROM range(1000000) a(i), range(1000000) b(i)")
+    finally:
+        raised.set()
+        thread.join()
 
 
 @pytest.mark.parametrize(

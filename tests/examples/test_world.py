@@ -121,7 +121,7 @@ def test_nothing_new_is_an_empty_page(world: World) -> None:
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer demo-tokén"}])
 def test_wrong_token_is_refused(world: World, headers: dict[str, str]) -> None:
     encoded = {name: value.encode() for name, value in headers.items()}
-    answer = httpx.get(f"{world.url}/api/orders", headers=encoded)
+    answer = httpx.get(f"{world.url}/api/orders", headers=encoded, timeout=20)
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert "data" not in answer.json()
@@ -163,9 +163,10 @@ def test_robots_txt_forbids_one_linked_page_and_no_other(world: World) -> None:
 
 
 def test_page_seen_before_is_not_sent_again(world: World) -> None:
-    first = httpx.get(f"{world.url}/shop/album/CD-0001")
-    again = httpx.get(f"{world.url}/shop/album/CD-0001", headers={"If-None-Match": first.headers["ETag"]})
-    other = httpx.get(f"{world.url}/shop/album/CD-0002", headers={"If-None-Match": first.headers["ETag"]})
+    with httpx.Client(base_url=world.url, timeout=20) as client:
+        first = client.get("/shop/album/CD-0001")
+        again = client.get("/shop/album/CD-0001", headers={"If-None-Match": first.headers["ETag"]})
+        other = client.get("/shop/album/CD-0002", headers={"If-None-Match": first.headers["ETag"]})
     assert (first.status_code, again.status_code, other.status_code) == (200, 304, 200)
     assert again.content == b""
 
@@ -178,7 +179,7 @@ def test_head_gives_the_head_alone(world: World) -> None:
 
 
 def test_unknown_address_is_not_found(world: World) -> None:
-    assert httpx.get(f"{world.url}/shop/album/CD-9999").status_code == 404
+    assert httpx.get(f"{world.url}/shop/album/CD-9999", timeout=20).status_code == 404
 
 
 # ------------------------------------------------------------------------------------------------------------ process
@@ -194,8 +195,8 @@ def furnished(world: World, tmp_path: Path) -> Path:
 def goes_quiet(url: str) -> bool:
     for _ in range(200):
         try:
-            httpx.get(url)
-        except httpx.TransportError:
+            httpx.get(url, timeout=20)
+        except (httpx.ConnectError, httpx.RemoteProtocolError, httpx.ReadError):
             return True
         time.sleep(0.05)
     return False
@@ -203,16 +204,16 @@ def goes_quiet(url: str) -> bool:
 
 def test_world_ends_when_its_standard_input_closes(furnished: Path) -> None:
     with running(furnished) as world:
-        assert httpx.get(f"{world.url}/shop/").status_code == 200
+        assert httpx.get(f"{world.url}/shop/", timeout=20).status_code == 200
         world.process.stdin.close()
-        assert world.process.wait(timeout=10) == 0
+        assert world.process.wait() == 0
         assert goes_quiet(f"{world.url}/shop/")
 
 
 def test_world_ends_on_sigterm(furnished: Path) -> None:
     with running(furnished) as world:
         world.process.terminate()
-        assert world.process.wait(timeout=10) == 0
+        assert world.process.wait() == 0
 
 
 def test_world_ends_with_a_killed_parent(furnished: Path) -> None:
@@ -223,7 +224,7 @@ def test_world_ends_with_a_killed_parent(furnished: Path) -> None:
     command = [sys.executable, "-c", script, str(furnished)]
     with subprocess.Popen(command, cwd=EXAMPLES, stdout=subprocess.PIPE, text=True) as parent:
         url = parent.stdout.readline().strip()
-        assert httpx.get(f"{url}/shop/").status_code == 200
+        assert httpx.get(f"{url}/shop/", timeout=20).status_code == 200
         parent.kill()
         parent.stdout.read()
     assert goes_quiet(f"{url}/shop/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -137,7 +138,9 @@ def test_threads_search_while_runs_merges_and_expiry_go_on(desk: Any, tickets: p
 
     def now() -> None:
         there = desk.engine.execute(f"SELECT ticket_id FROM {desk.lake.name_of('tickets')} ORDER BY 1")
-        expected[desk.lake.snapshot()] = [row[0] for row in there]
+        expected[at := desk.lake.snapshot()] = [row[0] for row in there]
+        while not any(one >= at for one, _ in list(heard)) and not any(one.done() for one in asked):
+            time.sleep(0.01)
 
     with ThreadPoolExecutor(3) as pool:
         asked = [pool.submit(ask, number) for number in range(3)]

@@ -21,6 +21,7 @@ from pumphouse.project.results import result_text
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 
 
+@pytest.mark.timeout(600)
 def test_what_the_guide_shows_is_what_comes_out(tmp_path: Path) -> None:
     guide = (GUIDES / "rollouts.md").read_text(encoding="utf-8")
     write_project(tmp_path, (GUIDES / "models.md").read_text(encoding="utf-8") + guide)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pumphouse.lake.builds import Build
 from pumphouse.project.project import open_project
 
 KILLS = 50
+EVE = date(2023, 12, 31)  # of the first day
 DECLARED = ('key="customer_id", cursor="seq"', 'cursor="seq"')
 """How the source's rows meet those that are there: an upsert may come twice unseen, what is appended may not."""
 TRIES_MAX = 20 * KILLS
@@ -129,7 +131,7 @@ class Chain:
         """More orders come, some twice, some with a date that is none; and more visits."""
         self.world.write_text(str(day))
         rows = [
-            f"{day}{number:02},{number % 9},{number * 10},{'soon' if number == 7 else f'2024-01-{day:02}'}"
+            f"{day}{number:02},{number % 9},{number * 10},{'soon' if number == 7 else EVE + timedelta(days=day)}"
             for number in [*range(12), 3]
         ]
         orders = self.path / "orders" / f"{day}.csv"

@@ -21,7 +21,7 @@ from pumphouse.project.running import Nobody, Result, run_id
 
 GATHER = 'import pumphouse as ph\n\nraw = ph.files("raw.csv")\nother = ph.files("other.csv")\n'
 BASE = {"gather.py": GATHER, "raw.csv": "id,n\n1,10\n2,20\n", "other.csv": "id\n1\n"}
-FOREVER = "SELECT sum(a.range * b.range) AS n FROM range(10_000_000) a, range(10_000_000) b, raw"
+FOREVER = "SELECT sum(a.range * b.range) AS n FROM range(10_000_000) a, range(10_000_000) b, raw, other"
 
 
 def error(report: Any, asset: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from tests.project.conftest import Folder, failure, statuses
 from pumphouse.errors import BuildError, BuildTimeout, WorkerDied
 from pumphouse.project.workers import bytes_of
 
+SLEEP_S = f"600.{os.getpid()}"
+"""Not what another run of these tests sleeps."""
 TABLES = """
     import os
     import signal
@@ -83,7 +86,7 @@ def test_each_fails_alone_and_says_why(folder: Folder) -> None:
     folder.write(
         {
             "raw.csv": "id\n1\n2\n",
-            "tables.py": TABLES,
+            "tables.py": TABLES.replace("600", SLEEP_S, 1),
             "helping.py": "def divided(rows):\n    return rows.fetchall() and 1 / 0\n",
             "after.sql": "SELECT id FROM chats",
             "never.sql": "SELECT id FROM exits",
@@ -114,7 +117,7 @@ def _error(report, asset):  # type: ignore[no-untyped-def]
 
 
 def _sleepers() -> int:
-    return sum(process.info["cmdline"] == ["sleep", "600"] for process in psutil.process_iter(["cmdline"]))
+    return sum(process.info["cmdline"] == ["sleep", SLEEP_S] for process in psutil.process_iter(["cmdline"]))
 
 
 SLOW = """

@@ -404,7 +404,7 @@ def running(shop: Shop, **options: Any) -> tuple[Serving, threading.Thread]:
         target=serve, args=(shop,), kwargs={"port": 0, "token": TOKEN, "on_ready": note, **options}
     )
     thread.start()
-    assert is_ready.wait(20)
+    assert is_ready.wait(120)
     return ready[0], thread
 
 

@@ -17,7 +17,7 @@ from pumphouse.sources.surveys.events import AnswerEvent, decode
 from pumphouse.sources.surveys.invitations import invite
 
 WAIT_S = 20.0
-DEVTOOLS_READ, DEVTOOLS_WRITE, ASIDE = 3, 4, 200
+DEVTOOLS_READ, DEVTOOLS_WRITE = 3, 4
 NAVIGATED = ("Inspected target navigated or closed", "Execution context was destroyed.")
 
 
@@ -31,6 +31,7 @@ class Browser:
     def __init__(self, program: str, profile: Path) -> None:
         theirs, self._write = os.pipe()
         self._read, answers = os.pipe()
+        aside = max(theirs, answers) + 1
         arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
         self._process = os.posix_spawn(
             program,
@@ -40,10 +41,10 @@ class Browser:
                 (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
                 # The protocol's two descriptors have fixed numbers; ours may be those numbers, so by way of others.
-                (os.POSIX_SPAWN_DUP2, theirs, ASIDE),
-                (os.POSIX_SPAWN_DUP2, answers, ASIDE + 1),
-                (os.POSIX_SPAWN_DUP2, ASIDE, DEVTOOLS_READ),
-                (os.POSIX_SPAWN_DUP2, ASIDE + 1, DEVTOOLS_WRITE),
+                (os.POSIX_SPAWN_DUP2, theirs, aside),
+                (os.POSIX_SPAWN_DUP2, answers, aside + 1),
+                (os.POSIX_SPAWN_DUP2, aside, DEVTOOLS_READ),
+                (os.POSIX_SPAWN_DUP2, aside + 1, DEVTOOLS_WRITE),
             ],
         )
         os.close(theirs)

@@ -65,7 +65,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     options = {"port": 0, "postgres_port": 0, "on_ready": lambda one: (ready.append(one), is_ready.set())}
     thread = threading.Thread(target=serve, args=(Served(project),), kwargs=options)
     thread.start()
-    assert is_ready.wait(20)
+    assert is_ready.wait(120)
     auth = {"Authorization": f"Bearer {ready[0].token}"}
     pinned = [Pin(snapshot=one, why="the test") for one in range(made[2]) if one != made[1]]
     later = datetime.now(UTC) + timedelta(days=40)

@@ -449,7 +449,7 @@ def test_whoever_does_not_read_on_is_cut_off_and_what_was_taken_is_recorded(serv
             await never()
 
     with pytest.raises(Late):
-        anyio.run(streams_of(served, "FROM slowly", stall_s=0.3), scope_of(served), never, send)
+        anyio.run(streams_of(served, "FROM slowly", stall_s=2.0), scope_of(served), never, send)
     assert sent == ["http.response.start", *["http.response.body"] * 2]
     read = served.shop.lake.state.accesses(asset="slowly")[-1]
     assert (read.who, 0 < read.rows < 500_000) == ("slow", True)

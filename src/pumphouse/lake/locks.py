@@ -81,7 +81,11 @@ def held_in_postgres(url: str, *, name: str, purpose: str, wait_s: float) -> Ite
                     mend="Wait for it, or try again with a longer --wait.",
                 )
             time.sleep(POLL_S)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(psycopg.Error):  # a connection that ends gives it back as well, some time later
+                db.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 def _first(cursor: Any) -> Any:  # psycopg is not always installed, so its types are not known here

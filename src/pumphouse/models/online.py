@@ -170,8 +170,9 @@ class Predictor:
         """Answer nobody any more; what was answered is heard by the shadow before this returns."""
         closed = Overloaded(f"'{self._rollout.name}' is being closed", asset=self._rollout.name)
         give((call, closed) for call in self._waiting.close())
-        for thread in self._threads:
-            thread.join(CLOSE_S_MAX)
+        for thread in (*self._threads, self._follower):
+            if thread is not None:
+                thread.join(CLOSE_S_MAX)
         self._shadowing.close()
         if self._watch is not None:
             self._watch.close()

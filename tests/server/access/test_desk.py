@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from pumphouse.errors import BadRequest, Cancelled, Late, TooMuch, UnknownName
+from pumphouse.server.access import runs
 from pumphouse.server.access.desk import Bounds, Desk
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
@@ -138,7 +139,8 @@ def test_no_rows_have_their_columns(desk: Desk) -> None:
         assert list(result) == []
 
 
-def test_rows_of_any_width_come_in_few_batches_and_in_their_order(desk: Desk) -> None:
+def test_rows_of_any_width_come_in_few_batches_and_in_their_order(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "GATHER_S", 20.0)  # they are gathered by their size, however long it takes
     text = "SELECT range AS n, 'customer ' || range AS name, ['a' || range % 3] AS tags FROM range(300_000)"
     with desk.ask(ADA, text, door="test").run() as result:
         batches = list(result)

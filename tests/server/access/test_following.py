@@ -27,7 +27,7 @@ from pumphouse.server.access.gate import Gate
 from pumphouse.server.access.policies import Policies
 from pumphouse.server.serve import Serving, serve
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 CONFIG = 'name = "shop"\n\n[groups]\nanalysts = ["ann"]\n'
 ORDERS = 'import pumphouse as ph\norders = ph.files("orders.csv")\n'
 GRANT = 'seen = ph.grant("orders", to="analysts", columns=["id", "city"])\n'
@@ -110,7 +110,8 @@ class Site:
 
     def orders(self) -> Any:
         headers = {"Authorization": f"Bearer {self.ann}"}
-        return httpx.get(f"{self.serving.url}/api/tables/orders/rows", headers=headers).json().get("rows")
+        answer = httpx.get(f"{self.serving.url}/api/tables/orders/rows", headers=headers, timeout=WAIT_S)
+        return answer.json().get("rows")
 
 
 @pytest.fixture

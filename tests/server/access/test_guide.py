@@ -35,7 +35,7 @@ def test_what_the_guide_shows_is_what_comes_out(tmp_path: Path) -> None:
     options = {"port": 0, "on_ready": lambda serving: (ready.append(serving), is_ready.set())}
     thread = threading.Thread(target=serve, args=(Served(project),), kwargs=options)
     thread.start()
-    assert is_ready.wait(20)
+    assert is_ready.wait(120)
     try:
         names = {"url": ready[0].url, "lake": project.lake}
         test = doctest.DocTestParser().get_doctest(text.replace("\n```", "\n\n```"), names, "guide", str(GUIDE), 0)

@@ -14,6 +14,7 @@ from pyarrow import flight
 from tests.server.conftest import TOKEN
 
 from pumphouse.errors import Cancelled, Overloaded
+from pumphouse.server.access import runs
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.access.places import Place, Places
@@ -133,7 +134,10 @@ def test_every_door_waits_for_the_same_places_and_says_in_its_own_way_that_there
     assert _is_free(doors.desk.places)
 
 
-def test_a_cursor_over_many_rows_holds_a_place_until_it_is_closed_and_one_over_few_holds_none(doors: Doors) -> None:
+def test_a_cursor_over_many_rows_holds_a_place_until_it_is_closed_and_one_over_few_holds_none(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "GATHER_S", WAIT_S)  # few rows are gathered however long they take
     places = doors.desk.places
     with doors.postgres.transaction(), doors.postgres.cursor("many") as cursor:
         cursor.execute(WIDE)

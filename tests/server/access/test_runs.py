@@ -94,7 +94,7 @@ def test_statement_that_takes_too_long_is_ended(desk: Desk) -> None:
 
 
 def test_reader_who_is_away_loses_the_stream_and_is_in_the_log(desk: Desk, served: Any) -> None:
-    result = replace(desk.ask(ADA, WIDE, door="stalled"), bounds=Bounds(stall_s=0.3)).run()
+    result = replace(desk.ask(ADA, WIDE, door="stalled"), bounds=Bounds(stall_s=2.0)).run()
     batches = iter(result)
     taken = next(batches).num_rows
     deadline = time.monotonic() + 20

@@ -16,6 +16,8 @@ from pumphouse.server.access.audit import Audit
 from pumphouse.server.access.turns import LONG_S, Turn, Turns
 from pumphouse.server.access.watch import SPARE_BYTES, Watch
 
+MB = 1024**2
+
 
 def read(rows: int) -> Access:
     return Access(at=datetime(2026, 1, 1, tzinfo=UTC), who="ada", door="test", asset="orders", snapshot=1, rows=rows)
@@ -95,11 +97,14 @@ class Working:
 
 
 def test_newest_work_ends_where_the_process_grows_too_much() -> None:
-    watch = Watch(Turns(), memory_bytes=-SPARE_BYTES - 1)  # any growth is too much
+    watch = Watch(Turns(), memory_bytes=64 * MB - SPARE_BYTES)
     old, new, reading = Working(works_since=1.0), Working(works_since=2.0), Working(works_since=None)
     for one in (old, reading, new):
         watch.add(one)
+    until(lambda: watch._at_rest)
+    grown = b"x" * (128 * MB)
     until(lambda: new.ended)
+    del grown
     assert isinstance(new.ended[0], TooMuch)
     for one in (old, reading, new):
         watch.remove(one)

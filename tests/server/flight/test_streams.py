@@ -11,7 +11,7 @@ import pytest
 from pyarrow import flight
 from tests.server.flight.conftest import Raw
 
-from pumphouse.server.flight import streams
+from pumphouse.server.flight import door, streams
 from pumphouse.server.flight.messages import (
     CANCELLED,
     NOT_CANCELLABLE,
@@ -58,8 +58,15 @@ def in_the_background(call: Callable[[], Any]) -> tuple[threading.Thread, list[B
 
 def test_statement_is_cancelled_by_its_info_while_it_runs(raw: Any, reads: Any) -> None:
     info = raw.info(CommandStatementQuery(query=SILENT))
-    thread, raised = in_the_background(lambda: rest(raw.open(info)))
-    thread.join(0.2)
+    is_running = threading.Event()
+
+    def ask() -> None:
+        stream = raw.open(info)
+        is_running.set()  # the columns have come, the rows have not
+        rest(stream)
+
+    thread, raised = in_the_background(ask)
+    assert is_running.wait(60)
     assert cancel(raw, info) == CANCELLED
     thread.join()
     assert isinstance(raised[0], flight.FlightCancelledError)
@@ -158,8 +165,9 @@ def test_too_many_at_once_are_told_to_come_again(raw: Any, monkeypatch: pytest.M
                 raw.rows("SELECT 1 AS one")
 
 
-def test_closed_door_lets_rows_arrive_and_takes_no_more(own: Any, served: Any) -> None:
+def test_closed_door_lets_rows_arrive_and_takes_no_more(own: Any, served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = own()
+    monkeypatch.setattr(door, "STOP_S", 60.0)  # nothing hangs: it ends as soon as the rows have come
     with flight.connect(opened.url) as client:
         header = (b"authorization", f"Bearer {served.serving.token}".encode())
         options = flight.FlightCallOptions(headers=[header])

@@ -20,7 +20,13 @@ import pytest
 from psycopg import errors
 from psycopg.rows import dict_row
 from tests.server.conftest import TOKEN
+from tests.server.postgres.conftest import Postgres
 
+from pumphouse.server.access.desk import Desk
+from pumphouse.server.access.gate import Gate
+from pumphouse.server.access.policies import Policies
+from pumphouse.server.postgres.door import open_postgres
+from pumphouse.server.postgres.hall import Limits
 from pumphouse.server.postgres.messages import framed
 
 Connection = psycopg.Connection[Any]
@@ -210,12 +216,19 @@ def test_error_has_its_state_and_its_place(connection: Connection, text: str, er
 
 
 def test_statement_is_cancelled_by_its_client_and_by_its_own_timeout(connection: Connection) -> None:
-    timer = threading.Timer(0.3, connection.cancel_safe)
-    timer.start()
+    cancelled = threading.Event()
+
+    def cancel() -> None:
+        while not cancelled.wait(0.3):  # one that comes before the statement is lost, as in PostgreSQL
+            connection.cancel_safe()
+
+    cancelling = threading.Thread(target=cancel)
+    cancelling.start()
     began = time.monotonic()
     with pytest.raises(errors.QueryCanceled, match="user request"):
         connection.execute(LONG)
-    timer.join()
+    cancelled.set()
+    cancelling.join()
     connection.execute("SET statement_timeout = '200ms'")
     with pytest.raises(errors.QueryCanceled, match="statement timeout"):
         connection.execute(LONG)
@@ -294,7 +307,13 @@ def test_portal_gives_as_many_rows_as_are_asked_for(postgres: Any) -> None:
         assert kinds_in(received) == "12" + "D" * 15 + "s" + "D" * 15 + "s" + "D" * 10 + "C" + "C" + "Z"
 
 
-def test_two_hundred_clients_are_answered_at_once(postgres: Any) -> None:
+def test_two_hundred_clients_are_answered_at_once(served: Any) -> None:
+    shop = served.shop
+    desk = Desk(shop.lake, Policies(shop.lake, shop.assets), project=shop.name)
+    gate = Gate(shop.lake, owner="ada", token=TOKEN)
+    door = open_postgres(shop, gate, desk, limits=Limits(sign_in_s=600.0))  # these sign in on the same cores
+    postgres = Postgres(shop=shop, door=door, owner="ada")
+
     async def one(number: int) -> int:
         async with await psycopg.AsyncConnection.connect(
             host="127.0.0.1", port=postgres.port, dbname="shop", user=postgres.owner, password=TOKEN, autocommit=True
@@ -308,6 +327,8 @@ def test_two_hundred_clients_are_answered_at_once(postgres: Any) -> None:
         return await asyncio.gather(*(one(number) for number in range(200)))
 
     assert asyncio.run(everybody()) == [number % 40 + 1 for number in range(200)]
+    door.close()
+    desk.close()
 
 
 def test_reader_that_does_not_read_holds_little_memory_and_no_other_up(postgres: Any, connection: Connection) -> None:

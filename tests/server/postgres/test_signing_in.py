@@ -112,7 +112,7 @@ def strict(served: Any) -> Iterator[Postgres]:
     shop = served.shop
     gate = Gate(shop.lake, owner="ada", token=TOKEN)
     desk = Desk(shop.lake, Policies(shop.lake, shop.assets), project=shop.name)
-    limits = Limits(connections=2, sign_in_s=3.0, idle_s=0.3, idle_in_transaction_s=0.3)
+    limits = Limits(connections=2, sign_in_s=3.0, idle_s=2.0, idle_in_transaction_s=2.0)
     door = open_postgres(shop, gate, desk, limits=limits)
     yield Postgres(shop=shop, door=door, owner="ada")
     door.close()

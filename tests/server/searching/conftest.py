@@ -94,7 +94,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Found]:
     }
     thread = threading.Thread(target=serve, args=(Served(project),), kwargs=options)
     thread.start()
-    assert is_ready.wait(20)
+    assert is_ready.wait(120)
     yield Found(project=project, serving=ready[0])
     ready[0].stop()
     thread.join(20)

@@ -60,7 +60,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Se
     options = {"port": 0, "on_ready": lambda serving: (ready.append(serving), is_ready.set())}
     thread = threading.Thread(target=serve, args=(Served(project),), kwargs=options)
     thread.start()
-    assert is_ready.wait(20)
+    assert is_ready.wait(120)
     yield project, ready[0]
     ready[0].stop()
     thread.join(20)

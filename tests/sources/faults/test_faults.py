@@ -166,6 +166,7 @@ def _leave(folder: Path, free_bytes: int) -> None:
     assert _mount("-o", f"remount,size={used + free_bytes}", str(folder))
 
 
+@pytest.mark.timeout(60 * FAULTS_WANTED)
 def test_whatever_goes_wrong_no_row_is_lost_and_none_is_there_twice(
     tmp_path: Path, database: Path, proxy: Proxy, runner: Runner
 ) -> None:

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-STARTS_S = 30.0
+STARTS_S = 120.0
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 LATE_TICKS_MAX = 3
 """How much later than its time says a row may come; a tick is a second."""

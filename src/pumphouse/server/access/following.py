@@ -12,7 +12,7 @@ from pumphouse.project.declared import Declared
 
 LOOK_S = 1.0
 SHARE_MAX = 0.05
-"""Of the time, at most, in which the files are looked at: in a large folder it is done less often."""
+"""Of a core, at most, that looks at the files: in a large folder it is done less often."""
 
 log = logging.getLogger("pumphouse.server")
 
@@ -39,10 +39,10 @@ class Following(threading.Thread):
     def run(self) -> None:
         """Look until told to stop."""
         while not self._stopped.is_set():
-            began, looked_s = time.monotonic(), 0.0
+            began, looked_s = time.thread_time(), 0.0
             try:
                 found = self._changed()
-                looked_s = 0.0 if found else time.monotonic() - began
+                looked_s = 0.0 if found else time.thread_time() - began
                 if found is not None and found != self._in_force:
                     self._put_in_force(found)
                     log.info("who may see what has changed, and is in force: %s", difference(self._in_force, found))

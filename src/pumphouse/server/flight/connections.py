@@ -40,6 +40,8 @@ class Connection:
     @contextmanager
     def _socket(self) -> Iterator[socket.socket]:
         with socket.socket(fileno=os.dup(self._file)) as connection:
+            if _shown(*connection.getpeername()[:2]) != self.peer:
+                raise OSError("it has ended, and its number is another's")
             yield connection
 
 

@@ -224,7 +224,7 @@ class Session:
 
     async def _told(self, work: Awaitable[None], text: str = "", *, at: int = 0) -> None:
         """What it does, with whatever goes wrong said as PostgreSQL says it; it can be cancelled."""
-        self._busy, self._stopped = True, None
+        self._busy, self._stopped = True, "the client is gone" if self._connection.gone else None
         timeout_s = self._settings.timeout_s
         timer = (
             asyncio.get_running_loop().call_later(timeout_s, self._stop, "canceling statement due to statement timeout")
