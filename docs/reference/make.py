@@ -278,7 +278,7 @@ project's folder (keep that out of version control). It is never printed or stor
 |---|---|
 | `PUMPHOUSE_ACTOR` | under which name you run and read; without it your user name |
 | `PUMPHOUSE_TOKEN` | your token for a server, where a [client](../guides/client.md) connects to one |
-| `XDG_CACHE_HOME` | where DuckDB's extensions are laid out, and where a client keeps answers; without it `~/.cache` |
+| `XDG_CACHE_HOME` | where a client keeps answers; without it `~/.cache` |
 | `XDG_CONFIG_HOME` | where a client looks for `pumphouse/tokens.toml`; without it `~/.config` |
 | `APPDATA`, `LOCALAPPDATA` | the same places on Windows: for tokens, and for kept answers |
 | any NAME of a secret | its value |

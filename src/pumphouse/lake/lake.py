@@ -565,12 +565,10 @@ class Lake:
             )
 
     def _attach(self) -> None:
-        self.engine.load("ducklake")
+        self.engine.load("ducklake", "sqlite_scanner" if self.location.catalogue is None else "postgres_scanner")
         if self.location.catalogue is None:
-            self.engine.load("sqlite_scanner")
             catalogue = f"ducklake:sqlite:{self.folder / CATALOGUE_FILE}"
         else:
-            self.engine.load("postgres_scanner")
             catalogue = f"ducklake:postgres:{self.location.catalogue}"
         options = (
             f"DATA_PATH {literal(str(self.folder / 'data') + '/')}, OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
