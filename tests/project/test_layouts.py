@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from tests.project.conftest import CONFIG, Folder, failure
 
+from pumphouse.lake.commit import Commit
 from pumphouse.project.project import Project
 from pumphouse.project.upkeep import foreseen, keep_up
 
@@ -37,6 +39,25 @@ def test_upkeep_does_what_its_dry_run_says_and_sorts_what_lost_its_deleted_rows(
     assert all(len({day[5:7] for day in days}) == 1 for days in ordered(project))
     assert project.lake.engine.fork().execute("SELECT * FROM lake.main.visits ORDER BY ALL") == before
     assert [one.table for one in foreseen(project).tables if one.table == "visits"] == []
+
+
+def test_the_dry_run_has_the_snapshots_leave_that_upkeep_has(folder: Folder) -> None:
+    folder.write({"pumphouse.toml": CONFIG, "a.sql": "SELECT range AS n FROM range(9)"})
+    assert folder.run().ok
+    project = folder.open()
+    for number in range(12):
+        rows = pa.table({"id": [number]})
+        commit = Commit(project.lake, "clicks", run="r", actor="ann")
+        commit.append("clicks", project.lake.stage(rows.to_batches(), rows.schema, stem=f"clicks{number}"))
+        commit.publish()
+    project.lake.catalogue("UPDATE {meta}.ducklake_snapshot SET snapshot_time = TIMESTAMPTZ '2020-01-01'")
+    newest = project.lake.snapshot()
+    for merged in (True, False):  # the second time there is nothing to merge, and the newest stays
+        said, done = foreseen(project, retention="1 day").expiry, keep_up(project, retention="1 day").expiry
+        assert said is not None
+        assert done is not None
+        assert said.snapshots == done.snapshots
+        assert (newest in said.snapshots) == merged
 
 
 def test_a_layout_that_is_declared_later_is_of_the_next_upkeep(folder: Folder) -> None:

@@ -5,7 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -30,6 +30,7 @@ from pumphouse.indexes.searching import Found, Hit
 from pumphouse.lake.builds import QUARANTINE_SCHEMA, Build, Counts
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
+from pumphouse.lake.expiry import Expiry, Pin, to_expire
 from pumphouse.lake.lake import Lake, Location
 from pumphouse.lake.state import Access, BuildRecord
 from pumphouse.models.asked import Form
@@ -185,6 +186,13 @@ class Shop:
         built = commit.publish(Counts(rows_out=1))
         assert built is not None
         return built
+
+    def expiring(self) -> Expiry:
+        """What a retention of 30 days would have leave in 60 days."""
+        pins = [Pin(snapshot=1, why=f"orders that <{number}> was made from") for number in range(5)]
+        return to_expire(
+            self.lake, retention=timedelta(days=30), now=datetime.now(UTC) + timedelta(days=60), pinned=pins
+        )
 
     def result(self, name: str) -> str:
         return "nothing came of <it>" if self.assets[name].kind == "rollout" else ""

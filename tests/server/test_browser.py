@@ -360,7 +360,8 @@ def test_owner_signs_in_by_the_printed_address_and_finds_an_asset(served: Any, b
 
 @pytest.mark.browser
 @pytest.mark.parametrize(
-    "path", ["/", "/assets/orders", "/assets/weekly", "/runs", "/catalog", "/search/tickets_search?q=late"]
+    "path",
+    ["/", "/assets/orders", "/assets/weekly", "/runs", "/snapshots", "/catalog", "/search/tickets_search?q=late"],
 )
 def test_page_fits_a_phone_runs_no_strangers_script_and_asks_nobody_else(
     path: str, served: Any, browser: Browser

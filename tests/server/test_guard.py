@@ -16,6 +16,7 @@ PAGE = {"Accept": "text/html"}
         "/",
         "/assets/orders",
         "/runs",
+        "/snapshots",
         "/catalog",
         "/reports/weekly",
         "/api/tables",

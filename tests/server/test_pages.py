@@ -4,6 +4,7 @@ import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 import httpx
 import pyarrow as pa
@@ -149,6 +150,17 @@ def test_runs_show_what_became_of_each_asset(served: Any) -> None:
     assert "run-1" not in text
     assert "2 built" in text
     assert 'href="/assets/orders"' in text
+
+
+def test_what_keeps_old_snapshots_is_told_with_its_size(served: Any) -> None:
+    assert 'href="/snapshots"' in page(served, "/runs")
+    text = page(served, "/snapshots")
+    (kept,) = served.shop.expiring().kept
+    assert "orders that &lt;0&gt; was made from<br>" in text
+    assert "and 2 more" in text
+    assert f'title="{kept.at.astimezone(ZoneInfo("Europe/Berlin")):%Y-%m-%d %H:%M:%S %Z}"' in text
+    assert f"<dd>{len(served.shop.expiring().snapshots):,}</dd>" in text
+    assert f'<td class="number">{kept.bytes:,}</td>' in text
 
 
 def test_report_may_run_nothing_and_load_nothing(served: Any) -> None:

@@ -65,8 +65,13 @@ def pinned_by_changes(lake: Lake, table: str, *, keep: timedelta, now: datetime)
     ]
 
 
-def to_expire(lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterable[Pin]) -> Expiry:
-    """What the retention would have leave the lake at this moment. Raises LakeError for one that is too short."""
+def to_expire(
+    lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterable[Pin], newest_stays: bool = True
+) -> Expiry:
+    """What the retention would have leave the lake at this moment. Raises LakeError for one that is too short.
+
+    The newest snapshot stays, however old, unless another with the same rows comes before the others leave.
+    """
     if retention < RETENTION_MIN:
         raise LakeError(
             f"a retention of {retention} is too short for who is reading now", mend='The shortest is "1 day".'
@@ -76,7 +81,8 @@ def to_expire(lake: Lake, *, retention: timedelta, now: datetime, pinned: Iterab
     for pin in pinned:
         if pin.snapshot in times:
             reasons.setdefault(pin.snapshot, []).append(pin.why)
-    old = [number for number, at in times.items() if at < now - retention and number != max(times)]
+    newest = max(times) if newest_stays else None
+    old = [number for number, at in times.items() if at < now - retention and number != newest]
     gone = tuple(number for number in old if number not in reasons)
     leaving = set(gone)
     files, size, alone = _held_by(lake, [number for number in times if number not in leaving])

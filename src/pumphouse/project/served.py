@@ -18,6 +18,7 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import Found, SightAt, matching, search
 from pumphouse.indexes.sights import Sight
+from pumphouse.lake.expiry import Expiry
 from pumphouse.lake.lake import Lake
 from pumphouse.models.card import rollouts_of
 from pumphouse.models.online import Predictor
@@ -35,6 +36,7 @@ from pumphouse.project.results import standing_text
 from pumphouse.project.search_calls import SearchOptions
 from pumphouse.project.searching import by_meaning
 from pumphouse.project.secrets import resolved
+from pumphouse.project.upkeep import expiring
 from pumphouse.sources.external.tables import ExternalTables
 
 if TYPE_CHECKING:
@@ -73,6 +75,10 @@ class Served:
     def stale(self) -> Mapping[str, str]:
         """Assets that a run would build now, each with the reason in plain words."""
         return self._project.stale()
+
+    def expiring(self) -> Expiry | None:
+        """What would leave by the declared retention now, and what keeps older snapshots; None without one."""
+        return expiring(self._project)
 
     def result(self, name: str) -> str:
         """What came of an asset whose result is no table, in lines that a person reads; else empty.

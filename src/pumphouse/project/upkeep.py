@@ -70,10 +70,15 @@ class Watch:
     """Whether to end before the next table."""
 
 
+def expiring(project: Project, *, now: datetime | None = None) -> Expiry | None:
+    """What would leave by the declared retention, and what keeps the rest; None without one. Nothing is changed."""
+    decide = _decision(project, None, now or datetime.now(UTC))
+    return decide() if decide else None
+
+
 def foreseen(project: Project, *, retention: str | None = None, now: datetime | None = None) -> Upkeep:
     """What `keep_up` would do; nothing is changed."""
     now = now or datetime.now(UTC)
-    decide = _decision(project, retention, now)
     tables = tuple(
         TableUpkeep(
             table=table, files=one.files, files_after=one.files_after, bytes=one.bytes, bytes_after=None,
@@ -82,6 +87,7 @@ def foreseen(project: Project, *, retention: str | None = None, now: datetime | 
         for table, one in _fragments(project.lake, _layouts(project)).items()
         if one.bytes_to_write
     )  # fmt: skip
+    decide = _decision(project, retention, now, newest_stays=not tables)  # to write files again makes a snapshot
     foreseen = _upkeep(tables, decide() if decide else None, removable(project.lake, now=now))
     left = undeclared_indexes(project.lake, project.graph.assets)
     return replace(foreseen, stored=strays(project.lake, now=now), undeclared=left)
@@ -172,7 +178,9 @@ def _each(what: str, tables: Sequence[str], watch: Watch) -> Iterator[str]:
         yield table
 
 
-def _decision(project: Project, said: str | None, now: datetime) -> Callable[[], Expiry] | None:
+def _decision(
+    project: Project, said: str | None, now: datetime, *, newest_stays: bool = True
+) -> Callable[[], Expiry] | None:
     """What says which snapshots have to leave; None where no retention is declared."""
     retention = retention_of(said) if said is not None else project.config.upkeep.retention
     if retention is None:
@@ -191,6 +199,6 @@ def _decision(project: Project, said: str | None, now: datetime) -> Callable[[],
         found = pinned(lake, project.graph.assets)
         for table, keep in longer.items():
             found += pinned_by_changes(lake, table, keep=keep, now=now)
-        return to_expire(lake, retention=retention, now=now, pinned=found)
+        return to_expire(lake, retention=retention, now=now, pinned=found, newest_stays=newest_stays)
 
     return decide

@@ -78,6 +78,7 @@ def app_of(project: ServedProject, gate: Gate, desk: Desk, *, port: int, secure:
         Route(signing_in.SIGNED_IN, signing_in.end),
         Route("/sign-out", signing_in.leave, methods=["POST"]),
         Route("/runs", pages.runs),
+        Route("/snapshots", pages.snapshots),
         Route("/reports/{name}", reports.page),
         Route("/reports/{name}/{file}", reports.rows),
         Route("/models/{name}/{number:int}/training.parquet", models.training_rows),

@@ -31,6 +31,8 @@ from pumphouse.server.shared import Shared, admitted, reads, shared
 SAMPLE_ROWS = 20
 FINDS = 30
 RUNS = 30
+KEPT = 100
+"""Of old snapshots; those that keep most bytes."""
 FILES = 10
 READERS_WITHIN = timedelta(days=30)
 STAGES: tuple[tuple[str, frozenset[str]], ...] = (
@@ -190,14 +192,28 @@ def runs(request: Request) -> Response:
     state, known = here.project.lake.state, here.known(visitor)
     newest = state.runs(limit=RUNS)
     builds: dict[str, tuple[BuildRecord, ...]] = {one.run: state.run_builds(run=one.run)[::-1] for one in newest}
-    if len(known) < len(here.project.assets):  # what a run says of itself may name what is not theirs
+    is_told = len(known) == len(here.project.assets)
+    if not is_told:  # what a run says of itself may name what is not theirs
         builds = {
             run: tuple(replace(one, note="") for one in made if here.desk.policies.sees_whole(visitor, one.asset))
             for run, made in builds.items()
         }
         newest = tuple(replace(one, summary="a run", command="") for one in newest if builds[one.run])
     running = any(one.status == "running" for one in newest)
-    return _page(request, "runs.html", here="/runs", runs=newest, builds=builds, running=running)
+    return _page(request, "runs.html", here="/runs", runs=newest, builds=builds, running=running, is_told=is_told)
+
+
+def snapshots(request: Request) -> Response:
+    """`/snapshots`: those that are older than the retention and stay: since when, how large, and what for.
+
+    The reasons name tables and assets of all the project, so only who may know of all of it is told.
+    """
+    here = shared(request)
+    is_told = len(here.known(reads(request))) == len(here.project.assets)
+    expiry = here.project.expiring() if is_told else None
+    kept = sorted(expiry.kept, key=lambda one: (-one.bytes, one.snapshot)) if expiry else []
+    values = {"is_told": is_told, "expiry": expiry, "kept": kept[:KEPT], "more": kept[KEPT:]}
+    return _page(request, "snapshots.html", here="/runs", **values)
 
 
 def catalog(request: Request) -> Response:

@@ -16,6 +16,7 @@ from pumphouse.engines.engine import SqlFunction
 from pumphouse.features.online.store import OnlineStore
 from pumphouse.indexes.searching import SightAt
 from pumphouse.indexes.sights import Sight
+from pumphouse.lake.expiry import Expiry
 from pumphouse.lake.lake import Lake
 from pumphouse.models.performance import Performance
 from pumphouse.models.trace import Trace
@@ -207,6 +208,10 @@ class ServedProject(Protocol):
 
     def stale(self) -> Mapping[str, str]:
         """Assets that a run would build now, each with the reason in plain words. What is not in it is fresh."""
+        ...
+
+    def expiring(self) -> Expiry | None:
+        """What would leave by the declared retention now, and what keeps older snapshots; None without one."""
         ...
 
     def result(self, name: str) -> str:

@@ -22,6 +22,7 @@ LISTS = (
     "/?find=order+usd+x",
     "/api/find?q=order+amount+late+customer+r",
     "/runs",
+    "/snapshots",
     "/catalog",
     "/api/tables",
     "/openapi.json",
