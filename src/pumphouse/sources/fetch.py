@@ -7,7 +7,7 @@ so a source can be built again, also by changed code, without asking anybody.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -192,6 +192,12 @@ class Visit:
         self.exchanges.append(exchange)
         return exchange
 
+    def replayed(self) -> Iterator[Exchange]:
+        """The exchanges of a recorded visit, each noted when it is taken; none of one that is live."""
+        for exchange in self.recorded.manifest.exchanges if self.recorded else ():
+            self.note(exchange)
+            yield exchange
+
     def body(self, exchange: Exchange) -> bytes:
         """The stored bytes of an answer. Raises SourceError where they are gone or damaged."""
         with _told_as_raw(self.asset):
@@ -245,6 +251,29 @@ def visits(asset: Asset, context: Context, *, whole: bool) -> tuple[Visit, ...]:
     from_start = whole or context.mode == "refetch" or last is None or asset.name not in lake.tables()
     cursor = None if last is None or from_start else last.cursor
     return (Visit(lake.blobs, asset=asset.name, at=context.now, cursor=cursor, whole=from_start),)
+
+
+def rows_stand(asset: Asset, context: Context) -> bool:
+    """Whether the rows of the last build can stay in the table beside new ones: the same code would make them so."""
+    build = context.lake.builds().get(asset.name)
+    return (
+        build is not None
+        and build.fingerprint == context.fingerprint
+        and not context.accept_schema
+        and context.sample is None
+        and asset.name in context.lake.tables()
+    )
+
+
+def differing(visit: Visit, last: Recorded) -> tuple[frozenset[str], list[Exchange]]:
+    """Between the last visit and another, the stored bytes whose rows leave, and the exchanges whose rows come.
+
+    Bytes that were answered more often, or less, do both.
+    """
+    before = Counter(exchange.sha for exchange in last.manifest.exchanges)
+    now = Counter(exchange.sha for exchange in visit.exchanges)
+    gone = frozenset(sha for sha in before if before[sha] != now[sha])
+    return gone, [exchange for exchange in visit.exchanges if now[exchange.sha] != before[exchange.sha]]
 
 
 def recorded(asset: Asset, context: Context) -> tuple[Visit, ...]:

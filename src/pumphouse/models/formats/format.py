@@ -69,6 +69,25 @@ def can_not_say(estimator: Any, task: Task) -> BuildError:
     )
 
 
+def answered(estimator: Any, inputs: Any, task: Task) -> Any:
+    """What one with scikit-learn's methods answers: the chance of label 1, or the number."""
+    if task == "number":
+        return estimator.predict(inputs)
+    if list(estimator.classes_) != [0, 1]:
+        raise other_labels(estimator)
+    return estimator.predict_proba(inputs)[:, 1]
+
+
+def one_each(answers: Any, estimator: Any, task: Task) -> NDArray[np.float64]:
+    """Answers as numbers. Raises BuildError where there are several for a row."""
+    import numpy as np
+
+    found = np.asarray(answers, dtype=np.float64)
+    if found.ndim != 1:
+        raise can_not_say(estimator, task)
+    return found
+
+
 def not_fitted(estimator: Any) -> BuildError:
     """The error where an estimator has learned nothing yet."""
     return BuildError(

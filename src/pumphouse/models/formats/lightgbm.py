@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import BuildError, MissingExtra
-from pumphouse.models.formats.format import Task, can_not_say, kind_of, not_fitted, other_labels
+from pumphouse.models.formats.format import Task, answered, can_not_say, kind_of, not_fitted, one_each
 from pumphouse.models.formats.text import as_categories
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ def load(data: bytes) -> Any:
 
 def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.float64]:
     """The chance of label 1, or the number."""
-    import numpy as np
 
     library = _library()
     is_booster = isinstance(estimator, library.Booster)
@@ -51,23 +50,13 @@ def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.floa
     asked = as_categories(inputs[names] if set(names) <= set(inputs.columns) else inputs)
     threads = {"num_threads": 1} if len(inputs) <= ONE_THREAD_ROWS_MAX else {}
     try:
-        if is_booster:
-            answers = estimator.predict(asked, **threads)
-        elif task == "number":
-            answers = estimator.predict(asked)
-        else:
-            if list(estimator.classes_) != [0, 1]:
-                raise other_labels(estimator)
-            answers = estimator.predict_proba(asked)[:, 1]
+        answers = estimator.predict(asked, **threads) if is_booster else answered(estimator, asked, task)
     except (library.basic.LightGBMError, ValueError) as error:
         raise BuildError(
             f"{kind_of(estimator)} can't answer: {str(error).strip().splitlines()[0]}",
             mend='Fit it on train.X; text columns as categories: train.X.astype({"channel": "category"}).',
         ) from error
-    found = np.asarray(answers, dtype=np.float64)
-    if found.ndim != 1:
-        raise can_not_say(estimator, task)
-    return found
+    return one_each(answers, estimator, task)
 
 
 def parameters(estimator: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import BuildError, MissingExtra
 from pumphouse.lake.archives import lasting
-from pumphouse.models.formats.format import Task, can_not_say, kind_of, not_fitted, other_labels
+from pumphouse.models.formats.format import Task, answered, can_not_say, kind_of, not_fitted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,9 +72,7 @@ def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.floa
     if is_classifier != (task == "chance") or not hasattr(estimator, "predict"):
         raise can_not_say(estimator, task)
     try:
-        if is_classifier and list(estimator.classes_) != [0, 1]:
-            raise other_labels(estimator)
-        answers = estimator.predict_proba(inputs)[:, 1] if is_classifier else estimator.predict(inputs)
+        answers = answered(estimator, inputs, task)
     except (NotFittedError, AttributeError) as error:
         raise not_fitted(estimator) from error
     except ValueError as error:  # what scikit-learn raises for null or text where it takes neither

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from pumphouse.errors import BuildError, MissingExtra
-from pumphouse.models.formats.format import Task, can_not_say, kind_of, not_fitted, other_labels
+from pumphouse.models.formats.format import Task, answered, can_not_say, kind_of, not_fitted, one_each
 from pumphouse.models.formats.text import as_categories
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ def load(data: bytes) -> Any:
 
 def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.float64]:
     """The chance of label 1, or the number, by the trees up to the best iteration where it stopped early."""
-    import numpy as np
 
     library = _library()
     is_booster = isinstance(estimator, library.Booster)
@@ -57,21 +56,14 @@ def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.floa
         if is_booster:
             matrix = library.DMatrix(asked, enable_categorical=True)
             answers = booster.predict(matrix, iteration_range=_best(booster))
-        elif task == "number":
-            answers = estimator.predict(asked)
         else:
-            if list(estimator.classes_) != [0, 1]:
-                raise other_labels(estimator)
-            answers = estimator.predict_proba(asked)[:, 1]
+            answers = answered(estimator, asked, task)
     except (library.core.XGBoostError, ValueError) as error:
         raise BuildError(
             f"{kind_of(estimator)} can't answer: {_reason(error)}",
             mend='Fit it on train.X; text columns as categories: train.X.astype({"channel": "category"}).',
         ) from error
-    found = np.asarray(answers, dtype=np.float64)
-    if found.ndim != 1:
-        raise can_not_say(estimator, task)
-    return found
+    return one_each(answers, estimator, task)
 
 
 def parameters(estimator: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def build(asset: Asset, context: Context) -> Built:
     def read(visit: Visit, spool: Spool) -> None:
         if visit.recorded:
             _refuse_another_query(asset, visit)
-            _take(visit, _stored(visit), spool, spec)
+            _take(visit, visit.replayed(), spool, spec)
             return
         connection = context.connection(spec.connection)
         with _opened(connection, _selection(asset, visit), folder=context.folder, scratch=spool.folder) as table:
@@ -108,12 +108,6 @@ def _kept(visit: Visit, exchange: Exchange, forms: Mapping[str, pa.DataType | No
 
 def _columns(visit: Visit, exchange: Exchange, forms: Mapping[str, pa.DataType | None]) -> Batch:
     return columns_of(visit.body(exchange), forms)
-
-
-def _stored(visit: Visit) -> Iterator[Exchange]:
-    for exchange in visit.recorded.manifest.exchanges if visit.recorded else ():
-        visit.note(exchange)
-        yield exchange
 
 
 def _fetched(visit: Visit, table: Table, spec: DatabaseTable, waiting: Callable[[], None]) -> Iterator[Exchange]:

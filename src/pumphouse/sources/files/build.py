@@ -13,7 +13,6 @@ the stored bytes.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from pumphouse.declare.files import Files
 from pumphouse.errors import PumphouseError, SourceError
 from pumphouse.lake.context import Built, Connection, Context
 from pumphouse.lake.lake import Lake
+from pumphouse.sources import fetch
 from pumphouse.sources.fetch import SAMPLE_EXCHANGES_MAX, Exchange, Recorded, Visit, dated, last_visit, newest_visit
 from pumphouse.sources.files.keeping import TIME_GRAIN_NS, Opening, kept, looks_same
 from pumphouse.sources.files.listing import Found, matching, opened
@@ -50,8 +50,8 @@ def build(asset: Asset, context: Context) -> Built:
         came: Sequence[Exchange] = visit.exchanges
         if not visit.exchanges:
             if visit.recorded:
-                _recall(visit)
-                came = visit.exchanges if visit.whole else _new(visit)
+                came = list(visit.replayed())
+                came = came if visit.whole else _new(visit)
             elif is_web(spec.pattern):
                 _download(asset, context, visit)
             elif is_stored(spec.pattern):
@@ -144,11 +144,6 @@ def _memory(asset: Asset) -> str:
     return f"nothing new:{asset.name}"
 
 
-def _recall(visit: Visit) -> None:
-    for exchange in visit.recorded.manifest.exchanges if visit.recorded else ():
-        visit.note(exchange)
-
-
 def _connection(asset: Asset, context: Context) -> Connection | None:
     return context.connection(asset.spec.connection) if asset.spec.connection else None
 
@@ -185,25 +180,15 @@ def _new(visit: Visit) -> list[Exchange]:
 
 def _beside(asset: Asset, context: Context, visit: Visit, last: Recorded) -> Sequence[Exchange]:
     """The files to read where the rows of the others can stay in the table; else all of them."""
-    build = context.lake.builds().get(asset.name)
-    if (
-        build is None
-        or build.fingerprint != context.fingerprint
-        or last.manifest.readers != _readers(asset.spec)
-        or context.accept_schema
-        or context.sample is not None
-        or asset.name not in context.lake.tables()
-    ):
+    if last.manifest.readers != _readers(asset.spec) or not fetch.rows_stand(asset, context):
         return visit.exchanges
     if asset.common.key:
         return _after(visit, last)
-    before = Counter(exchange.sha for exchange in last.manifest.exchanges)
-    now = Counter(exchange.sha for exchange in visit.exchanges)
-    gone = frozenset(sha for sha in before if before[sha] != now[sha])
-    if len(gone) * 2 > len(before):  # most of it is others: to replace the table is less work
-        return visit.exchanges
+    gone, come = fetch.differing(visit, last)
+    if len(gone) * 2 > len({exchange.sha for exchange in last.manifest.exchanges}):
+        return visit.exchanges  # most of it is others: to replace the table is less work
     visit.replaced = gone
-    return [exchange for exchange in visit.exchanges if now[exchange.sha] != before[exchange.sha]]
+    return come
 
 
 def _after(visit: Visit, last: Recorded) -> Sequence[Exchange]:

@@ -7,7 +7,6 @@ not asked about again: its answers go along into the next manifest. Those about 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.engines.parameters import quoted
 from pumphouse.errors import SourceError, did_you_mean
 from pumphouse.lake.context import Built, Connection, Context
+from pumphouse.sources import fetch
 from pumphouse.sources.fetch import Exchange, Recorded, Visit, last_visit
 from pumphouse.sources.http.addresses import base_of
 from pumphouse.sources.http.asking import Asker, Stored, asking
@@ -62,10 +62,9 @@ def build(asset: Asset, context: Context, per: Per) -> Built:
             wanted: Iterable[Exchange] | None = None
             with asking(connection, visit) as asker:
                 if visit.recorded:
-                    for exchange in visit.recorded.manifest.exchanges:
-                        visit.note(exchange)
+                    recalled = list(visit.replayed())
                     if not visit.whole:  # a history: what is not new was read with an earlier visit
-                        wanted = [exchange for exchange in visit.exchanges if exchange.at is None]
+                        wanted = [exchange for exchange in recalled if exchange.at is None]
                 elif not visit.exchanges:
                     wanted = _Asking(asset, context, per, connection, asker, journal).all(visit, spool)
                 _read(asset, context, visit, visit.exchanges if wanted is None else wanted, asker, spool)
@@ -152,17 +151,9 @@ class _Asking:
 
     def _to_read(self, visit: Visit, came: list[Exchange], last: Recorded | None) -> Iterable[Exchange]:
         """The answers to read where the rows of the others can stay in the table; else all of them."""
-        context, build = self.context, self.context.lake.builds().get(self.asset.name)
         if not visit.whole:  # a history grows by what came now
             return came
-        if (
-            last is None
-            or build is None
-            or build.fingerprint != context.fingerprint
-            or context.accept_schema
-            or context.sample is not None
-            or self.asset.name not in context.lake.tables()
-        ):
+        if last is None or not fetch.rows_stand(self.asset, self.context):
             return visit.exchanges
         kept = visit.exchanges[: len(visit.exchanges) - len(came)]
         if len(kept) == len(last.manifest.exchanges):  # none changed and none is gone: the others only come beside
@@ -170,10 +161,8 @@ class _Asking:
             return came
         if self.asset.common.key:
             return visit.exchanges
-        before = Counter(exchange.sha for exchange in last.manifest.exchanges)
-        now = Counter(exchange.sha for exchange in visit.exchanges)
-        visit.replaced = frozenset(sha for sha in before if before[sha] != now[sha])
-        return [exchange for exchange in visit.exchanges if now[exchange.sha] != before[exchange.sha]]
+        visit.replaced, come = fetch.differing(visit, last)
+        return come
 
 
 def _read(

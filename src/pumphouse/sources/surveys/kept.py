@@ -116,9 +116,7 @@ def _answer(event: Event) -> AnswerEvent | None:
 
 def _exchanges(asset: Asset, context: Context, visit: Visit) -> Iterator[Exchange]:
     if visit.recorded:
-        for exchange in visit.recorded.manifest.exchanges:
-            visit.note(exchange)
-            yield exchange
+        yield from visit.replayed()
         return
     state, left = context.lake.state, context.sample
     after = int(visit.cursor or 0)
