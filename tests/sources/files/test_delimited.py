@@ -193,3 +193,24 @@ def test_a_long_file_with_line_ends_in_its_cells_is_read_whole(desk, monkeypatch
     monkeypatch.setattr(delimited, "SURE_BYTES_MAX", 1_000)
     body = b"id,v\n" + b"".join(b'%d,"two\nlines"\n' % n for n in range(500))
     assert len(desk.read({"long.csv": body}).rows) == 500
+
+
+def test_rows_of_a_text_that_was_appended_to_elsewhere_end_in_two_ways(desk):
+    came = desk.read({"a.csv": b'a,b\r\n1,"x\r\ny"\r\n2,z\n3,"p\nq"\n4\r\n5,w'})
+    assert came.rows == [(1, "x\r\ny"), (2, "z"), (3, "p\nq"), (5, "w")]
+    assert came.withheld == [("4", "line 7 of a.csv has fewer cells than the header")]
+
+
+def test_line_ends_that_change_far_down_a_text_and_where_pieces_of_it_meet(desk):
+    first = b"".join(b"%d,%s\r\n" % (at, b"x" * 90) for at in range(30_000))
+    last = b"".join(b"%d,y\n" % at for at in range(30_000, 30_010))
+    came = desk.read({"a.csv": b"a,b\r\n" + first + last})
+    assert (len(came.rows), came.rows[-1], came.withheld) == (30_010, (30_009, "y"), [])
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+@pytest.mark.parametrize("cells", [("x\ny", "z"), ("x\r\ny", "p\nq"), ("z", "p\rq")])
+def test_cells_may_hold_other_line_ends_than_rows_do(desk, end, cells):
+    body = "".join(f"{row}{end}" for row in ("a,b", *(f'{at},"{cell}"' for at, cell in enumerate(cells))))
+    came = desk.read({"a.csv": body.encode()})
+    assert (came.rows, came.withheld) == (list(enumerate(cells)), [])

@@ -65,12 +65,12 @@ def read(file: StoredFile, form: Delimited, spool: Spool, engine: DuckDB, told: 
     if head is None:
         return False
     clean = spool.folder / "clean.csv"
-    _clean(file, head, encoding, clean)
+    ending = _clean(file, head, encoding, clean)
     spool.declare(dict.fromkeys(head.names, "text"))
     if not clean.stat().st_size:
         return True
     rows = 0
-    for batch in rows_of(clean, head, engine, file):
+    for batch in rows_of(clean, head, engine, file, line_end=ending):
         rows += batch.num_rows
         spool.add_columns(batch_of_arrow(batch, asset=file.asset), raw=file.raw)
         if spool.is_full:  # DuckDB names the lines it refused at the end only
@@ -102,20 +102,27 @@ def head_of(file: StoredFile, form: Delimited, encoding: str, told: Told) -> Hea
     )
 
 
-def rows_of(clean: Path, head: Head, engine: DuckDB, file: StoredFile) -> Iterator[pa.RecordBatch]:
-    """The rows of a clean text, every column text. Raises SourceError where it can't be cut into lines."""
+def rows_of(
+    clean: Path, head: Head, engine: DuckDB, file: StoredFile, *, line_end: str = ""
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a clean text, every column text. Raises SourceError where it can't be cut into lines.
+
+    `line_end` is what rows end in, where other line ends stand in cells.
+    """
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in head.names)
     quote = literal(head.dialect.quote)
     options = (
         f"columns = {{{columns}}}, auto_detect = false, header = false, delim = {literal(head.dialect.delimiter)},"
         f" quote = {quote}, escape = {quote}, strict_mode = true, store_rejects = true,"
         " rejects_table = 'rejected_lines', rejects_scan = 'rejected_scans', rejects_limit = 0,"
-        f" max_line_size = {LINE_BYTES_MAX}"
+        f" max_line_size = {LINE_BYTES_MAX}{line_end and f', new_line = {literal(line_end)}'}"
     )
     try:
         rows = engine.connection.execute(f"SELECT * FROM read_csv({literal(str(clean))}, {options})")
         yield from rows.to_arrow_reader(BATCH_ROWS)
-    except duckdb.InvalidInputException as error:
+    except (duckdb.InvalidInputException, OSError) as error:  # the second from the stream, for a line further down
+        if isinstance(error, OSError) and not str(error).startswith("Invalid Input Error"):
+            raise
         raise file.error(
             f"it can't be read as a delimited file: {str(error).splitlines()[0]}",
             mend="Is one kind of line end used throughout, and is every quote inside a quoted cell doubled?",
@@ -163,18 +170,47 @@ def _encoding(file: StoredFile, told: Told) -> str:
     )
 
 
-def _clean(file: StoredFile, head: Head, encoding: str, clean: Path) -> None:
-    """Write what follows the head as UTF-8, up to a line end."""
-    last = head.text
+def _clean(file: StoredFile, head: Head, encoding: str, clean: Path) -> str:
+    """Write what follows the head as UTF-8, up to a line end. What rows end in; empty where all line ends are alike."""
+    last, returns, feeds, pairs = head.text, 0, 0, 0
     with opened(file, encoding=encoding) as text, clean.open("wb") as target:
         left = len(head.text)
         while left:
             left -= len(text.read(min(left, SAMPLE_CHARACTERS)))
         while chunk := text.read(CHUNK_BYTES):
+            returns += chunk.count("\r")
+            feeds += chunk.count("\n")
+            pairs += chunk.count("\r\n") + (last[-1:] == "\r" and chunk[0] == "\n")
             target.write(chunk.encode())
             last = chunk
         if target.tell() and not last.endswith(("\n", "\r")):
             target.write(line_end(last or head.text))
+    return _one_line_end(clean, head.dialect.quote.encode()) if pairs != returns or 0 < pairs < feeds else ""
+
+
+def _one_line_end(clean: Path, quote: bytes) -> str:
+    r"""What rows end in, where cells may hold other line ends. Each \r\n outside of quotes becomes \n.
+
+    DuckDB takes the first line end for that of all rows, also where it stands in a cell that is quoted, as in a note
+    of several lines that a spreadsheet wrote; and a text that was appended to on another machine has rows of both.
+    """
+    united = clean.with_suffix(".united")
+    is_quoted, carried, feeds = False, b"", 0
+    with clean.open("rb") as text, united.open("wb") as target:
+        while chunk := carried + text.read(CHUNK_BYTES):
+            # A pair may stand where a piece ends.
+            carried = b"\r" if chunk.endswith(b"\r") and len(chunk) > 1 else b""
+            piece = chunk[: len(chunk) - len(carried)]
+            for place, part in enumerate(piece.split(quote) if quote else [piece]):
+                if place:
+                    is_quoted = not is_quoted
+                    target.write(quote)
+                if not is_quoted:
+                    part = part.replace(b"\r\n", b"\n")
+                    feeds += part.count(b"\n")
+                target.write(part)
+    united.replace(clean)
+    return r"\n" if feeds else r"\r"  # in the words of read_csv
 
 
 def line_end(text: str) -> bytes:
