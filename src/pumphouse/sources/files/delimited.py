@@ -205,10 +205,9 @@ def _one_line_end(clean: Path, quote: bytes) -> str:
                 if place:
                     is_quoted = not is_quoted
                     target.write(quote)
-                if not is_quoted:
-                    part = part.replace(b"\r\n", b"\n")
-                    feeds += part.count(b"\n")
-                target.write(part)
+                united_part = part if is_quoted else part.replace(b"\r\n", b"\n")
+                feeds += 0 if is_quoted else united_part.count(b"\n")
+                target.write(united_part)
     united.replace(clean)
     return r"\n" if feeds else r"\r"  # in the words of read_csv
 
