@@ -277,3 +277,25 @@ def test_another_pattern_is_looked_up_and_not_answered_from_what_is_stored(works
         works.run(works.asset(files("c/*.csv")), mode="full", fingerprint="code-3")
     works.run(narrower, mode="full", fingerprint="code-2")
     assert works.rows("raw", "n") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("more", [{}, {"key": "id"}, {"cursor": "id"}])
+def test_where_code_and_files_changed_one_build_takes_both(works, more):
+    write_days(works, 1, 2)
+    works.run(works.asset(files("days/*.csv", **more)))
+    write_days(works, 3)
+    made = works.asset(files("days/*.csv", required="n", **more))
+    built = works.run(made, mode="full", fingerprint="code-2")
+    assert [row[0] for row in works.rows()] == [11, 12, 21, 22, 31, 32]
+    assert built.note == "after all that is stored was read by the new code"
+    assert not changed(made[0], works.lake, works.folder)
+    assert works.run(made, fingerprint="code-2").snapshot is None
+    assert same_as_rebuilt(works, made)
+
+
+def test_where_the_code_changed_and_no_file_is_left_what_is_stored_is_read(works):
+    write_days(works, 1)
+    works.run(works.asset(files("days/*.csv")))
+    (works.folder / "days/01.csv").unlink()
+    works.run(works.asset(files("days/*.csv", required="n")), mode="full", fingerprint="code-2")
+    assert [row[0] for row in works.rows()] == [11, 12]
