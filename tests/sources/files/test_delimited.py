@@ -34,6 +34,22 @@ def test_what_is_the_same_in_many_files_is_told_once(desk):
     ]
 
 
+def test_what_is_not_right_for_all_files_is_not_proposed_for_all(desk):
+    came = desk.read({"1.csv": b"a,b\n1,x\n", "2.csv": b"a;b\n2;y\n", "3.csv": b"From May\na,b\n3,z\n"})
+    assert came.warnings == [
+        "2.csv: read with ';' between cells",
+        "3.csv: read with 1 line above the header left out, the first is 'From May'",
+    ]
+
+
+def test_a_declared_delimiter_that_stands_nowhere_beside_another_that_does_is_refused(desk):
+    with pytest.raises(SourceError, match=r"1.csv: ';', which .* nowhere in 'a,b'; ',' makes 2 columns of it"):
+        desk.read({"1.csv": b"a,b\n1,x\n", "2.csv": b"a;b\n2;y\n"}, csv(delimiter=";"))
+    assert desk.read({"1.csv": b"a\n1\n"}, csv(delimiter=";")).rows == [(1,)]
+    assert desk.read({"1.csv": b"name\nSmith, Ann\n"}, csv(delimiter=";")).rows == [("Smith, Ann",)]
+    assert desk.read({"1.csv": b"a,b\n1,x\n"}, csv(delimiter=";", names=["text"], header_row=1)).rows == [("1,x",)]
+
+
 TEXTS = {
     "cp1251": "город;страна\nМосква;Россия\nКазань;Россия\nСофия;Болгария\n",
     "koi8-r": "город;страна\nМосква;Россия\nКазань;Россия\nНовосибирск;Россия\n",

@@ -159,7 +159,7 @@ def _encoding(file: StoredFile, told: Told) -> str:
     found = readings(file.path)
     if len(found) == 1:
         encoding = found[0].encoding
-        told.add(file.name, f'read as {encoding}; ph.csv(encoding="{encoding}") says so for good')
+        told.add(file.name, f"read as {encoding}", says=f'ph.csv(encoding="{encoding}")')
         return encoding
     if not found:
         return "utf-8"  # which names the byte that is none

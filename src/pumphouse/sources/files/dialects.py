@@ -116,17 +116,18 @@ def _tell(file: StoredFile, form: Delimited, way: _Way, told: Told, *, lines: Se
     found = {}
     above = [line for line in lines if line.strip()]
     if form.delimiter is None and way.delimiter != "," and way.usual > 1:
-        found[f"'{_SAID.get(way.delimiter, way.delimiter)}' between cells"] = f"delimiter={json.dumps(way.delimiter)}"
+        found[f"{_said(way.delimiter)} between cells"] = f"delimiter={json.dumps(way.delimiter)}"
     if form.quote is None and not way.quote:
         found["quotes as they are"] = 'quote=""'
     if form.header_row is None and above:
-        found[f"{len(above)} lines above the header left out, the first is {_short(above[0])}"] = (
+        lines_above = "1 line" if len(above) == 1 else f"{len(above)} lines"
+        found[f"{lines_above} above the header left out, the first is {_short(above[0])}"] = (
             f"header_row={len(lines) + 1}"
         )
     if form.header_row is None and not form.names and not has_header:
         found["no header"] = "header_row=0"
     if found:
-        told.add(file.name, f"read with {', '.join(found)}; ph.csv({', '.join(found.values())}) says so for good")
+        told.add(file.name, f"read with {', '.join(found)}", says=f"ph.csv({', '.join(found.values())})")
 
 
 def _way(file: StoredFile, lines: Sequence[str], form: Delimited) -> _Way:
@@ -138,6 +139,8 @@ def _way(file: StoredFile, lines: Sequence[str], form: Delimited) -> _Way:
             )
     ways = [_cut(lines, delimiter, quote) for delimiter in ([form.delimiter] if form.delimiter else DELIMITERS)]
     best = max(ways, key=_fits)
+    if form.delimiter and best.usual == 1 and not form.names:
+        _refuse_another(file, lines, form, [_cut(lines, other, quote) for other in DELIMITERS])
     if best.usual == 1:  # one column, and a comma is what most people know
         best = ways[0]
     rivals = [way for way in ways if _fits(way) == _fits(best)]
@@ -152,6 +155,25 @@ def _way(file: StoredFile, lines: Sequence[str], form: Delimited) -> _Way:
         if plain.share == 1 and plain.usual > 1 and _has_loose_quotes(plain):
             return plain
     return best
+
+
+def _refuse_another(file: StoredFile, lines: Sequence[str], form: Delimited, ways: Sequence[_Way]) -> None:
+    """Raise SourceError where cells stand apart by another delimiter than is declared: one column would be made of all.
+
+    A text of one column may hold some as well, but seldom as many in its header as in each of its rows.
+    """
+    best = max(ways, key=_fits)
+    if best.usual > 1 and best.share == 1 and len(best.records) > 1 and not best.start:
+        raise file.error(
+            f"{_said(form.delimiter or '')}, which its ending or its declaration says, stands nowhere in"
+            f" {_short(lines[0])}; {_said(best.delimiter)} makes {best.usual} columns of it",
+            mend="ph.csv() without a delimiter reads each file as it is written; a text of one column says"
+            ' ph.csv(names=["text"], header_row=1).',
+        )
+
+
+def _said(delimiter: str) -> str:
+    return f"'{_SAID.get(delimiter, delimiter)}'"
 
 
 def _fits(way: _Way) -> tuple[bool, bool, float]:

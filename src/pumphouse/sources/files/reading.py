@@ -78,7 +78,7 @@ def read_all(asset: Asset, visit: Visit, exchanges: Sequence[Exchange], spool: S
         if spool.is_full:
             return
     together.flush()
-    spool.warnings += told.lines()
+    spool.warnings += told.lines(of=len(visit.exchanges))
     if empty and len(empty) == len(visit.exchanges):
         raise SourceError(
             f"{', '.join(empty[:NAMES_SHOWN_MAX])}: nothing in it",

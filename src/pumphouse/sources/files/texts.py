@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,25 +42,30 @@ class StoredFile:
 
 
 class Told:
-    """What was found in files that nobody declared, with the files in which it was."""
+    """What was found in files that nobody declared, with the files in which it was, and what declares it."""
 
     def __init__(self) -> None:
-        self._files: dict[str, list[str]] = {}
+        self._files: dict[tuple[str, str], list[str]] = {}
 
-    def add(self, name: str, what: str) -> None:
-        """Note what was found in a file."""
-        self._files.setdefault(what, []).append(name)
+    def add(self, name: str, what: str, *, says: str = "") -> None:
+        """Note what was found in a file; `says` is the declaration that says so."""
+        self._files.setdefault((what, says), []).append(name)
 
     def repeat(self, name: str, others: Told) -> None:
         """Note of a file what was found in others."""
-        for what in others._files:
-            self.add(name, what)
+        for what, says in others._files:
+            self.add(name, what, says=says)
 
-    def lines(self) -> list[str]:
-        """What is to be told, a line for what is the same in many files."""
+    def lines(self, *, of: int) -> list[str]:
+        """What is to be told, a line for what is the same in many files.
+
+        A declaration holds for all files of a source: it is proposed where it is right for each `of` them.
+        """
+        fits = Counter(says for (_, says), names in self._files.items() for _ in names)
         return [
-            f"{names[0]}: {what}" if len(names) == 1 else f"{len(names):,} files, the first is {names[0]}: {what}"
-            for what, names in self._files.items()
+            (names[0] if len(names) == 1 else f"{len(names):,} files, the first is {names[0]}")
+            + f": {what}{f'; {says} says so for good' if says and fits[says] >= of else ''}"
+            for (what, says), names in self._files.items()
         ]
 
 

@@ -145,8 +145,8 @@ def _sheet(file: StoredFile, name: str, rows: list[list[Any]], form: Excel, spoo
     if above := [row for row in rows[:header] if _is_filled(row)]:
         told.add(
             part.name,
-            f"its header is in row {header + 1}, below {len(above)} that are not read;"
-            f" ph.excel(header_row={header + 1}) says so for good",
+            f"its header is in row {header + 1}, below {len(above)} that are not read",
+            says=f"ph.excel(header_row={header + 1})",
         )
     lost = _lost_cells(file, name)
     # A column that has neither a name nor a value is room beside the table.
