@@ -463,9 +463,8 @@ class Commit:
         if not written.rows:
             return
         for file in written.files:
-            engine.execute(
-                "CALL ducklake_add_data_files(?, ?, ?, schema => 'main')", [self._lake.alias, table, str(file)]
-            )
+            added = ", ".join(map(literal, (self._lake.alias, table, str(file))))
+            engine.execute(f"CALL ducklake_add_data_files({added}, schema => 'main')")
             self._registered.add(file)
 
     def _last_of_each_key(self, engine: DuckDB, table: str, written: Written, key: tuple[str, ...]) -> tuple[str, int]:

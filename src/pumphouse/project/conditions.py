@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import QueryError
-from pumphouse.project.queries import PARSE, readable
+from pumphouse.project.queries import readable, serialized
 
 _BEFORE = "SELECT * FROM rows WHERE "
 _PARTS = {"type", "select_list", "from_table", "where_clause", "aggregate_handling"}
@@ -21,7 +19,7 @@ def condition(text: str, *, engine: DuckDB) -> str:
     """
     readable(text)
     try:
-        parsed = json.loads(engine.execute(PARSE, [f"{_BEFORE}{text}\n"])[0][0])
+        parsed = serialized(f"{_BEFORE}{text}\n", engine)
     except RecursionError as error:
         raise QueryError("this is nested too deeply", query=f"{text[:40]}...", position=0) from error
     if parsed["error"]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.parameters import literal
 from pumphouse.errors import AccessDenied, BadRequest, Place, UnknownName, did_you_mean
 from pumphouse.project.search_calls import (
     SEARCH,
@@ -69,7 +70,7 @@ OWN_SCHEMAS = frozenset({"pg_catalog", "information_schema", "system", "temp", "
 """Where DuckDB has functions beside those of `main`, which its parser itself writes: [1] is main.list_value(1)."""
 INSIDE = "temp.main."
 """Where a connection has the tables of a query; a WITH can't hide what is named there."""
-PARSE = "SELECT json_serialize_sql(?::VARCHAR, skip_default := true, skip_empty := true, skip_null := true)"
+_PARSE = "SELECT json_serialize_sql({}, skip_default := true, skip_empty := true, skip_null := true)"
 """DuckDB's own tree of a text, as JSON."""
 _NAME = rb'(?:"(?:[^"]|"")*"|[A-Za-z_\x80-\xff][\w$\x80-\xff]*)'
 _GAP = rb"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
@@ -168,6 +169,12 @@ def tables_in(text: str, *, engine: DuckDB, known: Collection[str]) -> tuple[str
     return asked(text, engine=engine, known=known).tables
 
 
+def serialized(text: str, engine: DuckDB) -> _Tree:
+    """What DuckDB's parser makes of a `readable` text. As a literal: DuckDB imports pandas to look at a parameter."""
+    tree: _Tree = json.loads(engine.execute(_PARSE.format(literal(text)))[0][0])
+    return tree
+
+
 def readable(text: str) -> None:
     """Raise BadRequest for what DuckDB would read only half of, or it or we would take minutes to read.
 
@@ -203,7 +210,7 @@ class _Seen:
 def _parsed(text: str, engine: DuckDB) -> _Tree:
     readable(text)
     try:
-        parsed = json.loads(engine.execute(PARSE, [text])[0][0])
+        parsed = serialized(text, engine)
     except RecursionError:
         raise _too_deep() from None
     if parsed["error"] and parsed["error_type"] == "parser":
