@@ -198,6 +198,35 @@ def test_a_cursor_that_became_another_type_is_told(works):
         works.run(made)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"key": "id", "cursor": "seq"},
+        {"key": "id", "cursor": "seq", "history": True},
+        {"cursor": "seq"},
+        {"key": "seq"},
+        {"key": "id", "time": {"event": "seq"}},
+    ],
+)
+def test_a_column_that_is_declared_and_had_no_value_takes_the_type_of_the_first(works, how):
+    fetches = [[{"id": 1, "seq": None}], [{"id": 1, "seq": 5}, {"id": 2, "seq": 10}], [{"id": 3, "seq": 11}]]
+
+    @source(**how)
+    def raw():
+        yield fetches.pop(0)
+
+    made = works.asset(raw)
+    for _ in range(2):
+        works.run(made)
+    assert works.types()["seq"] == "BIGINT"
+    assert {5, 10} <= {value for (value,) in works.rows("raw", "seq")}
+    works.run(made)
+    seen = works.rows()
+    assert 11 in {value for (value,) in works.rows("raw", "seq")}
+    works.run(made, mode="full")
+    assert works.rows() == seen
+
+
 def test_names_of_the_landing_itself_are_refused(idle):
     @source()
     def raw():

@@ -190,6 +190,9 @@ def _land(landing: _Landing, spool: Spool, ahead: Ahead) -> Built | None:
         return None
     if landing.replays and shape.kinds != landing.known:
         return None
+    undecided = _undecided(landing, spool)
+    if undecided and not landing.starts_over:
+        return None
     staged = ahead.staged()
     if staged is None:
         shaping = Shaping(spool, shape)
@@ -209,7 +212,8 @@ def _land(landing: _Landing, spool: Spool, ahead: Ahead) -> Built | None:
     )
 
     # Under a contract the columns are what its answers make of them.
-    commit = (dataclasses.replace(landing.context, accept_schema=True) if shape.terms else landing.context).begin(asset)
+    takes_any = bool(shape.terms or undecided)
+    commit = (dataclasses.replace(landing.context, accept_schema=True) if takes_any else landing.context).begin(asset)
     if landing.starts_over:
         commit.replace(asset.name, rows, key=() if landing.history else asset.common.key)
         commit.replace_quarantine(asset.name, entries)
@@ -288,10 +292,12 @@ def _terms(landing: _Landing) -> contracts.Terms | None:
 def _kinds(landing: _Landing, spool: Spool) -> dict[str, pa.DataType]:
     """The table's columns where nothing was promised of them."""
     asset, known, context = landing.asset, landing.known, landing.context
-    kinds = {
-        name: spool.kind_of(name, known=None if context.accept_schema and seen else known.get(name))
-        for name, seen in spool.kinds.items()
-    }
+    undecided = _undecided(landing, spool)
+    fresh = {name for name, seen in spool.kinds.items() if seen} if context.accept_schema else undecided
+    kinds = {name: spool.kind_of(name, known=None if name in fresh else known.get(name)) for name in spool.kinds}
+    if undecided and not context.accept_schema:  # of the others none is accepted along
+        old, new = ({name: one for name, one in both.items() if name not in undecided} for both in (known, kinds))
+        refuse_narrowing(asset.name, old=pa.schema([*old.items()]), new=pa.schema([*(old | new).items()]))
     kinds = {name: kinds[name] for name in (*known, *kinds) if name in kinds} or known
     if landing.patches:
         kinds = known
@@ -301,6 +307,22 @@ def _kinds(landing: _Landing, spool: Spool) -> dict[str, pa.DataType]:
     if known.keys() - kinds.keys() and not context.accept_schema and not landing.replays:
         refuse_narrowing(asset.name, old=pa.schema([*known.items()]), new=pa.schema([*kinds.items()]))
     return kinds
+
+
+def _undecided(landing: _Landing, spool: Spool) -> frozenset[str]:
+    """Columns that the declaration names, with no value in the table so far: those that come decide their type.
+
+    It is a time, or text, where none came.
+    """
+    asset, known = landing.asset, landing.known
+    others = (
+        name
+        for name in _declared(landing)
+        if known.get(name) in (columns.MOMENT, pa.string())
+        and spool.kinds.get(name)
+        and spool.kind_of(name, known=None) != known[name]
+    )
+    return frozenset(name for name in others if not merging.has_rows(landing.context.lake, asset.name, with_value=name))
 
 
 def _declared(landing: _Landing) -> dict[str, str]:

@@ -175,11 +175,12 @@ def new_entries(lake: Lake, entries: Written, *, table: str | None, stem: str) -
     )
 
 
-def has_rows(lake: Lake, table: str) -> bool:
-    """Whether the table holds any row."""
+def has_rows(lake: Lake, table: str, *, with_value: str | None = None) -> bool:
+    """Whether the table holds any row, or one with a value in a column."""
+    condition = f"{quoted(with_value)} IS NOT NULL" if with_value is not None else "true"
     engine = lake.engine.fork()
     try:
-        return bool(engine.execute(f"SELECT 1 FROM {lake.name_of(table)} LIMIT 1"))
+        return bool(engine.execute(f"SELECT 1 FROM {lake.name_of(table)} WHERE {condition} LIMIT 1"))
     finally:
         engine.close()
 
