@@ -15,6 +15,7 @@ from pumphouse.deliveries.build import MANIFEST, build
 from pumphouse.errors import BuildError
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Connection
+from pumphouse.lake.lake import CATALOGUE_FILE
 
 ROWS = pa.table({"customer_id": [3, 1, 2], "name": ["Cy", "Ann", "=Bo"]})
 
@@ -61,6 +62,20 @@ def test_a_second_run_does_nothing(yard: Any) -> None:
     again = build(delivery, yard.context(run="run-2"))
     assert again.snapshot is None
     assert again.note == "sqlite:out/shop.db holds it already"
+
+
+def test_rows_under_a_number_that_a_put_back_catalogue_gives_again_are_delivered(yard: Any, tmp_path: Path) -> None:
+    catalogue, to = tmp_path / "lake" / CATALOGUE_FILE, yard.delivery("folder:out")
+    yard.lake.snapshot()
+    yard.lake.close()
+    copy = catalogue.read_bytes()
+    for customer in (1, 2):
+        catalogue.write_bytes(copy)
+        again = type(yard)(tmp_path)
+        assert again.table("customers", pa.table({"customer_id": [customer]})) == 1
+        build(to, again.context())
+        again.lake.close()
+        assert (tmp_path / "out" / "customers.csv").read_text().split() == ['"customer_id"', str(customer)]
 
 
 def test_a_run_that_died_before_it_was_recorded_is_recorded_without_sending_again(yard: Any, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pumphouse.errors import Place
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 from pumphouse.lake.context import Context
-from pumphouse.lake.lake import Lake, Location
+from pumphouse.lake.lake import CATALOGUE_FILE, Lake, Location
 
 NOW = dt.datetime(2026, 11, 23, 6, 5, tzinfo=dt.UTC)
 
@@ -29,6 +29,17 @@ class Desk:
         self.lake = Lake(Location(folder=folder / "lake"), engine=self.engine)
         self.folder = folder
         self.key: tuple[str, ...] = ("ticket_id",)
+
+    def put_back(self, copy: bytes | None = None) -> bytes:
+        """The lake opened again, with an earlier catalogue where there is one; the catalogue as it was."""
+        catalogue = self.folder / "lake" / CATALOGUE_FILE
+        self.lake.close()
+        found = catalogue.read_bytes()
+        if copy is not None:
+            catalogue.write_bytes(copy)
+        self.engine = DuckDB(threads=2)
+        self.lake = Lake(Location(folder=self.folder / "lake"), engine=self.engine)
+        return found
 
     def table(self, rows: pa.Table, name: str = "tickets") -> int:
         commit = Commit(self.lake, name, run="load", actor="tester", accept_schema=True)

@@ -18,6 +18,7 @@ from pumphouse.indexes import words
 from pumphouse.indexes.build import build
 from pumphouse.indexes.manifest import STATES_MAX, current, home
 from pumphouse.indexes.searching import search
+from pumphouse.indexes.standing import harm
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.commit import Commit
 
@@ -51,6 +52,35 @@ def test_a_second_run_does_nothing_and_a_changed_table_is_followed(desk: Any, ti
     found = search(desk.lake, desk.index(), "", snapshot=read)
     assert (found.snapshot, found.total, found.scanned) == (read, 3, 0)
     assert build(desk.index(), desk.context(run="run-5", mode="full")).snapshot is not None
+
+
+def test_an_index_of_snapshots_that_a_put_back_catalogue_lost_is_refused_and_made_anew(
+    desk: Any, tickets: pa.Table
+) -> None:
+    desk.table(tickets.slice(0, 1))
+    build(desk.index(), desk.context())
+    copy = desk.put_back()
+    lost = desk.table(tickets.slice(1, 1))
+    build(desk.index(), desk.context())
+    assert search(desk.lake, desk.index(), "").hits[0].row["ticket_id"] == 2
+    desk.put_back(copy)
+    with pytest.raises(LakeError, match="its catalogue was put back"):
+        search(desk.lake, desk.index(), "")
+    assert "its catalogue was put back" in (harm(desk.lake, "tickets_search") or "")
+    assert desk.table(tickets.slice(2)) == lost
+    build(desk.index(), desk.context())
+    assert sorted(hit.row["ticket_id"] for hit in search(desk.lake, desk.index(), "").hits) == [3, 4]
+
+
+def test_a_view_of_a_snapshot_that_a_put_back_catalogue_lost_is_not_shown(desk: Any, tickets: pa.Table) -> None:
+    desk.table(tickets.slice(0, 1))
+    build(desk.index(), desk.context())
+    copy = desk.put_back()
+    lost = desk.table(tickets.slice(1, 1))
+    assert search(desk.lake, desk.index(), "").hits[0].row["ticket_id"] == 2
+    desk.put_back(copy)
+    assert desk.table(tickets.slice(2)) == lost
+    assert sorted(hit.row["ticket_id"] for hit in search(desk.lake, desk.index(), "").hits) == [3, 4]
 
 
 def test_states_before_are_kept_for_their_readers_and_older_ones_are_removed(desk: Any, tickets: pa.Table) -> None:

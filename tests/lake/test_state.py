@@ -29,6 +29,22 @@ def test_an_event_is_stored_once_by_its_key(state: State) -> None:
     assert state.events("another") == ()
 
 
+def test_a_state_that_was_put_back_gives_no_number_again(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+
+    def append(key: str) -> int:
+        database = Sqlite(path)
+        number = State(database).append("survey/exit", [(key, "{}")])
+        database.close()
+        return number
+
+    append("a")
+    copy = path.read_bytes()
+    moved = [append("b"), append("c")][-1]  # as far as a table has them
+    path.write_bytes(copy)
+    assert append("d") > moved
+
+
 def test_events_are_there_for_another_process(state: State, opened: Callable[[], Database]) -> None:
     state.append("s", [("a", "{}")])
     assert len(State(opened()).events("s")) == 1

@@ -15,6 +15,7 @@ from pumphouse.engines.parameters import quoted
 from pumphouse.errors import BuildError
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
+from pumphouse.lake.moments import moment
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +58,7 @@ def _parcel(asset: Asset, context: Context) -> Parcel:
     table = context.assets.get(spec.asset)
     order = f" ORDER BY {', '.join(map(quoted, table.common.key))}" if table and table.common.key else ""
     query = context.query(f"SELECT * FROM {quoted(spec.asset)}{order}", spec.asset)
+    version = context.inputs.get(spec.asset) or context.lake.version(spec.asset, snapshot=context.snapshot)
 
     def rows() -> Iterator[pa.RecordBatch]:
         done = 0
@@ -70,7 +72,8 @@ def _parcel(asset: Asset, context: Context) -> Parcel:
         table=spec.asset,
         to=spec.to,
         snapshot=context.snapshot,
-        version=context.inputs.get(spec.asset) or context.lake.version(spec.asset, snapshot=context.snapshot),
+        version=version,
+        version_at=moment(context.lake, version),
         fingerprint=context.fingerprint,
         made_at=context.now,
         definition=table.common.doc.strip() if table else "",

@@ -26,6 +26,8 @@ class Parcel:
     snapshot: int
     version: int
     """The snapshot of the table's last change."""
+    version_at: str = ""
+    """When that snapshot was made: a catalogue that was put back from a copy gives its number again."""
     fingerprint: str
     made_at: datetime
     definition: str
@@ -35,7 +37,7 @@ class Parcel:
     @property
     def key(self) -> str:
         """The idempotency key: a target that holds it has these rows, made by this code, already."""
-        parts = json.dumps([self.delivery, self.to, self.version, self.fingerprint])
+        parts = json.dumps([self.delivery, self.to, self.version, self.version_at, self.fingerprint])
         return hashlib.sha256(parts.encode()).hexdigest()
 
     @property

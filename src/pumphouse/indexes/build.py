@@ -22,6 +22,7 @@ from pumphouse.indexes.manifest import (
     current,
     folder_of,
     home,
+    is_past,
     scratch,
     swap,
     world_of,
@@ -33,6 +34,7 @@ from pumphouse.lake import rowids
 from pumphouse.lake.builds import Counts
 from pumphouse.lake.context import Built, Context
 from pumphouse.lake.lake import ROW_IDS
+from pumphouse.lake.moments import moment
 
 MANIFEST = "index"
 """The artefact that names the snapshot which the index covers."""
@@ -182,6 +184,8 @@ def _usable(before: Manifest, manifest: Manifest, context: Context) -> Manifest 
     """The manifest before with its states that are whole; None where its index has to be made anew."""
     if before.shape != manifest.shape or before.table != manifest.table or context.mode != "normal":
         return None
+    if not is_past(context.lake, before):
+        return None
     chance = random.Random(before.newest.folder)
     sound = []
     for state in before.states:
@@ -207,9 +211,11 @@ def _state(context: Context, manifest: Manifest, before: Manifest | None, *, wor
         chosen = advance(rows, work / _TARGET, work=work, state=newest, source=source, by=by, progress=progress)
     else:
         chosen = make(rows, work / _TARGET, work=work, progress=progress)
+    at, read_at = rowids.home(lake, manifest.table, context.snapshot)
     return State(
         snapshot=context.snapshot,
-        read_at=rowids.home(lake, manifest.table, context.snapshot)[1],
+        read_at=read_at,
+        moment=moment(at, read_at),
         world=world,
         folder=f"{context.snapshot}-{uuid4().hex[:12]}",
         segments=chosen,

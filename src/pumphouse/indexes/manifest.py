@@ -13,7 +13,7 @@ import msgspec
 from pumphouse.errors import LakeBusy, UnknownName
 from pumphouse.indexes.fields import Field
 from pumphouse.indexes.segments import Segment, remove
-from pumphouse.lake import rowids
+from pumphouse.lake import moments, rowids
 from pumphouse.lake.disk import folder_to_disk, to_disk
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.locks import held
@@ -26,7 +26,7 @@ _FILE, _STATES, _VIEWS, _SIGHTS = "manifest.json", "states", "views", "sights"
 _LOCK, _ALIVE = ".lock", ".alive"
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True):
+class World(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """All that decides what an index holds: at snapshots of one world the table has the same rows."""
 
     table_id: str
@@ -37,6 +37,18 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     """The snapshot in which the table's files last changed."""
     hidden: int
     """The snapshot of the last tombstone that hid somebody in the table."""
+    moment: str = ""
+    """When `changed` was made; empty where that snapshot left. It tells views apart, and not whether two are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, World) and msgspec.structs.replace(other, moment=self.moment)._all == self._all
+
+    def __hash__(self) -> int:
+        return hash((self.table_id, self.changed))
+
+    @property
+    def _all(self) -> tuple[object, ...]:
+        return msgspec.structs.astuple(self)
 
     @property
     def digest(self) -> str:
@@ -53,6 +65,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     world: World
     folder: str
     segments: tuple[Segment, ...]
+    moment: str = ""
+    """When the snapshot `read_at` was made; empty where nobody wrote it down."""
     bytes: int = 0
     """Of its files; 0 where nobody counted."""
 
@@ -112,6 +126,7 @@ def world(known: rowids.Identity, fields: tuple[Field, ...], *, hidden: int) -> 
         columns=hashlib.sha256(msgspec.json.encode(kinds)).hexdigest()[:16],
         changed=known.changed,
         hidden=hidden,
+        moment=known.moment,
     )
 
 
@@ -150,6 +165,16 @@ def current(lake: Lake, name: str) -> tuple[Manifest | None, str]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, digest
     return (manifest if manifest.states else None), digest
+
+
+def is_past(lake: Lake, manifest: Manifest, *, at: int | None = None) -> bool:
+    """Whether the newest state is of a snapshot that the lake had: not where its catalogue was put back from a copy.
+
+    What runs make after that has the numbers of what the index was made from. `at` is the snapshot looked at.
+    """
+    home, newest = lake.owner(manifest.table, at) or lake, manifest.newest
+    key = f"{_FILE} {newest.moment}", newest.read_at
+    return bool(home.identities.of(key, lambda: moments.is_past(home, newest.read_at, newest.moment)))
 
 
 def needed(lake: Lake) -> dict[str, tuple[int, ...]]:

@@ -105,7 +105,7 @@ def seen(lake: Lake, name: str, sight: Sight, *, snapshot: int) -> Seen:
             mend="Ask in SQL, with LIKE: that looks at the rows as you see them at that moment.",
         )
     home, at = lake, snapshot
-    manifest = standing(home, name)
+    manifest = standing(home, name, at=at)
     if manifest is None:
         home, at, manifest = _above(lake, name, snapshot)
     own = _as_seen(manifest, sight, home, at)

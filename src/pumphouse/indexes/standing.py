@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from pumphouse.declare.asset import Asset
 from pumphouse.indexes import words
-from pumphouse.indexes.manifest import State, current, folder_of
+from pumphouse.indexes.manifest import State, current, folder_of, is_past
 from pumphouse.indexes.segments import check
 from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import Lake
@@ -82,6 +82,8 @@ def harm(lake: Lake, name: str) -> str | None:
         return "its manifest is missing or damaged"
     if manifest.words != words.VERSION:
         return "another version of Pumphouse made it"
+    if not is_past(lake, manifest):
+        return "it has rows of a snapshot that the lake has not: its catalogue was put back"
     try:
         check(folder_of(lake, name, manifest.newest))
     except (OSError, ValueError):

@@ -28,6 +28,7 @@ from pumphouse.indexes.manifest import (
     current,
     folder_of,
     home,
+    is_past,
     scratch,
     sweep_views,
     view_of,
@@ -85,7 +86,7 @@ def view(lake: Lake, name: str, *, snapshot: int | None) -> View:
     damaged: set[str] = set()
     said = ""
     for _ in range(OPEN_TRIES_MAX + STATES_MAX):
-        manifest = standing(lake, name)
+        manifest = standing(lake, name, at=at)
         if manifest is None:
             return _above(lake, name, at)
         try:
@@ -97,8 +98,8 @@ def view(lake: Lake, name: str, *, snapshot: int | None) -> View:
     )
 
 
-def standing(lake: Lake, name: str) -> Manifest | None:
-    """The manifest of an index; None where it was never built in this lake. Raises LakeError where it is no use."""
+def standing(lake: Lake, name: str, *, at: int | None = None) -> Manifest | None:
+    """The manifest of an index to be read at a snapshot; None where it was never built in this lake. Raises LakeError where it is no use."""
     manifest, digest = current(lake, name)
     if manifest is None and not digest:
         return None
@@ -106,6 +107,8 @@ def standing(lake: Lake, name: str) -> Manifest | None:
         what = f"the manifest of index '{name}' is damaged"
     elif manifest.words != words.VERSION:
         what = f"index '{name}' was made by another version of Pumphouse"
+    elif not is_past(lake, manifest, at=at):
+        what = f"index '{name}' has rows of a snapshot that the lake has not: its catalogue was put back"
     else:
         return manifest
     raise LakeError(what, asset=name, mend=f"Build it again: pumphouse run {name} --full")

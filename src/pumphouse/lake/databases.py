@@ -19,6 +19,7 @@ CHECKPOINT_PAGES = 8_000
 """Pages (32 MB) that SQLite's log holds before they are copied into the file: pages that many writes share, once."""
 ROWS_PER_STATEMENT = 64
 """Rows that one INSERT writes."""
+SQLITE_MARK = "?"
 _WRITERS = 7_240_163
 """The number of the lock that PostgreSQL's writers take in turns."""
 
@@ -68,6 +69,16 @@ class Writing:
         self._cursor.execute(self._own(sql), values)
         return self._cursor.fetchone()[0]
 
+    def count_on(self, table: str, number: int) -> None:
+        """Have the next row of a table get a number beyond this one, or beyond all before where those are greater.
+
+        In a SQLite file. PostgreSQL comes back from a copy together with what goes by its numbers.
+        """
+        if self._mark != SQLITE_MARK:
+            return
+        self.run("INSERT INTO sqlite_sequence SELECT ?, 0 WHERE ? NOT IN (SELECT name FROM sqlite_sequence)", [table] * 2)
+        self.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", [number, table])
+
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns that a table has."""
         self._cursor.execute(f"SELECT * FROM {table} LIMIT 0")
@@ -91,7 +102,7 @@ class Sqlite:
             db = self._open()
             try:
                 db.execute("BEGIN IMMEDIATE")
-                yield Writing(db.cursor(), mark="?", number="INTEGER PRIMARY KEY AUTOINCREMENT")
+                yield Writing(db.cursor(), mark=SQLITE_MARK, number="INTEGER PRIMARY KEY AUTOINCREMENT")
                 db.execute("COMMIT")
             except BaseException as error:
                 if db.in_transaction:

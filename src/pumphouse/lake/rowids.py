@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pumphouse.engines.parameters import literal
 from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
+from pumphouse.lake.moments import written
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,8 @@ class Identity:
     """Another table of the same name, as one that is replaced as a whole, has another one."""
     changed: int
     """The newest snapshot, up to the one asked about, in which rows came or went; a rewrite is such a one too."""
+    moment: str
+    """When that snapshot was made: its number alone may come again. Empty where it left the lake."""
     columns: dict[str, tuple[str, str]]
     """Each column, in lower case, with what it is known by, which a new one of the same name has not, and its type.
 
@@ -61,10 +64,12 @@ def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
     rows = lake.catalogue(
         f"WITH own AS (SELECT t.table_id, CAST(t.table_uuid AS VARCHAR) AS uuid {_named(table, snapshot)}),"
         f" moments AS ({' UNION ALL '.join(moments)})"
-        f" SELECT (SELECT uuid FROM own), (SELECT max(moment) FROM moments WHERE moment <= {snapshot}),"
+        f", newest AS (SELECT max(moment) AS changed FROM moments WHERE moment <= {snapshot})"
+        " SELECT (SELECT uuid FROM own), (SELECT changed FROM newest),"
         " lower(column_name), CAST(column_id AS VARCHAR),"
         " CASE WHEN regexp_full_match(column_type, 'u?int(8|16|32)|int64') THEN 'integer' ELSE column_type END,"
-        f" (SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {snapshot})"
+        f" (SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {snapshot}),"
+        " (SELECT snapshot_time FROM {meta}.ducklake_snapshot WHERE snapshot_id = (SELECT changed FROM newest))"
         " FROM {meta}.ducklake_column"
         " WHERE parent_column IS NULL AND table_id = (SELECT table_id FROM own)"
         f" AND begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
@@ -74,7 +79,8 @@ def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
     return Identity(
         table_id=str(rows[0][0]),
         changed=int(rows[0][1] or 0),
-        columns={name: (known_by, kind) for _, _, name, known_by, kind, _ in rows},
+        moment=written(rows[0][6]),
+        columns={name: (known_by, kind) for _, _, name, known_by, kind, *_ in rows},
     )
 
 

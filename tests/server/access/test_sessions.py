@@ -15,7 +15,7 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import BadRequest, TooMuch
 from pumphouse.lake.changes import hide
 from pumphouse.lake.commit import Commit
-from pumphouse.lake.lake import Lake, Location
+from pumphouse.lake.lake import CATALOGUE_FILE, Lake, Location
 from pumphouse.server.access.desk import Desk
 from pumphouse.server.access.gate import Visitor
 from pumphouse.server.access.policies import Policies
@@ -84,6 +84,23 @@ def test_digest_is_another_once_somebody_is_hidden(lake: Lake) -> None:
     hide(lake, entity="customer_id", value="c1", why="asked", run="run-2", actor="ada")
     assert desk.ask(ADA, "SELECT id FROM orders", door="test", snapshot=1).digest != before
     desk.close()
+
+
+def test_digest_is_another_where_a_put_back_catalogue_gave_the_snapshot_again(lake: Lake) -> None:
+    catalogue, digests = lake.folder / CATALOGUE_FILE, set()
+    lake.close()
+    copy = catalogue.read_bytes()
+    for number in (11, 12):
+        catalogue.write_bytes(copy)
+        again = Lake(Location(folder=lake.folder), engine=DuckDB(threads=1))
+        fill(again, "orders", range(number))
+        desk = Desk(again, Policies(again, {}), threads=1)
+        asked = desk.ask(ADA, "SELECT id FROM orders", door="test")
+        digests.add((asked.snapshot, asked.digest))
+        desk.close()
+        again.close()
+    assert len({snapshot for snapshot, _ in digests}) == 1
+    assert len(digests) == 2
 
 
 def test_newest_snapshot_is_known_as_soon_as_it_is_there(lake: Lake) -> None:

@@ -24,7 +24,9 @@ from pumphouse.engines.duckdb import DuckDB
 from pumphouse.engines.engine import Scan, SqlFunction
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.lake.direct import direct
+from pumphouse.lake.kept import Kept
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
+from pumphouse.lake.moments import moment
 from pumphouse.project.search_calls import is_view
 from pumphouse.server.access.guards import GUARDS
 from pumphouse.server.access.telling import reached
@@ -32,6 +34,8 @@ from pumphouse.sources.external.tables import ExternalTables
 
 IDLE_MAX = 64
 """Connections that are kept for the next statement with the same tables."""
+MOMENTS_MAX = 1_000
+"""Snapshots of which is remembered when they were made."""
 SCANS_MAX = 10_000
 """Scans of tables that are remembered."""
 STREAM_BUFFER = "100KB"
@@ -83,6 +87,7 @@ class Sessions:
         self._scans: dict[tuple[str, int, int], Scan] = {}
         self._newest: tuple[object, int] | None = None
         self._hidden: tuple[int, int] | None = None
+        self._moments: Kept[int, str] = Kept(MOMENTS_MAX)
         self._catalogue = tuple(f"{lake.folder / CATALOGUE_FILE}{end}" for end in ("", "-wal"))
 
     @property
@@ -114,6 +119,10 @@ class Sessions:
         if self._source.upstream is None:  # a lake above has snapshots of its own
             self._hidden = newest, last
         return last
+
+    def moment(self, snapshot: int) -> str:
+        """When a snapshot was made: a catalogue that was put back from a copy gives its number again."""
+        return self._moments.of(snapshot, lambda: moment(self.lake, snapshot))
 
     def scan(self, table: str, *, snapshot: int) -> Scan:
         """A table's rows, from its files themselves where that is the same. Raises UnknownName.

@@ -153,6 +153,7 @@ class Statement:
         """
         asked = (
             self.snapshot,
+            self._works.sessions.moment(self.snapshot),
             self._works.sessions.hidden_last(),
             [policy.digest for policy in self.policies],
             self.text,
