@@ -99,7 +99,10 @@ def view(lake: Lake, name: str, *, snapshot: int | None) -> View:
 
 
 def standing(lake: Lake, name: str, *, at: int | None = None) -> Manifest | None:
-    """The manifest of an index to be read at a snapshot; None where it was never built in this lake. Raises LakeError where it is no use."""
+    """The manifest of an index to be read at a snapshot; None where it was never built in this lake.
+
+    Raises LakeError where it is no use.
+    """
     manifest, digest = current(lake, name)
     if manifest is None and not digest:
         return None

@@ -76,7 +76,8 @@ class Writing:
         """
         if self._mark != SQLITE_MARK:
             return
-        self.run("INSERT INTO sqlite_sequence SELECT ?, 0 WHERE ? NOT IN (SELECT name FROM sqlite_sequence)", [table] * 2)
+        missing = "SELECT ?, 0 WHERE ? NOT IN (SELECT name FROM sqlite_sequence)"
+        self.run(f"INSERT INTO sqlite_sequence {missing}", [table, table])
         self.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", [number, table])
 
     def columns(self, table: str) -> tuple[str, ...]:
