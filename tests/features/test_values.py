@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.errors import BuildError
+from pumphouse.errors import BuildError, Place
 from pumphouse.features.values import (
     definitions,
     entities_query,
@@ -247,6 +248,16 @@ def test_features_about_different_entities_are_refused(ground):
     ground.feature("other", SPEND.replace("customer_id", "sku"), "sku")
     with pytest.raises(BuildError, match="'other' is about sku, 'spend' about customer_id"):
         value_columns(definitions(["spend", "other"], ground.assets))
+
+
+def test_a_column_that_is_not_there_is_told_with_the_line_of_the_feature(ground):
+    ground.feature("spend", "\n\n" + SPEND.replace("o.cents", "\no.censt"))
+    ground.table("orders", table_of([(1, 1, 1, 1)]), event="paid_at")
+    ground.assets["spend"] = replace(ground.assets["spend"], place=Place(file="spend.sql", line=1))
+    with pytest.raises(BuildError) as caught:
+        feature_values(feature_query(ground.world, definitions(["spend"], ground.assets)), moments_of([(1, 1)]))
+    assert caught.value.what == "feature 'spend': 'o' has no column 'censt'"
+    assert (str(caught.value.place), caught.value.mend) == ("spend.sql:5", "Did you mean 'cents'?")
 
 
 def test_inputs_without_times_are_refused_with_what_mends_it(ground):

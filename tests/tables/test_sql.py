@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from pumphouse.declare.asset import Time
-from pumphouse.errors import CheckFailed, KeyConflict
+from pumphouse.errors import BuildError, CheckFailed, KeyConflict
 
 from .conftest import Bench
 
@@ -49,6 +49,34 @@ def test_settings_are_values_and_a_dollar_in_text_is_text(bench: Bench) -> None:
     bench.options["settings"] = {"name": "O'Brien"}
     bench.sql("t", "SELECT $today AS day, $name AS name, '$today' AS text FROM raw LIMIT 1", "raw")
     assert bench.rows("t") == [(dt.date(2026, 1, 2), "O'Brien", "$today")]
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "line", "mend"),
+    [
+        ("SELECT -- amuont\n  r.amuont\nFROM raw r", "'r' has no column 'amuont'", 2, "Did you mean 'amount'?"),
+        (
+            "SELECT id,\n  amuont\nFROM raw",
+            "there is no column 'amuont' in the tables of the query",
+            2,
+            "Did you mean 'amount'?",
+        ),
+        ("SELECT id\nFROM raw\nWHERE w.id = 1", "nothing in FROM is called 'w'", 3, None),
+        ("SELECT\n\n  lowr(id)\nFROM raw", "there is no function 'lowr'", 3, "Did you mean 'lower'?"),
+        ("SELECT id, amount FROM raw\nGROUP BY id", "the column 'amount' is neither in GROUP BY", 1, None),
+        ("SELECT 'x'::INTEGER AS id\nFROM raw", "Conversion Error: Could not convert string 'x'", 1, None),
+    ],
+)
+def test_a_name_that_is_not_there_is_told_with_its_line(
+    bench: Bench, text: str, what: str, line: int, mend: str | None
+) -> None:
+    bench.put("raw", "SELECT 1 AS id, 2.5 AS amount")
+    with pytest.raises(BuildError) as raised:
+        bench.sql("t", text, "raw")
+    assert raised.value.what.startswith(what)
+    assert raised.value.place is not None
+    assert raised.value.place.line == line
+    assert mend is None or raised.value.mend == mend
 
 
 def test_sums_beyond_two_to_the_53_are_exact(bench: Bench) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pumphouse.declare.asset import Asset
+from pumphouse.engines.misnamed import located
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError, did_you_mean
 from pumphouse.features.moments import AS_OF
@@ -27,7 +28,10 @@ def build(asset: Asset, context: Context) -> Built:
     from pyarrow import compute
 
     query = context.query(asset.spec.text, *asset.inputs)
-    given = context.engine.schema(query).names
+    try:
+        given = context.engine.schema(query).names
+    except BuildError as error:
+        raise located(error, asset.spec.text, inputs=query.inputs, place=asset.place) from error.__cause__
     _refuse_missing(asset, given)
     horizon = context.start_of_today
     columns = ", ".join(f"CAST({AS_OF} AS TIMESTAMPTZ) AS {AS_OF}" if name == AS_OF else quoted(name) for name in given)

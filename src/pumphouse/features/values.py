@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from pumphouse.declare.asset import Asset
 from pumphouse.engines.engine import Engine, Query, Scan, SqlFunction, called_in
+from pumphouse.engines.misnamed import located
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.errors import BuildError
 from pumphouse.features.fixed_order import sums_in
@@ -291,8 +292,9 @@ def _of_feature(query: FeatureQuery, error: BuildError) -> BuildError:
         try:
             query.world.engine.schema(Query(text=text, inputs=query.inputs, tables=tables, functions=functions))
         except BuildError as fault:
+            told = located(fault, feature.text, inputs=query.inputs, place=feature.place)
             return BuildError(
-                f"feature '{feature.name}': {fault.what}", asset=feature.name, place=feature.place, mend=fault.mend
+                f"feature '{feature.name}': {told.what}", asset=feature.name, place=told.place, mend=told.mend
             )
     return error
 

@@ -9,7 +9,9 @@ from typing import Any
 from pumphouse.declare.asset import Asset, Slice
 from pumphouse.declare.tables import Sql
 from pumphouse.engines.engine import Query, Scan
+from pumphouse.engines.misnamed import located
 from pumphouse.engines.parameters import literal
+from pumphouse.errors import BuildError
 from pumphouse.lake.context import Built, Context
 from pumphouse.tables import slices
 from pumphouse.tables.known import KNOWN, with_declared, with_derived
@@ -18,7 +20,9 @@ from pumphouse.tables.slices import Part, Sliced
 
 
 def build(asset: Asset, context: Context) -> Built:
-    """Run the query at the run's snapshot and commit what it gives. Raises BuildError, and what `land` raises."""
+    """Run the query at the run's snapshot and commit what it gives. Raises BuildError with the line where a name is not
+    there, and what `land` raises.
+    """
     scans = {name: context.scan(name) for name in asset.inputs}
     sliced, part = _sliced(asset, context, scans)
     if part is not None and part.is_nothing:
@@ -29,10 +33,13 @@ def build(asset: Asset, context: Context) -> Built:
         scans[sliced.input] = scans[sliced.input].where(part.reach(sliced.column))
     if context.sample is not None:
         scans = {name: scan.sample(context.sample) for name, scan in scans.items()}
-    query = query_of(asset, context, scans)
-    if part is not None:
-        query = replace(query, text=f"SELECT * FROM ({query.text}\n) WHERE {part.where()}")
-    written = context.engine.write(query, folder=context.lake.staging(), stem=f"{asset.name}_{uuid.uuid4().hex}")
+    try:
+        query = query_of(asset, context, scans)
+        if part is not None:
+            query = replace(query, text=f"SELECT * FROM ({query.text}\n) WHERE {part.where()}")
+        written = context.engine.write(query, folder=context.lake.staging(), stem=f"{asset.name}_{uuid.uuid4().hex}")
+    except BuildError as error:
+        raise located(error, asset.spec.text, inputs=scans, place=asset.place) from error.__cause__
     context.progress(written.rows)
     rows_in = sum(context.lake.count(name, snapshot=context.snapshot) for name in asset.inputs)
     return land(asset, context, written, rows_in=rows_in, part=part)

@@ -22,7 +22,7 @@ from pumphouse.errors import (
     TooMuch,
     Unreachable,
 )
-from pumphouse.server.access.wording import worded
+from pumphouse.engines.wording import worded
 
 log = logging.getLogger("pumphouse.server")
 
