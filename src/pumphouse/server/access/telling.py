@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import duckdb
 import pyarrow as pa
 
+from pumphouse.engines.wording import worded
 from pumphouse.errors import (
     AccessDenied,
     BadRequest,
@@ -22,7 +23,6 @@ from pumphouse.errors import (
     TooMuch,
     Unreachable,
 )
-from pumphouse.engines.wording import worded
 
 log = logging.getLogger("pumphouse.server")
 
