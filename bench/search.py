@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import mmap
 import os
 import random
@@ -300,6 +301,8 @@ def measured(desk: Desk, found: list[tuple[int, Found]], *, queries: int, peers:
     print("of the text: " + ", ".join(f"{what} {sizes[end] / 1e6 / megabytes:.3f}" for end, what in PARTS.items()))
     cold(desk, size)
     asked = queries_of(desk, queries)
+    gc.collect()
+    gc.freeze()  # as the server does: a look for garbage at all that was imported costs 50 ms
     costs: Found = {}
     for kind, texts in asked.items():
         inside, whole = index_costs(desk, kind, texts), None

@@ -21,6 +21,10 @@ class Alike:
 
     steps: Sequence[Sequence[tantivy.Query]]
     """For each column what finds words like it, the nearest ones first; each finds all that those before it do."""
+    itself: tantivy.Query | None
+    """What finds the word as it was typed, in the last column, where that scores rows more."""
+    is_nested: bool
+    """Whether there is one column, of which each step finds the rows that have the word as it was typed."""
     rest: Sequence[tantivy.Query]
     """What rows have to be besides."""
 
@@ -32,6 +36,10 @@ class Alike:
             return None
         least = int(score)
         if len(self.steps) == 1 and least <= len(self.steps[0]):
-            return values.every([self.steps[0][-least], *self.rest])
+            return self.within(self.steps[0][-least])
         every = [(tantivy.Occur.Should, one) for column in self.steps for one in column]
-        return values.every([tantivy.Query.boolean_query(every, minimum_number_should_match=least), *self.rest])
+        return self.within(tantivy.Query.boolean_query(every, minimum_number_should_match=least))
+
+    def within(self, query: tantivy.Query) -> tantivy.Query:
+        """Those of the rows that it finds which are as they have to be besides."""
+        return values.every([query, *self.rest])

@@ -100,6 +100,7 @@ class _Reading:
         self.starts: dict[str, set[str]] = {column: set() for column in self.text}
         self.like: dict[str, set[tuple[str, int]]] = {column: set() for column in self.text}
         self.steps: dict[Words, list[list[tantivy.Query]]] = {}
+        self.itself: dict[Words, tantivy.Query] = {}
 
     def marks(self) -> dict[str, Marks]:
         return {
@@ -119,7 +120,13 @@ class _Reading:
         steps = self.steps.get(word, [])
         if len(steps) < (len(self.text) if word.column is None else 1):
             return None
-        return Alike(steps=steps, rest=[*(query for node, query in parts if node is not word), *filters])
+        itself = self.itself.get(word)
+        return Alike(
+            steps=steps,
+            itself=itself,
+            is_nested=len(steps) == 1 and not (word.is_prefix and itself is not None),
+            rest=[*(query for node, query in parts if node is not word), *filters],
+        )
 
     def is_filter(self, node: Node) -> bool:
         """Whether it adds nothing to the score of a row."""
@@ -270,7 +277,8 @@ class _Reading:
             self.steps.setdefault(node, []).append([begun])
             if term.startswith(start):
                 return begun
-            return values.any_of([begun, tantivy.Query.term_query(self.schema, field.words, term)])
+            self.itself[node] = tantivy.Query.term_query(self.schema, field.words, term)
+            return values.any_of([begun, self.itself[node]])
         if len(term) > FUZZY_CHARACTERS_MAX:
             raise self.error(node, f"a word with a ~ has at most {FUZZY_CHARACTERS_MAX} letters")
         if not excluded:
@@ -280,7 +288,8 @@ class _Reading:
             for distance in range(1, node.distance + 1)
         ]
         self.steps.setdefault(node, []).append(found)
-        return values.any_of([*found, tantivy.Query.term_query(self.schema, field.words, term)])
+        self.itself[node] = tantivy.Query.term_query(self.schema, field.words, term)
+        return values.any_of([*found, self.itself[node]])
 
     def apart(self, node: Words, field: Field, terms: Sequence[str]) -> tantivy.Query:
         """Each two of the words at most so many places further apart than they stand in the phrase.

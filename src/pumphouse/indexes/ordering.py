@@ -248,6 +248,29 @@ def first_by_score(
     return [*best, *tied][:limit], count
 
 
+def first_by_steps(
+    index: tantivy.Index,
+    steps: Sequence[tantivy.Query],
+    *,
+    itself: tantivy.Query | None,
+    limit: int,
+    reach: Reach = (None, None),
+) -> tuple[list[tuple[float, int]], int]:
+    """The same of rows that score by how many of the steps find them, each of which finds what those before it do.
+
+    What `itself` finds is found by all of them, and scores more. No row is scored that has not the word itself.
+    """
+    count = count_of(index, steps[-1])
+    best, _ = first_by_score(index, itself, limit=limit) if itself is not None else ([], 0)
+    hits = [(score + len(steps), row) for score, row in best]
+    for number, step in enumerate(steps):
+        if len(hits) < min(limit, count):
+            most = count if step is steps[-1] else 0
+            found = _lowest(index, step, without=hits, limit=limit - len(hits), most=most, reach=reach)
+            hits += [(float(len(steps) - number), row) for row in found]
+    return hits, count
+
+
 def _lowest(
     index: tantivy.Index,
     query: tantivy.Query,

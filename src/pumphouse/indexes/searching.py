@@ -25,6 +25,7 @@ from pumphouse.indexes.ordering import (
     count_of,
     first_by_columns,
     first_by_score,
+    first_by_steps,
     in_order,
     order_of,
     values_of,
@@ -372,11 +373,16 @@ def _best(opened: View, asked: Lookup, *, page: pages.Page | None, limit: int) -
         return tantivy.Query.boolean_query([(tantivy.Occur.Must, query), (tantivy.Occur.MustNot, before)])
 
     def worth(score: float) -> tantivy.Query | None:
-        found = asked.alike.worth(score) if asked.alike is not None else None
+        found = alike.worth(score) if alike is not None else None
         return None if found is None else behind(found)
 
-    reach = opened.manifest.newest.reach(None)
-    best, count = first_by_score(opened.index, behind(asked.query), limit=limit, worth=worth, reach=reach)
+    index, alike, reach = opened.index, asked.alike, opened.manifest.newest.reach(None)
+    if alike is not None and alike.is_nested:
+        steps = [behind(alike.within(one)) for one in alike.steps[0]]
+        itself = behind(alike.within(alike.itself)) if alike.itself is not None else None
+        best, count = first_by_steps(index, steps, itself=itself, limit=limit, reach=reach)
+    else:
+        best, count = first_by_score(index, behind(asked.query), limit=limit, worth=worth, reach=reach)
     return _Chosen(hits=[*best], count=count, is_more=count > len(best), is_scored=True)
 
 
