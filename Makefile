@@ -10,7 +10,7 @@ export UV_SYSTEM_CERTS := 1
 ASSETS := src/pumphouse/cleaning/data/ip_country.version
 READY := .venv/ready
 # What tests use from npm: a provider of identities, clients in other languages, what packages for TypeScript stand on.
-TEST_PACKAGES := $(patsubst %,%/node_modules/.ready,tests/server/identity tests/server/clients clients/typescript)
+TEST_PACKAGES := $(patsubst %,%/node_modules/.ready,tests/server/identity tests/server/clients tests/sources/files/azure clients/typescript)
 # A file's tests share what is dear to make, so a worker takes whole files; in their order none that is long comes last.
 EVERY_TEST := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
@@ -37,11 +37,11 @@ assets: $(ASSETS)  ## fetch what comes from npm: survey form, chart runtime, whi
 lock: .venv/locked  ## pin all dependencies anew, within pyproject.toml and package.json; newer ones with UPGRADE=--upgrade
 	@$(BIN)/uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --all-extras --group dev pyproject.toml \
 		--no-header --no-annotate --generate-hashes --output-file requirements.lock
-	@for folder in assets bench/peers clients/typescript tests/server/identity tests/server/clients; do \
+	@for folder in assets bench/peers clients/typescript tests/server/identity tests/server/clients tests/sources/files/azure; do \
 		(cd $$folder && npm install --package-lock-only --ignore-scripts --loglevel=error >/dev/null) || exit 1; done
 
 clean:  ## remove all that was set up, built or cached
-	@rm -rf .venv assets/node_modules bench/peers/node_modules clients/typescript/node_modules tests/server/*/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv assets/node_modules bench/peers/node_modules clients/typescript/node_modules tests/server/*/node_modules tests/sources/files/azure/node_modules dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@rm -f src/pumphouse/cleaning/data/ip_country.* src/pumphouse/cleaning/data/ip_owner.* src/pumphouse/server/static/*.min.* src/pumphouse/server/static/LICENSES.txt
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
