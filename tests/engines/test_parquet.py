@@ -27,6 +27,17 @@ def test_batches_are_gathered_into_files_of_bounded_length(tmp_path: Path, monke
     assert pq.ParquetFile(written.files[0]).num_row_groups > 1
 
 
+@pytest.mark.parametrize(("width", "rows"), [(1_000, 3_000), (20_000, 209)])
+def test_row_group_of_wide_rows_is_no_more_than_an_engine_may_hold_several_times(
+    tmp_path: Path, width: int, rows: int
+) -> None:
+    table = pa.table({"id": range(3_000), "text": pa.array(["x" * width] * 3_000)})
+    written = write_batches(table.to_batches(max_chunksize=1_000), table.schema, folder=tmp_path, stem="t", key=("id",))
+    metadata = pq.read_metadata(written.files[0])
+    assert max(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)) == rows
+    assert pq.read_table(written.files[0]).equals(table)
+
+
 def test_no_batches_are_one_file_with_the_columns(tmp_path: Path) -> None:
     schema = pa.schema([("x", pa.int64()), ("t", pa.large_string())])
     written = write_batches([], schema, folder=tmp_path, stem="t")

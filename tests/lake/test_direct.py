@@ -53,6 +53,15 @@ def test_files_are_read_of_a_table_that_was_replaced_or_appended_to(lake: Lake) 
     assert is_direct(lake)
 
 
+def test_how_wide_rows_are_is_known_whether_files_are_read_or_not(lake: Lake) -> None:
+    put(lake, "append", {"id": [1, 2], "text": [uuid.uuid4().hex * 1_000, "b"]})
+    for most in (16, 0):
+        scan = direct(lake, lake.scan("orders", snapshot=lake.snapshot()), files_max=most)
+        assert 0 < scan.row_bytes < 40_000
+    put(lake, "replace", pa.table({"id": pa.array([], pa.int64())}))
+    assert direct(lake, lake.scan("orders", snapshot=lake.snapshot())).row_bytes == 0
+
+
 def test_files_are_not_read_where_rows_were_deleted_from_them(lake: Lake) -> None:
     put(lake, "append", {"id": [1, 2, 3], "name": ["a", "b", "c"]})
     put(lake, "upsert", {"id": [2], "name": ["B"]}, key=("id",))
@@ -92,8 +101,8 @@ def test_many_files_are_left_to_the_catalogue(lake: Lake) -> None:
     for number in range(3):
         put(lake, "append", {"id": [number]})
     scan = lake.scan("orders")
-    assert direct(lake, scan, files_max=3) != scan
-    assert direct(lake, scan, files_max=2) == scan
+    assert direct(lake, scan, files_max=3).relation != scan.relation
+    assert direct(lake, scan, files_max=2).relation == scan.relation
 
 
 def test_merged_files_with_rows_of_later_snapshots_are_left_to_the_catalogue(lake: Lake) -> None:

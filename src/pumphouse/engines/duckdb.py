@@ -146,8 +146,8 @@ class DuckDB:
             columns = ", ".join(storage.stored(name, kind) for name, kind, *_ in described)
             target = folder / stem
             options = (
-                f"FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP_ROWS}, FILE_SIZE_BYTES {FILE_BYTES_MAX},"
-                " FILENAME_PATTERN 'part_{i}'"
+                f"FORMAT parquet, COMPRESSION lz4_raw, ROW_GROUP_SIZE {ROW_GROUP_ROWS},"
+                f" FILE_SIZE_BYTES {FILE_BYTES_MAX}, FILENAME_PATTERN 'part_{{i}}'"
             )
             copy = f"COPY (SELECT {columns} FROM ({sql}\n)) TO {literal(str(target))} ({options}, RETURN_STATS)"
             stats = self.connection.execute(copy).fetchall()

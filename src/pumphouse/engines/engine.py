@@ -52,6 +52,8 @@ class Scan:
     """The limit of `sample`, likewise."""
     datasets: tuple[tuple[str, Any], ...] = ()
     """Arrow datasets that `relation` names."""
+    row_bytes: int = 0
+    """What a row takes in its files, packed as it is there; 0 where nobody has looked."""
     is_live: bool = False
     """Whether it is read where it lies, as it is now: there is no snapshot of it."""
 

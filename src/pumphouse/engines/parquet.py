@@ -22,6 +22,10 @@ DICTIONARY_BYTES_MAX = 1024 * 1024
 """Of different values; a column that has more of them in a row group is written without a dictionary."""
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 """A row group ends with the batch that makes it so large, where rows are wide."""
+READ_ROWS = 2_048
+"""So many rows of a row group DuckDB reads at once, and holds several times."""
+READ_BYTES = 4 * 1024 * 1024
+"""Where those would be more, a row group has only as many rows as are so large (decision 35)."""
 FALSE_POSITIVES = 0.02
 """Of what a row group has not, the share that its Bloom filter takes for there: 64 KB a row group (decision 37)."""
 INT64_DIGITS = 18
@@ -104,12 +108,17 @@ class ParquetFiles:
                 self._writer.add_key_value_metadata(self.said)
                 self._rows_in_file = 0
             table = pa.Table.from_batches(self._waiting, self.schema)
-            self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            self._writer.write_table(table, row_group_size=self._group_rows())
             self._rows_in_file += self._rows_waiting
             self._waiting, self._rows_waiting, self._bytes_waiting = [], 0, 0
         if self._writer is not None and (finish or self._rows_in_file >= FILE_ROWS_MAX):
             self._writer.close()
             self._writer = None
+
+    def _group_rows(self) -> int:
+        """How many rows make a row group, by those that wait."""
+        width = self._bytes_waiting // max(self._rows_waiting, 1)
+        return ROW_GROUP_ROWS if width * READ_ROWS <= READ_BYTES else max(1, READ_BYTES // width)
 
     def _repeats(self, field: pa.Field) -> bool:
         """Whether a dictionary of a column's values is shorter than what it is given up at, by the first rows."""
@@ -123,7 +132,7 @@ class ParquetFiles:
 
     def _filters(self) -> dict[str, bool | dict[str, float]] | None:
         options: dict[str, bool | dict[str, float]] = {
-            field.name: {"ndv": min(self._rows_waiting, ROW_GROUP_ROWS), "fpp": FALSE_POSITIVES}
+            field.name: {"ndv": min(self._rows_waiting, self._group_rows()), "fpp": FALSE_POSITIVES}
             for field in self.schema
             if field.name in self.key and (_is_text(field.type) or pa.types.is_integer(field.type))
         }

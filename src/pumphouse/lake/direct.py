@@ -17,11 +17,15 @@ FILES_MAX = 16
 
 
 def direct(lake: Lake, scan: Scan, *, files_max: int = FILES_MAX) -> Scan:
-    """The same rows from the table's files, or the scan as it is where they may not be the same."""
+    """The same rows from the table's files, or the scan as it is where they may not be the same.
+
+    Either says how wide its rows are.
+    """
     place = f"{lake.name_of(scan.table)} AT (VERSION => {scan.snapshot})"
     if scan.relation.count(place) != 1 or scan.is_live:
         return scan
-    paths = _paths(lake, scan, files_max=files_max)
+    paths, row_bytes = _paths(lake, scan, files_max=files_max)
+    scan = replace(scan, row_bytes=row_bytes)
     if paths is None:
         return scan
     files = f"read_parquet([{', '.join(map(literal, paths))}])"
@@ -35,8 +39,11 @@ def direct(lake: Lake, scan: Scan, *, files_max: int = FILES_MAX) -> Scan:
     return replace(scan, relation=scan.relation.replace(place, files))
 
 
-def _paths(lake: Lake, scan: Scan, *, files_max: int) -> list[str] | None:
-    """The files of a table; None where their rows and columns are not all its own, or they are too many."""
+def _paths(lake: Lake, scan: Scan, *, files_max: int) -> tuple[list[str] | None, int]:
+    """The files of a table, and the bytes of a row in them.
+
+    None for the files where their rows and columns are not all its own, or they are too many.
+    """
     meta, at = f"__ducklake_metadata_{lake.alias}", scan.snapshot
     there = "{0}.begin_snapshot <= {1} AND ({0}.end_snapshot IS NULL OR {0}.end_snapshot > {1})"
     tables = (
@@ -47,17 +54,19 @@ def _paths(lake: Lake, scan: Scan, *, files_max: int) -> list[str] | None:
     cursor = lake.engine.connection.cursor()
     # A file from before a column was added, renamed or made wider has to be read as DuckLake does.
     columns = f"SELECT max(c.begin_snapshot) FROM {meta}.ducklake_column c WHERE c.table_id IN ({tables})"
-    count, own = cursor.execute(
+    count, own, row_bytes = cursor.execute(
         f"SELECT count(*), count(*) FILTER (f.partial_max IS NULL AND f.encryption_key IS NULL"
-        f" AND f.file_format = 'parquet' AND f.begin_snapshot >= ({columns} AND {there.format('c', at)}))"
+        f" AND f.file_format = 'parquet' AND f.begin_snapshot >= ({columns} AND {there.format('c', at)})),"
+        " CAST(coalesce(sum(f.file_size_bytes - coalesce(f.footer_size, 0)) // nullif(sum(f.record_count), 0), 0)"
+        " AS BIGINT)"
         f" FROM {meta}.ducklake_data_file f WHERE f.table_id IN ({tables}) AND {there.format('f', at)}"
     ).fetchall()[0]
     if not 0 < count == own <= files_max:
-        return None
+        return None, row_bytes
     listed = cursor.execute(
         "SELECT data_file, delete_file FROM ducklake_list_files(?, ?, snapshot_version => ?)",
         [lake.alias, scan.table, at],
     ).fetchall()
     if len(listed) != count or any(deletes is not None for _, deletes in listed):
-        return None
-    return [path for path, _ in listed]
+        return None, row_bytes
+    return [path for path, _ in listed], row_bytes

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 import time
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from pumphouse.engines.duckdb import DuckDB
 from pumphouse.errors import AccessDenied, Cancelled, Late, PumphouseError, TooMuch
+from pumphouse.lake.commit import Commit
+from pumphouse.lake.lake import Lake, Location
 from pumphouse.lake.state import Access
 from pumphouse.server.access.desk import Bounds, Desk, Result
 from pumphouse.server.access.gate import Gate, Visitor
 from pumphouse.server.access.policies import Policies
+from pumphouse.server.access.runs import BATCH_BYTES, CHUNK_ROWS
 
 ADA = Visitor(who="ada", scope="all")
 LONG = "SELECT sum(hash(a.range + b.range)) FROM range(1_000_000) a, range(1_000_000) b"
@@ -197,3 +204,26 @@ def test_no_batch_is_kept_while_the_next_one_is_made(desk: Desk) -> None:
         kept = weakref.ref(batch)
         del batch
         assert kept() is None
+
+
+def test_wide_rows_come_a_few_at_a_time(tmp_path: Path) -> None:
+    texts = [random.Random(number).randbytes(10_000).hex() for number in range(300)]
+    pages = pa.table({"id": range(300), "text": pa.array(texts)})
+    lake = Lake(Location(folder=tmp_path / "lake"), engine=DuckDB(threads=1))
+    commit = Commit(lake, "pages", run="run-1", actor="ada", accept_schema=True)
+    commit.replace("pages", lake.stage(pages.to_batches(), pages.schema, stem="pages"))
+    commit.publish()
+    desk = Desk(lake, Policies(lake, {}))
+    with desk.ask(ADA, "FROM pages", door="test").run() as result:
+        batches = list(result)
+    assert max(batch.nbytes for batch in batches) <= BATCH_BYTES
+    assert pa.Table.from_batches(batches).sort_by("id").equals(pages)
+    made = "SELECT range AS id, repeat('x', 10_000) AS text FROM range(5_000)"
+    rows = []
+    for _ in range(2):  # how wide what a query makes is, nobody knows before
+        with desk.ask(ADA, made, door="test").run() as result:
+            rows.append(max(batch.num_rows for batch in result))
+    assert rows[0] == CHUNK_ROWS
+    assert rows[1] * 10_000 <= BATCH_BYTES
+    desk.close()
+    lake.close()

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pumphouse.engines.engine import HIDDEN_COLUMNS, Scan
 from pumphouse.errors import AccessDenied, Cancelled, Late, PumphouseError
 from pumphouse.server.access.gate import Visitor
-from pumphouse.server.access.sessions import Session, Sessions
+from pumphouse.server.access.sessions import WIDE_ROW_BYTES, Session, Sessions
 from pumphouse.server.access.telling import told
 from pumphouse.server.access.turns import WAIT_S, Turn, Turns
 from pumphouse.server.access.watch import Watch
@@ -23,6 +23,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 BATCH_ROWS_MAX = 65_536
 CHUNK_ROWS = 2_048
 """Rows that DuckDB works on at once. Where a row may be of any width, a batch is no more than those."""
+UNPACKED_TIMES = 3
+"""How many times what a wide row takes in its file it is taken to be."""
 GATHER_S = 0.02
 """How long small batches are gathered before what there is goes on its way; each way costs, however few the rows."""
 ADMITTED_AGAIN_S = 2.0
@@ -99,7 +101,8 @@ class Run:
                 self._session = session
             running = session.connection.execute(text, values)
             self.kinds = tuple(kind for _, kind, *_ in running.description or ())
-            rows = _batch_rows([str(kind) for kind in self.kinds], width)
+            packed = max((scan.row_bytes for scan in self._inputs.values()), default=0)
+            rows = _batch_rows([str(kind) for kind in self.kinds], width, packed=packed)
             self._stream = running.to_arrow_reader(rows)
             return self._stream.schema
 
@@ -235,14 +238,20 @@ def _gathered(stream: pa.RecordBatchReader) -> tuple[pa.RecordBatch | None, bool
     return (found[0] if found else None), is_exhausted
 
 
-def _batch_rows(kinds: list[str], width: int | None) -> int:
-    """How many rows make a batch of about BATCH_BYTES; few where nobody knows how wide they are."""
+def _batch_rows(kinds: list[str], width: int | None, *, packed: int) -> int:
+    """How many rows make a batch of about BATCH_BYTES; few where nobody knows how wide they are.
+
+    `packed` is what the rows that are read take in their files, at most.
+    """
     if width is None:
         widths = [_WIDTHS.get(kind.partition("(")[0].upper()) for kind in kinds]
-        if None in widths:
+        if None not in widths:
+            width = sum(one for one in widths if one is not None)
+        elif packed <= WIDE_ROW_BYTES:
             return CHUNK_ROWS
-        width = sum(one for one in widths if one is not None)
-    return max(CHUNK_ROWS, min(BATCH_ROWS_MAX, BATCH_BYTES // max(width, 1)))
+        else:
+            width = packed * UNPACKED_TIMES
+    return max(1, min(BATCH_ROWS_MAX, BATCH_BYTES // max(width, 1)))
 
 
 _WIDTHS = {

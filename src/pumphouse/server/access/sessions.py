@@ -38,8 +38,10 @@ MOMENTS_MAX = 1_000
 """Snapshots of which is remembered when they were made."""
 SCANS_MAX = 10_000
 """Scans of tables that are remembered."""
-STREAM_BUFFER = "100KB"
-"""What DuckDB makes of a stream in advance. It does not count texts, so that little of it may be much."""
+STREAM_BUFFER, WIDE_STREAM_BUFFER = "100KB", "1KB"
+"""What DuckDB makes of a stream in advance, and of wide rows: it does not count texts, so that little may be much."""
+WIDE_ROW_BYTES = 1024
+"""Of a row in a table's files, packed as it is there: it is a wide one above that."""
 SETTLED_S = 0.05
 """A file that was written longer ago than this shows by its time when it is written again."""
 SPILL_TIMES_MEMORY = 8
@@ -175,7 +177,8 @@ class Sessions:
                     del self._idle[key]
                 return session
         connection = self.lake.engine.connection.cursor()
-        connection.execute(f"SET streaming_buffer_size = '{STREAM_BUFFER}'")
+        is_wide = any(scan.row_bytes > WIDE_ROW_BYTES for scan in inputs.values())
+        connection.execute(f"SET streaming_buffer_size = '{WIDE_STREAM_BUFFER if is_wide else STREAM_BUFFER}'")
         for name, scan in inputs.items():
             for called, dataset in scan.datasets:
                 connection.register(called, dataset)

@@ -41,6 +41,8 @@ _STAND_INS: tuple[tuple[Any, pa.DataType], ...] = (
 
 Null comes first: it fits nearly everywhere.
 """
+WIDTH_ROWS_MIN = 16
+"""Of fewer rows in a batch, what they take says little of how wide they are."""
 GUESSED_MAX = 16
 """Parameters of a statement of which each is tried as text to tell the columns' types."""
 
@@ -304,7 +306,8 @@ class Result:
                 )
             self.count(batch.num_rows)
             if batch.num_rows:
-                self._width = max(self._width, batch.get_total_buffer_size() // batch.num_rows)
+                rows = max(batch.num_rows, WIDTH_ROWS_MIN)
+                self._width = max(self._width, batch.get_total_buffer_size() // rows)
                 handed = [batch]
                 del batch  # one of wide cells is large: it is not kept here while the next is made
                 yield handed.pop()
