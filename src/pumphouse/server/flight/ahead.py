@@ -17,8 +17,9 @@ from pumphouse.server.access.gate import Visitor
 
 AHEAD_S = 1.0
 """How long a statement works ahead for a client that does not ask for its rows; later it begins anew."""
-OPENED_S = 0.1
-"""How long its columns are waited for: what opens within that need not be asked for them beside."""
+OPENED_S = 0.002
+"""How long its columns are waited for: what opens within that need not be asked for them beside, and for what takes
+longer the client's next call is on its way meanwhile."""
 STOP_S = 5.0
 """How long one that was ended may take to stop."""
 AHEAD_MAX, AHEAD_OF_ONE_MAX = 8, 4
