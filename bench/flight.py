@@ -25,14 +25,13 @@ from typing import Any
 import adbc_driver_flightsql.dbapi as adbc
 import duckdb
 
-from bench.over_http import in_turns, make_shop, resident_mb
+from bench.over_http import ENDLESS, in_turns, make_shop, resident_mb, works
 
 ROUNDS = 5
 SMALL = 200
 READERS = 8
 CLIENTS, QUESTIONS = 200, 5
 CLEAR_MIN, TLS_MIN, SMALL_MS, CANCEL_S, STREAM_MB = 0.7, 0.4, 10.0, 0.5, 100.0
-ENDLESS = "SELECT sum(a.range * b.range + order_id) AS s FROM orders, range(1_000_000) a, range(1_000_000) b"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,24 +143,12 @@ def _cancel(server: Server) -> None:
             cursor.adbc_cancel()
             asking.join()
             times.append(time.perf_counter() - began)
-            while _works(server.process):
+            while works(server.process):
                 pass
             idle.append(time.perf_counter() - began)
     for name, seconds in (("the client has its answer", times), ("the server rests", idle)):
         took = statistics.median(seconds)
         print(f"cancel, until {name}: {took:.3f} s; {took / CANCEL_S:.2f} of {CANCEL_S} s")
-
-
-def _works(process: int) -> bool:
-    """Whether the server uses more than a tenth of a core, by what it used in 50 ms."""
-
-    def used() -> int:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])  # hundredths of a second
-
-    before = used()
-    time.sleep(0.05)
-    return used() - before > 1
 
 
 def _many(server: Server, rows: int) -> None:

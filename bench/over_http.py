@@ -1,4 +1,4 @@
-"""Rows over HTTP against plain DuckDB in the same run: Arrow, CSV, small queries, many clients, streams' memory.
+"""Rows over HTTP against plain DuckDB in the same run: Arrow, CSV, small queries, cancelled; many clients, memory.
 
     python bench/over_http.py [MILLIONS]         10 where it is left out; they take some 300 MB of disk
 
@@ -29,7 +29,8 @@ SMALL = 200
 READERS = 8
 CLIENTS, QUESTIONS = 200, 5
 ARROW = "application/vnd.apache.arrow.stream"
-ARROW_MIN, CSV_MIN, SMALL_MS, STREAM_MB = 0.4, 0.5, 10.0, 100.0
+ARROW_MIN, CSV_MIN, SMALL_MS, CANCEL_S, STREAM_MB = 0.4, 0.5, 10.0, 0.5, 100.0
+ENDLESS = "SELECT sum(a.range * b.range + order_id) AS s FROM orders, range(1_000_000) a, range(1_000_000) b"
 ORDERS = """/* pumphouse
 key = "order_id"
 doc = "One row per order." */
@@ -70,9 +71,17 @@ class Client:
         """The same on a connection of its own: the server closes one that is idle for long."""
         return Client(*self._made, self._headers["Authorization"].removeprefix("Bearer "))
 
+    def ask(self, path: str, accept: str = "*/*") -> None:
+        """Send a request, and wait for nothing."""
+        self._connection.request("GET", path, headers={**self._headers, "Accept": accept})
+
+    def leave(self) -> None:
+        """Go away, whatever was asked."""
+        self._connection.close()
+
     def get(self, path: str, accept: str = "*/*") -> http.client.HTTPResponse:
         """An answer, not read yet."""
-        self._connection.request("GET", path, headers={**self._headers, "Accept": accept})
+        self.ask(path, accept)
         answer = self._connection.getresponse()
         assert answer.status == 200, answer.read()
         return answer
@@ -115,6 +124,7 @@ def _measure(server: int, client: Client, files: list[str], rows: int, folder: P
     ):
         print(f"{name} is {median[peer] / median[name]:.2f} of {peer} (at least {least})")
     _small(client.another(), rows)
+    _cancel(server, client)
     _many(client, rows)
     _memory(server, client)
 
@@ -134,6 +144,23 @@ def _small(client: Client, rows: int) -> None:
         times.sort()
         p50, p99 = times[SMALL // 2], times[SMALL * 99 // 100]
         print(f"{name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms; {p50 / SMALL_MS:.2f} of {SMALL_MS:.0f} ms")
+
+
+def _cancel(server: int, client: Client) -> None:
+    """How long a query runs on once its client has gone away."""
+    times = []
+    for _ in range(ROUNDS):
+        own = client.another()
+        own.ask(f"/api/sql?sql={quote(ENDLESS)}")
+        time.sleep(1)
+        assert any(works(server) for _ in range(100)), "the query does not run"
+        began = time.perf_counter()
+        own.leave()
+        while works(server):
+            pass
+        times.append(time.perf_counter() - began)
+    took = statistics.median(times)
+    print(f"cancel, until the server rests: {took:.3f} s; {took / CANCEL_S:.2f} of {CANCEL_S} s")
 
 
 def _many(client: Client, rows: int) -> None:
@@ -202,6 +229,18 @@ def in_turns(ways: dict[str, Callable[[], int]], rows: int) -> dict[str, float]:
 def resident_mb(process: int) -> float:
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def works(process: int) -> bool:
+    """Whether the server uses more than a tenth of a core, by what it used in 50 ms."""
+
+    def used() -> int:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])  # hundredths of a second
+
+    before = used()
+    time.sleep(0.05)
+    return used() - before > 1
 
 
 def make_shop(shop: Path, rows: int) -> list[str]:
