@@ -26,6 +26,7 @@ from pumphouse.engines.engine import DataFile, Query, Scan, Written
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import storable, write_batches
 from pumphouse.errors import LakeBusy, LakeError, LakeTooNew, UnknownName
+from pumphouse.lake.asking import Ask, asked, asking
 from pumphouse.lake.blobs import Blobs
 from pumphouse.lake.builds import (
     LAKE_ABOVE,
@@ -503,19 +504,12 @@ class Lake:
         return bool(rows)
 
     def catalogue(self, sql: str) -> list[tuple]:  # type: ignore[type-arg]  # rows of any shape
-        """Rows of DuckLake's own metadata.
+        """Rows of DuckLake's own metadata."""
+        return asked(self.engine, self.alias, self.folder, sql)
 
-        Through DuckDB even where they are a SQLite file: a second SQLite library in this process would drop the first
-        one's locks when it closes the file.
-        """
-        cursor = self.engine.connection.cursor()
-        try:
-            return cursor.execute(sql.format(meta=f"__ducklake_metadata_{self.alias}")).fetchall()
-        except duckdb.Error as error:
-            raise LakeError(
-                f"the lake's catalogue can't be read: {str(error).splitlines()[0]}",
-                mend=f"Is {self.folder} still there, and is there space left on its disk?",
-            ) from error
+    def asking(self) -> AbstractContextManager[Ask]:
+        """Several questions to it, as it is at one moment."""
+        return asking(self.engine, self.alias, self.folder)
 
     def _make(self) -> None:
         try:

@@ -7,18 +7,25 @@ before and after it are the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pumphouse.engines.parameters import literal
 from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.moments import written
+from pumphouse.lake.moved import Moved, moved
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pumphouse.lake.asking import Ask
+    from pumphouse.lake.layouts import File
+
 _REWRITES = ("rewrite_delete", "merge_adjacent", "compacted_table")
 """What DuckLake says of a snapshot whose rows are those of the one before."""
+_PLAIN = {"inserted_into_table", "deleted_from_table", "altered_table"}
+"""What it says of one whose rows are in files, each of one snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,36 +59,43 @@ def identity(lake: Lake, table: str, *, snapshot: int) -> Identity:
 
     Files tell of changes whose snapshot is expired, and DuckLake's list of changes of rows that it keeps in no file.
     """
+    with lake.asking() as ask:
+        own = _own(ask, lake, table, snapshot)
+        is_kept = ask(f"SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {snapshot}")[0][0]
+        if own is not None and is_kept:
+            changed = _changed(ask, own, snapshot)
+            made = ask(f"SELECT snapshot_time FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {changed}")
+            return Identity(
+                table_id=own.uuid,
+                changed=changed,
+                moment=written(made[0][0]) if made else "",
+                columns=_columns(ask, own, snapshot),
+            )
+    refuse_missing(snapshot, catalogue=lake.catalogue)
+    raise AssertionError(table)
+
+
+def _changed(ask: Ask, own: _Own, snapshot: int) -> int:
     moments = [
-        f"SELECT {moment} AS moment FROM {{meta}}.{files} WHERE table_id = (SELECT table_id FROM own)"
+        f"SELECT {moment} AS moment FROM {{meta}}.{files} WHERE table_id = {own.number} AND {moment} <= {snapshot}"
         for files in ("ducklake_data_file", "ducklake_delete_file")
         for moment in ("begin_snapshot", "end_snapshot")
     ]
     moments.append(
-        "SELECT snapshot_id FROM {meta}.ducklake_snapshot_changes"
-        " WHERE regexp_matches(changes_made, '(^|,)[a-z_]+:' || (SELECT table_id FROM own) || '(,|$)')"
+        f"SELECT snapshot_id FROM {{meta}}.ducklake_snapshot_changes WHERE snapshot_id <= {snapshot}"
+        f" AND regexp_matches(changes_made, '(^|,)[a-z_]+:{own.number}(,|$)')"
     )
-    rows = lake.catalogue(
-        f"WITH own AS (SELECT t.table_id, CAST(t.table_uuid AS VARCHAR) AS uuid {_named(table, snapshot)}),"
-        f" moments AS ({' UNION ALL '.join(moments)})"
-        f", newest AS (SELECT max(moment) AS changed FROM moments WHERE moment <= {snapshot})"
-        " SELECT (SELECT uuid FROM own), (SELECT changed FROM newest),"
-        " lower(column_name), CAST(column_id AS VARCHAR),"
-        " CASE WHEN regexp_full_match(column_type, 'u?int(8|16|32)|int64') THEN 'integer' ELSE column_type END,"
-        f" (SELECT count(*) FROM {{meta}}.ducklake_snapshot WHERE snapshot_id = {snapshot}),"
-        " (SELECT snapshot_time FROM {meta}.ducklake_snapshot WHERE snapshot_id = (SELECT changed FROM newest))"
-        " FROM {meta}.ducklake_column"
-        " WHERE parent_column IS NULL AND table_id = (SELECT table_id FROM own)"
+    return int(ask(f"SELECT max(moment) FROM ({' UNION ALL '.join(moments)})")[0][0] or 0)
+
+
+def _columns(ask: Ask, own: _Own, snapshot: int) -> dict[str, tuple[str, str]]:
+    rows = ask(
+        "SELECT lower(column_name), CAST(column_id AS VARCHAR),"
+        " CASE WHEN regexp_full_match(column_type, 'u?int(8|16|32)|int64') THEN 'integer' ELSE column_type END"
+        f" FROM {{meta}}.ducklake_column WHERE parent_column IS NULL AND table_id = {own.number}"
         f" AND begin_snapshot <= {snapshot} AND (end_snapshot IS NULL OR end_snapshot > {snapshot})"
     )
-    if not rows or not rows[0][5]:
-        refuse_missing(snapshot, catalogue=lake.catalogue)
-    return Identity(
-        table_id=str(rows[0][0]),
-        changed=int(rows[0][1] or 0),
-        moment=written(rows[0][6]),
-        columns={name: (known_by, kind) for _, _, name, known_by, kind, *_ in rows},
-    )
+    return {name: (known_by, kind) for name, known_by, kind in rows}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +107,8 @@ class Differing:
     """Whether a row came, or changed, from the earlier snapshot to the later; else all of them went."""
     is_rewritten: bool
     """Whether files were rewritten between them, so that a row's version says nothing of when it came."""
+    files: tuple[File, ...] | None = None
+    """Files of the rows that came, and of nothing else, where there are such."""
 
 
 def differing(lake: Lake, table: str, *, one: int, other: int) -> Differing | None:
@@ -111,6 +127,9 @@ def differing(lake: Lake, table: str, *, one: int, other: int) -> Differing | No
         return None
     if told.is_expired:  # what came and went is not told across snapshots that are expired
         return Differing(ids=_compared(lake, table, low, high), has_come=True, is_rewritten=bool(told.rewrites))
+    if (moved := told.moved) is not None:
+        both = pa.chunked_array([moved.came, moved.went]).unique()
+        return Differing(ids=both, has_come=len(moved.came) > 0, is_rewritten=False, files=moved.files)
     came, went = (
         [
             f"SELECT rowid FROM ducklake_table_{kind}({literal(lake.alias)}, 'main', {literal(table)}, {first}, {last})"
@@ -158,12 +177,29 @@ def _ids(lake: Lake, query: str) -> pa.Array:
         cursor.close()
 
 
-def _named(table: str, snapshot: int) -> str:
-    return (
-        "FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Own:
+    """A table, as the catalogue has it."""
+
+    number: int
+    uuid: str
+    folder: Path
+    """Where its files are."""
+
+
+def _own(ask: Ask, lake: Lake, table: str, snapshot: int) -> _Own | None:
+    rows = ask(
+        "SELECT t.table_id, CAST(t.table_uuid AS VARCHAR), s.path, CAST(s.path_is_relative AS BOOLEAN), t.path,"
+        " CAST(t.path_is_relative AS BOOLEAN)"
+        " FROM {meta}.ducklake_table t JOIN {meta}.ducklake_schema s USING (schema_id)"
         f" WHERE s.schema_name = 'main' AND t.table_name = {literal(table)}"
         f" AND t.begin_snapshot <= {snapshot} AND (t.end_snapshot IS NULL OR t.end_snapshot > {snapshot})"
     )
+    if not rows:
+        return None
+    number, uuid, schema, is_in_lake, path, is_in_schema = rows[0]
+    root = lake.folder / "data" / schema if is_in_lake else Path(schema)
+    return _Own(number=number, uuid=uuid, folder=root / path if is_in_schema else Path(path))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,26 +210,30 @@ class _Told:
     """Whether a snapshot between them is expired."""
     rewrites: tuple[int, ...]
     """Snapshots that only rewrote its files."""
+    moved: Moved | None
+    """Which rows came and went, where its files tell."""
 
 
 def _told(lake: Lake, table: str, low: int, high: int) -> _Told | None:
-    """None where one of the snapshots is not there, or the table is not the same one at both; one question."""
-    named = [_named(table, snapshot) for snapshot in (low, high)]
-    kinds = "|".join(_REWRITES)
-    rewrites = (
-        "SELECT list(snapshot_id ORDER BY snapshot_id) FROM {meta}.ducklake_snapshot_changes"
-        f" WHERE snapshot_id > {low} AND snapshot_id <= {high} AND regexp_matches(changes_made,"
-        f" '(^|,)({kinds})[a-z_]*:' || (SELECT t.table_id {named[1]}) || '(,|$)')"
-    )
-    snapshots = f"FROM {{meta}}.ducklake_snapshot WHERE snapshot_id BETWEEN {low} AND {high}"
-    rows = lake.catalogue(
-        f"SELECT (SELECT count(*) {snapshots}), (SELECT count(*) {snapshots} AND snapshot_id IN ({low}, {high})),"
-        f" (SELECT t.table_uuid {named[0]}) = (SELECT t.table_uuid {named[1]}), ({rewrites})"
-    )
-    known, ends, is_same, rewritten = rows[0]
-    if ends != 2 or not is_same:
-        return None
-    return _Told(is_expired=known <= high - low, rewrites=tuple(map(int, rewritten or ())))
+    """None where one of the snapshots is not there, or the table is not the same one at both."""
+    with lake.asking() as ask:
+        own, then = (_own(ask, lake, table, snapshot) for snapshot in (high, low))
+        known, ends = ask(
+            f"SELECT count(*), count(*) FILTER (snapshot_id IN ({low}, {high})) FROM {{meta}}.ducklake_snapshot"
+            f" WHERE snapshot_id BETWEEN {low} AND {high}"
+        )[0]
+        if own is None or then is None or own.uuid != then.uuid or ends != 2:
+            return None
+        kinds = ask(
+            "SELECT kind, list(snapshot_id ORDER BY snapshot_id) FROM (SELECT snapshot_id,"
+            f" unnest(regexp_extract_all(changes_made, '(?:^|,)([a-z_]+):{own.number}\\b', 1)) AS kind"
+            f" FROM {{meta}}.ducklake_snapshot_changes WHERE snapshot_id > {low} AND snapshot_id <= {high}) GROUP BY 1"
+        )
+        rewrites = sorted({at for kind, there in kinds if kind.startswith(_REWRITES) for at in there})
+        is_expired = known <= high - low
+        is_told = not is_expired and {kind for kind, _ in kinds} <= _PLAIN
+        found = moved(ask, lake, table, table_id=own.number, folder=own.folder, low=low, high=high) if is_told else None
+    return _Told(is_expired=is_expired, rewrites=tuple(rewrites), moved=found)
 
 
 def _unrewritten(rewrites: tuple[int, ...], low: int, high: int) -> list[tuple[int, int]]:
