@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from pumphouse.engines.duckdb import DuckDB
-from pumphouse.lake.lake import CATALOGUE_FILE
+from pumphouse.lake.lake import CATALOGUE_FILE, Lake, Location
 from pumphouse.lake.moved import straight
 from pumphouse.lake.rowids import Differing, differing
 from pumphouse.lake.upkeep import merge_files, rewrite_deletes
@@ -96,14 +97,27 @@ def test_rows_that_another_program_keeps_in_the_catalogue_are_told(desk: Desk) -
     other.close()
 
 
-def test_a_table_with_a_column_that_is_named_as_the_place_of_a_row(desk: Desk) -> None:
+@pytest.mark.parametrize(("column", "is_read"), [("file_row_number", False), ("filename", True), ("path", True)])
+def test_columns_may_have_the_names_that_reading_files_uses(desk: Desk, column: str, is_read: bool) -> None:
     for ids in ([1, 2], [3]):
         commit = desk.commit("t")
-        rows = pa.table({"file_row_number": ids, "filename": ["x" for _ in ids]})
-        commit.append(
-            "t", desk.lake.stage(rows.to_batches(), rows.schema, stem=f"t_{ids[0]}"), key=("file_row_number",)
-        )
+        rows = pa.table({column: ids, "first": ["x" for _ in ids], "since": ids})
+        commit.append("t", desk.lake.stage(rows.to_batches(), rows.schema, stem=f"t_{ids[0]}"), key=(column,))
         commit.publish()
     found = checked(desk, 1, 2)
     assert found.ids.to_pylist() == [2]
-    assert found.files is None
+    assert (found.files is not None) is is_read
+
+
+def test_a_folder_whose_name_could_stand_for_others(tmp_path: Path) -> None:
+    lake = Lake(Location(folder=tmp_path / "a[b]*"), engine=DuckDB(threads=1))
+    try:
+        desk = Desk(lake)
+        for ids in ([1, 2], [3]):
+            commit = desk.commit("t")
+            rows = pa.table({"id": ids})
+            commit.append("t", lake.stage(rows.to_batches(), rows.schema, stem=f"t_{ids[0]}"), key=("id",))
+            commit.publish()
+        assert checked(desk, 1, 2).files is None
+    finally:
+        lake.close()

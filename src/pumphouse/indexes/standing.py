@@ -16,9 +16,9 @@ from pumphouse.indexes.segments import check
 from pumphouse.lake.builds import Build, place_of
 from pumphouse.lake.lake import Lake
 
-LEFT_ROWS_MAX = 10_000
+LEFT_ROWS_MAX = 20_000
 """How many rows are left to searches."""
-LEFT_BYTES_MAX = 1_000_000
+LEFT_BYTES_MAX = 2_000_000
 """How large these rows may be in the index, by the size of those that it has."""
 LEFT_FOR_MAX = timedelta(days=1)
 """How long: no snapshot leaves a lake earlier, and across those that left rows are not told, but compared."""

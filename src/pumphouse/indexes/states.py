@@ -141,7 +141,7 @@ class Rows:
         import pyarrow as pa
 
         scan: Scan = self.lake.scan(self.table, snapshot=self.snapshot, row_ids=True)
-        if self.files is not None:
+        if self.files:
             scan = straight(rowids.home(self.lake, self.table, self.snapshot)[0], scan, self.files)
         scan = self.shown(scan) if self.shown else scan
         there = {name.lower() for name in scan.schema.names}

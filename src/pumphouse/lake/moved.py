@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _OF_FILE, _PLACE = "file_path", "pos"
 _NUMBER = "file_row_number"
 """What DuckDB calls the place of a row in its file."""
+_PATTERN = frozenset("*?[")
+"""In a path, DuckDB takes them to stand for others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,7 @@ def moved(ask: Ask, lake: Lake, table: str, *, table_id: int, folder: Path, low:
             went.append(ids)
     stored = lake.stored_schema(table, snapshot=high)
     is_whole = is_whole and _NUMBER not in {name.lower() for name in stored.names}
-    is_whole = is_whole and all((known := lake.layouts.of(file.path)) and known.holds(stored) for file in files)
+    is_whole = is_whole and all(_is_read_so(lake, file, stored) for file in files)
     return Moved(came=_together(came), went=_together(went), files=tuple(files) if is_whole else None)
 
 
@@ -99,7 +102,7 @@ def straight(lake: Lake, scan: Scan, files: Sequence[File]) -> Scan:
     A hundred small ones take three fifths of the time that they take when the table is read.
     """
     stored = lake.stored_schema(scan.table, snapshot=scan.snapshot)
-    columns = ", ".join(map(quoted, stored.names))
+    columns = ", ".join(f"of.{quoted(name)}" for name in stored.names)
     there = f"{lake.name_of(scan.table)} AT (VERSION => {scan.snapshot})"
     kinds: dict[tuple[bool, bool], list[File]] = {}
     for file in files:
@@ -108,14 +111,22 @@ def straight(lake: Lake, scan: Scan, files: Sequence[File]) -> Scan:
     for (has_ids, has_versions), of_kind in kinds.items():
         paths = ", ".join(literal(str(file.path)) for file in of_kind)
         known = ", ".join(f"({literal(str(file.path))}, {file.first or 0}, {file.since})" for file in of_kind)
+        since = "coalesce(known.since, error('a file is not among those that are read'))"
         row_id = f"of.{ROW_ID}" if has_ids else f"known.first + of.{_NUMBER}"
-        version = f"of.{VERSION}" if has_versions else "known.since"
+        version = f"of.{VERSION}" if has_versions else since
         parts.append(
             f"SELECT {columns}, {row_id} AS rowid, {version} AS snapshot_id"
-            f" FROM read_parquet([{paths}], {_NUMBER} = {not has_ids}, filename = '_pumphouse_file') of"
-            f" JOIN (VALUES {known}) known(path, first, since) ON known.path = of._pumphouse_file"
+            f" FROM read_parquet([{paths}], {_NUMBER} = {not has_ids}, filename = '_pumphouse_file',"
+            " hive_partitioning = false) of"
+            f" LEFT JOIN (VALUES {known}) known(path, first, since) ON known.path = of._pumphouse_file"
         )
     return replace(scan, relation=scan.relation.replace(there, f"({' UNION ALL '.join(parts)})"))
+
+
+def _is_read_so(lake: Lake, file: File, stored: pa.Schema) -> bool:
+    """Whether a file has the columns of its table, and DuckDB takes its path as it is."""
+    layout = lake.layouts.of(file.path)
+    return layout is not None and layout.holds(stored) and not _PATTERN & set(str(file.path))
 
 
 def _listed(ask: Ask, table_id: int, *, low: int, high: int) -> list[_Listed]:
@@ -159,7 +170,7 @@ def _ids(file: File) -> pa.Array:
     """The ids of all rows of a file, in their order."""
     if file.spans is None:
         assert file.first is not None
-        return pa.array(range(file.first, file.first + file.rows), pa.int64())
+        return pa.array(np.arange(file.first, file.first + file.rows))
     return _together(_columns(file.path, [ROW_ID]).column(0).chunks)
 
 
@@ -176,7 +187,7 @@ def _gone(file: File, folder: Path, one: _Listed, *, low: int, high: int, is_all
     place, version = listed
     if is_all:
         before = place.filter(pc.less_equal(version, low))
-        return _ids(file).filter(pc.invert(pc.is_in(pa.array(range(file.rows), pa.int64()), value_set=before)))
+        return _ids(file).filter(pc.invert(pc.is_in(pa.array(np.arange(file.rows)), value_set=before)))
     places = place.filter(pc.and_(pc.greater(version, low), pc.less_equal(version, high)))
     return _ids(file).take(places) if file.spans is not None else pc.add(places, file.first)
 
