@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,6 +71,31 @@ def flush(
         counts=Counts(rows_in=rows, rows_out=rows - merged, merged=merged) if built else Counts(),
         note=f"{rows - merged:,} {said}" if rows else "",
     )
+
+
+def texts_stay(stored: Iterable[pa.Schema], own: Callable[[str], pa.Schema]) -> Callable[[str], pa.Schema]:
+    """A function that gives the columns of a version, which `own` knows, for events of several to go into one table.
+
+    A column that has once been text, stored or in another version, stays so.
+    """
+    import pyarrow as pa
+
+    def of(schema: pa.Schema) -> set[str]:
+        return {field.name for field in schema if field.type == pa.string()}
+
+    texts = {name for schema in stored for name in of(schema)}
+    known: dict[str, pa.Schema] = {}
+
+    def schema_of(version: str) -> pa.Schema:
+        if version not in known:
+            schema = own(version)
+            if not texts.issuperset(found := of(schema)):
+                texts.update(found)
+                known.clear()
+            known[version] = pa.schema([(one.name, pa.string() if one.name in texts else one.type) for one in schema])
+        return known[version]
+
+    return schema_of
 
 
 def _batches(

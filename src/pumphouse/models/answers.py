@@ -14,7 +14,7 @@ from pumphouse.features.moments import AS_OF
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.state import Access
-from pumphouse.lake.streams import flush
+from pumphouse.lake.streams import flush, texts_stay
 from pumphouse.models.predictions import Prediction, decode, encode, prediction_schema, predictions_of
 from pumphouse.models.registry import parse_version, version
 from pumphouse.models.waiting import Call, Outcome
@@ -114,30 +114,18 @@ def flush_predictions(lake: Lake, rollout: Asset, *, run: str, actor: str, accep
     Their columns are those of the versions that gave them, whatever the rollout names by now. Where an entity's column
     has once been text, it stays so.
     """
-    import pyarrow as pa
-
     table = predictions_of(rollout.name)
-    stored = lake.stored_schema(table) if lake.has(table) else pa.schema([])
-    texts = {field.name for field in stored if field.type == pa.string()}
-    schemas: dict[str, pa.Schema] = {}
-
-    def schema_of(prediction: Prediction) -> pa.Schema:
-        name = prediction.version
-        if name not in schemas:
-            own = prediction_schema(version(lake, *parse_version(name)))
-            if not texts.issuperset(found := {field.name for field in own if field.type == pa.string()}):
-                texts.update(found)
-                schemas.clear()
-            schemas[name] = pa.schema([(one.name, pa.string() if one.name in texts else one.type) for one in own])
-        return schemas[name]
-
+    columns = texts_stay(
+        [lake.stored_schema(table)] if lake.has(table) else [],
+        lambda name: prediction_schema(version(lake, *parse_version(name))),
+    )
     return flush(
         lake,
         stream_of(rollout.name),
         table=table,
         key=("prediction_id",),
         decode=decode,
-        schema_of=schema_of,
+        schema_of=lambda prediction: columns(prediction.version),
         batch_of=_batch,
         said="answers kept",
         run=run,

@@ -19,7 +19,7 @@ from pumphouse.declare.asset import Asset
 from pumphouse.errors import RequestRefused, UnknownName, did_you_mean
 from pumphouse.lake.context import Built
 from pumphouse.lake.lake import Lake
-from pumphouse.lake.streams import flush
+from pumphouse.lake.streams import flush, texts_stay
 from pumphouse.models.kept import kept
 from pumphouse.models.predictions import entity_types, predictions_of
 from pumphouse.models.registry import Version, live, parse_version, version
@@ -106,31 +106,18 @@ def flush_outcomes(lake: Lake, rollout: Asset, *, run: str, actor: str, accept_s
     One row an outcome: `outcome_id`, `prediction_id` (null where an entity was named), the entity's columns, `outcome`
     (1 and 0 for yes and no), `happened_at`, `known_at`, `caller`. An entity's column that has once been text stays so.
     """
-    import pyarrow as pa
-
     table = outcomes_of(rollout.name)
-    known = [lake.stored_schema(name) for name in (table, predictions_of(rollout.name)) if lake.has(name)]
-    texts = {field.name for schema in known for field in schema if field.type == pa.string()}
-    schemas: dict[str, pa.Schema] = {}
-
-    def schema_of(outcome: Outcome) -> pa.Schema:
-        if outcome.version not in schemas:
-            own = _schema(version(lake, *parse_version(outcome.version)))
-            if not texts.issuperset(found := {field.name for field in own if field.type == pa.string()}):
-                texts.update(found)
-                schemas.clear()
-            schemas[outcome.version] = pa.schema(
-                [(one.name, pa.string() if one.name in texts else one.type) for one in own]
-            )
-        return schemas[outcome.version]
-
+    columns = texts_stay(
+        [lake.stored_schema(name) for name in (table, predictions_of(rollout.name)) if lake.has(name)],
+        lambda name: _schema(version(lake, *parse_version(name))),
+    )
     return flush(
         lake,
         stream_of(rollout.name),
         table=table,
         key=("outcome_id",),
         decode=_decode,
-        schema_of=schema_of,
+        schema_of=lambda outcome: columns(outcome.version),
         batch_of=_batch,
         said="outcomes kept",
         run=run,
