@@ -15,6 +15,7 @@ import pytest
 from pumphouse.declare.layouts import TableLayout, layout_of
 from pumphouse.engines import parquet
 from pumphouse.engines.duckdb import DuckDB
+from pumphouse.engines.parameters import literal
 from pumphouse.errors import LakeError
 from pumphouse.lake import merging, upkeep
 from pumphouse.lake.lake import CATALOGUE_FILE, Lake
@@ -253,16 +254,34 @@ def test_a_file_that_is_gone_before_it_stands_for_others_changes_nothing(desk: D
 
 
 def test_tables_that_arrow_can_not_keep_are_merged_by_ducklake(desk: Desk) -> None:
-    desk.replaced("SELECT gen_random_uuid() AS id FROM range(5)", table="t")
-    for _ in range(2):
+    for _ in range(3):
         commit = desk.commit("t")
-        commit.append("t", desk.written("SELECT gen_random_uuid() AS id FROM range(5)"))
+        commit.append("t", desk.written("SELECT [gen_random_uuid()] AS id FROM range(5)"))
         commit.publish()
     before = all_rows(desk)
     assert merges(desk.lake, "t", laid({"sort_by": "id"})["t"]) is None
     merge_files(desk.lake, layouts=laid({"sort_by": "id"}))
     assert len(files(desk)) == 1
     assert all_rows(desk) == before
+
+
+def test_uuids_are_merged_in_order_and_stay_what_they_are(desk: Desk) -> None:
+    for part in range(3):
+        commit = desk.commit("t")
+        rows = f"SELECT i % 2 AS part, if(i = 4, NULL, gen_random_uuid()) AS id, {part} AS n FROM range(5) t(i)"
+        commit.append("t", desk.written(rows))
+        commit.publish()
+    handed = pa.table({"part": pa.array([0], pa.int64()), "id": pa.array([b"\xff" * 16], pa.uuid()), "n": [9]})
+    commit = desk.commit("t", layout=laid({"sort_by": "id"})["t"])
+    commit.append("t", staged(desk.lake, handed.cast(pa.schema([*list(handed.schema)[:2], ("n", pa.int32())]))))
+    commit.publish()
+    before = all_rows(desk)
+    merge_files(desk.lake, layouts=laid({"sort_by": "id", "partition_by": "part", "bloom_filters": "id"}))
+    assert all_rows(desk) == before
+    for file in files(desk):
+        ids = desk.lake.engine.execute(f"SELECT id FROM read_parquet({literal(str(file))}) WHERE id IS NOT NULL")
+        assert ids == sorted(ids)
+    assert desk.rows("SELECT typeof(id), count(*), max(n) FROM t GROUP BY 1", "t") == [("UUID", 16, 9)]
 
 
 def test_columns_may_be_called_as_anything_is_that_a_merge_asks_for(desk: Desk) -> None:

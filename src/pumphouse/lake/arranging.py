@@ -34,17 +34,19 @@ def arranged(lake: Lake, table: str, written: Written, layout: TableLayout) -> W
     can't. Raises ConfigError where the rows lack a column of it.
     """
     if layout == TableLayout() and (_have_pages(written) or not survives(lake, written.files[0], written.schema)):
-        return written
+        return written  # of UUIDs, too: whoever looks for pages leaves a table that has some
+    schema = _as_filed(written.schema, written.files[0])
+    is_exact = survives(lake, written.files[0], schema)
     files = ", ".join(literal(str(file)) for file in written.files)
-    text = f"SELECT * FROM read_parquet([{files}])"
+    text = f"SELECT {handed_over(schema) if is_exact else '*'} FROM read_parquet([{files}])"
     engine, stem = lake.engine.fork(), f"{table}_{uuid.uuid4().hex}"
     try:
         layout = fitting(layout, written.schema, table=table)
         query = Query(text=f"{text} ORDER BY {', '.join(order_of(layout))}" if layout.is_in_order else text)
-        if survives(lake, written.files[0], written.schema):
+        if is_exact:
             with engine.read(query) as rows:
                 new = write_batches(
-                    rows, written.schema, folder=lake.staging(), stem=stem, key=layout.bloom_filters, said=said(layout)
+                    rows, schema, folder=lake.staging(), stem=stem, key=layout.bloom_filters, said=said(layout)
                 )
         else:
             new = engine.write(query, folder=lake.staging(), stem=stem)
@@ -107,13 +109,27 @@ def said(layout: TableLayout) -> Mapping[str, str]:
     return {ORDER: json.dumps([*map(str, layout.partition_by), *layout.sort_by])} if layout.is_in_order else {}
 
 
+def handed_over(schema: pa.Schema) -> str:
+    """SQL of the columns as Arrow writes them in these types: a UUID as its bytes, which DuckDB would tell as text."""
+    names = ((quoted(field.name), isinstance(field.type, pa.UuidType)) for field in schema)
+    return ", ".join(f"CAST({name} AS BLOB) AS {name}" if is_uuid else name for name, is_uuid in names)
+
+
 def survives(lake: Lake, file: Path, schema: pa.Schema) -> bool:
-    """Whether Arrow's files of these columns have the types that the file has; a UUID, for one, has not."""
+    """Whether Arrow's files of these columns have the types that the file has; a list of UUIDs, for one, has not."""
     empty = write_batches([], schema, folder=lake.staging(), stem=f"none_{uuid.uuid4().hex}")
     try:
         return _types(lake, file, schema.names) == _types(lake, empty.files[0], schema.names)
     finally:
         empty.files[0].unlink()
+
+
+def _as_filed(schema: pa.Schema, file: Path) -> pa.Schema:
+    """The columns with UUIDs as such, where a file has them."""
+    there = {field.name: field.type for field in pq.read_schema(file)}
+    return pa.schema(
+        [field.with_type(pa.uuid()) if isinstance(there[field.name], pa.UuidType) else field for field in schema]
+    )
 
 
 def _have_pages(written: Written) -> bool:

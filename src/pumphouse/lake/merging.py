@@ -30,10 +30,11 @@ from pumphouse.engines.engine import Query
 from pumphouse.engines.parameters import literal, quoted
 from pumphouse.engines.parquet import FILE_ROWS_MAX, ParquetFiles, storable
 from pumphouse.errors import ConfigError, LakeError
-from pumphouse.lake.arranging import ORDER, fitting, order_of, partition_of, said, survives
+from pumphouse.lake.arranging import ORDER, fitting, handed_over, order_of, partition_of, said, survives
 from pumphouse.lake.fragments import FILE_BYTES
 from pumphouse.lake.lake import Lake
 from pumphouse.lake.layouts import ROW_ID, VERSION
+from pumphouse.lake.schemas import as_compared
 from pumphouse.lake.swapping import NewFile, folder_of
 
 PARTITION = "pumphouse.partition"
@@ -180,7 +181,7 @@ def _can_be_written(lake: Lake, file: File) -> bool:
     read = lake.engine.fork().schema(Query(text=text))
     if any(pa.types.is_interval(column.type) for column in read):  # no build of ours stores one so
         return False
-    return bool(storable(read).equals(file.schema)) and survives(lake, file.path, file.schema)
+    return bool(storable(read).equals(as_compared(file.schema))) and survives(lake, file.path, file.schema)
 
 
 def _fitted(layout: TableLayout, schema: pa.Schema, table: str) -> TableLayout:
@@ -340,7 +341,8 @@ def _rows_of(merge: Merge) -> str:
     parted = ", ".join(f"CAST({partition_of(one)} AS VARCHAR)" for one in merge.layout.partition_by)
     part = f", CAST(to_json([{parted}]) AS VARCHAR) AS {_PART}" if parted else ""
     order = ", ".join([*order_of(merge.layout), ROW_ID])
-    return f"SELECT {columns}, {ROW_ID}{own}{part} FROM ({' UNION ALL '.join(parts)}) ORDER BY {order}"
+    told = handed_over(merge.files[0].schema)
+    return f"SELECT {told}, {ROW_ID}{own}{part} FROM ({' UNION ALL '.join(parts)}) ORDER BY {order}"
 
 
 def _parted(rows: pa.RecordBatchReader, *, is_parted: bool) -> Iterator[tuple[str | None, Iterator[pa.RecordBatch]]]:
