@@ -45,6 +45,7 @@ TESTED_BY = {
     "docs/guides/text-and-codes.md": "tests/cleaning/test_guide.py",
     "docs/guides/phones-and-ips.md": "tests/cleaning/test_guide.py",
     "docs/guides/search.md": "tests/indexes/test_guide.py",
+    "docs/guides/tables.md": "tests/tables/test_guide.py",
     "docs/guides/layout.md": "tests/tables/test_layout_guide.py",
     "docs/guides/flight.md": "tests/server/test_guide.py",
     "docs/guides/postgres.md": "tests/server/test_guide.py",

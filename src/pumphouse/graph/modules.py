@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import keyword
+import re
 import stat
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, ModuleType, TracebackType
 
 from pumphouse.declare.asset import Declaration
-from pumphouse.errors import ConfigError, Fault, Place, PumphouseError, UnknownName
+from pumphouse.errors import ConfigError, Fault, Place, PumphouseError, UnknownName, did_you_mean
+
+_UNEXPECTED = re.compile(r"(?:\w+\.)*(\w+)\(\) got an unexpected keyword argument '(\w+)'.*")
 
 
 def package_of(folder: Path) -> str:
@@ -173,6 +178,22 @@ def _loaded(package: str) -> list[tuple[str, ModuleType]]:
     return [(name, module) for name, module in sys.modules.items() if name == package or name.startswith(f"{package}.")]
 
 
+def _nearest_option(error: TypeError, trace: TracebackType, folder: Path) -> str:
+    """The option that a call in the project may have meant by one that there is none of."""
+    found = _UNEXPECTED.fullmatch(str(error))
+    frames = [frame for frame, _ in traceback.walk_tb(trace) if Path(frame.f_code.co_filename).is_relative_to(folder)]
+    if not found or not frames:
+        return ""
+    function, option = found.groups()
+    names = frames[-1].f_globals
+    modules = [one for one in names.values() if isinstance(one, ModuleType)]
+    called = names.get(function) or next((vars(one)[function] for one in modules if function in vars(one)), None)
+    try:
+        return did_you_mean(option, inspect.signature(called).parameters) if callable(called) else ""
+    except ValueError:  # it says nothing of its parameters
+        return ""
+
+
 def _fault(error: BaseException, folder: Path, path: str) -> Fault:
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename).is_relative_to(folder):
         file = Path(error.filename).relative_to(folder).as_posix()
@@ -195,6 +216,8 @@ def _fault(error: BaseException, folder: Path, path: str) -> Fault:
             mend = f"Modules of the project are imported by its name: from {package}.{error.name} import ..."
         elif not error.name.startswith(f"{package}."):
             mend = f"Is '{error.name.partition('.')[0]}' installed?"
+    if isinstance(error, TypeError) and error.__traceback__:
+        mend = _nearest_option(error, error.__traceback__, folder)
     if isinstance(error, NameError) and error.name == "ph":
         mend = "It begins with: import pumphouse as ph"
     return Fault(what=f"the module can't be imported: {said}", place=place, mend=mend)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pumphouse.errors import LakeError, MissingExtra
+from pumphouse.lake.disk import is_full
 
 BUSY_WAIT_S = 30.0
 CHECKPOINT_PAGES = 8_000
@@ -203,3 +204,16 @@ def _psycopg() -> Any:  # the module, which is not always installed
     except ImportError as error:
         raise MissingExtra("psycopg", extra="postgres", purpose="State in PostgreSQL") from error
     return psycopg
+
+
+def unopened(folder: Path, catalogue: str | None, error: Exception) -> LakeError:
+    """The error of a catalogue that can't be opened. What the driver says may hold a password, so its kind is told."""
+    if catalogue is None and is_full(folder):
+        return LakeError(
+            f"the lake's catalogue can't be opened: the disk of {folder} is full",
+            mend="Free some space there, and ask again; what was committed stands.",
+        )
+    return LakeError(
+        f"the lake's catalogue can't be opened ({type(error).__name__})",
+        mend=f"Is {'its PostgreSQL' if catalogue else folder} there, and yours to read?",
+    )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import IO
+
+FREE_BYTES_MIN = 128 * 1024
+"""With less than this SQLite can't open a database beside which others read and write, not even to read it."""
 
 
 def to_disk(file: IO[bytes]) -> None:
@@ -20,3 +24,11 @@ def folder_to_disk(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk that a folder is on has no room left to work in; not where there is no such folder."""
+    try:
+        return shutil.disk_usage(folder).free < FREE_BYTES_MIN
+    except OSError:
+        return False

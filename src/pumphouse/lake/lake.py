@@ -40,7 +40,7 @@ from pumphouse.lake.builds import (
     rows_named_in,
 )
 from pumphouse.lake.changed import Changed
-from pumphouse.lake.databases import Postgres, Sqlite
+from pumphouse.lake.databases import Postgres, Sqlite, unopened
 from pumphouse.lake.expired import kept, no_table, readable, refuse_missing, with_expired
 from pumphouse.lake.kept import Kept
 from pumphouse.lake.layouts import Layouts
@@ -586,10 +586,6 @@ class Lake:
                         mend="Update Pumphouse: pip install --upgrade pumphouse",
                     ) from error
                 if "locked" not in text:
-                    where = "its PostgreSQL" if self.location.catalogue else str(self.folder)
-                    raise LakeError(
-                        f"the lake's catalogue can't be opened ({type(error).__name__})",
-                        mend=f"Is {where} there, and yours to read?",
-                    ) from error
+                    raise unopened(self.folder, self.location.catalogue, error) from error
                 time.sleep(0.05 * 2**attempt)
         raise LakeBusy("the lake's catalogue stayed locked", mend="Another program holds it; try again.")

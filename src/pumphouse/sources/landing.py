@@ -211,6 +211,7 @@ def _land(landing: _Landing, spool: Spool, ahead: Ahead) -> Built | None:
         stem=f"{shaping.stem}_quarantine",
     )
 
+    gone = 0
     # Under a contract the columns are what its answers make of them.
     takes_any = bool(shape.terms or undecided)
     commit = (dataclasses.replace(landing.context, accept_schema=True) if takes_any else landing.context).begin(asset)
@@ -222,7 +223,7 @@ def _land(landing: _Landing, spool: Spool, ahead: Ahead) -> Built | None:
     elif landing.how == "replace":
         patching.patch(commit, lake, asset.name, rows, entries, folder=spool.folder, replaced=replaced or ())
     else:
-        _add(landing, commit, rows, shaping)
+        gone = _add(landing, commit, rows, shaping)
         commit.quarantine(asset.name, entries)
     if not landing.replays:
         commit.cursor(landing.visits[-1].cursor if shaping.newest is None else shaping.newest)
@@ -238,6 +239,9 @@ def _land(landing: _Landing, spool: Spool, ahead: Ahead) -> Built | None:
     )
     build = commit.publish(counts)
     note = before.told(spool.ledger) if before else "" if build else "nothing new"
+    if build and gone:
+        removed = f"removed {gone:,} {'row' if gone == 1 else 'rows'} that the source has no more"
+        note = f"{note}; {removed}" if note else removed
     return Built.of(asset.name, build, counts=counts, note=note, warnings=tuple(spool.warnings))
 
 
@@ -390,15 +394,17 @@ def _listed(shaping: Shaping) -> Written:
     return write_batches(shaping.keys(), shaping.schema_of_keys, folder=shaping.folder, stem="listed")
 
 
-def _add(landing: _Landing, commit: Commit, rows: Written, shaping: Shaping) -> None:
-    """Add rows to the table that is there."""
+def _add(landing: _Landing, commit: Commit, rows: Written, shaping: Shaping) -> int:
+    """Add rows to the table that is there; how many left it, since the source has them no more."""
     name, key = landing.asset.name, landing.asset.common.key
     if landing.history or landing.how == "append":
         commit.append(name, rows)
-        return
+        return 0
     commit.upsert(name, rows, key=key)
     if landing.compares or shaping.lists:
         lake = landing.context.lake
         here = (rows,) if landing.compares else (rows, _listed(shaping))
         gone = merging.keys_gone(lake, *here, existing=lake.scan(name), key=key, stem=f"{shaping.stem}_gone")
         commit.delete_keys(name, gone, key=key)
+        return gone.rows
+    return 0

@@ -98,7 +98,7 @@ def sliced_input(asset: Asset, text: str, slice: Slice, columns: Mapping[str, tu
         raise _refused(asset, "a subquery may look at more than one slice")
     source = _origin(tree, slice.column, columns)
     if source is None:
-        raise _refused(asset, f"'{slice.column}' does not reach exactly one input unchanged")
+        raise _without_column(asset, tree, slice.column, columns)
     readings = [table for table in tree.find_all(exp.Table) if table.name == source.input]
     if len(readings) != 1:
         raise _refused(asset, f"'{source.input}' is read {len(readings)} times")
@@ -218,10 +218,32 @@ def _parts(on: exp.Expression) -> list[exp.Expression]:
     return list(on.expressions) if isinstance(on, exp.Tuple) else [on]
 
 
-def _refused(asset: Asset, reason: str) -> BuildError:
+def _without_column(asset: Asset, tree: exp.Select, column: str, columns: Mapping[str, tuple[str, ...]]) -> BuildError:
+    """The error of a query whose column of slices is not one of an input's, as it stands there."""
+    made = {part.alias_or_name: part for part in tree.expressions}
+    inputs = sorted({table.name for table in tree.find_all(exp.Table)})
+    inner = made[column].this if isinstance(made.get(column), exp.Alias) else None
+    if inner is not None and not isinstance(inner, exp.Column):
+        return _refused(
+            asset,
+            f"'{column}' is computed, as {inner.sql(dialect='duckdb')}, and a slice goes by a column that an input has",
+            mend=f"Compute '{column}' in a table before this one, or slice by the column that it is made of.",
+        )
+    if column not in made and not tree.find(exp.Star):
+        holders = [name for name in inputs if column in columns.get(name, ())]
+        takes = f", as it stands in '{holders[0]}'" if holders else ""
+        return _refused(
+            asset,
+            f"it has no column '{column}'",
+            mend=f"Select '{column}'{takes}; it is the table's own column that says in which slice a row is.",
+        )
+    return _refused(asset, f"'{column}' does not reach exactly one input unchanged")
+
+
+def _refused(asset: Asset, reason: str, *, mend: str = "") -> BuildError:
     return BuildError(
         f"'{asset.name}' can't be sliced: {reason}",
         asset=asset.name,
         place=asset.place,
-        mend="Take 'slice' out of its header, or write the query so that each slice stands alone.",
+        mend=mend or "Take 'slice' out of its header, or write the query so that each slice stands alone.",
     )
