@@ -16,6 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from pumphouse.cli.progress import details
+from pumphouse.errors import SourceError
+from pumphouse.project.running import Result
+
 PUMPHOUSE = Path(sys.executable).with_name("pumphouse")
 COLOUR = re.compile(r"\x1b\[[0-9;]*(?:3[0-7]|9[0-7])m")
 SLOW = """
@@ -127,3 +131,9 @@ def test_a_table_is_cut_to_fit_the_terminal(built: Path, width: int) -> None:
     assert all(len(line) <= width for line in (header, rule, *rows))
     assert any("no room for" in line for line in shown) == (width == 40)
     assert any("…" in line for line in shown) == (width == 200)
+
+
+def test_every_line_of_an_error_stands_below_its_asset() -> None:
+    error = SourceError("'raw' breaks 'promise'\n  n = 'x': row 1", asset="raw", mend="Mend the source.")
+    failed = Result(asset="raw", kind="files", status="failed", seconds=1.0, error=error)
+    assert list(details(failed, tracebacks=False)) == ["'raw' breaks 'promise'", "  n = 'x': row 1", "Mend the source."]

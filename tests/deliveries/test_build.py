@@ -137,14 +137,14 @@ def test_a_sample_is_not_delivered(yard: Any, tmp_path: Path) -> None:
     [
         ("ftp:out", "csv", "called 'ftp:out' (facts.py:3). Write to=\"folder:<path>\""),
         ("folder:", "csv", "there is nothing to deliver to"),
-        ("folder:out", "table", "'folder:out' takes no format 'table' (facts.py:3). Write format=\"csv\"."),
-        ("sqlite:a.db", "csv", 'Write format="table".'),
+        ("warehouse", "csv", "'warehouse' takes no format 'csv' (facts.py:3). Write format=\"table\"."),
         ("api", "table", "is no database that takes deliveries"),
     ],
 )
 def test_a_target_that_is_none_is_named_with_the_forms_there_are(yard: Any, to: str, format: str, said: str) -> None:
     yard.table("customers", ROWS)
     yard.connections["api"] = Connection(name="api", url="https://shop.example")
+    yard.connections["warehouse"] = Connection(name="warehouse", url="postgresql://warehouse.example")
     with pytest.raises(BuildError) as raised:
         build(yard.delivery(to, format), yard.context())
     assert said in str(raised.value)

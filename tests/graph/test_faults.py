@@ -205,6 +205,10 @@ PYTHON_FAULTS = [
     pytest.param("import no_such_library", 4, "No module named 'no_such_library'", "installed?", id="library"),
     pytest.param("def broken(:\n    pass", 4, "not valid Python", "", id="syntax"),
     pytest.param("m = ph.scores('orders')", 4, "'m' reads 'orders', which is a files", "a rollout", id="kind"),
+    pytest.param(
+        "d = ph.deliver('orders', to='folder:o', format='tabel')", 4, "no format 'tabel'", 'format="csv"', id="format"
+    ),
+    pytest.param("d = ph.deliver('orders', to='sqlite:o.db')", 4, "no format 'csv'", 'format="table"', id="sqlite"),
     pytest.param("ph.mean('orders', within_days=1)", 4, "a metric names a column as", "", id="declaring"),
 ]
 HEADER = "import pumphouse as ph, random, datetime as dt, time as clock\nfrom time import time\nimport polars as pl\n"

@@ -113,7 +113,7 @@ def headline(result: Result, *, name_width: int) -> Text:
 def details(result: Result, *, tracebacks: bool) -> Iterator[str]:
     """What a person has to know besides: why it failed and how to mend it, notes, warnings."""
     if result.error is not None:
-        yield result.error.what + (f" ({result.error.place})" if result.error.place else "")
+        yield from (result.error.what + (f" ({result.error.place})" if result.error.place else "")).splitlines()
         yield from (result.error.mend or "").splitlines()
         if tracebacks:
             yield from "".join(traceback.format_exception(result.error)).splitlines()

@@ -140,6 +140,10 @@ def deliver(asset: str, *, to: str, format: Literal["csv", "table"] = "csv", eve
 
         to_buyers = ph.deliver("customers", to="folder:out/buyers", format="csv", every="mon 07:00 Europe/Berlin")
     """
+    kind, is_address, _ = to.partition(":")
+    form = "csv" if kind == "folder" else "table"
+    if format not in ("csv", "table") or (is_address and kind in ("folder", "sqlite") and format != form):
+        raise ConfigError(f"'{to}' takes no format '{format}'", mend=f'Write format="{form}".')
     return Declaration(
         kind="deliver",
         spec=Delivery(asset=asset, to=to, format=format),

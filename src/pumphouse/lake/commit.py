@@ -537,10 +537,11 @@ class Commit:
         )
 
     def _refuse_missing_key(self, engine: DuckDB, table: str, rows: str, key: tuple[str, ...]) -> None:
-        missing = " OR ".join(f"{quoted(column)} IS NULL" for column in key)
-        if engine.execute(f"SELECT 1 FROM {rows} WHERE {missing} LIMIT 1"):
+        missing = engine.execute(f"SELECT {', '.join(f'count_if({quoted(it)} IS NULL)' for it in key)} FROM {rows}")[0]
+        if any(missing):
+            said = ", ".join(f"{it} is null in {n:,}" for it, n in zip(key, missing, strict=True) if n)
             raise KeyConflict(
-                f"'{table}' has a row without its key ({', '.join(key)})",
+                f"'{table}' has rows without its key ({', '.join(key)}): {said}",
                 asset=table,
                 mend="Leave such rows out, or declare another key.",
             )

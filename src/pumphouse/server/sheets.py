@@ -113,7 +113,8 @@ class Sheets:
     def _asset(self, name: str) -> Asset:
         asset = self._project.assets.get(name)
         if asset is None or asset.kind != "survey":
-            raise UnknownName(f"there is no survey '{name}'", asset=name)
+            mend = "One that was declared since the server started is shown once it is started again."
+            raise UnknownName(f"there is no survey '{name}'", asset=name, mend=mend)
         return asset
 
     def _stamp(self, asset: Asset) -> object:
