@@ -77,9 +77,8 @@ class Writing:
         """
         if self._mark != SQLITE_MARK:
             return
-        missing = "SELECT ?, 0 WHERE ? NOT IN (SELECT name FROM sqlite_sequence)"
-        self.run(f"INSERT INTO sqlite_sequence {missing}", [table, table])
-        self.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", [number, table])
+        if not self.run("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?", [number, table]):
+            self.run("INSERT INTO sqlite_sequence VALUES (?, ?)", [table, number])
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns that a table has."""

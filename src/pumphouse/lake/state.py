@@ -166,9 +166,6 @@ class State:
                 if statement:
                     db.run(statement)
             make_table(db)
-            # What was moved into tables is known by its number, so a state that was put back from a copy may give none
-            # out again that another, later one gave out: it counts on from the clock.
-            db.count_on("events", time.time_ns() // 1000)
 
     def append(
         self,
@@ -184,11 +181,7 @@ class State:
         """
         moment = _text(at or datetime.now(UTC))
         with self._database.transaction() as db:
-            db.insert(
-                "events (stream, key, at, body)",
-                [(stream, key, moment, body) for key, body in events],
-                end="ON CONFLICT DO NOTHING",
-            )
+            _insert(db, [(stream, key, moment, body) for key, body in events], end="ON CONFLICT DO NOTHING")
             _record(db, reads)
             return int(db.one("SELECT coalesce(max(seq), 0) FROM events WHERE stream = ?", [stream]))
 
@@ -217,9 +210,7 @@ class State:
                     room[one.stream] -= 1
                 kept[at_key], new[at_key] = one.body, one
             moment = _text(at)
-            db.insert(
-                "events (stream, key, at, body)", [(one.stream, one.key, moment, one.body) for one in new.values()]
-            )
+            _insert(db, [(one.stream, one.key, moment, one.body) for one in new.values()])
         return tuple(
             Place(
                 body=kept.get((one.stream, one.key)),
@@ -430,6 +421,16 @@ class State:
     def close(self) -> None:
         """Close its connection; the next use opens another."""
         self._database.close()
+
+
+def _insert(db: Writing, events: Sequence[tuple[str, str, str, str]], *, end: str = "") -> None:
+    """Write events. They count on from the clock: what was moved into tables is known by its number.
+
+    So a state that was put back from a copy gives none out again that a later one gave out.
+    """
+    if events:
+        db.count_on("events", time.time_ns() // 1000)
+    db.insert("events (stream, key, at, body)", events, end=end)
 
 
 def _record(db: Writing, reads: Sequence[Access]) -> None:
