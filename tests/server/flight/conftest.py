@@ -19,6 +19,7 @@ from pumphouse.server.doors import Door
 from pumphouse.server.flight import door
 from pumphouse.server.flight.messages import CommandStatementQuery, Message, packed
 
+STILL_LOOKS = 5
 LOGGED_WITHIN_S = 10
 
 
@@ -98,7 +99,10 @@ def own(served: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., 
 def reads(served: Any) -> Callable[[str], tuple[Access, ...]]:
     """Reads of a table since the test began, once one is in the log."""
     state = served.shop.lake.state
-    before = len(state.accesses())
+    before, still = len(state.accesses()), 0
+    while still < STILL_LOOKS:  # what the test before has left may be written yet
+        time.sleep(0.02)
+        still = still + 1 if before == (before := len(state.accesses())) else 0
 
     def reads(asset: str) -> tuple[Access, ...]:
         end = time.monotonic() + LOGGED_WITHIN_S
