@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from pumphouse.declare.rollouts import worth
+from pumphouse.models.account import worth_lines
 from pumphouse.models.calibration import calibration
-from pumphouse.models.intervals import ENTITIES_FEW, mean_of, wilson
+from pumphouse.models.intervals import ENTITIES_FEW, mean_of, sided, wilson
 from pumphouse.models.worth import worth_of
 
 
@@ -25,6 +26,28 @@ def test_rows_that_only_repeat_an_entity_make_nothing_surer() -> None:
     once, often = mean_of(values, entities), mean_of(np.tile(values, 25), np.tile(entities, 25))
     assert (often.low, often.high) == pytest.approx((once.low, once.high))
     assert (often.rows, often.entities) == (1000, 40)
+
+
+def test_a_loss_is_told_as_a_loss() -> None:
+    assert sided(0.2, 0.1, 0.3) == ("smaller", 0.2, 0.1, 0.3)
+    assert sided(-0.2, -0.5, 0.1) == ("larger", 0.2, -0.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("act_above", "compared"),
+    [
+        (0.5, "  for each prediction 1 (0.803 to 1.2) USD more than acting on nobody, 1 (0.803 to 1.2) USD more than"),
+        (0.0, "  for each prediction not surely more or less (-0.394 to 0.394 USD) than acting on nobody, as much as"),
+        (2.0, "  for each prediction as much as acting on nobody, not surely more or less (-0.394 to 0.394 USD) than"),
+    ],
+)
+def test_a_worth_is_told_beside_what_nobody_and_everybody_bring(act_above: float, compared: str) -> None:
+    outcomes = np.tile([0.0, 1.0], 50)
+    declared, entities = worth("USD", gain=4, cost=2, act_above=act_above), np.arange(100, dtype=np.uint64)
+    found = worth_of(
+        declared, outcomes + 0.1, outcomes, entities, version="a@1", role="live", label="y", is_chance=True
+    )
+    assert worth_lines(found)[1].startswith(compared)
 
 
 def test_too_few_entities_say_nothing() -> None:

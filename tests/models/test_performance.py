@@ -64,7 +64,7 @@ def test_quality_is_told_for_each_version_role_and_month(live: Shop) -> None:
     assert all(one.gain.rows == 120 for one in found.over_time)
     assert found.worth[0].total == 300 * 12 - 300 * 1.5
     assert summary(found).startswith("Since 1 June 1997 returns@1 beats guessing: its squared error is smaller by 0.25")
-    assert "By its declared worth it brought 3,150 USD in 600 predictions." in summary(found)
+    assert "brought 3,150 USD in 600 predictions. Acting on everybody would have brought less." in summary(found)
 
 
 def test_what_is_told_can_be_made_again_at_its_snapshot_and_written_as_json(live: Shop) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import warnings
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,6 +24,7 @@ from pumphouse.lake.builds import Counts
 from pumphouse.models import training
 from pumphouse.models.card import version_text
 from pumphouse.models.registry import live, version, versions
+from pumphouse.project.explaining import explained
 
 NEW_YEAR = date(1998, 1, 1)
 
@@ -151,6 +153,15 @@ def test_text_features_reach_an_encoder(bought):
     )
     train(labelled(bought), fit)
     assert live(bought.lake, "returns").columns == {"spend_cents": "number", "purchases": "number", "channel": "text"}
+
+
+def test_who_forgets_that_a_column_is_text_is_told_which_and_what_takes_it(bought):
+    fit = learning(lambda train: LogisticRegression().fit(train.X, train.y), features=["spend"])
+    with pytest.raises(ValueError, match="could not convert string to float") as caught:
+        train(labelled(bought), fit)
+    assert "train.X has text in ['channel']" in caught.value.__notes__[-1]
+    told = explained(caught.value, asset="returns", folder=Path())
+    assert "OneHotEncoder(handle_unknown='ignore'), ['channel']" in str(told.mend)
 
 
 def test_keyword_only_parameters_are_settings(bought):

@@ -40,3 +40,19 @@ def test_a_feature_of_a_filled_column_is_refused_and_one_of_its_input_is_trained
     folder.write({"spend.sql": LEARNED["spend.sql"]})
     validate(folder.open().graph)
     assert folder.run("returns").ok
+
+
+SCORED = """
+import pumphouse as ph
+
+returns_scores = ph.scores("returns_live")
+"""
+
+
+def test_scores_of_everybody_by_what_only_a_request_knows_are_a_fault(folder: Folder) -> None:
+    asking = LEARNED["spend.sql"].replace('"feature"', '"feature"\nrequest = { basket = "DOUBLE" }')
+    folder.write({**LEARNED, "spend.sql": asking, "scored.py": SCORED})
+    with pytest.raises(ProjectFaults, match=r"'returns_scores' scores everybody, and spend .* needs basket"):
+        validate(folder.open().graph)
+    folder.write({"spend.sql": LEARNED["spend.sql"]})
+    validate(folder.open().graph)

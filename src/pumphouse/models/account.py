@@ -6,9 +6,16 @@ from datetime import datetime
 from functools import partial
 
 from pumphouse.models.drift import Drift
-from pumphouse.models.intervals import Mean
+from pumphouse.models.intervals import Mean, sided
 from pumphouse.models.performance import Gain, Performance
 from pumphouse.models.worth import WorthOf
+
+EVERYBODY = {
+    True: " Acting on everybody would have brought less.",
+    False: " Acting on everybody would have brought more.",
+    None: " Acting on everybody would not surely have brought less.",
+}
+"""What a worth is beside that of a rule that needs no model, by whether it is above that."""
 
 
 def account(told: Performance) -> str:
@@ -43,14 +50,16 @@ def summary(told: Performance) -> str:
         )
         return said + waiting
     verdict = {True: "beats guessing", False: "is worse than guessing", None: "is not surely better than guessing"}
-    share = f" ({mine.gain.value / mine.squared_error_of_guess:.0%} of it)" if mine.squared_error_of_guess else ""
+    share = f" ({abs(mine.gain.value) / mine.squared_error_of_guess:.0%} of it)" if mine.squared_error_of_guess else ""
+    side, value, low, high = sided(mine.gain.value, mine.gain.low or 0.0, mine.gain.high or 0.0)
     said = (
-        f"Since {_day(mine.first)} {mine.version} {verdict[mine.gain.is_above]}: its squared error is smaller by "
-        f"{number(mine.gain.value)}{share}, 95% interval {number(mine.gain.low)} to {number(mine.gain.high)}."
+        f"Since {_day(mine.first)} {mine.version} {verdict[mine.gain.is_above]}: its squared error is {side} by "
+        f"{number(value)}{share}, 95% interval {number(low)} to {number(high)}."
     )
     found = next((one for one in told.worth if (one.version, one.role) == (mine.version, mine.role)), None)
     if found and found.against_nobody.value is not None:
         said += f" By its declared worth it brought {money(found, found.total)} in {found.rows:,} predictions."
+        said += EVERYBODY[found.against_everybody.is_above]
     return said + waiting
 
 
@@ -62,11 +71,19 @@ def worth_lines(one: WorthOf) -> list[str]:
     if one.against_nobody.value is None:
         few = f"  {one.against_nobody.entities} different ones are too few for an interval"
         return [head, few, f"  {one.assumption}"]
-    nobody, everybody = interval(one.against_nobody), interval(one.against_everybody)
-    compared = (
-        f"  for each prediction {nobody} {one.unit} more than acting on nobody, {everybody} more than on everybody"
-    )
+    nobody, everybody = _more(one.against_nobody, one.unit), _more(one.against_everybody, one.unit)
+    compared = f"  for each prediction {nobody} acting on nobody, {everybody} on everybody"
     return [head, compared, f"  {one.assumption}"]
+
+
+def _more(mean: Mean, unit: str) -> str:
+    value, low, high = mean.value or 0.0, mean.low or 0.0, mean.high or 0.0
+    if not (value or low or high):
+        return "as much as"
+    if mean.is_above is None:
+        return f"not surely more or less ({number(low)} to {number(high)} {unit}) than"
+    low, high = sorted((abs(low), abs(high)))
+    return f"{number(abs(value))} ({number(low)} to {number(high)}) {unit} {'more' if mean.is_above else 'less'} than"
 
 
 def drift_line(one: Drift) -> str:
@@ -140,8 +157,10 @@ def _span(one: Gain) -> str:
 def _gain_line(told: Performance, of: str, one: Gain) -> str:
     if one.gain.value is None:
         return f"{of}: too few to tell, {one.gain.rows:,} predictions of {one.gain.entities:,} different ones"
+    side, value, low, high = sided(one.gain.value, one.gain.low or 0.0, one.gain.high or 0.0)
+    by = f"{number(value)} ({number(low)} to {number(high)})"
     return (
-        f"{of}: squared error smaller than the guess's by {interval(one.gain)}, {one.gain.rows:,} predictions;"
+        f"{of}: squared error {side} than the guess's by {by}, {one.gain.rows:,} predictions;"
         f" said {of_label(told, one.said)}, came {of_label(told, one.came)}"
     )
 

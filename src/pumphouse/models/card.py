@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pumphouse.declare.asset import Asset
 from pumphouse.lake.lake import Lake
 from pumphouse.models.decisions import decisions_text
+from pumphouse.models.intervals import sided
 from pumphouse.models.judgement import Judgement, judge
 from pumphouse.models.learned_from import people_hidden_since_training
 from pumphouse.models.quality import Quality
@@ -97,11 +98,9 @@ def quality_lines(of: str, quality: Quality) -> list[str]:
     verdict = {True: "better than", False: "worse than", None: "not surely better than"}[quality.beats_guess]
     lines = [f"  {of} ({quality.rows:,} moments): {verdict} guessing {say(quality.guess)} for everyone"]
     number = "{:.4f}".format if quality.task == "chance" else "{:,.4g}".format
-    error, of_guess, gain, low, high = map(
-        number,
-        (quality.squared_error, quality.squared_error_of_guess, quality.gain, quality.gain_low, quality.gain_high),
-    )
-    lines.append(f"    squared error {error} against {of_guess}, smaller by {gain} (95% interval {low} to {high})")
+    side, *of_gain = sided(quality.gain, quality.gain_low, quality.gain_high)
+    error, of_guess, gain, low, high = map(number, (quality.squared_error, quality.squared_error_of_guess, *of_gain))
+    lines.append(f"    squared error {error} against {of_guess}, {side} by {gain} (95% interval {low} to {high})")
     ranks = f"; ranks a true one above a false one {quality.auc:.1%} of the time" if quality.auc is not None else ""
     came = "came true" if quality.task == "chance" else "came"
     lines.append(f"    expected {say(quality.mean_prediction)}, {came} {say(quality.mean_outcome)}{ranks}")

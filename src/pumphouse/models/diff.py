@@ -15,6 +15,7 @@ from pumphouse.features.frames import frame
 from pumphouse.features.moments import AS_OF, entity_numbers
 from pumphouse.lake.lake import Lake
 from pumphouse.models.estimators import load, predictions
+from pumphouse.models.intervals import sided
 from pumphouse.models.quality import Z_95, mean_difference
 from pumphouse.models.registry import Version
 
@@ -195,9 +196,8 @@ def _verdict(found: Difference) -> list[str]:
 
 
 def _by(one: Compared) -> str:
-    if one.smaller_by >= 0:
-        return f"smaller by {one.smaller_by:.4g} (95% interval {one.low:.4g} to {one.high:.4g})"
-    return f"larger by {-one.smaller_by:.4g} (95% interval {-one.high:.4g} to {-one.low:.4g})"
+    side, value, low, high = sided(one.smaller_by, one.low, one.high)
+    return f"{side} by {value:.4g} (95% interval {low:.4g} to {high:.4g})"
 
 
 def _told(one: LearnedFrom) -> str:

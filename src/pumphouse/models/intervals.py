@@ -34,6 +34,11 @@ class Mean:
         return None if self.low <= 0 <= self.high else self.value > 0
 
 
+def sided(gain: float, low: float, high: float) -> tuple[str, float, float, float]:
+    """By how much an error is smaller or larger, with the ends of its interval in that direction."""
+    return ("smaller", gain, low, high) if gain >= 0 else ("larger", -gain, -high, -low)
+
+
 def mean_of(
     values: NDArray[np.float64], entities: NDArray[np.uint64], *, looks: int = 1, few: int = ENTITIES_FEW
 ) -> Mean:

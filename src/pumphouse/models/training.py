@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -17,6 +18,12 @@ from pumphouse.lake.context import Built, Context
 from pumphouse.models.versions import Fitted, HeldOut, measured, store
 
 METRICS_MAX = 100
+TEXT_REFUSED = re.compile("could not convert string to float|bad pandas dtypes|DataFrame.dtypes for data must be")
+"""What scikit-learn, LightGBM and XGBoost say of text."""
+TEXT_MEND = (
+    "train.X has text in {columns}. Encode it in the first step of a pipeline, make_column_transformer((OneHotEncoder("
+    "handle_unknown='ignore'), {columns}), remainder='passthrough'); to a booster it is .astype('category')."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +78,13 @@ def _fit(asset: Asset, context: Context, data: TrainingData, settings: Mapping[s
         )
     began = time.perf_counter()
     # A set of its own: what the function does to its frame must not change what is measured and stored.
-    returned = _function(context)(**{name: replace(data) for name in wanted}, **settings)
+    try:
+        returned = _function(context)(**{name: replace(data) for name in wanted}, **settings)
+    except (ValueError, TypeError) as error:
+        texts = [name for name in data.columns if data.X[name].dtype.kind not in "bifu"]
+        if texts and TEXT_REFUSED.search(str(error)):
+            error.add_note(TEXT_MEND.format(columns=texts))
+        raise
     training_s = time.perf_counter() - began
     if not isinstance(returned, tuple):
         return _Returned(estimator=returned, metrics={}, training_s=training_s)

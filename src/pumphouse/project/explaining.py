@@ -25,7 +25,8 @@ def explained(error: BaseException, *, asset: str, folder: Path, declared: Place
     text = str(error).strip().splitlines()
     said = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
     full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    mend = "The disk is full; free some space and run again." if full else None
+    notes = getattr(error, "__notes__", [])  # what the room that called the stranger's code knows of it
+    mend = "The disk is full; free some space and run again." if full else notes[-1] if notes else None
     return BuildError(f"'{asset}' failed: {said}", asset=asset, place=place_of(error, folder), mend=mend)
 
 

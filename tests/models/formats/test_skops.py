@@ -70,6 +70,13 @@ def test_a_regressor_says_numbers_and_no_chance(data):
         keep(LogisticRegression().fit(filled, data.y), filled, task="number")
 
 
+def test_one_that_was_fitted_on_fewer_columns_is_told_that_it_is_asked_with_all(data):
+    filled = data.numbers.fillna(0)
+    for given in (filled[["days"]], filled[["days"]].to_numpy()):
+        with pytest.raises(BuildError, match=r"asked with all columns of train\.X"):
+            keep(LogisticRegression().fit(given, data.y), filled, task="chance")
+
+
 def test_one_that_was_not_fitted_says_so(data):
     for given in (LogisticRegression(), make_pipeline(SimpleImputer(), LogisticRegression()), LinearRegression()):
         task = "number" if isinstance(given, LinearRegression) else "chance"

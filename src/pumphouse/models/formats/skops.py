@@ -36,6 +36,7 @@ WITH_FUNCTIONS = re.compile(
 """Where functions are that an estimator calls: f_classif, normalize. Elsewhere a function could do anything."""
 CHECKS = ("sklearn.utils.validation.check_array",)
 """Functions that estimators put into themselves: HistGradientBoosting's categories."""
+OTHER_COLUMNS = re.compile(r"feature names should match|is expecting \d+ features|columns are missing")
 LIBRARIES = ("lightgbm", "xgboost")
 
 
@@ -77,10 +78,10 @@ def predict(estimator: Any, inputs: pd.DataFrame, task: Task) -> NDArray[np.floa
         raise not_fitted(estimator) from error
     except ValueError as error:  # what scikit-learn raises for null or text where it takes neither
         reason = str(error).strip().splitlines()[0]
-        raise BuildError(
-            f"{kind_of(estimator)} can't answer: {reason}",
-            mend="Put a step before it that fills what is missing: make_pipeline(SimpleImputer(), ...).",
-        ) from error
+        mend = "Put a step before it that fills what is missing: make_pipeline(SimpleImputer(), ...)."
+        if OTHER_COLUMNS.search(reason):
+            mend = "It is asked with all columns of train.X: fit it on those, or let its first step choose among them."
+        raise BuildError(f"{kind_of(estimator)} can't answer: {reason}", mend=mend) from error
     return np.asarray(answers, dtype=np.float64)
 
 
