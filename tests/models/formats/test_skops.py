@@ -70,6 +70,7 @@ def test_a_regressor_says_numbers_and_no_chance(data):
         keep(LogisticRegression().fit(filled, data.y), filled, task="number")
 
 
+@pytest.mark.filterwarnings("ignore:X has feature names")
 def test_one_that_was_fitted_on_fewer_columns_is_told_that_it_is_asked_with_all(data):
     filled = data.numbers.fillna(0)
     for given in (filled[["days"]], filled[["days"]].to_numpy()):
