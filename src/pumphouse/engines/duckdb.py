@@ -368,7 +368,10 @@ def _explained() -> Iterator[None]:
             raise SnapshotExpired(
                 f"snapshot {left[1]} left the lake before its rows were read", mend="Ask for a newer one."
             ) from error
-        raise BuildError(_first_line(error)) from error
+        mend = None
+        if "/data/" in str(error) and ("No magic bytes" in str(error) or "footer" in str(error)):
+            mend = "A file of the lake is damaged; build the table that it is of anew: pumphouse run TABLE --full"
+        raise BuildError(_first_line(error), mend=mend) from error
 
 
 @contextmanager

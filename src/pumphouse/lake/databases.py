@@ -21,6 +21,8 @@ CHECKPOINT_PAGES = 8_000
 ROWS_PER_STATEMENT = 64
 """Rows that one INSERT writes."""
 SQLITE_MARK = "?"
+_DAMAGED = ("malformed", "not a database", "does not exist - and creating")
+_READ_ONLY = ("readonly", "unable to open database")
 _WRITERS = 7_240_163
 """The number of the lock that PostgreSQL's writers take in turns."""
 
@@ -211,6 +213,16 @@ def unopened(folder: Path, catalogue: str | None, error: Exception) -> LakeError
         return LakeError(
             f"the lake's catalogue can't be opened: the disk of {folder} is full",
             mend="Free some space there, and ask again; what was committed stands.",
+        )
+    if catalogue is None and any(words in str(error) for words in _DAMAGED):
+        return LakeError(
+            f"the lake's catalogue in {folder} is damaged, or is none",
+            mend="End what serves and runs, and put a copy of metadata.sqlite back; later builds are made again.",
+        )
+    if catalogue is None and any(words in str(error) for words in _READ_ONLY):
+        return LakeError(
+            f"the lake's catalogue in {folder} can't be opened for writing, which reading needs too",
+            mend="Is the folder there, and yours to write? Of a disk that can only be read, read a copy.",
         )
     return LakeError(
         f"the lake's catalogue can't be opened ({type(error).__name__})",
