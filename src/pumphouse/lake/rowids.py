@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from pumphouse.engines.parameters import literal
 from pumphouse.lake.expired import refuse_missing
 from pumphouse.lake.lake import Lake
@@ -117,6 +119,13 @@ def differing(lake: Lake, table: str, *, one: int, other: int) -> Differing | No
     That is so where one of them is expired, or the table is not the same one, or its columns are not: rows then differ
     of which nothing is written down. Rows of hidden people are not among them. The table is one of this lake.
     """
+    try:
+        return _differing(lake, table, one=one, other=other)
+    except duckdb.Error:  # a snapshot between them left meanwhile: what is there now is asked once more
+        return _differing(lake, table, one=one, other=other)
+
+
+def _differing(lake: Lake, table: str, *, one: int, other: int) -> Differing | None:
     import pyarrow as pa
 
     if one == other:

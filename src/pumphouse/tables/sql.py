@@ -20,8 +20,9 @@ from pumphouse.tables.slices import Part, Sliced
 
 
 def build(asset: Asset, context: Context) -> Built:
-    """Run the query at the run's snapshot and commit what it gives. Raises BuildError with the line where a name is not
-    there, and what `land` raises.
+    """Run the query at the run's snapshot and commit what it gives.
+
+    Raises BuildError, with the line where a name is that is not there, and what `land` raises.
     """
     scans = {name: context.scan(name) for name in asset.inputs}
     sliced, part = _sliced(asset, context, scans)
