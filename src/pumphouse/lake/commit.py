@@ -537,9 +537,11 @@ class Commit:
         )
 
     def _refuse_missing_key(self, engine: DuckDB, table: str, rows: str, key: tuple[str, ...]) -> None:
-        missing = engine.execute(f"SELECT {', '.join(f'count_if({quoted(it)} IS NULL)' for it in key)} FROM {rows}")[0]
-        if any(missing):
-            said = ", ".join(f"{it} is null in {n:,}" for it, n in zip(key, missing, strict=True) if n)
+        missing = " OR ".join(f"{quoted(column)} IS NULL" for column in key)
+        if engine.execute(f"SELECT 1 FROM {rows} WHERE {missing} LIMIT 1"):
+            nulls = ", ".join(f"count_if({quoted(column)} IS NULL)" for column in key)
+            counts = zip(key, engine.execute(f"SELECT {nulls} FROM {rows}")[0], strict=True)
+            said = ", ".join(f"{column} is null in {count:,}" for column, count in counts if count)
             raise KeyConflict(
                 f"'{table}' has rows without its key ({', '.join(key)}): {said}",
                 asset=table,
