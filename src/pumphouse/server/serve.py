@@ -35,6 +35,10 @@ TOKEN_FORM = re.compile(r"[A-Za-z0-9_-]{16,}")
 """It travels in addresses and cookies."""
 SWITCH_S = 0.001
 """How long one thread may keep the interpreter while others wait for it: requests come in while others are answered."""
+CONNECTIONS_MAX, CONNECTIONS_WAITING_MAX = 512, 1024
+"""How many connections over HTTP are heard at once, idle ones among them, and how many more the system holds."""
+HEADERS_TIMEOUT_S = 10
+"""How long a connection may take to say what it asks: whoever sends nothing takes a place of others."""
 STOP_TIMEOUT_S = 10
 """How long requests that are under way may take to end once the server is told to stop."""
 
@@ -150,6 +154,7 @@ async def _serve(
     on_ready: Callable[[Serving], None],
 ) -> None:
     from granian.constants import Interfaces, SSLProtocols
+    from granian.http import HTTP1Settings
     from granian.server.embed import Server
 
     app = app_of(project, gate, desk, port=address[1], secure=certificate is not None)
@@ -159,6 +164,9 @@ async def _serve(
         port=address[1],
         interface=Interfaces.ASGI,
         websockets=False,
+        backlog=CONNECTIONS_WAITING_MAX,
+        backpressure=CONNECTIONS_MAX,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_TIMEOUT_S * 1000),
         log_enabled=False,
         ssl_protocol_min=SSLProtocols.tls12,  # a respondent's phone may be old
         ssl_cert=certificate.chain if certificate else None,

@@ -6,6 +6,7 @@ import http.client
 import socket
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
@@ -15,6 +16,8 @@ from tests.server.attacks.requests import ADDRESSES, NAMES, RAW, REQUESTS, ROUTE
 from pumphouse.server import replies
 
 TIMEOUT_S = 30
+SLOW_CONNECTIONS, SLOW_TIMEOUT_S = 200, 15
+"""By default 128 of them are let go after 30 seconds."""
 INSIDE = ("Traceback", "site-packages", ".py", "/etc/", "state.sqlite", "duckdb")
 
 
@@ -203,3 +206,17 @@ def test_every_read_over_http_is_in_the_log(besieged: Besieged) -> None:
     handed = Counter({read: count for read, count in besieged.handed.items() if read[1] == "http"})
     assert handed - logged == Counter()
     assert {read: count for read, count in (logged - handed).items() if read[3]} == {}
+
+
+def test_connections_that_never_say_what_they_ask_hold_nobody_up(besieged: Besieged) -> None:
+    address = urlsplit(besieged.serving.url)
+    with ExitStack() as opened:
+        for _ in range(SLOW_CONNECTIONS):
+            slow = opened.enter_context(
+                socket.create_connection((address.hostname, address.port), timeout=SLOW_TIMEOUT_S)
+            )
+            slow.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
+        asked = http.client.HTTPConnection(address.netloc, timeout=SLOW_TIMEOUT_S)
+        asked.request("GET", "/health")
+        assert asked.getresponse().status == 200
+        asked.close()
