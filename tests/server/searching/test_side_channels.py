@@ -176,7 +176,8 @@ def over_http(
             for query in FEW if number and len(queries) > 1 else queries:
                 address = path.format(index, query)
                 reply = client.get(address)
-                answers.append((reply.status_code, reply.headers.get("etag", ""), reply.text))
+                tag = reply.headers.get("etag", "").rpartition("-")[2]  # before it, of when the snapshot was made
+                answers.append((reply.status_code, tag, reply.text))
                 if after := re.search(r'"after":"([^"]+)"', reply.text):
                     reply = client.get(f"{address}&after={after[1]}".replace("&snapshot=2", ""))
                     answers.append((reply.status_code, "", reply.text))
