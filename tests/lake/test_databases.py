@@ -14,7 +14,8 @@ Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.mark.parametrize(
-    ("free", "said"), [(4096, r"the disk of .* is full.* Free some space"), (10**9, r"\(\w+\).* yours to read\?")]
+    ("free", "said"),
+    [(4096, r"the disk of .* is full.* Free some space"), (10**9, r"is damaged, or is none.* put a copy")],
 )
 def test_a_catalogue_that_can_not_be_opened_says_whether_the_disk_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, said: str

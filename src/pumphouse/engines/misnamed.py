@@ -24,8 +24,8 @@ def located(error: BuildError, text: str, *, inputs: Mapping[str, Scan], place: 
     error that is not about names keeps its words.
     """
     cause = error.__cause__
-    if type(error) is not BuildError or error.place is not None:
-        return error
+    if type(error) is not BuildError or error.place is not None or isinstance(cause, duckdb.IOException):
+        return error  # of a full disk no line of SQL is the cause
     said, mend, line = error.what, error.mend, None
     if isinstance(cause, duckdb.BinderException | duckdb.CatalogException):
         first, *hints = str(cause).splitlines()

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -170,8 +169,15 @@ def _ids(file: File) -> pa.Array:
     """The ids of all rows of a file, in their order."""
     if file.spans is None:
         assert file.first is not None
-        return pa.array(np.arange(file.first, file.first + file.rows))
+        return pc.add(_places(file), file.first)
     return _together(_columns(file.path, [ROW_ID]).column(0).chunks)
+
+
+def _places(file: File) -> pa.Array:
+    """The places of all rows of a file, from 0."""
+    import numpy as np  # an index brings it, and a lake does without
+
+    return pa.array(np.arange(file.rows))
 
 
 def _gone(file: File, folder: Path, one: _Listed, *, low: int, high: int, is_all: bool) -> pa.Array | None:
@@ -187,7 +193,7 @@ def _gone(file: File, folder: Path, one: _Listed, *, low: int, high: int, is_all
     place, version = listed
     if is_all:
         before = place.filter(pc.less_equal(version, low))
-        return _ids(file).filter(pc.invert(pc.is_in(pa.array(np.arange(file.rows)), value_set=before)))
+        return _ids(file).filter(pc.invert(pc.is_in(_places(file), value_set=before)))
     places = place.filter(pc.and_(pc.greater(version, low), pc.less_equal(version, high)))
     return _ids(file).take(places) if file.spans is not None else pc.add(places, file.first)
 
